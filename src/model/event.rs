@@ -1,0 +1,210 @@
+//! What happens in a run, one event at a time. The event log is made of these, and every report is made from them.
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Exit, Outcome, Place, TaskNumber};
+
+/// The version of the event format, raised when a reader of the old one would misread the new one.
+pub(crate) const EVENT_FORMAT: u32 = 1;
+
+/// One line of the event log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Event {
+    /// The number of the event in its log, from 1 without gaps. It gives the order; the clock does not.
+    pub(crate) seq: u64,
+    /// When it was recorded, by the real-time clock.
+    pub(crate) time: DateTime<Utc>,
+    /// What happened.
+    #[serde(flatten)]
+    pub(crate) kind: EventKind,
+}
+
+/// What happened, in the key `event` of its line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub(crate) enum EventKind {
+    /// The first event of every run.
+    RunStarted(Box<RunStarted>),
+    /// The job gave itself another reporting name.
+    JobRenamed {
+        /// The new name.
+        name: String,
+    },
+    /// A task was handed to the engine.
+    TaskQueued(Box<TaskQueued>),
+    /// An attempt at a task has a process.
+    TaskStarted {
+        /// Which task.
+        task: TaskNumber,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// Its process, which is also its process group.
+        pid: i32,
+    },
+    /// An attempt at a task has ended, or a task ended without one.
+    TaskFinished(Box<TaskFinished>),
+    /// Something the user should know.
+    Warning {
+        /// The text.
+        text: String,
+        /// What it is about.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        place: Option<Place>,
+    },
+    /// `main` returned, or raised.
+    MainFinished {
+        /// The error it raised.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<RaisedError>,
+    },
+    /// The host was asked to stop.
+    Interrupted {
+        /// The signal's number.
+        signal: i32,
+        /// How often it was asked by now: 1 ends tasks in order, 2 kills them.
+        times: u32,
+    },
+    /// All tasks and their time limits stand still (SIGTSTP).
+    Paused {},
+    /// They go on (SIGCONT).
+    Resumed {},
+    /// The last event of a run that came to its end.
+    RunFinished {
+        /// The roll-up of the run; `None` when nothing ran.
+        outcome: Option<Outcome>,
+        /// The exit code of the host.
+        exit_code: i32,
+        /// Seconds since the start of the run, by the monotonic clock.
+        seconds: f64,
+        /// What, beside its tasks, made the run end as it did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+}
+
+/// What is known when a run starts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RunStarted {
+    /// [`EVENT_FORMAT`] of the writer.
+    pub(crate) format: u32,
+    /// The version of the program.
+    pub(crate) rille: String,
+    /// The run's id, 32 hexadecimal digits.
+    pub(crate) run_id: String,
+    /// Which front door: `job`, …
+    pub(crate) door: String,
+    /// The reporting name.
+    pub(crate) name: String,
+    /// The absolute path of the jobfile.
+    pub(crate) file: String,
+    /// SHA-256 of the jobfile, hexadecimal.
+    pub(crate) file_hash: String,
+    /// The command line.
+    pub(crate) argv: Vec<String>,
+    /// The process the user started.
+    pub(crate) pid: i32,
+    /// The host's name.
+    pub(crate) host: String,
+    /// Who ran it.
+    pub(crate) user: String,
+}
+
+/// A task as it was queued.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TaskQueued {
+    /// Its number in the run.
+    pub(crate) task: TaskNumber,
+    /// Its id.
+    pub(crate) id: String,
+    /// The runner kind.
+    pub(crate) kind: String,
+    /// What is run, for most kinds a path.
+    pub(crate) uri: String,
+    /// The task's folder, relative to the run directory.
+    pub(crate) folder: String,
+    /// Labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tags: Vec<String>,
+    /// Where it was defined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) place: Option<Place>,
+}
+
+/// The end of an attempt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TaskFinished {
+    /// Which task.
+    pub(crate) task: TaskNumber,
+    /// Which attempt, from 1; 0 for a task that ended without a process.
+    pub(crate) attempt: u32,
+    /// How this attempt ended.
+    pub(crate) outcome: Outcome,
+    /// Why, unless it simply passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    /// What the script gave with its result, a traceback for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) data: Option<Value>,
+    /// How the process ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) exit: Option<Exit>,
+    /// Seconds from the start of the attempt to its end, by the monotonic clock, pauses left out.
+    pub(crate) seconds: f64,
+    /// What it wrote to standard output.
+    #[serde(default, skip_serializing_if = "OutputSize::is_empty")]
+    pub(crate) stdout: OutputSize,
+    /// What it wrote to standard error.
+    #[serde(default, skip_serializing_if = "OutputSize::is_empty")]
+    pub(crate) stderr: OutputSize,
+    /// Processes that were still there after its end and had to be killed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) killed_leftovers: u32,
+    /// Another attempt follows, so this is not the task's outcome.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) will_retry: bool,
+    /// Main returned while the task was alive.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) dangling: bool,
+}
+
+/// How much a stream carried, and how much of it was kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct OutputSize {
+    /// Bytes that the task wrote.
+    pub(crate) bytes: u64,
+    /// Bytes of them that were left out of the file, between its head and its tail.
+    #[serde(default, skip_serializing_if = "is_zero_u64")]
+    pub(crate) left_out: u64,
+}
+
+impl OutputSize {
+    /// Returns whether nothing was written.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+}
+
+/// An error that Lua code raised and nobody caught.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct RaisedError {
+    /// The kind in one word: `timeout`, `definition`, `usage`, `cancelled`, `assertion`, `syntax`, `error`, …
+    pub(crate) kind: String,
+    /// What, where and what to do.
+    pub(crate) message: String,
+    /// The call stack, one call a line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) traceback: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
+const fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
+const fn is_zero_u64(n: &u64) -> bool {
+    *n == 0
+}

@@ -1,0 +1,17 @@
+//! Plain data that every room speaks: what can be run, how it is run, what a run says and how it ended.
+//!
+//! Nothing here does I/O, reads the clock or knows a process.
+
+mod event;
+mod exit;
+mod message;
+mod outcome;
+mod runnable;
+mod task;
+
+pub(crate) use event::{EVENT_FORMAT, Event, EventKind, OutputSize, RaisedError, RunStarted, TaskFinished, TaskQueued};
+pub(crate) use exit::Exit;
+pub(crate) use message::Message;
+pub(crate) use outcome::{Outcome, UnknownOutcome};
+pub(crate) use runnable::Runnable;
+pub(crate) use task::{Place, Task, TaskNumber};

@@ -1,0 +1,56 @@
+//! A runnable with everything the engine must know to run it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Runnable;
+
+/// The number of a task in its run, from 1, in the order in which tasks were queued.
+pub(crate) type TaskNumber = u32;
+
+/// Where in a file something was defined.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Place {
+    /// The file as the user named it.
+    pub(crate) file: String,
+    /// The line, from 1.
+    pub(crate) line: u32,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// A task as it is handed to the engine.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Task {
+    /// The id the user sees; unique in the run.
+    pub(crate) id: String,
+    /// What to run.
+    pub(crate) runnable: Runnable,
+    /// The working folder; the task's own folder if there is none.
+    pub(crate) cwd: Option<PathBuf>,
+    /// Environment variables on top of the host's; `None` removes one.
+    pub(crate) env: BTreeMap<String, Option<String>>,
+    /// The file to read standard input from; `/dev/null` if there is none.
+    pub(crate) stdin: Option<PathBuf>,
+    /// How long one attempt may take.
+    pub(crate) max_runtime: Option<Duration>,
+    /// Attempts after the first.
+    pub(crate) retries: u32,
+    /// Ids of the tasks that must pass before this one starts.
+    pub(crate) needs: Vec<String>,
+    /// How much of each resource the task holds while it runs.
+    pub(crate) resources: BTreeMap<String, u64>,
+    /// Labels to select tasks by.
+    pub(crate) tags: Vec<String>,
+    /// Where the user defined it.
+    pub(crate) place: Option<Place>,
+}
