@@ -5,6 +5,8 @@
 mod event;
 mod exit;
 mod message;
+mod nearest;
+mod order;
 mod outcome;
 mod runnable;
 mod task;
@@ -12,6 +14,8 @@ mod task;
 pub(crate) use event::{EVENT_FORMAT, Event, EventKind, OutputSize, RaisedError, RunStarted, TaskFinished, TaskQueued};
 pub(crate) use exit::Exit;
 pub(crate) use message::Message;
+pub(crate) use nearest::nearest;
+pub(crate) use order::{JobInfo, Order, RuntimeInfo};
 pub(crate) use outcome::{Outcome, UnknownOutcome};
 pub(crate) use runnable::Runnable;
 pub(crate) use task::{Place, Task, TaskNumber};

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Runnable;
 
-/// The number of a task in its run, from 1, in the order in which tasks were queued.
+/// The number of a task in its run, from 1, in the order in which the jobfile made them.
 pub(crate) type TaskNumber = u32;
 
 /// Where in a file something was defined.

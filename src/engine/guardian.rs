@@ -1,0 +1,166 @@
+//! The process that outlives the host: it ends whatever the host leaves, also after `kill -9` of the host.
+//!
+//! The process the user started becomes the guardian, a subreaper that holds no state, and its child is the host. Either
+//! sees the death of the other at once: the guardian by SIGCHLD, the host by the end of the stream between them. The host
+//! is in a process group of its own, so that a signal to the whole group of the user's process takes only one of the two.
+
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socketpair};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, getpgid, getpid, kill_process, set_child_subreaper, setpgid, waitid,
+};
+use rustix::termios::{tcgetpgrp, tcsetpgrp};
+
+use super::descendants::kill_child;
+use super::signals;
+
+/// The exit code when the host died and its run could not be recorded to its end.
+const UNRECORDED: i32 = 7;
+
+/// How long processes that do not die of SIGKILL (in an uninterruptible call) are waited for.
+const UNKILLABLE_AFTER: Duration = Duration::from_secs(5);
+
+/// The host's tie to its guardian.
+pub(crate) struct Guarded {
+    pub(super) guardian: Pid,
+    pub(super) stream: OwnedFd,
+    pub(super) signals: OwnedFd,
+}
+
+/// Splits this process, which must have no other thread, into guardian and host. Returns in the host only; the guardian
+/// ends with the host's exit code.
+pub(crate) fn split() -> io::Result<Guarded> {
+    let (guardian_end, host_end) =
+        socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    set_child_subreaper(Some(getpid()))?;
+    let watched = signals::for_guardian();
+    let inherited = watched.block();
+    let guardian = getpid();
+    // SAFETY: the process has one thread, so the child finds no lock held by a thread that it does not have.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => {
+            drop(guardian_end);
+            setpgid(None, None)?;
+            set_child_subreaper(Some(getpid()))?;
+            rustix::io::ioctl_fionbio(&host_end, true)?;
+            let signals = signals::into_pipe()?;
+            inherited.set_as_mask();
+            signals::for_host().block();
+            Ok(Guarded { guardian, stream: host_end, signals })
+        }
+        pid => {
+            drop(host_end);
+            let Some(host) = Pid::from_raw(pid) else { leave(UNRECORDED) };
+            // Both sides do this, so that neither has to wait for the other.
+            let _ = setpgid(Some(host), Some(host));
+            leave(guard(host, &guardian_end, &watched));
+        }
+    }
+}
+
+/// Serves until the host has ended and nothing is left of it; returns the exit code.
+fn guard(host: Pid, stream: &OwnedFd, watched: &signals::SignalSet) -> i32 {
+    let code = loop {
+        match watched.wait() {
+            libc::SIGCHLD => {
+                if let Some(code) = reap_until(host) {
+                    break code;
+                }
+            }
+            libc::SIGCONT => {
+                let _ = kill_process(host, Signal::CONT);
+            }
+            libc::SIGTTOU => {}
+            signal => {
+                let byte = u8::try_from(signal).unwrap_or_default();
+                // A host that is gone needs no signals.
+                let _ = send(stream, &[byte], SendFlags::NOSIGNAL);
+            }
+        }
+    };
+    end_all_children();
+    take_terminal_back(host);
+    code
+}
+
+/// Reaps what has ended; returns the exit code if the host has.
+fn reap_until(host: Pid) -> Option<i32> {
+    loop {
+        match waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT) {
+            Ok(Some(_)) => {}
+            Ok(None) | Err(_) => return None,
+        }
+        // First look whether it is the host: what is reaped cannot be asked any more.
+        let status = waitid(WaitId::Pid(host), WaitIdOptions::EXITED | WaitIdOptions::NOHANG).ok().flatten();
+        match status {
+            Some(status) => {
+                return Some(match (status.exit_status(), status.terminating_signal()) {
+                    (Some(code), _) => code,
+                    (None, signal) => {
+                        let name = signal.and_then(signal_hook::low_level::signal_name).unwrap_or("a signal");
+                        complain(&format!(
+                            "rille: the host process was killed by {name}; its run is lost, and its tasks were ended\n"
+                        ));
+                        UNRECORDED
+                    }
+                });
+            }
+            None => {
+                let _ = waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+            }
+        }
+    }
+}
+
+/// Kills every child of this process, and theirs, until there is none.
+pub(super) fn end_all_children() {
+    let started = Instant::now();
+    while started.elapsed() < UNKILLABLE_AFTER {
+        children().into_iter().for_each(kill_child);
+        loop {
+            match waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(Errno::CHILD) => return,
+                Err(_) => break,
+            }
+        }
+        // The kernel takes a moment to end them; there is nothing to wait on that covers grandchildren to come.
+        std::thread::sleep(Duration::from_micros(500));
+    }
+    complain("rille: some processes of the run cannot be killed (they wait for the kernel)\n");
+}
+
+/// Returns the children of all threads of this process.
+fn children() -> Vec<i32> {
+    let Ok(threads) = fs::read_dir("/proc/self/task") else { return Vec::new() };
+    let lists = threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
+}
+
+/// The host may have taken the terminal to read from it.
+fn take_terminal_back(host: Pid) {
+    let stdin = rustix::stdio::stdin();
+    if tcgetpgrp(stdin).is_ok_and(|group| group == host)
+        && let Ok(own) = getpgid(None)
+    {
+        let _ = tcsetpgrp(stdin, own);
+    }
+}
+
+fn complain(text: &str) {
+    // With a closed terminal there is nobody to tell.
+    let _ = rustix::io::write(rustix::stdio::stderr(), text.as_bytes());
+}
+
+/// Ends this process at once, without running anything of the other half that it was forked from.
+pub(super) fn leave(code: i32) -> ! {
+    // SAFETY: _exit takes any code and does not return.
+    unsafe { libc::_exit(code) }
+}

@@ -1,0 +1,148 @@
+//! The engine: a queue of tasks, what limits them, and the processes that run them.
+//!
+//! Nothing outside this room starts a process. The [`scheduler`] decides, as a pure state machine; the [`supervisor`]
+//! carries out, on a thread of its own; the [`guardian`] is the process that cleans up when the host is killed. The engine
+//! writes every event through the [`Journal`] before anybody hears of it, and it never prints.
+
+mod channel;
+mod clock;
+mod control;
+mod descendants;
+mod guardian;
+mod journal;
+mod output;
+mod reactor;
+mod request;
+mod scheduler;
+mod signals;
+mod spawn;
+mod stop;
+mod supervisor;
+mod verdict;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crossbeam::channel::{Sender, bounded, unbounded};
+use parking_lot::{Mutex, RwLock};
+
+use self::control::Control;
+use self::request::{Request, Waker};
+use self::scheduler::{Scheduler, Wait};
+use self::supervisor::{Parts, Supervisor};
+use crate::model::{RuntimeInfo, TaskNumber};
+
+pub(crate) use self::descendants::{HOST_MARK, MARK};
+pub(crate) use self::guardian::{Guarded, split};
+pub(crate) use self::journal::{Audience, Journal};
+pub(crate) use self::request::{Failure, OutputTap, Stream, Waited};
+pub(crate) use self::scheduler::{Answer, Capacity, End, Group, Limits, OnLimit, Submission, Timing};
+pub(crate) use self::spawn::{Surroundings, TASK_ROLE};
+pub(crate) use self::stop::StopReason;
+
+/// What an engine is made with.
+pub(crate) struct Settings {
+    /// The tie to the guardian.
+    pub(crate) guarded: Guarded,
+    /// Where events go.
+    pub(crate) journal: Journal,
+    /// What limits all tasks.
+    pub(crate) limits: Limits,
+    /// Grace times.
+    pub(crate) timing: Timing,
+    /// What is the same for all tasks.
+    pub(crate) surroundings: Surroundings,
+    /// What tasks may read of their run; the job may change it while it runs.
+    pub(crate) runtime: Arc<RwLock<RuntimeInfo>>,
+    /// Hears what tasks write.
+    pub(crate) tap: Option<OutputTap>,
+    /// Hears that a task has a process, on the engine's thread.
+    pub(crate) on_started: Box<dyn Fn(TaskNumber, i32) + Send>,
+    /// Hears how a task ended, on the engine's thread, before anybody who waits for the task does.
+    pub(crate) on_settled: Box<dyn Fn(TaskNumber, End) + Send>,
+    /// Called on the engine's thread when the run was interrupted by this signal, every task has ended, and the engine was
+    /// not closed within the grace. It has to end the process.
+    pub(crate) on_abandoned: Box<dyn Fn(i32) + Send>,
+}
+
+/// A running engine.
+pub(crate) struct Engine {
+    requests: Sender<Request>,
+    waker: Arc<Waker>,
+    interrupts: Arc<AtomicU32>,
+    next_wait: AtomicU64,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Engine {
+    /// Starts the engine's thread.
+    pub(crate) fn start(settings: Settings) -> io::Result<Self> {
+        let (requests, queue) = unbounded();
+        let waker = Arc::new(Waker::new()?);
+        let interrupts = Arc::new(AtomicU32::new(0));
+        let parts = Parts {
+            requests: queue,
+            waker: Arc::clone(&waker),
+            control: Control::new(settings.guarded),
+            scheduler: Scheduler::new(settings.limits, settings.timing),
+            journal: settings.journal,
+            surroundings: settings.surroundings,
+            runtime: settings.runtime,
+            interrupts: Arc::clone(&interrupts),
+            tap: settings.tap,
+            on_settled: settings.on_settled,
+            on_started: settings.on_started,
+            on_abandoned: settings.on_abandoned,
+            grace: settings.timing.grace,
+        };
+        let supervisor = Supervisor::new(parts)?;
+        let thread = thread::Builder::new().name("supervisor".to_owned()).spawn(move || supervisor.run())?;
+        let thread = Mutex::new(Some(thread));
+        Ok(Self { requests, waker, interrupts, next_wait: AtomicU64::new(1), thread })
+    }
+
+    /// Hands tasks over. They start as soon as what they need and what limits them allows.
+    pub(crate) fn submit(&self, tasks: Vec<Submission>, group: Option<Group>) {
+        self.send(Request::Submit { tasks, group });
+    }
+
+    /// Waits until all of these tasks have ended, at most as long as the limit says.
+    pub(crate) fn wait(&self, tasks: Vec<TaskNumber>, limit: Option<(Duration, OnLimit)>) -> Result<Waited, Failure> {
+        let id = self.next_wait.fetch_add(1, Ordering::Relaxed);
+        let (reply, answer) = bounded(1);
+        self.send(Request::Wait { wait: Wait { id, tasks, limit }, reply });
+        // The supervisor answers every wait before it ends; it ends without an answer only when the process does.
+        answer.recv().unwrap_or(Ok(Waited::Answer(Answer::Settled)))
+    }
+
+    /// Ends tasks, without waiting for their end.
+    pub(crate) fn stop(&self, tasks: Vec<TaskNumber>, reason: StopReason) {
+        self.send(Request::Stop { tasks, reason });
+    }
+
+    /// Returns how often the run was asked to stop.
+    pub(crate) fn interrupts(&self) -> u32 {
+        self.interrupts.load(Ordering::SeqCst)
+    }
+
+    /// Ends what is still alive and stops the engine. The error is the one that made the run unrecordable.
+    pub(crate) fn close(&self) -> Result<(), Failure> {
+        let (reply, answer) = bounded(1);
+        self.send(Request::Close { reply });
+        let result = answer.recv().unwrap_or(Ok(()));
+        if let Some(thread) = self.thread.lock().take() {
+            // A panic of that thread has ended the process already.
+            let _ = thread.join();
+        }
+        result
+    }
+
+    fn send(&self, request: Request) {
+        // A supervisor that has ended takes no requests, and there is nothing left that they could be about.
+        let _ = self.requests.send(request);
+        self.waker.wake();
+    }
+}

@@ -1,0 +1,125 @@
+//! One place to wait for everything: processes, pipes, sockets and requests, by epoll.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::buffer::spare_capacity;
+use rustix::event::{Timespec, epoll};
+
+use crate::model::TaskNumber;
+
+/// What became ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// A request is in the queue.
+    Waker,
+    /// The guardian says something, or is gone.
+    Guardian,
+    /// A signal came.
+    Signals,
+    /// A task's process has ended.
+    Process(TaskNumber),
+    /// A task wrote to standard output, or closed it.
+    Stdout(TaskNumber),
+    /// A task wrote to standard error, or closed it.
+    Stderr(TaskNumber),
+    /// A task's message channel is readable, writable or closed.
+    Channel(TaskNumber),
+}
+
+impl Source {
+    fn token(self) -> u64 {
+        let (task, what) = match self {
+            Self::Waker => (0, 0),
+            Self::Guardian => (0, 1),
+            Self::Signals => (0, 2),
+            Self::Process(task) => (task, 3),
+            Self::Stdout(task) => (task, 4),
+            Self::Stderr(task) => (task, 5),
+            Self::Channel(task) => (task, 6),
+        };
+        u64::from(task) << 3 | what
+    }
+
+    fn from_token(token: u64) -> Option<Self> {
+        let task = TaskNumber::try_from(token >> 3).ok()?;
+        Some(match token & 7 {
+            0 => Self::Waker,
+            1 => Self::Guardian,
+            2 => Self::Signals,
+            3 => Self::Process(task),
+            4 => Self::Stdout(task),
+            5 => Self::Stderr(task),
+            6 => Self::Channel(task),
+            _ => return None,
+        })
+    }
+}
+
+/// An epoll instance whose events are named.
+pub(super) struct Reactor {
+    epoll: OwnedFd,
+    ready: Vec<epoll::Event>,
+}
+
+impl Reactor {
+    /// How many events one wait takes at most; the rest stay for the next.
+    const BATCH: usize = 256;
+
+    /// Makes an empty reactor.
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self { epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?, ready: Vec::with_capacity(Self::BATCH) })
+    }
+
+    /// Waits for `fd` to become readable, from now until it is closed or removed.
+    pub(super) fn watch(&self, fd: impl AsFd, source: Source) -> io::Result<()> {
+        let data = epoll::EventData::new_u64(source.token());
+        Ok(epoll::add(&self.epoll, fd, data, epoll::EventFlags::IN)?)
+    }
+
+    /// Waits for `fd` to become readable, and also writable if `writable` is set.
+    pub(super) fn rewatch(&self, fd: impl AsFd, source: Source, writable: bool) -> io::Result<()> {
+        let data = epoll::EventData::new_u64(source.token());
+        let mut flags = epoll::EventFlags::IN;
+        flags.set(epoll::EventFlags::OUT, writable);
+        Ok(epoll::modify(&self.epoll, fd, data, flags)?)
+    }
+
+    /// Stops waiting for `fd`.
+    pub(super) fn forget(&self, fd: impl AsFd) {
+        // A descriptor that is not watched is as good as one that no longer is.
+        let _ = epoll::delete(&self.epoll, fd);
+    }
+
+    /// Waits until something is ready or `timeout` has passed (`None`: for ever), and returns what is.
+    pub(super) fn wait(&mut self, timeout: Option<Duration>) -> io::Result<Vec<Source>> {
+        let timeout = timeout.map(|t| Timespec {
+            tv_sec: i64::try_from(t.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: t.subsec_nanos().into(),
+        });
+        self.ready.clear();
+        match epoll::wait(&self.epoll, spare_capacity(&mut self.ready), timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(self.ready.iter().filter_map(|event| Source::from_token(event.data.u64())).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_source_survives_its_token() {
+        for task in [0, 1, 77, TaskNumber::MAX] {
+            for source in [Source::Process(task), Source::Stdout(task), Source::Stderr(task), Source::Channel(task)] {
+                assert_eq!(Source::from_token(source.token()), Some(source));
+            }
+        }
+        for source in [Source::Waker, Source::Guardian, Source::Signals] {
+            assert_eq!(Source::from_token(source.token()), Some(source));
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What the job asks of the supervisor, and what it is answered.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use crossbeam::channel::Sender;
+use rustix::event::{EventfdFlags, eventfd};
+
+use super::scheduler::{Answer, Group, Submission, Wait};
+use super::stop::StopReason;
+use crate::model::TaskNumber;
+use crate::store;
+
+/// A request to the supervisor.
+pub(super) enum Request {
+    /// Run these tasks.
+    Submit { tasks: Vec<Submission>, group: Option<Group> },
+    /// Answer when these tasks have ended.
+    Wait { wait: Wait, reply: Sender<Result<Waited, Failure>> },
+    /// End these tasks.
+    Stop { tasks: Vec<TaskNumber>, reason: StopReason },
+    /// End what is alive, answer when nothing is, and stop.
+    Close { reply: Sender<Result<(), Failure>> },
+}
+
+/// How a wait ended.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Waited {
+    /// As the scheduler answered.
+    Answer(Answer),
+    /// The run was asked to stop by this signal.
+    Interrupted(i32),
+}
+
+/// Why a run can no longer be recorded or supervised.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Failure(String);
+
+impl Failure {
+    /// Names what was being done.
+    pub(super) fn new(what: &str, error: &io::Error) -> Self {
+        Self(format!("{what}: {error}"))
+    }
+
+    /// Names the path that could not be written.
+    pub(super) fn at(path: &Path, error: &io::Error) -> Self {
+        Self(format!("cannot write {}: {error}", path.display()))
+    }
+}
+
+impl From<store::Error> for Failure {
+    fn from(error: store::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// One of a task's two output streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// Hears what tasks write, piece by piece, as it is stored.
+pub(crate) type OutputTap = Box<dyn Fn(TaskNumber, Stream, &[u8]) + Send>;
+
+/// Wakes the supervisor when a request is in its queue.
+#[derive(Debug)]
+pub(super) struct Waker(OwnedFd);
+
+impl Waker {
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
+    }
+
+    pub(super) fn wake(&self) {
+        // The only failure of a write is a full counter, and then it is awake.
+        let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+    }
+
+    pub(super) fn drain(&self) {
+        let _ = rustix::io::read(&self.0, &mut [0; 8]);
+    }
+}
+
+impl AsFd for Waker {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Submit { .. } => "Submit",
+            Self::Wait { .. } => "Wait",
+            Self::Stop { .. } => "Stop",
+            Self::Close { .. } => "Close",
+        })
+    }
+}

@@ -1,0 +1,261 @@
+//! The local process spawner: from a task to a process group of its own, by `posix_spawn`.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use serde_json::Value;
+
+use super::channel::Channel;
+use super::descendants::MARK;
+use super::output::Capture;
+use super::scheduler::Slots;
+use super::verdict;
+use crate::model::{Order, RuntimeInfo, Task, TaskNumber};
+
+/// The argument by which a task process knows its role.
+pub(crate) const TASK_ROLE: &str = "--as-task-process";
+
+/// The environment variables by which a task learns where it is.
+pub(crate) mod variable {
+    pub(crate) const TASK_ID: &str = "RILLE_TASK_ID";
+    pub(crate) const TASK_DIR: &str = "RILLE_TASK_DIR";
+    pub(crate) const RUN_ID: &str = "RILLE_RUN_ID";
+    pub(crate) const RUN_DIR: &str = "RILLE_RUN_DIR";
+    pub(crate) const ATTEMPT: &str = "RILLE_ATTEMPT";
+    pub(crate) const TESTBED: &str = "RILLE_TESTBED";
+}
+
+/// What is the same for all tasks of a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Surroundings {
+    /// The run's id.
+    pub(crate) run_id: String,
+    /// The run directory.
+    pub(crate) directory: PathBuf,
+    /// The testbed as a JSON file for executables.
+    pub(crate) testbed_file: Option<PathBuf>,
+    /// The cap of each output file, in bytes.
+    pub(crate) output_limit: u64,
+}
+
+/// One attempt at a task.
+pub(super) struct Attempt<'a> {
+    pub(super) task: &'a Task,
+    pub(super) number: TaskNumber,
+    pub(super) attempt: u32,
+    /// The absolute path of its folder.
+    pub(super) folder: PathBuf,
+    pub(super) slots: &'a Slots,
+    pub(super) runtime: &'a RuntimeInfo,
+}
+
+/// A process that runs.
+pub(super) struct Launched {
+    pub(super) pid: i32,
+    pub(super) pidfd: OwnedFd,
+    pub(super) stdout: Capture,
+    pub(super) stderr: Capture,
+    pub(super) channel: Option<Channel>,
+}
+
+/// Why there is no process.
+#[derive(Debug)]
+pub(super) enum SpawnError {
+    /// It lies in the task.
+    Task(String),
+    /// There are no processes, descriptors or memory left just now.
+    Exhausted(String),
+    /// The run directory does not take it.
+    Storage(PathBuf, io::Error),
+}
+
+/// Starts an attempt. Its folder is made; its output files appear with the first byte.
+pub(super) fn spawn(attempt: &Attempt<'_>, surroundings: &Surroundings) -> Result<Launched, SpawnError> {
+    let Attempt { task, folder, .. } = attempt;
+    match fs::create_dir(folder) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
+        Err(error) => return Err(SpawnError::Storage(folder.clone(), error)),
+    }
+    let (mut command, channel, stdin) = if verdict::speaks(&task.runnable.kind) {
+        speaker(attempt)?
+    } else {
+        executable(attempt)?
+    };
+    let open = |name: &str| {
+        Capture::new(folder.join(name), surroundings.output_limit).map_err(|error| exhausted("a pipe", &error))
+    };
+    let (stdout, stdout_end) = open("stdout")?;
+    let (stderr, stderr_end) = open("stderr")?;
+    command
+        .process_group(0)
+        .current_dir(task.cwd.as_ref().unwrap_or(folder))
+        .stdin(stdin)
+        .stdout(stdout_end)
+        .stderr(stderr_end)
+        .env(MARK, format!("{}:{}", surroundings.run_id, attempt.number))
+        .env(variable::TASK_ID, &task.id)
+        .env(variable::TASK_DIR, folder)
+        .env(variable::RUN_ID, &surroundings.run_id)
+        .env(variable::RUN_DIR, &surroundings.directory)
+        .env(variable::ATTEMPT, attempt.attempt.to_string());
+    if let Some(testbed) = &surroundings.testbed_file {
+        command.env(variable::TESTBED, testbed);
+    }
+    for (name, value) in slot_variables(attempt.slots) {
+        command.env(name, value);
+    }
+    for (name, value) in &task.env {
+        check_variable("environment variable", name, value.as_deref())?;
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let child = command.spawn().map_err(|error| refused(&command, task, &error))?;
+    drop(command);
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let pid = pid.ok_or_else(|| SpawnError::Task("got no process id".to_owned()))?;
+    // The child is not reaped before its pidfd says that it ended, so the pid is still its own.
+    let pidfd = pidfd_open(pid, PidfdFlags::empty()).map_err(|error| {
+        super::descendants::kill_child(pid.as_raw_nonzero().get());
+        exhausted("a descriptor for the process", &error.into())
+    })?;
+    Ok(Launched { pid: pid.as_raw_nonzero().get(), pidfd, stdout, stderr, channel })
+}
+
+type Prepared = (Command, Option<Channel>, Stdio);
+
+/// Prepares a process of this same program that runs the task in its own words.
+fn speaker(attempt: &Attempt<'_>) -> Result<Prepared, SpawnError> {
+    let Attempt { task, .. } = attempt;
+    let runnable = &task.runnable;
+    let script = runnable.uri.clone().unwrap_or_default();
+    let order = Order {
+        task_id: task.id.clone(),
+        script: PathBuf::from(&script),
+        args: runnable.args.clone(),
+        parameters: runnable.kwargs.clone(),
+        stdin: task.stdin.clone(),
+        runtime: attempt.runtime.clone(),
+    };
+    let (channel, task_end) = Channel::new(&order).map_err(|error| exhausted("a socket", &error))?;
+    // By this path the program starts again even if its file was replaced or deleted meanwhile.
+    let mut command = Command::new("/proc/self/exe");
+    let stem = Path::new(&script).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    command.arg0(format!("rille task: {} - {stem}", task.id)).arg(TASK_ROLE);
+    Ok((command, Some(channel), Stdio::from(task_end)))
+}
+
+/// Prepares an executable; nothing stands between it and the engine.
+fn executable(attempt: &Attempt<'_>) -> Result<Prepared, SpawnError> {
+    let Attempt { task, .. } = attempt;
+    let runnable = &task.runnable;
+    let uri = runnable.uri.as_deref().unwrap_or_default();
+    let mut command = if Path::new(uri).extension().is_some_and(|extension| extension == "py") {
+        let mut command = Command::new("python3");
+        command.arg(uri);
+        command
+    } else {
+        Command::new(uri)
+    };
+    for (index, arg) in runnable.args.iter().enumerate() {
+        check_nul(&format!("args[{}]", index + 1), arg)?;
+    }
+    command.args(&runnable.args);
+    for (name, value) in &runnable.kwargs {
+        let text = match value {
+            Value::Null => continue,
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        check_variable("parameter", name, Some(&text))?;
+        command.env(name, text);
+    }
+    let stdin = match &task.stdin {
+        None => Stdio::null(),
+        Some(path) => Stdio::from(
+            File::open(path)
+                .map_err(|error| SpawnError::Task(format!("cannot read stdin from {}: {error}", path.display())))?,
+        ),
+    };
+    Ok((command, None, stdin))
+}
+
+/// Which pieces of a counted resource the task holds: `RILLE_SLOTS_<NAME>=0,2`, for `gpus` also as CUDA wants it.
+fn slot_variables(slots: &Slots) -> BTreeMap<String, String> {
+    let mut variables = BTreeMap::new();
+    for (name, numbers) in slots {
+        let list = numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
+        let upper: String =
+            name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+        if name == "gpus" {
+            variables.insert("CUDA_VISIBLE_DEVICES".to_owned(), visible_devices(numbers).unwrap_or_else(|| list.clone()));
+        }
+        variables.insert(format!("RILLE_SLOTS_{upper}"), list);
+    }
+    variables
+}
+
+/// Maps slots to the devices that the host itself may see.
+fn visible_devices(slots: &[u64]) -> Option<String> {
+    let visible = std::env::var("CUDA_VISIBLE_DEVICES").ok()?;
+    let devices: Vec<&str> = visible.split(',').collect();
+    let chosen: Option<Vec<&str>> =
+        slots.iter().map(|slot| devices.get(usize::try_from(*slot).ok()?).copied()).collect();
+    chosen.map(|chosen| chosen.join(","))
+}
+
+fn check_variable(what: &str, name: &str, value: Option<&str>) -> Result<(), SpawnError> {
+    if name.is_empty() || name.contains(['=', '\0']) {
+        return Err(SpawnError::Task(format!("{what} '{}' has a name that no environment can hold", name.escape_debug())));
+    }
+    check_nul(&format!("{what} '{name}'"), value.unwrap_or_default())
+}
+
+fn check_nul(what: &str, value: &str) -> Result<(), SpawnError> {
+    match value.contains('\0') {
+        true => Err(SpawnError::Task(format!("{what} holds a NUL byte, which no process can be given"))),
+        false => Ok(()),
+    }
+}
+
+fn exhausted(what: &str, error: &io::Error) -> SpawnError {
+    SpawnError::Exhausted(format!("cannot get {what}: {error}"))
+}
+
+fn refused(command: &Command, task: &Task, error: &io::Error) -> SpawnError {
+    use rustix::io::Errno;
+    let program = Path::new(command.get_program()).display();
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    match errno {
+        Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE) => exhausted("a process", error),
+        Some(Errno::TOOBIG) => SpawnError::Task(format!(
+            "cannot start {program}: its arguments and environment together are too long ({error}); hand large \
+             parameters over in a file"
+        )),
+        Some(Errno::ACCESS) => SpawnError::Task(format!(
+            "cannot start {program}: {error}; make it executable (chmod +x) or give kind = \"lua\" for a Lua script"
+        )),
+        Some(Errno::NOEXEC) => SpawnError::Task(format!(
+            "cannot start {program}: {error}; does its first line name an interpreter (#!/bin/sh)?"
+        )),
+        Some(Errno::NOENT) => {
+            let cwd = task.cwd.as_ref().filter(|cwd| !cwd.is_dir());
+            SpawnError::Task(match cwd {
+                Some(cwd) => format!("cannot start {program}: the working folder {} does not exist", cwd.display()),
+                None if Path::new(command.get_program()).exists() => {
+                    format!("cannot start {program}: the interpreter that its first line names does not exist")
+                }
+                None => format!("cannot start {program}: no such program"),
+            })
+        }
+        _ => SpawnError::Task(format!("cannot start {program}: {error}")),
+    }
+}

@@ -1,0 +1,54 @@
+//! A task as a jobfile wrote it down, before it is known whether it can be run.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::model::{Place, Runnable};
+
+/// The content of one `run {}` or `Task {}`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Draft {
+    /// What to run.
+    pub(crate) testscript: Option<Testscript>,
+    /// The id; `None` for the default.
+    pub(crate) taskid: Option<String>,
+    /// The runner kind; `None` to go by the file.
+    pub(crate) kind: Option<String>,
+    /// How long one attempt may take.
+    pub(crate) max_runtime: Option<Duration>,
+    /// Command-line arguments.
+    pub(crate) args: Vec<String>,
+    /// Environment variables.
+    pub(crate) env: BTreeMap<String, Option<String>>,
+    /// The working folder.
+    pub(crate) cwd: Option<String>,
+    /// The file for standard input.
+    pub(crate) stdin: Option<String>,
+    /// Attempts after the first.
+    pub(crate) retries: u32,
+    /// Ids of tasks that must pass first.
+    pub(crate) needs: Vec<String>,
+    /// How much of each resource it holds.
+    pub(crate) resources: BTreeMap<String, u64>,
+    /// Labels.
+    pub(crate) tags: Vec<String>,
+    /// Every other key.
+    pub(crate) parameters: Map<String, Value>,
+    /// Where it stands.
+    pub(crate) place: Option<Place>,
+    /// What is wrong with it, so that it cannot be run.
+    pub(crate) problem: Option<String>,
+    /// What the user should know of it all the same.
+    pub(crate) remarks: Vec<String>,
+}
+
+/// What a task runs, in one of the ways to say it.
+#[derive(Clone, Debug)]
+pub(crate) enum Testscript {
+    /// A file.
+    Path(String),
+    /// A recipe.
+    Recipe(Box<Runnable>),
+}

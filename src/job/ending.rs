@@ -1,0 +1,161 @@
+//! The end of a run: every result is written before it is called a result, and the exit code says the same as the reports.
+
+use std::io::Write;
+use std::time::Duration;
+
+use super::Job;
+use crate::engine::Failure;
+use crate::model::{EventKind, RaisedError};
+use crate::report::{self, Closing, Look, Summary};
+use crate::store::{self, RunDir};
+
+/// How long an interrupted run waits for a terminal that takes nothing.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// How the jobfile's part in the run ended.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MainEnd {
+    /// What it raised.
+    pub(crate) error: Option<RaisedError>,
+    /// There was no `main` to call: the jobfile itself is at fault.
+    pub(crate) is_unusable: bool,
+}
+
+impl Job {
+    /// Ends the run after `main`, and returns the exit code. What is still alive is ended as dangling.
+    pub(crate) fn end(&self, main: MainEnd) -> i32 {
+        let closed = self.engine().close();
+        if std::mem::replace(&mut *self.ending.lock(), true) {
+            // The engine has given main up and wraps up; it ends the process.
+            loop {
+                std::thread::park();
+            }
+        }
+        self.wrap_up(main, closed.err())
+    }
+
+    /// Ends a run whose `main` did not return after an interrupt. Called on the engine's thread; ends the process.
+    pub(super) fn end_abandoned(&self, signal: i32) {
+        if std::mem::replace(&mut *self.ending.lock(), true) {
+            return;
+        }
+        let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
+        let message = format!("main did not return after {name} and was given up");
+        let error = Some(RaisedError { kind: "cancelled".to_owned(), message, traceback: None });
+        let code = self.wrap_up(MainEnd { error, is_unusable: false }, None);
+        std::process::exit(code);
+    }
+
+    fn wrap_up(&self, main: MainEnd, failure: Option<Failure>) -> i32 {
+        let Some(run) = self.run.lock().take() else { return 7 };
+        let mut problems: Vec<String> = Vec::new();
+        if let Some(failure) = failure {
+            problems.push(failure.to_string());
+            // What little there is left to write needs room.
+            let _ = run.free_ballast();
+        }
+        let mut kinds = self.never_started();
+        let is_unusable = main.is_unusable;
+        kinds.push(EventKind::MainFinished { error: main.error });
+        note(&mut problems, self.journal.record(kinds));
+
+        let (mut code, outcome) =
+            self.with_summary(|summary| (exit_code(summary, is_unusable, !problems.is_empty()), summary.outcome()));
+        let finished = |code: i32, problems: &[String]| EventKind::RunFinished {
+            outcome,
+            exit_code: code,
+            seconds: self.started.elapsed().as_secs_f64(),
+            reason: problems.first().cloned(),
+        };
+        note(&mut problems, self.journal.record(vec![finished(code, &problems)]));
+        note(&mut problems, self.write_results(&run));
+        note(&mut problems, self.journal.sync());
+        if !problems.is_empty() && code != 7 {
+            // What the log says of its end must not be better than it was.
+            code = 7;
+            let _ = run.free_ballast();
+            note(&mut problems, self.journal.record(vec![finished(code, &problems)]));
+            note(&mut problems, self.write_results(&run));
+        }
+        let status = self.with_summary(|summary| summary.interrupt.map_or(code, |signal| -signal));
+        note(&mut problems, run.finish(status, store::now_micros()));
+        if !problems.is_empty() {
+            code = 7;
+        }
+        self.say_the_last_words(&problems);
+        code
+    }
+
+    /// Returns a warning for each task that was made for nothing.
+    fn never_started(&self) -> Vec<EventKind> {
+        let roster = self.roster.lock();
+        let unstarted = roster.iter().filter(|(_, entry)| entry.draft.is_some());
+        unstarted
+            .map(|(_, entry)| EventKind::Warning {
+                text: format!("task '{}' was made but never started", entry.id),
+                place: entry.place.clone(),
+            })
+            .collect()
+    }
+
+    fn with_summary<T>(&self, look: impl FnOnce(&Summary) -> T) -> T {
+        let live = self.live.lock();
+        match &*live {
+            Some(live) => live.with_summary(look),
+            None => look(&Summary::default()),
+        }
+    }
+
+    fn write_results(&self, run: &RunDir) -> Result<(), store::Error> {
+        self.with_summary(|summary| run.write_file_with("results.json", |file| report::write(summary, file)))
+    }
+
+    fn say_the_last_words(&self, problems: &[String]) {
+        let Some(live) = self.live.lock().take() else { return };
+        let look = self.look();
+        let directory = self.directory.display().to_string();
+        let interrupted = live.with_summary(|summary| summary.interrupt.is_some());
+        let patience = interrupted.then_some(PATIENCE);
+        live.finish(patience, |summary| {
+            let tail = |row: &report::Row| store::output_tail(&self.directory, row.folder(), row.attempts, report::telling_stream(row));
+            report::render(
+                summary,
+                &Closing { look, run_dir: Some(&directory), still_running: false, tail: &tail },
+            )
+        });
+        for problem in problems {
+            // With a closed terminal there is nobody to tell.
+            let _ = writeln!(std::io::stderr(), "error: {problem}");
+        }
+    }
+
+    fn look(&self) -> Look {
+        report::Settings::standard(self.settings.color, self.settings.verbosity).look
+    }
+}
+
+/// Returns the exit code that the run has earned, as the table of exit codes says.
+fn exit_code(summary: &Summary, is_unusable: bool, is_unrecordable: bool) -> i32 {
+    if is_unrecordable {
+        return 7;
+    }
+    if let Some(signal) = summary.interrupt {
+        return 128 + signal;
+    }
+    if is_unusable {
+        return 2;
+    }
+    if summary.main_error.is_some() || summary.dangling > 0 || summary.counts.bad() > 0 {
+        return 1;
+    }
+    match summary.counts.has_run() {
+        true => 0,
+        false => 4,
+    }
+}
+
+fn note(problems: &mut Vec<String>, result: Result<(), store::Error>) {
+    if let Err(error) = result {
+        problems.push(error.to_string());
+    }
+}

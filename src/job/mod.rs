@@ -1,0 +1,287 @@
+//! A run under way: it has a run directory, feeds the engine, waits for tasks and wraps up. All front doors use it.
+//!
+//! Nothing here knows Lua.
+
+mod draft;
+mod ending;
+mod resolve;
+mod roster;
+mod select;
+mod settings;
+mod start;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::bounded;
+use parking_lot::{Mutex, RwLock};
+
+use self::roster::Roster;
+use crate::engine::{Answer, End, Engine, Failure, Group, Journal, OnLimit, StopReason, Submission, Waited};
+use crate::model::{EventKind, Outcome, Place, RuntimeInfo, Task, TaskNumber, nearest};
+use crate::report::{Announcement, Live, LiveHandle};
+use crate::store::{self, RunDir};
+
+pub(crate) use self::draft::{Draft, Testscript};
+pub(crate) use self::ending::MainEnd;
+pub(crate) use self::select::{BadPattern, Selection};
+pub(crate) use self::settings::Settings;
+pub(crate) use self::start::StartError;
+
+/// A run of a jobfile.
+pub(crate) struct Job {
+    settings: Settings,
+    run: Mutex<Option<RunDir>>,
+    directory: PathBuf,
+    journal: Journal,
+    runtime: Arc<RwLock<RuntimeInfo>>,
+    roster: Arc<Mutex<Roster>>,
+    live: Mutex<Option<Live>>,
+    console: LiveHandle,
+    engine: OnceLock<Engine>,
+    started: Instant,
+    next_group: Mutex<u32>,
+    /// Taken by the thread that wraps up.
+    ending: Mutex<bool>,
+}
+
+/// Why a wait brought no results.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub(crate) enum WaitError {
+    /// The run was asked to stop.
+    #[error("the run was interrupted by {}", signal_hook::low_level::signal_name(*.0).unwrap_or("a signal"))]
+    Interrupted(i32),
+    /// The wait would never end.
+    #[error("task '{task}' needs '{need}', {problem}")]
+    NeedsUnstarted {
+        /// The task that waits.
+        task: String,
+        /// The id it needs.
+        need: String,
+        /// What is wrong with that, and what to do.
+        problem: String,
+    },
+    /// Nothing can be recorded any more.
+    #[error("the run can no longer be recorded: {0}")]
+    Unrecordable(Failure),
+}
+
+/// What is known of a task.
+#[derive(Clone, Debug)]
+pub(crate) struct TaskView {
+    /// Its id.
+    pub(crate) id: String,
+    /// Whether it was started.
+    pub(crate) is_started: bool,
+    /// Its first or present process.
+    pub(crate) pid: Option<i32>,
+    /// How it ended.
+    pub(crate) end: Option<End>,
+}
+
+/// Why a task cannot be started.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CannotStart {
+    /// It was started before.
+    #[error("task '{0}' cannot be started twice")]
+    Twice(String),
+}
+
+impl Job {
+    /// Makes a task. It gets its number and its id; what is wrong with it is told at once.
+    pub(crate) fn define(&self, mut draft: Draft) -> TaskNumber {
+        let place = draft.place.clone();
+        let remarks = std::mem::take(&mut draft.remarks);
+        let mut roster = self.roster.lock();
+        let number = roster.add(draft);
+        let decided = roster.get(number).and_then(|entry| entry.decided.clone());
+        drop(roster);
+        for text in remarks.into_iter().chain(decided.map(|(_, reason)| reason)) {
+            self.warn(text, place.clone());
+        }
+        number
+    }
+
+    /// Starts tasks that were made before; with a limit, at most so many of them run at once.
+    pub(crate) fn start(&self, numbers: &[TaskNumber], limit: Option<usize>) -> Result<(), CannotStart> {
+        let mut submissions = Vec::with_capacity(numbers.len());
+        let mut roster = self.roster.lock();
+        for &number in numbers {
+            let Some(entry) = roster.get_mut(number) else { continue };
+            let Some(draft) = entry.draft.take() else { return Err(CannotStart::Twice(entry.id.clone())) };
+            let (task, decided) = self.prepare(entry.id.clone(), *draft, entry.decided.take());
+            let folder = store::task_folder(number, &entry.id);
+            submissions.push(Submission { number, folder, task, decided });
+        }
+        drop(roster);
+        let group = limit.map(|limit| {
+            let mut next = self.next_group.lock();
+            *next += 1;
+            Group { id: *next, limit }
+        });
+        self.engine().submit(submissions, group);
+        Ok(())
+    }
+
+    /// Makes a task of a draft, with the outcome it has already if it is not to be run.
+    fn prepare(&self, id: String, draft: Draft, decided: Option<(Outcome, String)>) -> (Task, Option<(Outcome, String)>) {
+        let beside = self.settings.jobfile.parent().unwrap_or(Path::new("/"));
+        let here = std::env::current_dir().unwrap_or_default();
+        let runnable = match &draft.testscript {
+            Some(testscript) => resolve::resolve(testscript, draft.kind.as_deref(), &[beside, &here]),
+            None => Err("has no testscript; write testscript = \"FILE\"".to_owned()),
+        };
+        let (mut runnable, unresolved) = match runnable {
+            Ok(runnable) => (runnable, None),
+            Err(problem) => {
+                let uri = match draft.testscript {
+                    Some(Testscript::Path(path)) => Some(path),
+                    Some(Testscript::Recipe(recipe)) => recipe.uri,
+                    None => None,
+                };
+                let kind = draft.kind.unwrap_or_default();
+                let runnable = crate::model::Runnable { kind, uri, ..crate::model::Runnable::default() };
+                (runnable, Some((Outcome::Errored, problem)))
+            }
+        };
+        runnable.args.extend(draft.args);
+        if let Some(testbed) = &self.settings.testbed
+            && !runnable.kwargs.contains_key("testbed")
+        {
+            runnable.kwargs.insert("testbed".to_owned(), testbed.clone());
+        }
+        runnable.kwargs.extend(draft.parameters);
+        let absolute = |path: String| beside.join(path);
+        let task = Task {
+            id,
+            runnable,
+            cwd: draft.cwd.map(absolute),
+            env: draft.env,
+            stdin: draft.stdin.map(absolute),
+            max_runtime: draft.max_runtime,
+            retries: draft.retries,
+            needs: draft.needs.into_iter().map(|need| need.replace('/', "_")).collect(),
+            resources: draft.resources,
+            tags: draft.tags,
+            place: draft.place,
+        };
+        let left_out = || self.settings.selection.leaves_out(&task).map(|reason| (Outcome::Skipped, reason));
+        let decided = decided.or_else(left_out).or(unresolved);
+        (task, decided)
+    }
+
+    /// Waits until these tasks have ended. With a limit and [`OnLimit::End`] they are ended when it is reached. Returns
+    /// false only for [`OnLimit::Leave`], when some have not ended.
+    pub(crate) fn wait(
+        &self,
+        numbers: Vec<TaskNumber>,
+        limit: Option<(Duration, OnLimit)>,
+    ) -> Result<bool, WaitError> {
+        match self.engine().wait(numbers, limit) {
+            Ok(Waited::Answer(Answer::Settled)) => Ok(true),
+            Ok(Waited::Answer(Answer::StillRunning)) => Ok(false),
+            Ok(Waited::Answer(Answer::NeedsUnstarted { task, need })) => Err(self.needs_unstarted(task, need)),
+            Ok(Waited::Interrupted(signal)) => Err(WaitError::Interrupted(signal)),
+            Err(failure) => Err(WaitError::Unrecordable(failure)),
+        }
+    }
+
+    fn needs_unstarted(&self, task: TaskNumber, need: String) -> WaitError {
+        let roster = self.roster.lock();
+        let is_made = roster.ids().any(|id| id == need);
+        let problem = match nearest(&need, roster.ids()) {
+            _ if is_made => "which was made but not started; start it before you wait".to_owned(),
+            Some(near) => format!("and there is no such task; did you mean '{near}'?"),
+            None => "and there is no such task".to_owned(),
+        };
+        let task = roster.get(task).map(|entry| entry.id.clone()).unwrap_or_default();
+        WaitError::NeedsUnstarted { task, need, problem }
+    }
+
+    /// Ends tasks, without waiting for their end. One that was not started is left alone.
+    pub(crate) fn terminate(&self, numbers: Vec<TaskNumber>) {
+        self.engine().stop(numbers, StopReason::Terminated);
+    }
+
+    /// Returns what is known of a task.
+    pub(crate) fn task(&self, number: TaskNumber) -> Option<TaskView> {
+        self.roster.lock().get(number).map(|entry| TaskView {
+            id: entry.id.clone(),
+            is_started: entry.draft.is_none(),
+            pid: entry.pid,
+            end: entry.end.as_deref().cloned(),
+        })
+    }
+
+    /// Returns the numbers of the tasks that were started and have not ended.
+    pub(crate) fn active(&self) -> Vec<TaskNumber> {
+        let roster = self.roster.lock();
+        let active = roster.iter().filter(|(_, entry)| entry.draft.is_none() && entry.end.is_none());
+        active.map(|(number, _)| number).collect()
+    }
+
+    /// Returns how many tasks were made.
+    pub(crate) fn task_count(&self) -> usize {
+        self.roster.lock().iter().count()
+    }
+
+    /// Returns the roll-up of the tasks that have ended.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        let roster = self.roster.lock();
+        Outcome::roll_up(roster.iter().filter_map(|(_, entry)| Some(entry.end.as_ref()?.outcome)))
+    }
+
+    /// Returns the name of the signal by which the run was asked to stop, once it was.
+    pub(crate) fn interrupted(&self) -> bool {
+        self.engine().interrupts() > 0
+    }
+
+    /// Gives the job another reporting name.
+    pub(crate) fn rename(&self, name: &str) {
+        name.clone_into(&mut self.runtime.write().job.name);
+        self.record(vec![EventKind::JobRenamed { name: name.to_owned() }]);
+    }
+
+    /// Tells the user something.
+    pub(crate) fn warn(&self, text: String, place: Option<Place>) {
+        self.record(vec![EventKind::Warning { text, place }]);
+    }
+
+    /// Shows what the jobfile itself prints; returns when it was written.
+    pub(crate) fn print(&self, stream: crate::report::Stream, bytes: Vec<u8>) {
+        let (done, written) = bounded(1);
+        self.console.announce(Announcement::Print { stream, bytes, done });
+        // A console that has ended acknowledges nothing more.
+        let _ = written.recv();
+    }
+
+    /// Returns what tasks may read of the run.
+    pub(crate) fn runtime(&self) -> RuntimeInfo {
+        self.runtime.read().clone()
+    }
+
+    /// Returns the settings.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Returns the run directory.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Returns for how long the run has been going on.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn record(&self, kinds: Vec<EventKind>) {
+        // The engine meets the same failure with its next event, and ends the run for it.
+        let _ = self.journal.record(kinds);
+    }
+
+    fn engine(&self) -> &Engine {
+        self.engine.get().expect("a job that was started has an engine")
+    }
+}

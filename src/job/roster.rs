@@ -1,0 +1,67 @@
+//! Every task that the jobfile made, and what became of it.
+
+use std::collections::HashMap;
+
+use super::draft::Draft;
+use crate::engine::End;
+use crate::model::{Outcome, Place, TaskNumber};
+
+/// The tasks of a run in the order in which they were made.
+#[derive(Default)]
+pub(super) struct Roster {
+    entries: Vec<Entry>,
+    by_id: HashMap<String, TaskNumber>,
+}
+
+/// One task.
+pub(super) struct Entry {
+    pub(super) id: String,
+    pub(super) place: Option<Place>,
+    /// What is to be started; taken by the start.
+    pub(super) draft: Option<Box<Draft>>,
+    /// An outcome that stands before the start.
+    pub(super) decided: Option<(Outcome, String)>,
+    pub(super) pid: Option<i32>,
+    pub(super) end: Option<Box<End>>,
+}
+
+impl Roster {
+    /// Adds a task under the id it asked for, or the default. A reused id gets its outcome here.
+    pub(super) fn add(&mut self, mut draft: Draft) -> TaskNumber {
+        let number = TaskNumber::try_from(self.entries.len() + 1).unwrap_or(TaskNumber::MAX);
+        let asked = draft.taskid.take().filter(|id| !id.is_empty());
+        let id = asked.map_or_else(|| format!("Task-{number}"), |id| id.replace('/', "_"));
+        let mut decided = draft.problem.take().map(|problem| (Outcome::Errored, problem));
+        match self.by_id.get(&id) {
+            None => {
+                self.by_id.insert(id.clone(), number);
+            }
+            Some(&first) => {
+                let first = self.get(first).and_then(|entry| entry.place.as_ref());
+                let first = first.map_or_else(String::new, |place| format!(" by the task at {place}"));
+                let text = format!("task id '{id}' is already used{first}; give each task its own taskid");
+                decided = Some((Outcome::Errored, text));
+            }
+        }
+        let place = draft.place.clone();
+        self.entries.push(Entry { id, place, draft: Some(Box::new(draft)), decided, pid: None, end: None });
+        number
+    }
+
+    pub(super) fn get(&self, number: TaskNumber) -> Option<&Entry> {
+        self.entries.get(usize::try_from(number).ok()?.checked_sub(1)?)
+    }
+
+    pub(super) fn get_mut(&mut self, number: TaskNumber) -> Option<&mut Entry> {
+        self.entries.get_mut(usize::try_from(number).ok()?.checked_sub(1)?)
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.by_id.keys().map(String::as_str)
+    }
+
+    /// Returns all tasks with their numbers.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (TaskNumber, &Entry)> {
+        (1..).zip(&self.entries)
+    }
+}

@@ -1,0 +1,54 @@
+//! What a run under way is made with, checked and complete.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::select::Selection;
+use crate::engine::Capacity;
+use crate::report::{ColorChoice, Verbosity};
+use crate::store::Home;
+
+/// The settings of one run of a jobfile.
+pub(crate) struct Settings {
+    /// Where runs are kept.
+    pub(crate) home: Home,
+    /// A run directory outside the home.
+    pub(crate) run_dir: Option<PathBuf>,
+    /// The absolute path of the jobfile.
+    pub(crate) jobfile: PathBuf,
+    /// The bytes of the jobfile.
+    pub(crate) source: Vec<u8>,
+    /// The command line as it was typed.
+    pub(crate) command: Vec<String>,
+    /// The arguments that are handed on to the jobfile.
+    pub(crate) argv: Vec<String>,
+    /// The launcher's options by name, as the jobfile and `run_params` see them.
+    pub(crate) options: Map<String, Value>,
+    /// The label of the run.
+    pub(crate) label: Option<String>,
+    /// The tags of the run.
+    pub(crate) run_tags: Vec<String>,
+    /// How many tasks may run at once (`-j`).
+    pub(crate) jobs: Option<usize>,
+    /// The number of CPUs, the limit of `parallel` where no other is given.
+    pub(crate) cpus: usize,
+    /// How much there is of each resource.
+    pub(crate) capacity: Capacity,
+    /// From the request to end a task until it is killed.
+    pub(crate) grace: Duration,
+    /// The cap of each output file, in bytes.
+    pub(crate) output_limit: u64,
+    /// Which tasks are run at all.
+    pub(crate) selection: Selection,
+    /// What the testbed file holds.
+    pub(crate) testbed: Option<Value>,
+    /// How much the console says.
+    pub(crate) verbosity: Verbosity,
+    /// Whether the console is in colour.
+    pub(crate) color: ColorChoice,
+    /// The environment, as the run records it.
+    pub(crate) environment: BTreeMap<String, String>,
+}

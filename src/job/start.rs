@@ -1,0 +1,162 @@
+//! The beginning of a run: its directory, its first records, its console and its engine.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use parking_lot::{Mutex, RwLock};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::roster::Roster;
+use super::{Job, Settings};
+use crate::engine::{self, Engine, Guarded, Journal, Limits, OutputTap, Surroundings, Timing};
+use crate::model::{EVENT_FORMAT, EventKind, JobInfo, RunStarted, RuntimeInfo};
+use crate::report::{self, Announcement, Live, LiveHandle, Verbosity};
+use crate::store::{self, EventLog, Opref, RunDir};
+
+/// Why a run could not begin.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    /// Its directory could not be made or written.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The system did not give what an engine needs.
+    #[error("cannot start the engine: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// The file of the testbed in a run directory, for tasks that are executables.
+const TESTBED_FILE: &str = "testbed.json";
+
+impl Job {
+    /// Makes the run directory, writes what is known of the run, and starts its engine and its console.
+    pub(crate) fn begin(settings: Settings, guarded: Guarded) -> Result<Arc<Job>, StartError> {
+        let id = Uuid::new_v4().simple().to_string();
+        let path = settings.run_dir.clone().unwrap_or_else(|| settings.home.runs_dir().join(&id));
+        let run = RunDir::create(&path, &id, guarded.guardian_pid())?;
+        let directory = run.path().to_owned();
+        let started = chrono::Utc::now();
+
+        let runtime = runtime_info(&settings, &run, started);
+        write_attributes(&run, &settings)?;
+        let testbed_file = match &settings.testbed {
+            None => None,
+            Some(testbed) => {
+                run.write_file(TESTBED_FILE, testbed.to_string().as_bytes())?;
+                Some(directory.join(TESTBED_FILE))
+            }
+        };
+
+        let live = Live::start(report::Settings::standard(settings.color, settings.verbosity))?;
+        let console = live.handle();
+        let audience = live.handle();
+        let log = EventLog::create(&run.event_log())?;
+        let journal = Journal::new(log, run.event_log(), Box::new(move |event| audience.event(Arc::new(event))));
+        journal.record(vec![run_started(&settings, &runtime, guarded.guardian_pid())])?;
+        run.start(started.timestamp_micros())?;
+
+        let limits = Limits { at_once: settings.jobs, capacity: settings.capacity.clone() };
+        let timing = Timing { grace: settings.grace, ..Timing::default() };
+        let surroundings =
+            Surroundings { run_id: id, directory: directory.clone(), testbed_file, output_limit: settings.output_limit };
+        let tap = (settings.verbosity >= Verbosity::Verbose).then(|| tap(live.handle()));
+        let job = Arc::new(Job {
+            settings,
+            run: Mutex::new(Some(run)),
+            directory,
+            journal: journal.clone(),
+            runtime: Arc::new(RwLock::new(runtime)),
+            roster: Arc::new(Mutex::new(Roster::default())),
+            live: Mutex::new(Some(live)),
+            console,
+            engine: OnceLock::new(),
+            started: Instant::now(),
+            next_group: Mutex::new(0),
+            ending: Mutex::new(false),
+        });
+        let (starts, ends, abandoned) = (Arc::clone(&job.roster), Arc::clone(&job.roster), Arc::clone(&job));
+        let engine = Engine::start(engine::Settings {
+            guarded,
+            journal,
+            limits,
+            timing,
+            surroundings,
+            runtime: Arc::clone(&job.runtime),
+            tap,
+            on_started: Box::new(move |number, pid| {
+                if let Some(entry) = starts.lock().get_mut(number) {
+                    entry.pid = Some(pid);
+                }
+            }),
+            on_settled: Box::new(move |number, end| {
+                if let Some(entry) = ends.lock().get_mut(number) {
+                    entry.end = Some(Box::new(end));
+                }
+            }),
+            on_abandoned: Box::new(move |signal| abandoned.end_abandoned(signal)),
+        })?;
+        // Nothing else sets it.
+        let _ = job.engine.set(engine);
+        Ok(job)
+    }
+}
+
+fn runtime_info(settings: &Settings, run: &RunDir, started: chrono::DateTime<chrono::Utc>) -> RuntimeInfo {
+    let stem = settings.jobfile.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    RuntimeInfo {
+        job: JobInfo {
+            name: stem,
+            uid: run.id().to_owned(),
+            file: settings.jobfile.clone(),
+            file_hash: hex(&Sha256::digest(&settings.source)),
+            starttime: started.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
+        },
+        directory: run.path().to_owned(),
+        argv: settings.argv.clone(),
+        testbed: settings.testbed.clone(),
+    }
+}
+
+fn run_started(settings: &Settings, runtime: &RuntimeInfo, pid: u32) -> EventKind {
+    EventKind::RunStarted(Box::new(RunStarted {
+        format: EVENT_FORMAT,
+        rille: env!("CARGO_PKG_VERSION").to_owned(),
+        run_id: runtime.job.uid.clone(),
+        door: "job".to_owned(),
+        name: runtime.job.name.clone(),
+        file: runtime.job.file.to_string_lossy().into_owned(),
+        file_hash: runtime.job.file_hash.clone(),
+        argv: settings.command.clone(),
+        pid: i32::try_from(pid).unwrap_or_default(),
+        host: store::host(),
+        user: store::user(),
+    }))
+}
+
+fn write_attributes(run: &RunDir, settings: &Settings) -> Result<(), store::Error> {
+    run.write_opref(&Opref::for_script(&settings.jobfile))?;
+    run.write_attr("cmd", &settings.command)?;
+    run.write_attr("flags", &serde_json::Map::new())?;
+    run.write_attr("label", &settings.label.as_deref().unwrap_or_default())?;
+    run.write_attr("tags", &settings.run_tags)?;
+    run.write_attr("host", &store::host())?;
+    run.write_attr("user", &store::user())?;
+    run.write_attr("platform", &store::platform())?;
+    run.write_attr("run_params", &settings.options)?;
+    run.write_attr("env", &settings.environment)
+}
+
+fn tap(console: LiveHandle) -> OutputTap {
+    Box::new(move |task, stream, bytes| {
+        console.announce(Announcement::Output { task, stream, bytes: bytes.to_vec() });
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

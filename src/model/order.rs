@@ -1,0 +1,51 @@
+//! What the host tells a task process before its script starts.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The one message from the host to a task process of a kind that Rille itself runs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Order {
+    /// The task's id.
+    pub(crate) task_id: String,
+    /// The absolute path of the script.
+    pub(crate) script: PathBuf,
+    /// Its command-line arguments.
+    pub(crate) args: Vec<String>,
+    /// Its parameters.
+    pub(crate) parameters: Map<String, Value>,
+    /// The file that becomes its standard input, `/dev/null` if there is none.
+    pub(crate) stdin: Option<PathBuf>,
+    /// What the script sees as `runtime`.
+    pub(crate) runtime: RuntimeInfo,
+}
+
+/// The part of a run that its tasks may read.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct RuntimeInfo {
+    /// The job.
+    pub(crate) job: JobInfo,
+    /// The run directory.
+    pub(crate) directory: PathBuf,
+    /// Arguments that the launcher handed on.
+    pub(crate) argv: Vec<String>,
+    /// What the testbed file holds.
+    pub(crate) testbed: Option<Value>,
+}
+
+/// The job as its tasks see it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct JobInfo {
+    /// The reporting name.
+    pub(crate) name: String,
+    /// The run's id.
+    pub(crate) uid: String,
+    /// The absolute path of the jobfile.
+    pub(crate) file: PathBuf,
+    /// SHA-256 of the jobfile, hexadecimal.
+    pub(crate) file_hash: String,
+    /// When the job started, RFC 3339.
+    pub(crate) starttime: String,
+}

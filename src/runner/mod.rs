@@ -1,0 +1,53 @@
+//! The inside of a task process: it takes its order, runs the script, and says how it ended.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+
+use crate::model::{Message, Order};
+use crate::script::{self, ScriptEnd};
+
+/// Runs this process as a task: its standard input is the socket to the host. Returns the exit code.
+pub(crate) fn main() -> i32 {
+    // The name by which tools find the process; the full one is in its command line.
+    let _ = rustix::thread::set_name(c"rille-task");
+    match serve() {
+        Ok(()) => 0,
+        Err(error) => {
+            // The host sees the exit code; the text is for its log of the task.
+            let _ = writeln!(io::stderr(), "rille: this process was to be a task of a run, but {error}");
+            70
+        }
+    }
+}
+
+fn serve() -> io::Result<()> {
+    let socket = take_stdin()?;
+    let mut line = Vec::new();
+    BufReader::new(&socket).read_until(b'\n', &mut line)?;
+    let order: Order = serde_json::from_slice(&line)?;
+    open_stdin(&order)?;
+    let end = script::run_script(&order);
+    report(&socket, end)
+}
+
+/// Moves the socket out of the way: the script and what it starts must not find it.
+fn take_stdin() -> io::Result<UnixStream> {
+    let socket: OwnedFd = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
+    Ok(UnixStream::from(socket))
+}
+
+fn open_stdin(order: &Order) -> io::Result<()> {
+    let path = order.stdin.clone().unwrap_or_else(|| "/dev/null".into());
+    let file = File::open(&path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+    rustix::stdio::dup2_stdin(file)?;
+    Ok(())
+}
+
+fn report(mut socket: &UnixStream, end: ScriptEnd) -> io::Result<()> {
+    let message = Message::Finished { result: end.outcome, reason: end.reason, data: end.data };
+    let mut line = serde_json::to_vec(&message)?;
+    line.push(b'\n');
+    socket.write_all(&line)
+}

@@ -1,0 +1,162 @@
+//! `require "rille.job"`: `run`, `Task`, `parallel`, `wait_all`, `rollup`.
+
+use std::rc::Rc;
+
+use mlua::{Lua, Table, UserDataRef, Value};
+
+use super::draft;
+use super::result::LuaResult;
+use super::task::{LuaTask, cannot_start, result, seconds, wait_failed};
+use crate::engine::OnLimit;
+use crate::model::{Outcome, TaskNumber, nearest};
+use crate::script::error::raise;
+use crate::script::host::Context;
+use crate::script::table::shown;
+
+/// Makes the module.
+pub(crate) fn module(lua: &Lua, context: &Rc<Context>) -> mlua::Result<Table> {
+    let module = lua.create_table()?;
+    let shared = Rc::clone(context);
+    module.set("run", lua.create_function(move |lua, definition: Value| run(lua, &shared, &definition))?)?;
+    let shared = Rc::clone(context);
+    module.set("Task", lua.create_function(move |lua, definition: Value| task(lua, &shared, &definition))?)?;
+    let shared = Rc::clone(context);
+    module.set("parallel", lua.create_function(move |lua, list: Value| parallel(lua, &shared, &list))?)?;
+    let shared = Rc::clone(context);
+    let wait_all = lua.create_function(move |lua, (tasks, limit): (Value, Value)| wait_all(lua, &shared, &tasks, &limit));
+    module.set("wait_all", wait_all?)?;
+    module.set("rollup", lua.create_function(|lua, list: Value| rollup(lua, &list))?)?;
+    Ok(module)
+}
+
+fn definition<'a>(lua: &Lua, function: &str, value: &'a Value) -> mlua::Result<&'a Table> {
+    match value {
+        Value::Table(table) => Ok(table),
+        other => {
+            let text = format!("{function} takes one table, {function} {{ testscript = \"FILE\" }}, not {}", shown(other));
+            Err(raise(lua, "definition", text))
+        }
+    }
+}
+
+fn run(lua: &Lua, context: &Rc<Context>, value: &Value) -> mlua::Result<(bool, LuaResult)> {
+    let definition = definition(lua, "run", value)?;
+    context.check(lua, "run was called")?;
+    let number = context.job.define(draft::read(lua, definition)?);
+    context.job.start(&[number], None).map_err(|error| cannot_start(lua, &error))?;
+    context.job.wait(vec![number], None).map_err(|error| wait_failed(lua, &error))?;
+    let view = context.job.task(number);
+    result(lua, &view.ok_or_else(|| mlua::Error::runtime("the task is not in the roster"))?)
+}
+
+fn task(lua: &Lua, context: &Rc<Context>, value: &Value) -> mlua::Result<LuaTask> {
+    let definition = definition(lua, "Task", value)?;
+    context.check_running(lua)?;
+    let number = context.job.define(draft::read(lua, definition)?);
+    let testscript = definition.get("testscript")?;
+    let kwargs = draft::kwargs(lua, definition)?;
+    Ok(LuaTask { context: Rc::clone(context), number, testscript, kwargs })
+}
+
+fn parallel(lua: &Lua, context: &Rc<Context>, value: &Value) -> mlua::Result<Table> {
+    let Value::Table(list) = value else {
+        let text = format!("parallel takes a list of task tables, parallel {{ limit = 2, {{…}}, {{…}} }}, not {}", shown(value));
+        return Err(raise(lua, "definition", text));
+    };
+    context.check(lua, "parallel was called")?;
+    let limit = parallel_limit(lua, list)?;
+    let mut drafts = Vec::with_capacity(list.raw_len());
+    for index in 1..=list.raw_len() {
+        match list.raw_get::<Value>(index)? {
+            Value::Table(definition) => drafts.push(draft::read(lua, &definition)?),
+            other => {
+                let text = format!("parallel: item {index} must be a task table, got {}", shown(&other));
+                return Err(raise(lua, "definition", text));
+            }
+        }
+    }
+    let numbers: Vec<TaskNumber> = drafts.into_iter().map(|draft| context.job.define(draft)).collect();
+    let settings = context.job.settings();
+    // With -j that limit alone holds, for this list as for every other task.
+    let limit = limit.or(if settings.jobs.is_none() { Some(settings.cpus) } else { None });
+    context.job.start(&numbers, limit).map_err(|error| cannot_start(lua, &error))?;
+    context.job.wait(numbers.clone(), None).map_err(|error| wait_failed(lua, &error))?;
+    let results = lua.create_table_with_capacity(numbers.len(), 0)?;
+    for (index, number) in (1..).zip(numbers) {
+        let end = context.job.task(number).and_then(|view| view.end);
+        results.raw_set::<i64, _>(index, end.map(LuaResult::of))?;
+    }
+    Ok(results)
+}
+
+fn parallel_limit(lua: &Lua, list: &Table) -> mlua::Result<Option<usize>> {
+    for pair in list.pairs::<Value, Value>() {
+        let (key, _) = pair?;
+        let Value::String(key) = key else { continue };
+        let key = key.to_string_lossy();
+        if key != "limit" {
+            let hint = nearest(&key, ["limit"]).map_or("its only key is 'limit'", |_| "did you mean 'limit'?");
+            return Err(raise(lua, "definition", format!("parallel has no key '{key}'; {hint}")));
+        }
+    }
+    match list.raw_get::<Value>("limit")? {
+        Value::Nil => Ok(None),
+        Value::Integer(limit) if limit >= 1 => Ok(usize::try_from(limit).ok()),
+        other => {
+            Err(raise(lua, "definition", format!("parallel: limit must be a whole number from 1, got {}", shown(&other))))
+        }
+    }
+}
+
+fn wait_all(lua: &Lua, context: &Rc<Context>, tasks: &Value, limit: &Value) -> mlua::Result<Table> {
+    context.check(lua, "wait_all was called")?;
+    let wrong = |what: String| raise(lua, "usage", format!("wait_all takes a list of tasks, not {what}"));
+    let Value::Table(list) = tasks else { return Err(wrong(shown(tasks))) };
+    let mut numbers = Vec::with_capacity(list.raw_len());
+    for index in 1..=list.raw_len() {
+        let value: Value = list.raw_get(index)?;
+        let task = match &value {
+            Value::UserData(object) => object.borrow::<LuaTask>().ok(),
+            _ => None,
+        };
+        let task = task.ok_or_else(|| wrong(format!("one with {} as item {index}", shown(&value))))?;
+        let view = context.job.task(task.number);
+        if let Some(view) = view.filter(|view| !view.is_started) {
+            let text = format!("wait_all: task '{}' has not been started; call task:start() first", view.id);
+            return Err(raise(lua, "usage", text));
+        }
+        numbers.push(task.number);
+    }
+    let limit = seconds(lua, "max_runtime", limit)?.map(|limit| (limit, OnLimit::End));
+    context.job.wait(numbers.clone(), limit).map_err(|error| wait_failed(lua, &error))?;
+    let results = lua.create_table_with_capacity(numbers.len(), 0)?;
+    for (index, number) in (1..).zip(numbers) {
+        let view = context.job.task(number);
+        let view = view.ok_or_else(|| mlua::Error::runtime("the task is not in the roster"))?;
+        let (_, result) = result(lua, &view)?;
+        results.raw_set::<i64, _>(index, result)?;
+    }
+    Ok(results)
+}
+
+fn rollup(lua: &Lua, list: &Value) -> mlua::Result<Option<LuaResult>> {
+    let Value::Table(list) = list else {
+        return Err(raise(lua, "usage", format!("rollup takes a list of results, not {}", shown(list))));
+    };
+    let mut outcomes = Vec::with_capacity(list.raw_len());
+    for index in 1..=list.raw_len() {
+        outcomes.push(outcome_of(lua, index, list.raw_get(index)?)?);
+    }
+    Ok(Outcome::roll_up(outcomes).map(LuaResult::plain))
+}
+
+fn outcome_of(lua: &Lua, index: usize, value: Value) -> mlua::Result<Outcome> {
+    let found = match &value {
+        Value::UserData(object) => object.borrow::<LuaResult>().ok().map(|result: UserDataRef<LuaResult>| result.outcome),
+        Value::String(word) => word.to_string_lossy().parse().ok(),
+        _ => None,
+    };
+    found.ok_or_else(|| {
+        raise(lua, "usage", format!("rollup: item {index} must be a result or its value, got {}", shown(&value)))
+    })
+}

@@ -1,0 +1,57 @@
+//! Results as scripts see them.
+
+use mlua::{MetaMethod, UserData, UserDataFields, UserDataMethods, Value};
+use serde_json::Value as Json;
+
+use super::{not_settable, unknown_field};
+use crate::engine::End;
+use crate::model::Outcome;
+use crate::script::table;
+
+const FIELDS: [&str; 4] = ["value", "code", "reason", "data"];
+
+/// The result of a task or of a roll-up.
+#[derive(Clone, Debug)]
+pub(super) struct LuaResult {
+    pub(super) outcome: Outcome,
+    reason: Option<String>,
+    data: Option<Json>,
+}
+
+impl LuaResult {
+    /// Makes the result of a task that has ended.
+    pub(super) fn of(end: End) -> Self {
+        Self { outcome: end.outcome, reason: end.reason, data: end.data }
+    }
+
+    /// Makes a result that is only an outcome.
+    pub(super) fn plain(outcome: Outcome) -> Self {
+        Self { outcome, reason: None, data: None }
+    }
+}
+
+impl UserData for LuaResult {
+    fn add_fields<F: UserDataFields<Self>>(fields: &mut F) {
+        fields.add_field_method_get("value", |_, this| Ok(this.outcome.name()));
+        fields.add_field_method_get("code", |_, this| Ok(this.outcome.code()));
+        fields.add_field_method_get("reason", |_, this| Ok(this.reason.clone()));
+        fields.add_field_method_get("data", |lua, this| match &this.data {
+            Some(data) => table::from_json(lua, data),
+            None => Ok(Value::Nil),
+        });
+        fields.add_meta_field("__name", "result");
+    }
+
+    fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
+        methods.add_meta_method(MetaMethod::ToString, |_, this, ()| Ok(this.outcome.name()));
+        methods.add_meta_method(MetaMethod::Eq, |_, this, other: mlua::UserDataRef<Self>| {
+            Ok(this.outcome == other.outcome)
+        });
+        methods.add_meta_method(MetaMethod::Index, |lua, _, name: String| -> mlua::Result<Value> {
+            Err(unknown_field(lua, "a result", &name, &FIELDS))
+        });
+        methods.add_meta_method(MetaMethod::NewIndex, |lua, _, (name, _): (String, Value)| -> mlua::Result<()> {
+            Err(not_settable(lua, "result", &name))
+        });
+    }
+}

@@ -1,0 +1,177 @@
+//! `runtime`: what `main` is called with.
+
+use std::rc::Rc;
+
+use mlua::{AnyUserData, Lua, MetaMethod, Table, UserData, UserDataFields, UserDataMethods, Value};
+
+use super::result::LuaResult;
+use super::{not_settable, unknown_field};
+use crate::engine::End;
+use crate::model::TaskNumber;
+use crate::script::error::raise;
+use crate::script::host::Context;
+use crate::script::table;
+
+const RUNTIME_FIELDS: [&str; 10] =
+    ["job", "directory", "archive", "args", "argv", "env", "tasks", "testbed", "synchro", "plugin"];
+const JOB_FIELDS: [&str; 8] =
+    ["name", "uid", "file", "file_hash", "starttime", "stoptime", "elapsedtime", "result"];
+const TASKS_FIELDS: [&str; 4] = ["active", "errors", "result", "terminate"];
+
+/// Makes the object for a job.
+pub(crate) fn runtime(lua: &Lua, context: &Rc<Context>) -> mlua::Result<Value> {
+    let job = &context.job;
+    let settings = job.settings();
+    let environment = lua.create_table()?;
+    for (name, value) in std::env::vars_os().filter(|(name, _)| name != crate::engine::MARK) {
+        let (name, value) = (name.into_encoded_bytes(), value.into_encoded_bytes());
+        environment.raw_set(lua.create_string(name)?, lua.create_string(value)?)?;
+    }
+    let runtime = Runtime {
+        job: lua.create_userdata(LuaJob(Rc::clone(context)))?,
+        tasks: lua.create_userdata(LuaTasks(Rc::clone(context)))?,
+        directory: job.directory().to_string_lossy().into_owned(),
+        args: table::from_json(lua, &serde_json::Value::Object(settings.options.clone()))?,
+        argv: lua.create_sequence_from(settings.argv.iter().map(String::as_str))?,
+        env: environment,
+        testbed: settings.testbed.as_ref().map_or(Ok(Value::Nil), |testbed| table::from_json(lua, testbed))?,
+    };
+    Ok(Value::UserData(lua.create_userdata(runtime)?))
+}
+
+struct Runtime {
+    job: AnyUserData,
+    tasks: AnyUserData,
+    directory: String,
+    args: Value,
+    argv: Table,
+    env: Table,
+    testbed: Value,
+}
+
+impl UserData for Runtime {
+    fn add_fields<F: UserDataFields<Self>>(fields: &mut F) {
+        fields.add_field_method_get("job", |_, this| Ok(this.job.clone()));
+        fields.add_field_method_get("tasks", |_, this| Ok(this.tasks.clone()));
+        fields.add_field_method_get("directory", |_, this| Ok(this.directory.clone()));
+        fields.add_field_method_get("archive", |_, _| Ok(Value::Nil));
+        fields.add_field_method_get("args", |_, this| Ok(this.args.clone()));
+        fields.add_field_method_get("argv", |_, this| Ok(this.argv.clone()));
+        fields.add_field_method_get("env", |_, this| Ok(this.env.clone()));
+        fields.add_field_method_get("testbed", |_, this| Ok(this.testbed.clone()));
+        fields.add_meta_field("__name", "runtime");
+    }
+
+    fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
+        methods.add_meta_method(MetaMethod::Index, |lua, _, name: String| -> mlua::Result<Value> {
+            match name.as_str() {
+                "synchro" | "plugin" => {
+                    Err(raise(lua, "usage", format!("runtime.{name} is not part of this version of rille")))
+                }
+                _ => Err(unknown_field(lua, "runtime", &name, &RUNTIME_FIELDS)),
+            }
+        });
+        methods.add_meta_method(MetaMethod::NewIndex, |lua, _, (name, _): (String, Value)| -> mlua::Result<()> {
+            Err(not_settable(lua, "runtime", &name))
+        });
+    }
+}
+
+struct LuaJob(Rc<Context>);
+
+impl UserData for LuaJob {
+    fn add_fields<F: UserDataFields<Self>>(fields: &mut F) {
+        fields.add_field_method_get("name", |_, this| Ok(this.0.job.runtime().job.name));
+        fields.add_field_method_set("name", |lua, this, name: Value| match &name {
+            Value::String(text) if !text.as_bytes().is_empty() => {
+                this.0.job.rename(&text.to_string_lossy());
+                Ok(())
+            }
+            other => {
+                let text = format!("runtime.job.name must be a text, got {}", table::shown(other));
+                Err(raise(lua, "usage", text))
+            }
+        });
+        fields.add_field_method_get("uid", |_, this| Ok(this.0.job.runtime().job.uid));
+        fields.add_field_method_get("file", |_, this| {
+            Ok(this.0.job.runtime().job.file.to_string_lossy().into_owned())
+        });
+        fields.add_field_method_get("file_hash", |_, this| Ok(this.0.job.runtime().job.file_hash));
+        fields.add_field_method_get("starttime", |_, this| Ok(this.0.job.runtime().job.starttime));
+        fields.add_field_method_get("stoptime", |_, _| Ok(Value::Nil));
+        fields.add_field_method_get("elapsedtime", |_, this| Ok(this.0.job.elapsed().as_secs_f64()));
+        fields.add_field_method_get("result", |_, this| Ok(this.0.job.outcome().map(LuaResult::plain)));
+        fields.add_meta_field("__name", "runtime.job");
+    }
+
+    fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
+        methods.add_meta_method(MetaMethod::Index, |lua, _, name: String| -> mlua::Result<Value> {
+            Err(unknown_field(lua, "runtime.job", &name, &JOB_FIELDS))
+        });
+        methods.add_meta_method(MetaMethod::NewIndex, |lua, _, (name, _): (String, Value)| -> mlua::Result<()> {
+            Err(not_settable(lua, "runtime.job", &name))
+        });
+    }
+}
+
+struct LuaTasks(Rc<Context>);
+
+impl LuaTasks {
+    /// Returns a row of a task: `taskid`, `pid`, `result`, `error`.
+    fn row(&self, lua: &Lua, number: TaskNumber) -> mlua::Result<Value> {
+        let Some(view) = self.0.job.task(number) else { return Ok(Value::Nil) };
+        let row = lua.create_table()?;
+        row.set("taskid", view.id)?;
+        row.set("pid", view.pid)?;
+        row.set("error", view.end.as_ref().and_then(error_text))?;
+        row.set("result", view.end.map(LuaResult::of))?;
+        Ok(Value::Table(row))
+    }
+}
+
+fn error_text(end: &End) -> Option<String> {
+    (!end.outcome.is_good()).then(|| end.reason.clone().unwrap_or_else(|| end.outcome.to_string()))
+}
+
+impl UserData for LuaTasks {
+    fn add_fields<F: UserDataFields<Self>>(fields: &mut F) {
+        fields.add_field_method_get("active", |lua, this| {
+            let rows = this.0.job.active().into_iter().map(|number| this.row(lua, number));
+            lua.create_sequence_from(rows.collect::<mlua::Result<Vec<_>>>()?)
+        });
+        fields.add_field_method_get("errors", |lua, this| {
+            let count = TaskNumber::try_from(this.0.job.task_count()).unwrap_or(TaskNumber::MAX);
+            let bad = |number: &TaskNumber| {
+                this.0.job.task(*number).and_then(|view| view.end).is_some_and(|end| !end.outcome.is_good())
+            };
+            let rows = (1..=count).filter(bad).map(|number| this.row(lua, number));
+            lua.create_sequence_from(rows.collect::<mlua::Result<Vec<_>>>()?)
+        });
+        fields.add_field_method_get("result", |_, this| Ok(this.0.job.outcome().map(LuaResult::plain)));
+        fields.add_meta_field("__name", "runtime.tasks");
+    }
+
+    fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
+        methods.add_method("terminate", |_, this, ()| {
+            this.0.job.terminate(this.0.job.active());
+            Ok(())
+        });
+        methods.add_meta_method(MetaMethod::Len, |_, this, ()| Ok(this.0.job.task_count()));
+        // Reading by number makes `ipairs` work.
+        methods.add_meta_method(MetaMethod::Index, |lua, this, key: Value| match key {
+            Value::Integer(number) => this.row(lua, TaskNumber::try_from(number).unwrap_or(0)),
+            other => Err(unknown_field(lua, "runtime.tasks", &other.to_string()?, &TASKS_FIELDS)),
+        });
+        methods.add_meta_method(MetaMethod::Pairs, |lua, this, ()| {
+            let rows = lua.create_table()?;
+            for number in 1..=TaskNumber::try_from(this.0.job.task_count()).unwrap_or(0) {
+                rows.raw_push(this.row(lua, number)?)?;
+            }
+            let next: mlua::Function = lua.globals().get("next")?;
+            Ok((next, rows, Value::Nil))
+        });
+        methods.add_meta_method(MetaMethod::NewIndex, |lua, _, (name, _): (Value, Value)| -> mlua::Result<()> {
+            Err(not_settable(lua, "runtime.tasks", &name.to_string()?))
+        });
+    }
+}

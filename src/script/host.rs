@@ -1,0 +1,151 @@
+//! A jobfile in the host: compiled, its top level run, `main` called, and its end turned into data.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use mlua::{Function, Lua, Value};
+
+use super::api;
+use super::error::{ScriptError, calling_line, raise};
+use super::vm::{Setup, Vm};
+use super::{modules, source};
+use crate::job::{Job, MainEnd};
+use crate::model::RaisedError;
+use crate::report::Stream;
+
+/// What the functions of a jobfile's modules share.
+pub(super) struct Context {
+    pub(super) job: Arc<Job>,
+    /// The top level runs: it declares and does not act.
+    is_loading: Cell<bool>,
+    /// `os.exit` was called with this code.
+    exit: Cell<Option<i32>>,
+}
+
+impl Context {
+    /// Fails if `what` may not be done now: while the file loads, after `os.exit`, after an interrupt.
+    pub(super) fn check(&self, lua: &Lua, what: &str) -> mlua::Result<()> {
+        if self.is_loading.get() {
+            return Err(raise(lua, "usage", format!("{what} while the file is loading; move it into main()")));
+        }
+        self.check_running(lua)
+    }
+
+    /// Fails if the run is on its way to its end.
+    pub(super) fn check_running(&self, lua: &Lua) -> mlua::Result<()> {
+        if let Some(code) = self.exit.get() {
+            return Err(exit_error(lua, code));
+        }
+        if self.job.interrupted() {
+            return Err(raise(lua, "cancelled", "the run was asked to stop"));
+        }
+        Ok(())
+    }
+}
+
+/// The kind of the error by which `os.exit` ends a jobfile.
+const EXIT_KIND: &str = "exit";
+
+fn exit_error(lua: &Lua, code: i32) -> mlua::Error {
+    let message = format!("the jobfile called os.exit({code})");
+    mlua::Error::external(ScriptError { kind: EXIT_KIND, message, place: calling_line(lua) })
+}
+
+/// Runs a jobfile to its end. `name` is its path as the user gave it.
+pub(crate) fn run_jobfile(job: &Arc<Job>, name: &std::path::Path) -> MainEnd {
+    let context = Rc::new(Context {
+        job: Arc::clone(job),
+        is_loading: Cell::new(true),
+        exit: Cell::new(None),
+    });
+    match run(&context, name) {
+        Ok(()) => MainEnd::default(),
+        Err(end) => after_exit(&context, end),
+    }
+}
+
+/// A jobfile that left by `os.exit(0)` ended early, but as it wanted.
+fn after_exit(context: &Context, end: MainEnd) -> MainEnd {
+    match context.exit.get() {
+        Some(0) => MainEnd::default(),
+        _ => end,
+    }
+}
+
+fn run(context: &Rc<Context>, name: &std::path::Path) -> Result<(), MainEnd> {
+    let settings = context.job.settings();
+    let broken = |error: RaisedError| MainEnd { error: Some(error), is_unusable: true };
+    let internal = |error: mlua::Error| {
+        let message = format!("cannot set Lua up: {error}");
+        broken(RaisedError { kind: "error".to_owned(), message, traceback: None })
+    };
+    let vm = prepare(context).map_err(internal)?;
+    let chunk = source::compile(vm.lua(), name, &settings.source, &["main", "arg"]).map_err(broken)?;
+    vm.call(&chunk, Vec::new()).map_err(broken)?;
+    let main: Value = vm.lua().globals().get("main").map_err(internal)?;
+    let Value::Function(main) = main else {
+        return Err(broken(RaisedError {
+            kind: "definition".to_owned(),
+            message: no_main(name, &settings.source, &main),
+            traceback: None,
+        }));
+    };
+    context.is_loading.set(false);
+    let runtime = api::runtime(vm.lua(), context).map_err(internal)?;
+    let ended = call_main(&vm, &main, runtime);
+    // A left-over value of os.exit counts even where the jobfile caught its error.
+    match (ended, context.exit.get()) {
+        (Ok(()), Some(code)) if code != 0 => Err(MainEnd {
+            error: Some(RaisedError {
+                kind: EXIT_KIND.to_owned(),
+                message: format!("the jobfile called os.exit({code})"),
+                traceback: None,
+            }),
+            is_unusable: false,
+        }),
+        (Ok(()), _) => Ok(()),
+        (Err(error), _) => Err(MainEnd { error: Some(error), is_unusable: false }),
+    }
+}
+
+fn call_main(vm: &Vm, main: &Function, runtime: Value) -> Result<(), RaisedError> {
+    vm.call(main, vec![runtime]).map(|_| ())
+}
+
+fn no_main(name: &std::path::Path, source: &[u8], found: &Value) -> String {
+    let name = name.display();
+    let remedy = "write function main(runtime) … end; it is called once and runs the tasks";
+    if source.iter().all(u8::is_ascii_whitespace) {
+        return format!("{name}:1: the jobfile is empty and so has no main; {remedy}");
+    }
+    if String::from_utf8_lossy(source).contains("local function main") {
+        return format!("{name}: main is local, so that nobody can call it; write function main(runtime) … end");
+    }
+    match found {
+        Value::Nil => format!("{name}: the jobfile does not define main; {remedy}"),
+        other => format!("{name}: main is a {}, not a function; {remedy}", other.type_name()),
+    }
+}
+
+fn prepare(context: &Rc<Context>) -> mlua::Result<Vm> {
+    let settings = context.job.settings();
+    let printer = Arc::clone(&context.job);
+    let exiting = Rc::clone(context);
+    let vm = Vm::new(Setup {
+        module_folders: modules::folders(&settings.jobfile),
+        write: Some(Box::new(move |stream, bytes| {
+            let stream = if stream == "stderr" { Stream::Stderr } else { Stream::Stdout };
+            printer.print(stream, bytes.to_vec());
+        })),
+        exit: Box::new(move |lua, code| {
+            exiting.exit.set(Some(code));
+            exit_error(lua, code)
+        }),
+    })?;
+    modules::preload_not_yet(&vm)?;
+    let sharing = Rc::clone(context);
+    vm.preload("rille.job", move |lua| api::job_module(lua, &sharing).map(Value::Table))?;
+    vm.lua().globals().set("arg", settings.argv.clone())?;
+    Ok(vm)
+}

@@ -1,0 +1,47 @@
+//! Where scripts find modules, and what Rille's own are.
+
+use std::path::{Path, PathBuf};
+
+use mlua::Value;
+
+use super::vm::Vm;
+
+/// Modules that the API names and that this version does not have yet.
+const NOT_YET: [&str; 8] = [
+    "rille.testscript",
+    "rille.log",
+    "rille.args",
+    "rille.runnable",
+    "rille.runner",
+    "rille.op",
+    "rille.runs",
+    "rille.walk",
+];
+
+/// The files that make a folder a project.
+const PROJECT_FILES: [&str; 2] = ["rille.lua", "guild.yml"];
+
+/// Returns where `require` looks: beside the file that runs, in the project folder, then in `RILLE_PATH`.
+pub(super) fn folders(file: &Path) -> Vec<PathBuf> {
+    let beside = file.parent().unwrap_or(Path::new(".")).to_owned();
+    let has_project_file = |folder: &&Path| PROJECT_FILES.iter().any(|name| folder.join(name).is_file());
+    let project = beside.ancestors().find(has_project_file).map(Path::to_owned);
+    let project = project.or_else(|| std::env::current_dir().ok());
+    let path = std::env::var_os("RILLE_PATH").unwrap_or_default();
+    let more = std::env::split_paths(&path).filter(|folder| !folder.as_os_str().is_empty()).collect::<Vec<_>>();
+    let mut folders = vec![beside];
+    folders.extend(project);
+    folders.extend(more);
+    folders.dedup();
+    folders
+}
+
+/// Makes `require` say of modules to come that they are not there yet.
+pub(super) fn preload_not_yet(vm: &Vm) -> mlua::Result<()> {
+    for name in NOT_YET {
+        vm.preload(name, move |lua| -> mlua::Result<Value> {
+            Err(super::error::raise(lua, "usage", format!("module '{name}' is not part of this version of rille")))
+        })?;
+    }
+    Ok(())
+}

