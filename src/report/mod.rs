@@ -3,13 +3,20 @@
 //! Every report is made from events alone, by the same code while a run is under way and from the log of one that has
 //! ended or was killed. Nothing here starts a process, reads a run directory or decides an outcome.
 
+mod closing;
 mod duration;
 #[cfg(test)]
 mod fixture;
+mod lines;
 mod row;
 mod style;
 mod summary;
+mod tails;
+mod tree;
 
+pub(crate) use closing::{Closing, render};
+pub(crate) use lines::{Look, Verbosity, line};
 pub(crate) use row::Row;
 pub(crate) use style::{ColorChoice, Paint, clean};
 pub(crate) use summary::{Counts, RunEnd, Summary};
+pub(crate) use tails::telling_stream;
