@@ -8,6 +8,7 @@ mod duration;
 #[cfg(test)]
 mod fixture;
 mod lines;
+mod results_json;
 mod row;
 mod style;
 mod summary;
@@ -16,6 +17,7 @@ mod tree;
 
 pub(crate) use closing::{Closing, render};
 pub(crate) use lines::{Look, Verbosity, line};
+pub(crate) use results_json::{schema, write};
 pub(crate) use row::Row;
 pub(crate) use style::{ColorChoice, Paint, clean};
 pub(crate) use summary::{Counts, RunEnd, Summary};
