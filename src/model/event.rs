@@ -125,6 +125,9 @@ pub(crate) struct TaskQueued {
     pub(crate) uri: String,
     /// The task's folder, relative to the run directory.
     pub(crate) folder: String,
+    /// Attempts that may follow the first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) retries: u32,
     /// Labels.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) tags: Vec<String>,
@@ -189,6 +192,7 @@ impl OutputSize {
 
 /// An error that Lua code raised and nobody caught.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub(crate) struct RaisedError {
     /// The kind in one word: `timeout`, `definition`, `usage`, `cancelled`, `assertion`, `syntax`, `error`, …
     pub(crate) kind: String,

@@ -15,6 +15,7 @@ pub(crate) type TaskNumber = u32;
 
 /// Where in a file something was defined.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub(crate) struct Place {
     /// The file as the user named it.
     pub(crate) file: String,

@@ -1,0 +1,256 @@
+//! One event as one line: what the console shows while a run goes on.
+//!
+//! Pure: the same event, summary and look give the same text.
+
+use std::fmt::{self, Write};
+
+use super::duration;
+use super::row::Row;
+use super::style::{Paint, clean, clean_first_line};
+use super::summary::{Summary, signal_name};
+use crate::model::{Event, EventKind, Outcome, RunStarted, TaskFinished};
+
+/// Characters of a reason that fit a line.
+const REASON_CHARS: usize = 300;
+
+/// How much the console says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Verbosity {
+    /// Nothing (`-qq`).
+    Silent,
+    /// What did not pass, and the result (`-q`).
+    Quiet,
+    /// A line a task.
+    #[default]
+    Normal,
+    /// Starts of tasks as well (`-v`).
+    Verbose,
+}
+
+/// How the console looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Look {
+    /// How much is said.
+    pub(crate) verbosity: Verbosity,
+    /// Whether in colour.
+    pub(crate) paint: Paint,
+}
+
+/// Returns the line that tells of an event, with its line break, or `None` if nothing is to be said. The summary has
+/// the event already.
+pub(crate) fn line(event: &Event, summary: &Summary, look: Look) -> Option<String> {
+    let level = match &event.kind {
+        EventKind::TaskStarted { .. } => Verbosity::Verbose,
+        EventKind::RunStarted(_) => Verbosity::Normal,
+        EventKind::TaskFinished(finished) if finished.will_retry || finished.outcome.is_good() => Verbosity::Normal,
+        EventKind::TaskFinished(_)
+        | EventKind::Warning { .. }
+        | EventKind::Interrupted { .. }
+        | EventKind::Paused {}
+        | EventKind::Resumed {} => Verbosity::Quiet,
+        EventKind::JobRenamed { .. }
+        | EventKind::TaskQueued(_)
+        | EventKind::MainFinished { .. }
+        | EventKind::RunFinished { .. } => return None,
+    };
+    if look.verbosity < level {
+        return None;
+    }
+    let mut out = String::with_capacity(80);
+    // Writing to a String cannot fail.
+    let _ = tell(&mut out, event, summary, look.paint);
+    out.push('\n');
+    Some(out)
+}
+
+fn tell(out: &mut String, event: &Event, summary: &Summary, paint: Paint) -> fmt::Result {
+    match &event.kind {
+        EventKind::RunStarted(header) => started(out, header, paint),
+        EventKind::TaskStarted { task, attempt, pid } => {
+            label(out, paint.bold("START"), "START", &format!("pid {pid}"))?;
+            out.push_str(&name(summary.row(*task), *task, paint));
+            match summary.row(*task) {
+                Some(row) if row.max_attempts > 1 => write!(out, ": attempt {attempt} of {}", row.max_attempts),
+                _ => Ok(()),
+            }
+        }
+        EventKind::TaskFinished(finished) => ended(out, finished, summary.row(finished.task), paint),
+        EventKind::Warning { text, place } => {
+            write!(out, "{} ", paint.warning("warning:"))?;
+            if let Some(place) = place {
+                write!(out, "{}:{}: ", clean(&place.file, paint), place.line)?;
+            }
+            out.write_str(&clean(text, paint))
+        }
+        EventKind::Interrupted { signal, times } => {
+            let what = if *times < 2 { "stopping" } else { "killing all tasks" };
+            write!(out, "{} {}", paint.warning(format_args!("{what}:")), signal_name(*signal))?;
+            if *times < 2 { out.write_str("; again to kill at once") } else { Ok(()) }
+        }
+        EventKind::Paused {} => write!(out, "{}", paint.dim("paused: tasks and their time limits stand still")),
+        EventKind::Resumed {} => write!(out, "{}", paint.dim("resumed")),
+        EventKind::JobRenamed { .. }
+        | EventKind::TaskQueued(_)
+        | EventKind::MainFinished { .. }
+        | EventKind::RunFinished { .. } => Ok(()),
+    }
+}
+
+fn started(out: &mut String, header: &RunStarted, paint: Paint) -> fmt::Result {
+    write!(out, "{} {}", paint.bold(short(&header.run_id)), paint.bold(clean(&header.name, paint)))?;
+    if header.file.is_empty() { Ok(()) } else { write!(out, ": {}", clean(&header.file, paint)) }
+}
+
+fn ended(out: &mut String, finished: &TaskFinished, row: Option<&Row>, paint: Paint) -> fmt::Result {
+    let word = finished.outcome.name().to_uppercase();
+    let time = if finished.attempt == 0 { "-".to_owned() } else { format!("{:.3}s", finished.seconds.max(0.0)) };
+    label(out, paint.outcome(finished.outcome, &word), &word, &time)?;
+    out.push_str(&name(row, finished.task, paint));
+    let mut remarks = Vec::new();
+    let of = row.map_or(1, |row| row.max_attempts).max(finished.attempt);
+    if finished.will_retry || (finished.attempt > 1 && of > 1) {
+        remarks.push(format!("attempt {} of {of}", finished.attempt));
+    }
+    if let Some(why) = why(finished.outcome, finished.reason.as_deref(), finished, paint) {
+        remarks.push(why);
+    }
+    let mut text = remarks.join(": ");
+    if finished.killed_leftovers > 0 {
+        let processes = if finished.killed_leftovers == 1 { "process" } else { "processes" };
+        let comma = if text.is_empty() { "" } else { ", " };
+        write!(text, "{comma}{} leftover {processes} killed", finished.killed_leftovers)?;
+    }
+    if finished.will_retry {
+        text.push_str(", trying again");
+    }
+    if text.is_empty() { Ok(()) } else { write!(out, ": {text}") }
+}
+
+fn why(outcome: Outcome, reason: Option<&str>, finished: &TaskFinished, paint: Paint) -> Option<String> {
+    let said = reason.map(|reason| clean_first_line(reason, REASON_CHARS, paint).into_owned());
+    let exit = || finished.exit.filter(|exit| !outcome.is_pass() || !exit.is_success()).map(|exit| exit.to_string());
+    said.filter(|said| !said.is_empty()).or_else(exit)
+}
+
+/// Writes `   PASSED [   0.012s] `, aligned by the word as it is without colour.
+fn label(out: &mut String, painted: impl fmt::Display, word: &str, time: &str) -> fmt::Result {
+    write!(out, "{:indent$}{painted} [{time:>9}] ", "", indent = 9usize.saturating_sub(word.len()))
+}
+
+fn name(row: Option<&Row>, number: u32, paint: Paint) -> String {
+    row.map_or_else(|| format!("task {number}"), |row| clean(row.id(), paint).into_owned())
+}
+
+/// Returns the first eight characters of a run id.
+pub(super) fn short(run_id: &str) -> &str {
+    run_id.char_indices().nth(8).map_or(run_id, |(end, _)| &run_id[..end])
+}
+
+/// Returns counts as in `3 tasks: 1 passed, 2 failed in 2.345 s`.
+pub(super) fn counts(summary: &Summary, unfinished: &str) -> String {
+    let counts = &summary.counts;
+    let order = [
+        Outcome::Passed,
+        Outcome::Passx,
+        Outcome::Failed,
+        Outcome::Errored,
+        Outcome::Aborted,
+        Outcome::Blocked,
+        Outcome::Skipped,
+    ];
+    let mut parts = Vec::new();
+    let mut flaky = (summary.flaky > 0).then(|| format!(" ({} on a later attempt)", summary.flaky));
+    for outcome in order.into_iter().filter(|outcome| counts.of(*outcome) > 0) {
+        let flaky = flaky.take_if(|_| outcome.is_pass()).unwrap_or_default();
+        parts.push(format!("{} {outcome}{flaky}", counts.of(outcome)));
+    }
+    if counts.unfinished() > 0 {
+        parts.push(format!("{} {unfinished}", counts.unfinished()));
+    }
+    let tasks = if counts.total == 1 { "task" } else { "tasks" };
+    let colon = if parts.is_empty() { "" } else { ": " };
+    let time = duration::words(summary.seconds());
+    format!("{} {tasks}{colon}{} in {time}", counts.total, parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{end, event, events, finished, job, run_started};
+    use super::*;
+
+    fn lines(kinds: Vec<EventKind>, verbosity: Verbosity) -> String {
+        let mut summary = Summary::default();
+        let look = Look { verbosity, paint: Paint::default() };
+        let tell = |event: &std::sync::Arc<Event>| {
+            summary.apply(event);
+            line(event, &summary, look)
+        };
+        events(kinds).iter().filter_map(tell).collect()
+    }
+
+    #[test]
+    fn a_job_line_by_line() {
+        insta::assert_snapshot!(lines(job(), Verbosity::Normal), @r#"
+        01234567 nightly: /jobs/nightly.lua
+        warning: nightly.lua:12: unknown key 'max_runtme'; did you mean 'max_runtime'?
+           PASSED [   0.012s] connect
+           FAILED [   0.012s] flaky: attempt 1 of 3: exit code 1, trying again
+           PASSED [   0.012s] flaky: attempt 2 of 3
+           FAILED [   1.203s] compare: compare.lua:7: 3 is not 4
+          ERRORED [  75.200s] traffic: killed by SIGKILL (signal 9), 2 leftover processes killed
+          BLOCKED [        -] report: needs 'traffic', which errored
+        "#);
+    }
+
+    #[test]
+    fn verbose_tells_of_starts_and_quiet_only_of_what_did_not_pass() {
+        insta::assert_snapshot!(lines(job(), Verbosity::Verbose), @r#"
+        01234567 nightly: /jobs/nightly.lua
+        warning: nightly.lua:12: unknown key 'max_runtme'; did you mean 'max_runtime'?
+            START [ pid 1001] connect
+           PASSED [   0.012s] connect
+            START [ pid 1002] flaky: attempt 1 of 3
+           FAILED [   0.012s] flaky: attempt 1 of 3: exit code 1, trying again
+            START [ pid 1002] flaky: attempt 2 of 3
+           PASSED [   0.012s] flaky: attempt 2 of 3
+            START [ pid 1003] compare
+           FAILED [   1.203s] compare: compare.lua:7: 3 is not 4
+            START [ pid 1004] traffic
+          ERRORED [  75.200s] traffic: killed by SIGKILL (signal 9), 2 leftover processes killed
+          BLOCKED [        -] report: needs 'traffic', which errored
+        "#);
+        insta::assert_snapshot!(lines(job(), Verbosity::Quiet), @r#"
+        warning: nightly.lua:12: unknown key 'max_runtme'; did you mean 'max_runtime'?
+           FAILED [   1.203s] compare: compare.lua:7: 3 is not 4
+          ERRORED [  75.200s] traffic: killed by SIGKILL (signal 9), 2 leftover processes killed
+          BLOCKED [        -] report: needs 'traffic', which errored
+        "#);
+        assert_eq!(lines(job(), Verbosity::Silent), "");
+    }
+
+    #[test]
+    fn signals_and_pauses_are_told() {
+        let kinds = vec![
+            run_started(),
+            EventKind::Paused {},
+            EventKind::Resumed {},
+            EventKind::Interrupted { signal: 2, times: 1 },
+            EventKind::Interrupted { signal: 15, times: 2 },
+        ];
+        insta::assert_snapshot!(lines(kinds, Verbosity::Quiet), @r#"
+        paused: tasks and their time limits stand still
+        resumed
+        stopping: SIGINT; again to kill at once
+        killing all tasks: SIGTERM
+        "#);
+    }
+
+    #[test]
+    fn a_task_cannot_write_to_the_terminal_by_its_reason() {
+        let mut summary = Summary::default();
+        let event = event(1, end(finished(1, Outcome::Failed, Some("\x1b]0;x\x07bad\x1b[2J\nrest"))));
+        summary.apply(&event);
+        let text = line(&event, &summary, Look::default()).unwrap();
+        assert_eq!(text, "   FAILED [   0.012s] task 1: bad\n");
+    }
+}

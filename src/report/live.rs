@@ -1,0 +1,250 @@
+//! The console of a run under way: the senders' side. One thread renders what is announced.
+//!
+//! Nothing that announces ever waits for a terminal. Events always get through; the output of tasks is left out on the
+//! console while a slow terminal has too much of it waiting (the files of the tasks have it all). Only who asks for an
+//! acknowledgement waits, and may stop waiting.
+
+use std::collections::VecDeque;
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded, unbounded};
+use parking_lot::Mutex;
+
+use super::canvas::terminal_size;
+use super::console::{Console, Stream};
+use super::lines::{Look, Verbosity};
+use super::renderer::Renderer;
+use super::style::ColorChoice;
+use super::summary::Summary;
+use crate::model::{Event, EventKind, TaskNumber};
+
+/// Bytes of tasks' output that may wait for the console.
+const MAX_OUTPUT: usize = 4 * 1024 * 1024;
+
+/// Something to be shown.
+#[derive(Debug)]
+pub(crate) enum Announcement {
+    /// Something happened in the run.
+    Event(Arc<Event>),
+    /// A task wrote this. It is shown line by line with the task's id, on standard error.
+    Output {
+        /// Which task.
+        task: TaskNumber,
+        /// Where it wrote to.
+        stream: Stream,
+        /// What it wrote.
+        bytes: Vec<u8>,
+    },
+    /// The jobfile itself printed this. It is written as it is.
+    Print {
+        /// Where to.
+        stream: Stream,
+        /// What.
+        bytes: Vec<u8>,
+        /// Is sent to once it is written.
+        done: Sender<()>,
+    },
+    /// Everything announced before is to be written.
+    Flush(Sender<()>),
+}
+
+/// What the console of a run is like.
+pub(crate) struct Settings {
+    /// How it looks.
+    pub(crate) look: Look,
+    /// Whether to draw a progress bar, which takes a terminal on standard error.
+    pub(crate) bar: bool,
+    /// Whether standard output is a terminal too, so that a print may stand where the bar is.
+    pub(crate) stdout_is_terminal: bool,
+    /// Columns and rows of the terminal.
+    pub(crate) size: fn() -> (u16, u16),
+    /// Where the text goes.
+    pub(crate) console: Console,
+}
+
+impl Settings {
+    /// Returns the settings for the standard streams of this process and its environment.
+    pub(crate) fn standard(color: ColorChoice, verbosity: Verbosity) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let term = std::env::var_os("TERM");
+        let paint = color.decide(std::env::var_os("NO_COLOR").as_deref(), term.as_deref(), terminal);
+        Settings {
+            look: Look { verbosity, paint },
+            bar: terminal && term.is_none_or(|term| term != "dumb") && verbosity >= Verbosity::Normal,
+            stdout_is_terminal: std::io::stdout().is_terminal(),
+            size: terminal_size,
+            console: Console::standard(),
+        }
+    }
+}
+
+/// A message to the renderer.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// Something to be shown.
+    Announce(Announcement),
+    /// The last words. Nothing is shown after them.
+    Stop(String),
+    /// Somebody else has taken messages out of the inbox: look at the backlog.
+    Wake,
+}
+
+/// What sender and renderer share.
+pub(super) struct Shared {
+    /// What came and what was made of it.
+    pub(super) fold: Mutex<Fold>,
+    /// Bytes of output that wait.
+    pub(super) waiting: AtomicUsize,
+    /// Bytes of output that were left out and not yet told of.
+    pub(super) left_out: AtomicU64,
+}
+
+/// The fold of the events, and the messages it has seen but that were not shown yet, in the order in which they came.
+pub(super) struct Fold {
+    /// What is to come.
+    pub(super) inbox: Receiver<Message>,
+    /// What was folded and is to be shown.
+    pub(super) backlog: VecDeque<Message>,
+    /// The fold.
+    pub(super) summary: Summary,
+}
+
+impl Fold {
+    /// Takes in what has come by now. Returns false once nothing can come any more.
+    pub(super) fn drain(&mut self) -> bool {
+        // Not more than there is now: a fast sender must not keep the lock.
+        for _ in 0..=self.inbox.len() {
+            match self.inbox.try_recv() {
+                Ok(message) => {
+                    if let Message::Announce(Announcement::Event(event)) = &message {
+                        self.summary.apply(event);
+                    }
+                    self.backlog.push_back(message);
+                }
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+        true
+    }
+}
+
+/// Announces to the console of a run. Cheap to clone, and never waits.
+#[derive(Clone)]
+pub(crate) struct LiveHandle {
+    sender: Sender<Message>,
+    shared: Arc<Shared>,
+}
+
+impl LiveHandle {
+    /// Announces something. After the end of the console it is forgotten, and an acknowledgement never comes: its
+    /// channel is closed.
+    pub(crate) fn announce(&self, announcement: Announcement) {
+        if let Announcement::Output { bytes, .. } = &announcement {
+            let length = bytes.len();
+            if self.shared.waiting.fetch_add(length, Ordering::Relaxed) + length > MAX_OUTPUT {
+                self.shared.waiting.fetch_sub(length, Ordering::Relaxed);
+                self.shared.left_out.fetch_add(length as u64, Ordering::Relaxed);
+                return;
+            }
+        }
+        // An error means that the renderer has stopped.
+        let _ = self.sender.send(Message::Announce(announcement));
+    }
+
+    /// Announces an event.
+    pub(crate) fn event(&self, event: Arc<Event>) {
+        self.announce(Announcement::Event(event));
+    }
+}
+
+/// The console of a run.
+pub(crate) struct Live {
+    handle: LiveHandle,
+    written: Arc<AtomicU64>,
+    ended: Receiver<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Live {
+    /// Starts the thread that renders.
+    pub(crate) fn start(settings: Settings) -> std::io::Result<Self> {
+        let (sender, inbox) = unbounded();
+        let fold = Fold { inbox: inbox.clone(), backlog: VecDeque::new(), summary: Summary::default() };
+        let shared =
+            Arc::new(Shared { fold: Mutex::new(fold), waiting: AtomicUsize::new(0), left_out: AtomicU64::new(0) });
+        let written = settings.console.written();
+        let (end, ended) = bounded(1);
+        let renderer = Renderer::new(settings, Arc::clone(&shared), inbox);
+        let thread = std::thread::Builder::new().name("console".to_owned()).spawn(move || {
+            renderer.run();
+            let _ = end.send(());
+        })?;
+        Ok(Live { handle: LiveHandle { sender, shared }, written, ended, thread })
+    }
+
+    /// Returns a handle to announce with.
+    pub(crate) fn handle(&self) -> LiveHandle {
+        self.handle.clone()
+    }
+
+    /// Shows the fold of everything announced before. Does not wait for the terminal; nothing is rendered meanwhile.
+    pub(crate) fn with_summary<T>(&self, look: impl FnOnce(&Summary) -> T) -> T {
+        let mut fold = self.handle.shared.fold.lock();
+        fold.drain();
+        if !fold.backlog.is_empty() {
+            // The renderer waits for the inbox, which is empty now.
+            let _ = self.handle.sender.send(Message::Wake);
+        }
+        look(&fold.summary)
+    }
+
+    /// Ends the console: takes the progress bar away, writes what is waiting and then what `closing` says, and returns
+    /// the fold. A terminal that takes nothing for as long as `patience` is given up; `None` waits as long as it takes.
+    pub(crate) fn finish(self, patience: Option<Duration>, closing: impl FnOnce(&Summary) -> String) -> Summary {
+        let text = self.with_summary(closing);
+        let _ = self.handle.sender.send(Message::Stop(text));
+        if self.wait(patience) {
+            // A panic of the renderer was reported when it happened and must not take the results with it.
+            let _ = self.thread.join();
+        }
+        let mut fold = self.handle.shared.fold.lock();
+        fold.drain();
+        std::mem::take(&mut fold.summary)
+    }
+
+    /// Waits for the renderer's end. Returns false when it is stuck.
+    fn wait(&self, patience: Option<Duration>) -> bool {
+        let Some(patience) = patience else {
+            let _ = self.ended.recv();
+            return true;
+        };
+        let mut seen = self.written.load(Ordering::Relaxed);
+        let mut since = Instant::now();
+        loop {
+            let left = patience.saturating_sub(since.elapsed());
+            match self.ended.recv_timeout(left.min(Duration::from_millis(50))) {
+                Ok(()) | Err(RecvTimeoutError::Disconnected) => return true,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let written = self.written.load(Ordering::Relaxed);
+            if written != seen {
+                (seen, since) = (written, Instant::now());
+            } else if since.elapsed() >= patience {
+                return false;
+            }
+        }
+    }
+}
+
+/// Returns the task that an event ends, if it does.
+pub(super) fn ended_task(kind: &EventKind) -> Option<TaskNumber> {
+    match kind {
+        EventKind::TaskFinished(finished) => Some(finished.task),
+        _ => None,
+    }
+}

@@ -1,0 +1,277 @@
+//! The console of a run under way: the thread that renders, in batches, and writes each batch at once.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::{Receiver, Select, Sender};
+
+use super::canvas::Canvas;
+use super::console::{Console, Stream};
+use super::lines::{Look, Verbosity, line};
+use super::live::{Announcement, Message, Settings, Shared, ended_task};
+use super::outlines::OutputLines;
+use super::progress::{Progress, TICK};
+use super::style::clean;
+use super::summary::Summary;
+use crate::model::TaskNumber;
+
+/// Bytes after which a batch is written, whatever waits.
+const BATCH: usize = 256 * 1024;
+
+/// With a bar, the time between two writes that nobody waits for: each redraws the bar.
+const PACE: Duration = Duration::from_millis(50);
+
+/// The renderer's state.
+pub(super) struct Renderer {
+    shared: Arc<Shared>,
+    inbox: Receiver<Message>,
+    console: Console,
+    look: Look,
+    stdout_is_terminal: bool,
+    progress: Option<Progress>,
+    lines: OutputLines,
+    batch: Batch,
+    /// Whether the terminal's last line will be unfinished after this batch, so that no bar can stand there.
+    open_line: bool,
+    /// Whether it was after the batch before.
+    line_was_open: bool,
+    written: Option<Instant>,
+}
+
+/// What is to be written next.
+#[derive(Default)]
+struct Batch {
+    /// Text in order, neighbours for the same stream joined.
+    texts: Vec<(Stream, Vec<u8>)>,
+    length: usize,
+    /// Bytes of tasks' output that are in it, as the senders counted them.
+    output: usize,
+    /// Who waits for it to be written.
+    waiting: Vec<Sender<()>>,
+    /// The bar is to go, because the run stands still.
+    clear_bar: bool,
+    last: bool,
+}
+
+impl Batch {
+    fn text(&mut self, stream: Stream) -> &mut Vec<u8> {
+        if self.texts.last().is_none_or(|(last, _)| *last != stream) {
+            self.texts.push((stream, Vec::new()));
+        }
+        let end = self.texts.len() - 1;
+        &mut self.texts[end].1
+    }
+
+    fn put(&mut self, stream: Stream, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.text(stream).extend_from_slice(bytes);
+            self.length += bytes.len();
+        }
+    }
+
+    fn is_urgent(&self) -> bool {
+        self.last || self.clear_bar || !self.waiting.is_empty() || self.length >= BATCH
+    }
+}
+
+impl Renderer {
+    /// Makes a renderer that has shown nothing yet.
+    pub(super) fn new(settings: Settings, shared: Arc<Shared>, inbox: Receiver<Message>) -> Self {
+        let Settings { look, bar, stdout_is_terminal, size, console } = settings;
+        let progress = bar.then(|| Progress::new(Canvas::new(size), look.paint, Instant::now()));
+        Renderer {
+            shared,
+            inbox,
+            console,
+            look,
+            stdout_is_terminal,
+            progress,
+            lines: OutputLines::default(),
+            batch: Batch::default(),
+            open_line: false,
+            line_was_open: false,
+            written: None,
+        }
+    }
+
+    /// Renders until the last words, or until nobody is left who could announce anything.
+    pub(super) fn run(mut self) {
+        loop {
+            let more = self.digest();
+            let now = Instant::now();
+            let left = match (&self.progress, self.written) {
+                (Some(_), Some(written)) => PACE.saturating_sub(now.duration_since(written)),
+                _ => Duration::ZERO,
+            };
+            if self.batch.is_urgent() || left.is_zero() {
+                if self.write(now) {
+                    return;
+                }
+                if !more {
+                    self.wait(self.progress.is_some().then_some(TICK));
+                }
+            } else if !more {
+                self.wait(Some(left));
+            }
+        }
+    }
+
+    /// Waits until something comes, or so long.
+    fn wait(&self, at_most: Option<Duration>) {
+        let mut select = Select::new();
+        select.recv(&self.inbox);
+        match at_most {
+            None => {
+                select.ready();
+            }
+            // Both ends of the wait are followed by a look at what has come.
+            Some(time) => drop(select.ready_timeout(time)),
+        }
+    }
+
+    /// Moves what has come into the batch. Returns whether there is more than a batch of it.
+    fn digest(&mut self) -> bool {
+        let shared = Arc::clone(&self.shared);
+        let mut fold = shared.fold.lock();
+        let open = fold.drain();
+        let now = Instant::now();
+        while !self.batch.last && self.batch.length < BATCH {
+            match fold.backlog.pop_front() {
+                Some(Message::Announce(announcement)) => self.announcement(announcement, &fold.summary, now),
+                Some(Message::Stop(text)) => self.stop(&text, &fold.summary),
+                Some(Message::Wake) => {}
+                None => {
+                    if !open {
+                        self.stop("", &fold.summary);
+                    }
+                    break;
+                }
+            }
+        }
+        let left_out = shared.left_out.swap(0, Ordering::Relaxed);
+        if left_out > 0 && self.look.verbosity > Verbosity::Silent {
+            let text = format!("… {left_out} bytes of output not shown: the terminal was too slow\n");
+            self.say(text.as_bytes());
+        }
+        !fold.backlog.is_empty()
+    }
+
+    fn announcement(&mut self, announcement: Announcement, summary: &Summary, now: Instant) {
+        match announcement {
+            Announcement::Event(event) => {
+                if let Some(task) = ended_task(&event.kind) {
+                    self.end_output(task, summary);
+                }
+                if let Some(progress) = &mut self.progress {
+                    progress.note(&event.kind, now);
+                    self.batch.clear_bar |= progress.is_paused();
+                }
+                if let Some(text) = line(&event, summary, self.look) {
+                    self.say(text.as_bytes());
+                }
+            }
+            Announcement::Output { task, stream, bytes } => {
+                self.batch.output += bytes.len();
+                let id = id(task, summary);
+                let mut text = Vec::new();
+                self.lines.take((task, stream), &bytes, &id, self.look.paint, &mut text);
+                self.say(&text);
+            }
+            Announcement::Print { stream, bytes, done } => {
+                self.put(stream, &bytes);
+                self.batch.waiting.push(done);
+            }
+            Announcement::Flush(done) => self.batch.waiting.push(done),
+        }
+    }
+
+    fn end_output(&mut self, task: TaskNumber, summary: &Summary) {
+        let mut text = Vec::new();
+        self.lines.end(task, &id(task, summary), self.look.paint, &mut text);
+        self.say(&text);
+    }
+
+    fn stop(&mut self, text: &str, summary: &Summary) {
+        for task in self.lines.tasks() {
+            self.end_output(task, summary);
+        }
+        self.say(text.as_bytes());
+        self.batch.last = true;
+    }
+
+    /// Writes the batch and brings the bar up to date. Returns whether it was the last.
+    fn write(&mut self, now: Instant) -> bool {
+        let batch = std::mem::take(&mut self.batch);
+        let was_open = std::mem::replace(&mut self.line_was_open, self.open_line);
+        let mut console = Writer { console: &mut self.console, pending: Vec::new() };
+        match &mut self.progress {
+            _ if batch.texts.is_empty() && !batch.clear_bar && !batch.last => {}
+            None => batch.texts.iter().for_each(|(stream, text)| console.put(*stream, text)),
+            Some(progress) => {
+                let stays = !(batch.last || batch.clear_bar || self.open_line || was_open);
+                let redraw = progress.around(stays, |clear| {
+                    console.put(Stream::Stderr, &clear);
+                    batch.texts.iter().for_each(|(stream, text)| console.put(*stream, text));
+                });
+                console.put(Stream::Stderr, &redraw);
+                self.written = Some(now);
+            }
+        }
+        if let Some(progress) = self.progress.as_mut().filter(|_| !batch.last && !self.open_line) {
+            let drawn = progress.refresh(&self.shared.fold.lock().summary, now);
+            console.put(Stream::Stderr, &drawn);
+        }
+        console.flush();
+        self.shared.waiting.fetch_sub(batch.output, Ordering::Relaxed);
+        for done in batch.waiting {
+            // Who has stopped waiting need not be told.
+            let _ = done.try_send(());
+        }
+        batch.last
+    }
+
+    /// Adds text of ours, which begins on a line of its own.
+    fn say(&mut self, text: &[u8]) {
+        if self.open_line && !text.is_empty() {
+            self.put(Stream::Stderr, b"\n");
+        }
+        self.put(Stream::Stderr, text);
+    }
+
+    /// Adds text, and keeps track of whether the terminal's last line is finished.
+    fn put(&mut self, stream: Stream, text: &[u8]) {
+        self.batch.put(stream, text);
+        if stream == Stream::Stderr || self.stdout_is_terminal {
+            self.open_line = text.last().map_or(self.open_line, |byte| *byte != b'\n');
+        }
+    }
+}
+
+/// Joins what goes to one stream to one write.
+struct Writer<'a> {
+    console: &'a mut Console,
+    pending: Vec<(Stream, Vec<u8>)>,
+}
+
+impl Writer<'_> {
+    fn put(&mut self, stream: Stream, bytes: &[u8]) {
+        match self.pending.last_mut() {
+            _ if bytes.is_empty() => {}
+            Some((last, text)) if *last == stream => text.extend_from_slice(bytes),
+            _ => self.pending.push((stream, bytes.to_vec())),
+        }
+    }
+
+    fn flush(self) {
+        for (stream, text) in &self.pending {
+            self.console.write(*stream, text);
+        }
+    }
+}
+
+fn id(task: TaskNumber, summary: &Summary) -> String {
+    summary
+        .row(task)
+        .map_or_else(|| format!("task {task}"), |row| clean(row.id(), super::Paint::default()).into_owned())
+}

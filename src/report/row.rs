@@ -1,0 +1,212 @@
+//! What a report keeps of one task: as little as will do, because a run may have 100,000 of them.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use crate::model::{Exit, Outcome, OutputSize, Place, TaskFinished, TaskNumber, TaskQueued};
+
+/// A task as far as the events that came tell it.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    /// The task's number in its run.
+    pub(crate) number: TaskNumber,
+    /// Attempts that were started.
+    pub(crate) attempts: u32,
+    /// Attempts that may be made.
+    pub(crate) max_attempts: u32,
+    /// Whether an attempt is under way.
+    pub(crate) running: bool,
+    /// Whether `main` returned while the task was alive.
+    pub(crate) dangling: bool,
+    /// How the task ended; `None` until its last attempt has ended.
+    pub(crate) outcome: Option<Outcome>,
+    /// How the process of the latest attempt ended.
+    pub(crate) exit: Option<Exit>,
+    /// When the first attempt started.
+    pub(crate) started: Option<DateTime<Utc>>,
+    /// Seconds that the latest attempt took.
+    pub(crate) seconds: f64,
+    folder_end: u32,
+    id_start: u32,
+    place_line: u32,
+    /// Folder and id in one, overlapping where the folder ends with the id, as it nearly always does.
+    text: Box<str>,
+    kind: Arc<str>,
+    uri: Arc<str>,
+    place_file: Option<Arc<str>>,
+    reason: Option<Box<str>>,
+    stdout_bytes: u64,
+    stderr_bytes: u64,
+    rare: Option<Box<Rare>>,
+}
+
+/// What few tasks have.
+#[derive(Clone, Debug, Default)]
+struct Rare {
+    tags: Vec<String>,
+    data: Option<Value>,
+    killed_leftovers: u32,
+    stdout_left_out: u64,
+    stderr_left_out: u64,
+}
+
+impl Row {
+    /// Makes the row of a task that was queued. Texts that the row before has too are shared with it.
+    pub(super) fn new(queued: &TaskQueued, before: Option<&Row>) -> Self {
+        let share = |text: &str, known: Option<&Arc<str>>| match known {
+            Some(known) if **known == *text => Arc::clone(known),
+            _ => Arc::from(text),
+        };
+        let (text, id_start) = if queued.folder.ends_with(&queued.id) {
+            (queued.folder.as_str().into(), queued.folder.len() - queued.id.len())
+        } else {
+            ([queued.folder.as_str(), &queued.id].concat().into_boxed_str(), queued.folder.len())
+        };
+        let tags = queued.tags.clone();
+        Row {
+            number: queued.task,
+            attempts: 0,
+            max_attempts: queued.retries.saturating_add(1),
+            running: false,
+            dangling: false,
+            outcome: None,
+            exit: None,
+            started: None,
+            seconds: 0.0,
+            folder_end: offset(queued.folder.len()),
+            id_start: offset(id_start),
+            place_line: queued.place.as_ref().map_or(0, |place| place.line),
+            text,
+            kind: share(&queued.kind, before.map(|row| &row.kind)),
+            uri: share(&queued.uri, before.map(|row| &row.uri)),
+            place_file: queued
+                .place
+                .as_ref()
+                .map(|place| share(&place.file, before.and_then(|row| row.place_file.as_ref()))),
+            reason: None,
+            stdout_bytes: 0,
+            stderr_bytes: 0,
+            rare: (!tags.is_empty()).then(|| Box::new(Rare { tags, ..Rare::default() })),
+        }
+    }
+
+    /// Makes the row of a task that was never seen queued, which only a damaged log can hold.
+    pub(super) fn unknown(number: TaskNumber) -> Self {
+        let queued = TaskQueued {
+            task: number,
+            id: format!("task {number}"),
+            kind: String::new(),
+            uri: String::new(),
+            folder: String::new(),
+            retries: 0,
+            tags: Vec::new(),
+            place: None,
+        };
+        Row::new(&queued, None)
+    }
+
+    /// Takes note that an attempt has a process.
+    pub(super) fn start(&mut self, attempt: u32, time: DateTime<Utc>) {
+        self.attempts = self.attempts.max(attempt);
+        self.running = true;
+        self.started.get_or_insert(time);
+        self.reason = None;
+        self.exit = None;
+    }
+
+    /// Takes note that an attempt has ended. Returns the outcome that counts from now on, if it was the last one.
+    pub(super) fn finish(&mut self, finished: &TaskFinished) -> Option<Outcome> {
+        self.attempts = self.attempts.max(finished.attempt);
+        self.running = false;
+        self.dangling |= finished.dangling;
+        self.exit = finished.exit;
+        self.seconds = if finished.seconds.is_finite() { finished.seconds.max(0.0) } else { 0.0 };
+        self.reason = finished.reason.as_deref().map(Into::into);
+        self.stdout_bytes = finished.stdout.bytes;
+        self.stderr_bytes = finished.stderr.bytes;
+        let left_out = (finished.stdout.left_out, finished.stderr.left_out);
+        if finished.data.is_some() || finished.killed_leftovers > 0 || left_out != (0, 0) || self.rare.is_some() {
+            let rare = self.rare.get_or_insert_default();
+            rare.data.clone_from(&finished.data);
+            rare.killed_leftovers = finished.killed_leftovers;
+            (rare.stdout_left_out, rare.stderr_left_out) = left_out;
+        }
+        if !finished.will_retry {
+            // A log in which a task ends twice is damaged; the worse end stands.
+            self.outcome = Some(self.outcome.map_or(finished.outcome, |known| known.and(finished.outcome)));
+        }
+        self.outcome
+    }
+
+    /// Returns the id the user gave or was given.
+    pub(crate) fn id(&self) -> &str {
+        &self.text[self.id_start as usize..]
+    }
+
+    /// Returns the task's folder, relative to the run directory.
+    pub(crate) fn folder(&self) -> &str {
+        &self.text[..self.folder_end as usize]
+    }
+
+    /// Returns the runner kind.
+    pub(crate) fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// Returns what was run, for most kinds a path.
+    pub(crate) fn uri(&self) -> &str {
+        &self.uri
+    }
+
+    /// Returns the labels.
+    pub(crate) fn tags(&self) -> &[String] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.tags)
+    }
+
+    /// Returns where the task was defined.
+    pub(crate) fn place(&self) -> Option<Place> {
+        self.place_file.as_ref().map(|file| Place { file: file.to_string(), line: self.place_line })
+    }
+
+    /// Returns why the latest attempt ended as it did.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    /// Returns what the script gave with its result.
+    pub(crate) fn data(&self) -> Option<&Value> {
+        self.rare.as_ref()?.data.as_ref()
+    }
+
+    /// Returns how many processes the task left behind and had killed.
+    pub(crate) fn killed_leftovers(&self) -> u32 {
+        self.rare.as_ref().map_or(0, |rare| rare.killed_leftovers)
+    }
+
+    /// Returns what the latest attempt wrote to standard output.
+    pub(crate) fn stdout(&self) -> OutputSize {
+        OutputSize { bytes: self.stdout_bytes, left_out: self.rare.as_ref().map_or(0, |rare| rare.stdout_left_out) }
+    }
+
+    /// Returns what the latest attempt wrote to standard error.
+    pub(crate) fn stderr(&self) -> OutputSize {
+        OutputSize { bytes: self.stderr_bytes, left_out: self.rare.as_ref().map_or(0, |rare| rare.stderr_left_out) }
+    }
+
+    /// Returns whether the task passed, but not at the first attempt.
+    pub(crate) fn is_flaky(&self) -> bool {
+        self.attempts > 1 && self.outcome.is_some_and(Outcome::is_pass)
+    }
+
+    /// Returns whether the task has passed or was left out on purpose; false while it has not ended.
+    pub(crate) fn is_good(&self) -> bool {
+        self.outcome.is_some_and(Outcome::is_good)
+    }
+}
+
+/// Ids and folders are file names and so far shorter than 4 GiB; beyond that a text is cut rather than misread.
+fn offset(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}

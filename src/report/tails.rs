@@ -1,0 +1,77 @@
+//! The last lines of what a task wrote, for the tasks that did not do what they should.
+
+use std::fmt::{self, Write};
+
+use super::row::Row;
+use super::style::{Paint, clean, clean_output};
+use crate::model::Outcome;
+
+/// Lines of output that are shown of a task.
+const LINES: usize = 10;
+
+/// Characters of a line that are shown.
+const LINE_CHARS: usize = 500;
+
+/// Bytes of what the caller gives that are looked at.
+const BYTES: usize = 64 * 1024;
+
+/// Tasks whose output is shown; for the rest their folders are named.
+const TASKS: usize = 20;
+
+/// Reads the end of what a task wrote; `None` if there is nothing or it cannot be read.
+pub(super) type ReadTail<'a> = &'a dyn Fn(&Row) -> Option<Vec<u8>>;
+
+/// Returns the stream that tells why a task ended as it did: `stderr` if it wrote there, else `stdout`, else none.
+pub(crate) fn telling_stream(row: &Row) -> Option<&'static str> {
+    match (row.stderr().is_empty(), row.stdout().is_empty()) {
+        (false, _) => Some("stderr"),
+        (true, false) => Some("stdout"),
+        (true, true) => None,
+    }
+}
+
+/// Writes a block for each task that failed, errored or was aborted: its traceback and its last lines.
+pub(super) fn write(out: &mut String, rows: &[Row], read: ReadTail<'_>, paint: Paint) -> fmt::Result {
+    let mut tasks = 0;
+    for row in rows.iter().filter(|row| is_wanted(row)) {
+        tasks += 1;
+        if tasks <= TASKS {
+            block(out, row, read, paint)?;
+        }
+    }
+    if tasks > TASKS {
+        writeln!(out, "\nThe output of {} more tasks is in their folders.", tasks - TASKS)?;
+    }
+    Ok(())
+}
+
+fn is_wanted(row: &Row) -> bool {
+    matches!(row.outcome, Some(Outcome::Failed | Outcome::Errored | Outcome::Aborted))
+}
+
+fn block(out: &mut String, row: &Row, read: ReadTail<'_>, paint: Paint) -> fmt::Result {
+    if let Some(traceback) = row.data().and_then(|data| data.get("traceback")).and_then(serde_json::Value::as_str) {
+        writeln!(out, "\n{}: traceback", paint.bold(clean(row.id(), paint)))?;
+        indented(out, traceback.as_bytes(), 2 * LINES, paint)?;
+    }
+    let Some(stream) = telling_stream(row) else { return Ok(()) };
+    let Some(bytes) = read(row).filter(|bytes| !bytes.is_empty()) else { return Ok(()) };
+    let bytes = &bytes[bytes.len().saturating_sub(BYTES)..];
+    let lines = bytes.strip_suffix(b"\n").unwrap_or(bytes).split(|byte| *byte == b'\n').count();
+    let last = if lines > LINES { format!(", last {LINES} lines") } else { String::new() };
+    writeln!(out, "\n{}: {stream}{last}", paint.bold(clean(row.id(), paint)))?;
+    indented(out, bytes, LINES, paint)
+}
+
+/// Writes the last lines of a text, four spaces in.
+pub(super) fn indented(out: &mut String, text: &[u8], max: usize, paint: Paint) -> fmt::Result {
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    let mut lines: Vec<&[u8]> = text.rsplit(|byte| *byte == b'\n').take(max).collect();
+    lines.reverse();
+    for line in lines {
+        // Cut first, so that a line of a megabyte is not decoded; a character is at most four bytes.
+        let (line, cut) = if line.len() > 4 * LINE_CHARS { (&line[..4 * LINE_CHARS], "…") } else { (line, "") };
+        writeln!(out, "    {}{cut}", clean_output(line, paint))?;
+    }
+    Ok(())
+}
