@@ -1,5 +1,7 @@
 //! Rille runs experiments, tests and combinatorial walks from Lua jobfiles.
 
+mod cli;
 mod model;
+mod store;
 
 fn main() {}
