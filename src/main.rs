@@ -1,6 +1,20 @@
 //! Rille runs experiments, tests and combinatorial walks from Lua jobfiles.
 
+mod cli;
+mod engine;
+mod job;
 mod model;
 mod report;
+mod runner;
+mod script;
+mod store;
 
-fn main() {}
+fn main() {
+    let args: Vec<_> = std::env::args_os().collect();
+    // A task process has one thing to do, and many of them are started: it skips the command line.
+    let code = match args.get(1) {
+        Some(role) if role == engine::TASK_ROLE => runner::main(),
+        _ => cli::main(args),
+    };
+    std::process::exit(code);
+}

@@ -1,0 +1,78 @@
+//! Data on standard output: plain tables, clean text, and what to do when nobody reads it any more.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+
+use super::{Failure, FailureKind};
+
+/// Writes `text` to standard output. A reader that has gone, like `head`, has seen what it wanted: that is no failure.
+pub(crate) fn write_out(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Failure {
+            kind: FailureKind::General,
+            message: format!("cannot write to standard output: {e}"),
+            hints: Vec::new(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a value as indented JSON and a newline to standard output.
+pub(crate) fn write_json(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value).map_err(|e| Failure::general(format!("cannot encode JSON: {e}")))?;
+    write_out(&(text + "\n"))
+}
+
+/// Returns whether colours belong on standard output: it is a terminal, and `NO_COLOR` is not set to anything.
+pub(crate) fn wants_colour() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Returns the columns of the terminal on standard output; `None` if it is none.
+pub(crate) fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
+/// Returns `text` on one line and without control characters, which could move the cursor or forge a row.
+pub(crate) fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// Returns rows as lines of aligned columns, two spaces apart and none at the end. `width` cuts the lines.
+pub(crate) fn table<const N: usize>(rows: &[[String; N]], width: Option<usize>) -> Vec<String> {
+    let length = |text: &str| text.chars().count();
+    let widths: [usize; N] =
+        std::array::from_fn(|column| rows.iter().map(|row| length(&row[column])).max().unwrap_or_default());
+    let lines = rows.iter().map(|row| {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        let line = cells.collect::<Vec<_>>().join("  ");
+        let line = line.trim_end();
+        match width {
+            Some(width) if length(line) > width && width > 1 => {
+                line.chars().take(width - 1).chain(std::iter::once('…')).collect()
+            }
+            _ => line.to_owned(),
+        }
+    });
+    lines.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_cut_on_a_terminal_only() {
+        let rows = [["a", "bö", "label"], ["long", "b", ""]].map(|row| row.map(str::to_owned));
+        assert_eq!(table(&rows, None), ["a     bö  label", "long  b"]);
+        assert_eq!(table(&rows, Some(10)), ["a     bö …", "long  b"]);
+    }
+
+    #[test]
+    fn text_stays_on_its_line() {
+        assert_eq!(one_line("a\nb\u{1b}[31mc"), "a b [31mc");
+    }
+}

@@ -1,0 +1,51 @@
+//! `rille runs`: lists, describes, shows and removes runs, those of Guild included.
+
+mod info;
+mod list;
+mod rm;
+
+use clap::{Args, Subcommand};
+
+use super::{Failure, show};
+use crate::store::Home;
+
+/// Lists runs, and works on them.
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct RunsArgs {
+    #[command(subcommand)]
+    command: Option<RunsCommand>,
+    #[command(flatten)]
+    list: list::ListArgs,
+}
+
+/// What is done with the runs.
+#[derive(Subcommand, Debug)]
+pub(crate) enum RunsCommand {
+    /// List runs, newest first (the default)
+    List(list::ListArgs),
+    /// Show what is recorded of a run
+    Info(info::InfoArgs),
+    /// Show what happened in a run, from its event log
+    Show {
+        /// The run: its id, the beginning of it, `latest`, or the path of its directory
+        #[arg(value_name = "RUN")]
+        id: String,
+        /// Write the events as JSON, one a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove runs, to the trash
+    Rm(rm::RmArgs),
+}
+
+/// Runs the command and returns the exit code.
+pub(crate) fn main(args: RunsArgs, home: &Home) -> Result<i32, Failure> {
+    match args.command {
+        None => list::main(&args.list, home),
+        Some(RunsCommand::List(args)) => list::main(&args, home),
+        Some(RunsCommand::Info(args)) => info::main(&args, home),
+        Some(RunsCommand::Show { id, json }) => show::main(home, &id, json),
+        Some(RunsCommand::Rm(args)) => rm::main(&args, home),
+    }
+}

@@ -1,0 +1,136 @@
+//! The event log of a run as anyone reads it, while it is written or ages later.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::{Error, Result};
+use crate::model::{EVENT_FORMAT, Event};
+
+/// Opens the event log at `path` for reading from its first event.
+pub(crate) fn read(path: &Path) -> Result<EventReader> {
+    let file = File::open(path).map_err(Error::io("open", path))?;
+    Ok(EventReader { lines: BufReader::new(file), path: path.to_owned(), line: Vec::new(), number: 0, ended: false })
+}
+
+/// The events of a log, in order. After an error there are no more.
+#[derive(Debug)]
+pub(crate) struct EventReader {
+    lines: BufReader<File>,
+    path: PathBuf,
+    line: Vec<u8>,
+    /// The number of the line that was read last, from 1; it is the number of its event, too.
+    number: u64,
+    ended: bool,
+}
+
+/// What the first event says of the log, whatever else a newer release put into it.
+#[derive(Deserialize)]
+struct Head {
+    event: String,
+    format: Option<u32>,
+}
+
+impl EventReader {
+    /// Reads the next line; `None` at the end, and at a torn last line, which is no event: it was never announced.
+    fn next_event(&mut self) -> Option<Result<Event>> {
+        self.line.clear();
+        if let Err(e) = self.lines.read_until(b'\n', &mut self.line) {
+            return Some(Err(Error::io("read", &self.path)(e)));
+        }
+        if self.line.pop() != Some(b'\n') {
+            return None;
+        }
+        self.number += 1;
+        Some(self.parse())
+    }
+
+    fn parse(&self) -> Result<Event> {
+        let number = self.number;
+        if number == 1
+            && let Ok(Head { event, format: Some(found) }) = serde_json::from_slice(&self.line)
+            && event == "run-started"
+            && found > EVENT_FORMAT
+        {
+            return Err(Error::NewerFormat { path: self.path.clone(), found, known: EVENT_FORMAT });
+        }
+        let event: Event = serde_json::from_slice(&self.line)
+            .map_err(|e| Error::corrupt(&self.path, format!("line {number} is no event: {e}")))?;
+        if event.seq == number {
+            Ok(event)
+        } else {
+            Err(Error::corrupt(&self.path, format!("line {number} holds event {}", event.seq)))
+        }
+    }
+}
+
+impl Iterator for EventReader {
+    type Item = Result<Event>;
+
+    fn next(&mut self) -> Option<Result<Event>> {
+        if self.ended {
+            return None;
+        }
+        let next = self.next_event();
+        self.ended = !matches!(next, Some(Ok(_)));
+        next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const WARNING: &str = r#"{"seq":1,"time":"2026-11-21T09:42:41.5Z","event":"warning","text":"w"}"#;
+
+    /// Reads a log of these lines: the numbers of its events, and the error it ends with.
+    fn check(text: &str, events: usize, error: Option<&str>) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        fs::write(&path, text).unwrap();
+        let mut reader = read(&path).unwrap();
+        let mut count = 0;
+        let found = loop {
+            match reader.next() {
+                None => break None,
+                Some(Ok(_)) => count += 1,
+                Some(Err(e)) => break Some(e.to_string()),
+            }
+        };
+        assert!(reader.next().is_none());
+        assert_eq!(count, events, "{text}");
+        match (found, error) {
+            (Some(found), Some(error)) => assert!(found.contains(error), "{found}"),
+            (found, error) => assert_eq!(found.as_deref(), error),
+        }
+    }
+
+    #[test]
+    fn a_log_is_read_to_its_last_whole_line() {
+        let second = WARNING.replace("\"seq\":1", "\"seq\":2");
+        check("", 0, None);
+        check(WARNING, 0, None);
+        check(&format!("{WARNING}\n{second}"), 1, None);
+        check(&format!("{WARNING}\n{second}\n"), 2, None);
+        check(&format!("{WARNING}\n\0\0\0"), 1, None);
+    }
+
+    #[test]
+    fn damage_and_the_unknown_are_named_with_their_line() {
+        let unknown = WARNING.replace("\"seq\":1", "\"seq\":2").replace("warning", "wedding");
+        check(&format!("{WARNING}\n{unknown}\n"), 1, Some("line 2 is no event: unknown variant `wedding`"));
+        check(&format!("{WARNING}\n{WARNING}\n"), 1, Some("line 2 holds event 1"));
+        check("\n", 0, Some("line 1 is no event"));
+        check("\0\0\n", 0, Some("line 1 is no event"));
+    }
+
+    #[test]
+    fn a_newer_format_is_refused_as_such() {
+        let newer = r#"{"seq":"one","event":"run-started","format":2}"#;
+        check(&format!("{newer}\n"), 0, Some("has event format 2, and this release reads formats up to 1"));
+    }
+}

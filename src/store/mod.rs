@@ -1,0 +1,33 @@
+//! The store: run directories, their metadata and event logs, and what can be told from them.
+//!
+//! A run directory is a Guild run with an event log beside Guild's files. Only this room writes metadata of a run. It
+//! knows no engine, no report and no Lua, and it starts no process.
+
+mod attr;
+mod environment;
+mod error;
+mod event_log;
+mod event_reader;
+mod home;
+mod list;
+mod lock;
+mod opref;
+mod platform;
+mod remove;
+mod run_dir;
+mod status;
+
+pub(crate) use environment::recorded_environment;
+pub(crate) use error::Error;
+pub(crate) use event_log::EventLog;
+pub(crate) use event_reader::{EventReader, read};
+pub(crate) use home::Home;
+pub(crate) use list::{RunDetails, RunInfo, list, load, summarise};
+pub(crate) use opref::Opref;
+pub(crate) use platform::{Platform, host, platform, user};
+pub(crate) use remove::{Removed, remove};
+pub(crate) use run_dir::{RunDir, now_micros};
+pub(crate) use status::Status;
+
+/// The result of everything that the store does.
+pub(crate) type Result<T> = std::result::Result<T, Error>;
