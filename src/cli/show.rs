@@ -1,21 +1,42 @@
-//! `rille runs show`: renders the event log of a run again.
+//! `rille runs show`: renders the event log of a run again, by the same code as while it ran.
 
 use super::Failure;
 use super::output::write_out;
-use crate::store::{self, Home};
+use crate::report::{self, Closing, ColorChoice, Look, Row, Summary, Verbosity};
+use crate::store::{self, Home, Status};
 
-/// Writes the events of the run `id`: as JSON, one a line, or the number and kind of each.
+/// Shows the run as the console did, or as `results.json` has it.
 pub(crate) fn main(home: &Home, id: &str, json: bool) -> Result<i32, Failure> {
-    let path = home.find(id)?.join(".guild").join("events.jsonl");
-    for event in store::read(&path)? {
+    let directory = home.find(id)?;
+    let look = Look { verbosity: Verbosity::Normal, paint: paint() };
+    let mut summary = Summary::default();
+    let mut text = String::new();
+    for event in store::read(&directory.join(".guild").join("events.jsonl"))? {
         let event = event?;
-        let value = serde_json::to_value(&event).map_err(|e| Failure::general(format!("cannot encode JSON: {e}")))?;
-        if json {
-            write_out(&format!("{value}\n"))?;
-        } else {
-            let kind = value["event"].as_str().unwrap_or_default();
-            write_out(&format!("{:>6}  {kind}\n", event.seq))?;
+        summary.apply(&event);
+        if !json && let Some(line) = report::line(&event, &summary, look) {
+            text.push_str(&line);
         }
     }
+    if json {
+        let mut bytes = Vec::new();
+        report::write(&summary, &mut bytes).map_err(|error| Failure::general(format!("cannot encode JSON: {error}")))?;
+        text = String::from_utf8_lossy(&bytes).into_owned();
+        text.push('\n');
+        write_out(&text)?;
+        return Ok(0);
+    }
+    let shown = directory.display().to_string();
+    let tail =
+        |row: &Row| store::output_tail(&directory, row.folder(), row.attempts, report::telling_stream(row)?);
+    let still_running = store::summarise(&directory).status == Status::Running;
+    text.push_str(&report::render(&summary, &Closing { look, run_dir: Some(&shown), still_running, tail: &tail }));
+    write_out(&text)?;
     Ok(0)
+}
+
+fn paint() -> report::Paint {
+    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
+    let (no_color, term) = (std::env::var_os("NO_COLOR"), std::env::var_os("TERM"));
+    ColorChoice::Auto.decide(no_color.as_deref(), term.as_deref(), is_terminal)
 }

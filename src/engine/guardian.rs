@@ -32,6 +32,13 @@ pub(crate) struct Guarded {
     pub(super) signals: OwnedFd,
 }
 
+impl Guarded {
+    /// Returns the process that the user started.
+    pub(crate) fn guardian_pid(&self) -> u32 {
+        self.guardian.as_raw_nonzero().get().unsigned_abs()
+    }
+}
+
 /// Splits this process, which must have no other thread, into guardian and host. Returns in the host only; the guardian
 /// ends with the host's exit code.
 pub(crate) fn split() -> io::Result<Guarded> {

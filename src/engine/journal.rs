@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use chrono::Utc;
 use parking_lot::Mutex;
@@ -25,12 +26,13 @@ struct Inner {
     log: Mutex<EventLog>,
     path: PathBuf,
     audience: Audience,
+    syncing: Mutex<Option<JoinHandle<Result<(), store::Error>>>>,
 }
 
 impl Journal {
     /// Makes a journal over an open log.
     pub(crate) fn new(log: EventLog, path: PathBuf, audience: Audience) -> Self {
-        Self { inner: Arc::new(Inner { log: Mutex::new(log), path, audience }) }
+        Self { inner: Arc::new(Inner { log: Mutex::new(log), path, audience, syncing: Mutex::new(None) }) }
     }
 
     /// Writes the events in one piece, then announces them. When writing fails nothing is announced.
@@ -49,6 +51,21 @@ impl Journal {
     /// Brings what was written to the disk.
     pub(crate) fn sync(&self) -> Result<(), store::Error> {
         self.inner.log.lock().sync()
+    }
+
+    /// Brings what was written to the disk, on another thread: a slow disk must not hold up a time limit. While one such
+    /// sync is under way another is not begun. Returns the error of the last one.
+    pub(crate) fn sync_in_background(&self) -> Result<(), store::Error> {
+        let mut running = self.inner.syncing.lock();
+        if running.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            return Ok(());
+        }
+        let last = running.take().map_or(Ok(()), |thread| thread.join().unwrap_or(Ok(())));
+        let handle = self.inner.log.lock().sync_handle()?;
+        if let Some(handle) = handle {
+            *running = Some(std::thread::spawn(move || handle.sync()));
+        }
+        last
     }
 
     /// Returns the path of the log.

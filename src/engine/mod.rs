@@ -35,10 +35,10 @@ use self::scheduler::{Scheduler, Wait};
 use self::supervisor::{Parts, Supervisor};
 use crate::model::{RuntimeInfo, TaskNumber};
 
-pub(crate) use self::descendants::{HOST_MARK, MARK};
+pub(crate) use self::descendants::{MARK};
 pub(crate) use self::guardian::{Guarded, split};
-pub(crate) use self::journal::{Audience, Journal};
-pub(crate) use self::request::{Failure, OutputTap, Stream, Waited};
+pub(crate) use self::journal::Journal;
+pub(crate) use self::request::{Failure, OutputTap, Waited};
 pub(crate) use self::scheduler::{Answer, Capacity, End, Group, Limits, OnLimit, Submission, Timing};
 pub(crate) use self::spawn::{Surroundings, TASK_ROLE};
 pub(crate) use self::stop::StopReason;

@@ -60,7 +60,6 @@ impl Source {
 /// An epoll instance whose events are named.
 pub(super) struct Reactor {
     epoll: OwnedFd,
-    ready: Vec<epoll::Event>,
 }
 
 impl Reactor {
@@ -69,7 +68,7 @@ impl Reactor {
 
     /// Makes an empty reactor.
     pub(super) fn new() -> io::Result<Self> {
-        Ok(Self { epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?, ready: Vec::with_capacity(Self::BATCH) })
+        Ok(Self { epoll: epoll::create(epoll::CreateFlags::CLOEXEC)? })
     }
 
     /// Waits for `fd` to become readable, from now until it is closed or removed.
@@ -93,17 +92,17 @@ impl Reactor {
     }
 
     /// Waits until something is ready or `timeout` has passed (`None`: for ever), and returns what is.
-    pub(super) fn wait(&mut self, timeout: Option<Duration>) -> io::Result<Vec<Source>> {
+    pub(super) fn wait(&self, timeout: Option<Duration>) -> io::Result<Vec<Source>> {
         let timeout = timeout.map(|t| Timespec {
             tv_sec: i64::try_from(t.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: t.subsec_nanos().into(),
         });
-        self.ready.clear();
-        match epoll::wait(&self.epoll, spare_capacity(&mut self.ready), timeout.as_ref()) {
+        let mut ready: Vec<epoll::Event> = Vec::with_capacity(Self::BATCH);
+        match epoll::wait(&self.epoll, spare_capacity(&mut ready), timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        Ok(self.ready.iter().filter_map(|event| Source::from_token(event.data.u64())).collect())
+        Ok(ready.iter().filter_map(|event| Source::from_token(event.data.u64())).collect())
     }
 }
 

@@ -10,7 +10,7 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use super::scheduler::{Answer, Group, Submission, Wait};
 use super::stop::StopReason;
-use crate::model::TaskNumber;
+use crate::model::{Stream, TaskNumber};
 use crate::store;
 
 /// A request to the supervisor.
@@ -55,15 +55,6 @@ impl From<store::Error> for Failure {
     fn from(error: store::Error) -> Self {
         Self(error.to_string())
     }
-}
-
-/// One of a task's two output streams.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stream {
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
 }
 
 /// Hears what tasks write, piece by piece, as it is stored.

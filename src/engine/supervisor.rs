@@ -19,11 +19,11 @@ use super::descendants::{self, Descendants};
 use super::journal::Journal;
 use super::output::Flow;
 use super::reactor::{Reactor, Source};
-use super::request::{Failure, OutputTap, Request, Stream, Waited, Waker};
+use super::request::{Failure, OutputTap, Request, Waited, Waker};
 use super::scheduler::{Answer, Effect, End, Input, Scheduler, Slots, WaitId};
 use super::spawn::{self, Attempt, Launched, SpawnError, Surroundings};
 use super::stop::StopReason;
-use crate::model::{EventKind, Exit, OutputSize, RuntimeInfo, TaskNumber};
+use crate::model::{EventKind, Exit, OutputSize, RuntimeInfo, Stream, TaskNumber};
 use crate::store;
 
 /// How often descendants are looked for again while some are being killed.
@@ -90,9 +90,7 @@ impl Supervisor {
     pub(super) fn new(parts: Parts) -> io::Result<Self> {
         let reactor = Reactor::new()?;
         reactor.watch(&*parts.waker, Source::Waker)?;
-        if let Some(guardian) = parts.control.guardian() {
-            reactor.watch(guardian, Source::Guardian)?;
-        }
+        reactor.watch(parts.control.guardian(), Source::Guardian)?;
         reactor.watch(parts.control.signals(), Source::Signals)?;
         let descendants = Descendants::new(&parts.surroundings.run_id);
         Ok(Self {
@@ -475,7 +473,7 @@ impl Supervisor {
         if now >= self.housekeeping_at && !self.live.is_empty() {
             self.housekeeping_at = now + HOUSEKEEPING_INTERVAL;
             self.descendants.scan(&self.groups);
-            if let Err(error) = self.parts.journal.sync() {
+            if let Err(error) = self.parts.journal.sync_in_background() {
                 self.fail(Failure::from(error));
             }
         }

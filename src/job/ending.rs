@@ -67,14 +67,16 @@ impl Job {
             seconds: self.started.elapsed().as_secs_f64(),
             reason: problems.first().cloned(),
         };
-        note(&mut problems, self.journal.record(vec![finished(code, &problems)]));
+        let end = finished(code, &problems);
+        note(&mut problems, self.journal.record(vec![end]));
         note(&mut problems, self.write_results(&run));
         note(&mut problems, self.journal.sync());
         if !problems.is_empty() && code != 7 {
             // What the log says of its end must not be better than it was.
             code = 7;
             let _ = run.free_ballast();
-            note(&mut problems, self.journal.record(vec![finished(code, &problems)]));
+            let end = finished(code, &problems);
+            note(&mut problems, self.journal.record(vec![end]));
             note(&mut problems, self.write_results(&run));
         }
         let status = self.with_summary(|summary| summary.interrupt.map_or(code, |signal| -signal));
@@ -117,7 +119,9 @@ impl Job {
         let interrupted = live.with_summary(|summary| summary.interrupt.is_some());
         let patience = interrupted.then_some(PATIENCE);
         live.finish(patience, |summary| {
-            let tail = |row: &report::Row| store::output_tail(&self.directory, row.folder(), row.attempts, report::telling_stream(row));
+            let tail = |row: &report::Row| {
+                store::output_tail(&self.directory, row.folder(), row.attempts, report::telling_stream(row)?)
+            };
             report::render(
                 summary,
                 &Closing { look, run_dir: Some(&directory), still_running: false, tail: &tail },
@@ -148,7 +152,7 @@ fn exit_code(summary: &Summary, is_unusable: bool, is_unrecordable: bool) -> i32
     if summary.main_error.is_some() || summary.dangling > 0 || summary.counts.bad() > 0 {
         return 1;
     }
-    match summary.counts.has_run() {
+    match summary.rows().iter().any(|row| row.attempts > 0) {
         true => 0,
         false => 4,
     }

@@ -19,13 +19,13 @@ use parking_lot::{Mutex, RwLock};
 
 use self::roster::Roster;
 use crate::engine::{Answer, End, Engine, Failure, Group, Journal, OnLimit, StopReason, Submission, Waited};
-use crate::model::{EventKind, Outcome, Place, RuntimeInfo, Task, TaskNumber, nearest};
+use crate::model::{EventKind, Outcome, Place, RuntimeInfo, Stream, Task, TaskNumber, nearest};
 use crate::report::{Announcement, Live, LiveHandle};
 use crate::store::{self, RunDir};
 
 pub(crate) use self::draft::{Draft, Testscript};
 pub(crate) use self::ending::MainEnd;
-pub(crate) use self::select::{BadPattern, Selection};
+pub(crate) use self::select::Selection;
 pub(crate) use self::settings::Settings;
 pub(crate) use self::start::StartError;
 
@@ -249,7 +249,7 @@ impl Job {
     }
 
     /// Shows what the jobfile itself prints; returns when it was written.
-    pub(crate) fn print(&self, stream: crate::report::Stream, bytes: Vec<u8>) {
+    pub(crate) fn print(&self, stream: Stream, bytes: Vec<u8>) {
         let (done, written) = bounded(1);
         self.console.announce(Announcement::Print { stream, bytes, done });
         // A console that has ended acknowledges nothing more.

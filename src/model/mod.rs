@@ -9,6 +9,8 @@ mod nearest;
 mod order;
 mod outcome;
 mod runnable;
+mod size;
+mod stream;
 mod task;
 
 pub(crate) use event::{EVENT_FORMAT, Event, EventKind, OutputSize, RaisedError, RunStarted, TaskFinished, TaskQueued};
@@ -16,6 +18,8 @@ pub(crate) use exit::Exit;
 pub(crate) use message::Message;
 pub(crate) use nearest::nearest;
 pub(crate) use order::{JobInfo, Order, RuntimeInfo};
-pub(crate) use outcome::{Outcome, UnknownOutcome};
+pub(crate) use outcome::Outcome;
 pub(crate) use runnable::Runnable;
+pub(crate) use size::parse_size;
+pub(crate) use stream::Stream;
 pub(crate) use task::{Place, Task, TaskNumber};

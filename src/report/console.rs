@@ -8,14 +8,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
 
-/// A stream of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Stream {
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
-}
+use crate::model::Stream;
 
 /// Bytes that are handed to the kernel at once, so that a reader that is slow is told from one that is stuck.
 const CHUNK: usize = 64 * 1024;

@@ -15,7 +15,8 @@ use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bound
 use parking_lot::Mutex;
 
 use super::canvas::terminal_size;
-use super::console::{Console, Stream};
+use super::console::Console;
+use crate::model::Stream;
 use super::lines::{Look, Verbosity};
 use super::renderer::Renderer;
 use super::style::ColorChoice;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
 use parking_lot::Mutex;
 
-use super::console::{Console, Stream};
+use super::console::Console;
+use crate::model::Stream;
 use super::fixture::{end, events, finished, job, queued, run_started, started};
 use super::lines::Look;
 use super::live::{Announcement, Live, Settings};

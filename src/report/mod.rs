@@ -24,11 +24,10 @@ mod tails;
 mod tree;
 
 pub(crate) use closing::{Closing, render};
-pub(crate) use console::{Console, Stream};
 pub(crate) use lines::{Look, Verbosity, line};
 pub(crate) use live::{Announcement, Live, LiveHandle, Settings};
 pub(crate) use results_json::{schema, write};
 pub(crate) use row::Row;
-pub(crate) use style::{ColorChoice, Paint, clean};
-pub(crate) use summary::{Counts, RunEnd, Summary};
+pub(crate) use style::{ColorChoice, Paint};
+pub(crate) use summary::Summary;
 pub(crate) use tails::telling_stream;

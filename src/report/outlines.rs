@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::console::Stream;
+use crate::model::Stream;
 use super::style::{Paint, clean_output};
 use crate::model::TaskNumber;
 

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, Select, Sender};
 
 use super::canvas::Canvas;
-use super::console::{Console, Stream};
+use super::console::Console;
+use crate::model::Stream;
 use super::lines::{Look, Verbosity, line};
 use super::live::{Announcement, Message, Settings, Shared, ended_task};
 use super::outlines::OutputLines;

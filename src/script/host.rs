@@ -11,8 +11,7 @@ use super::error::{ScriptError, calling_line, raise};
 use super::vm::{Setup, Vm};
 use super::{modules, source};
 use crate::job::{Job, MainEnd};
-use crate::model::RaisedError;
-use crate::report::Stream;
+use crate::model::{RaisedError, Stream};
 
 /// What the functions of a jobfile's modules share.
 pub(super) struct Context {

@@ -13,3 +13,21 @@ mod vm;
 
 pub(crate) use self::host::run_jobfile;
 pub(crate) use self::task::{ScriptEnd, run_script};
+
+use std::path::Path;
+
+/// Runs a Lua file that returns a table of plain values, and returns it. The error says what is wrong.
+pub(crate) fn read_table(path: &Path, text: &[u8]) -> Result<serde_json::Value, String> {
+    let setup = vm::Setup {
+        module_folders: modules::folders(path),
+        write: None,
+        exit: Box::new(|lua, _| error::raise(lua, "usage", "a data file cannot exit")),
+    };
+    let vm = vm::Vm::new(setup).map_err(|error| error.to_string())?;
+    let chunk = source::compile(vm.lua(), path, text, &[]).map_err(|error| error.message)?;
+    let returned = vm.call(&chunk, Vec::new()).map_err(|error| error.message)?;
+    match returned.front() {
+        Some(value @ mlua::Value::Table(_)) => table::to_json(value, "the table"),
+        _ => Err("it must return a table".to_owned()),
+    }
+}

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use mlua::{ChunkMode, Function, Lua};
+use mlua::chunk::ChunkMode;
+use mlua::{Function, Lua};
 
 use crate::model::{RaisedError, nearest};
 

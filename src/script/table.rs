@@ -82,8 +82,8 @@ pub(crate) fn from_json(lua: &Lua, value: &Json) -> mlua::Result<Value> {
         Json::String(text) => Value::String(lua.create_string(text)?),
         Json::Array(items) => {
             let table = lua.create_table_with_capacity(items.len(), 0)?;
-            for (index, item) in (1..).zip(items) {
-                table.raw_set::<i64, Value>(index, from_json(lua, item)?)?;
+            for (index, item) in (1_i64..).zip(items) {
+                table.raw_set(index, from_json(lua, item)?)?;
             }
             Value::Table(table)
         }

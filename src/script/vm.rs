@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use mlua::{ChunkMode, Function, Lua, LuaOptions, MultiValue, StdLib, Table, Value, Variadic};
+use mlua::chunk::ChunkMode;
+use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Value, Variadic};
 
 use super::error::{self, ScriptError};
 use crate::model::RaisedError;

@@ -97,10 +97,33 @@ impl EventLog {
         Ok(())
     }
 
+    /// Returns what can bring the events written by now to the disk while others are appended; `None` if they are there.
+    pub(crate) fn sync_handle(&mut self) -> Result<Option<SyncHandle>> {
+        if !std::mem::take(&mut self.dirty) {
+            return Ok(None);
+        }
+        let file = self.file.try_clone().map_err(Error::io("sync", &self.path))?;
+        Ok(Some(SyncHandle { file, path: self.path.clone() }))
+    }
+
     fn cut_back(&mut self) -> io::Result<()> {
         self.file.set_len(self.length)?;
         self.torn = false;
         Ok(())
+    }
+}
+
+/// Brings a log to the disk, away from the one who appends to it.
+#[derive(Debug)]
+pub(crate) struct SyncHandle {
+    file: File,
+    path: PathBuf,
+}
+
+impl SyncHandle {
+    /// Waits until the disk has every event that was written when this was made.
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.file.sync_data().map_err(Error::io("sync", &self.path))
     }
 }
 
@@ -212,8 +235,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("events.jsonl");
         let mut log = EventLog::create(&path).unwrap();
-        let wide = warning(&"x".repeat(200_000));
-        let mut written = log.append(vec![started(), wide.clone(), wide], time()).unwrap();
+        let long = warning(&"x".repeat(200_000));
+        let mut written = log.append(vec![started(), long.clone(), long], time()).unwrap();
         drop(log);
         let mut killed = OpenOptions::new().append(true).open(&path).unwrap();
         killed.write_all(b"{\"seq\":4,\"time\":\"2026-1").unwrap();

@@ -94,27 +94,37 @@ impl RunDir {
         let path = self.guild("attrs").join(name);
         let text = attr::encode(value).map_err(|e| Error::io("encode", &path)(io::Error::other(e)))?;
         // The temporary file is not beside the attribute: Guild takes every file there for one.
-        self.replace(&path, &self.guild(""), text.as_bytes())
+        self.replace(&path, &self.guild(""), |mut file| file.write_all(text.as_bytes()))
     }
 
     /// Writes what was run.
     pub(crate) fn write_opref(&self, opref: &Opref) -> Result<()> {
-        self.replace(&self.guild("opref"), &self.guild(""), opref.to_string().as_bytes())
+        let text = opref.to_string();
+        self.replace(&self.guild("opref"), &self.guild(""), |mut file| file.write_all(text.as_bytes()))
     }
 
     /// Writes a file of the run, by its path relative to the run directory. Its folder is made if it is not there.
     pub(crate) fn write_file(&self, relative: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
+        self.write_file_with(relative, |mut file| file.write_all(bytes))
+    }
+
+    /// The same for content that is too large to have in memory at once.
+    pub(crate) fn write_file_with(
+        &self,
+        relative: impl AsRef<Path>,
+        content: impl FnOnce(&File) -> io::Result<()>,
+    ) -> Result<()> {
         let path = self.path.join(relative);
         let folder = path.parent().unwrap_or(&self.path).to_owned();
         fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
-        self.replace(&path, &folder, bytes)
+        self.replace(&path, &folder, content)
     }
 
-    /// Puts `bytes` in the place of the file `path`, by way of a temporary file in `folder`.
-    fn replace(&self, path: &Path, folder: &Path, bytes: &[u8]) -> Result<()> {
+    /// Puts `content` in the place of the file `path`, by way of a temporary file in `folder`.
+    fn replace(&self, path: &Path, folder: &Path, content: impl FnOnce(&File) -> io::Result<()>) -> Result<()> {
         let number = self.temporaries.fetch_add(1, Ordering::Relaxed);
         let temporary = folder.join(format!(".new-{number}"));
-        let written = File::create(&temporary).and_then(|mut file| file.write_all(bytes));
+        let written = File::create(&temporary).and_then(|file| content(&file));
         written.and_then(|()| fs::rename(&temporary, path)).map_err(|source| {
             // On a full disk the part that was written is room for something else.
             let _ = fs::remove_file(&temporary);

@@ -2,6 +2,10 @@
 //!
 //! A name begins with the task's number, so that no id, however odd, can be another's folder or leave the run directory.
 
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
 use crate::model::TaskNumber;
 
 /// Bytes of an id that go into a folder's name; the number keeps names apart that are cut.
@@ -22,6 +26,19 @@ pub(crate) fn attempt_folder(task_folder: &str, attempt: u32) -> String {
         0 | 1 => task_folder.to_owned(),
         _ => format!("{task_folder}.attempt-{attempt}"),
     }
+}
+
+/// Bytes of output that are read for its last lines.
+const TAIL_BYTES: u64 = 64 * 1024;
+
+/// Returns the end of what the last attempt at a task wrote to `stream`, `stdout` or `stderr`; `None` for nothing.
+pub(crate) fn output_tail(run: &Path, folder: &str, attempts: u32, stream: &str) -> Option<Vec<u8>> {
+    let mut file = File::open(run.join(attempt_folder(folder, attempts)).join(stream)).ok()?;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES))).ok()?;
+    let mut bytes = Vec::new();
+    file.take(TAIL_BYTES).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 #[cfg(test)]

@@ -253,6 +253,7 @@ impl Scheduler {
                 folder,
                 tags: task.tags.clone(),
                 place: task.place.clone(),
+                retries: task.retries,
             }))));
             // A reused id stays the id of its first owner.
             if !self.by_id.contains_key(&task.id) {

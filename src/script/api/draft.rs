@@ -10,7 +10,7 @@ use mlua::{Lua, Table, Value};
 use serde_json::Value as Json;
 
 use crate::job::{Draft, Testscript};
-use crate::model::{Place, nearest};
+use crate::model::{Place, nearest, parse_size};
 use crate::script::error::calling_line;
 use crate::script::table::{shown, to_json};
 
@@ -172,7 +172,7 @@ fn resources(value: &Value) -> Result<BTreeMap<String, u64>, String> {
     let entry = |(name, value): (String, Json)| {
         let amount = match &value {
             Json::Number(number) => number.as_u64(),
-            Json::String(text) => parse_amount(text),
+            Json::String(text) => parse_size(text),
             _ => None,
         };
         match amount {
@@ -181,21 +181,6 @@ fn resources(value: &Value) -> Result<BTreeMap<String, u64>, String> {
         }
     };
     fields.into_iter().map(entry).filter(|entry| !matches!(entry, Ok((_, 0)))).collect()
-}
-
-/// Reads a whole number with an optional binary suffix: `4G` is 4 x 2^30.
-pub(crate) fn parse_amount(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let shift = match text[digits.len()..].to_ascii_uppercase().trim_end_matches('B').trim_end_matches('I') {
-        "" => 0,
-        "K" => 10,
-        "M" => 20,
-        "G" => 30,
-        "T" => 40,
-        _ => return None,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
 fn wrong(key: &str, wanted: &str, value: &Value) -> String {

@@ -84,7 +84,7 @@ fn parallel(lua: &Lua, context: &Rc<Context>, value: &Value) -> mlua::Result<Tab
     let results = lua.create_table_with_capacity(numbers.len(), 0)?;
     for (index, number) in (1..).zip(numbers) {
         let end = context.job.task(number).and_then(|view| view.end);
-        results.raw_set::<i64, _>(index, end.map(LuaResult::of))?;
+        results.raw_set(index, end.map(LuaResult::of))?;
     }
     Ok(results)
 }
@@ -134,7 +134,7 @@ fn wait_all(lua: &Lua, context: &Rc<Context>, tasks: &Value, limit: &Value) -> m
         let view = context.job.task(number);
         let view = view.ok_or_else(|| mlua::Error::runtime("the task is not in the roster"))?;
         let (_, result) = result(lua, &view)?;
-        results.raw_set::<i64, _>(index, result)?;
+        results.raw_set(index, result)?;
     }
     Ok(results)
 }

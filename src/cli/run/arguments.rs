@@ -1,0 +1,174 @@
+//! Parting the command line of `rille run`: what is rille's own, and what is handed on to the jobfile.
+
+use std::ffi::{OsStr, OsString};
+
+use clap::{Arg, Command};
+
+use crate::model::nearest;
+
+/// What the launcher hands on.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct HandedOn {
+    /// The arguments, in their order.
+    pub(crate) arguments: Vec<OsString>,
+    /// What looks like a slip in one of rille's own options.
+    pub(crate) remarks: Vec<String>,
+}
+
+/// Parts a command line. Own options are taken wherever they stand before `--`; every other one is handed on. Of a command
+/// other than `run` everything is its own.
+pub(crate) fn part_arguments(cli: &Command, args: Vec<OsString>) -> (Vec<OsString>, HandedOn) {
+    let Some(run) = cli.find_subcommand("run") else { return (args, HandedOn::default()) };
+    let options = Options { arguments: cli.get_arguments().chain(run.get_arguments()).collect() };
+    let Some(at) = run_position(&options, &args) else { return (args, HandedOn::default()) };
+    let mut own: Vec<OsString> = args[..=at].to_vec();
+    let mut rest: Vec<Rest> = Vec::new();
+    let mut words = args[at + 1..].iter().peekable();
+    let mut after_dashes = Vec::new();
+    while let Some(word) = words.next() {
+        if word == "--" {
+            after_dashes = words.cloned().collect();
+            break;
+        }
+        match options.takes(word) {
+            Takes::No => rest.push(Rest { word: word.clone(), is_option: is_option(word) }),
+            Takes::Alone => own.push(word.clone()),
+            Takes::WithValue => {
+                own.push(word.clone());
+                own.extend(words.next().cloned());
+            }
+        }
+    }
+    let jobfile = jobfile_position(&rest).map(|at| rest.remove(at).word);
+    let jobfile = jobfile.or_else(|| (!after_dashes.is_empty()).then(|| after_dashes.remove(0)));
+    if let Some(jobfile) = jobfile {
+        own.push("--".into());
+        own.push(jobfile);
+    }
+    let remarks = rest.iter().filter_map(|rest| options.slip(&rest.word)).collect();
+    let arguments = rest.into_iter().map(|rest| rest.word).chain(after_dashes).collect();
+    (own, HandedOn { arguments, remarks })
+}
+
+struct Rest {
+    word: OsString,
+    is_option: bool,
+}
+
+/// Returns where `run` stands, if it is the command.
+fn run_position(options: &Options<'_>, args: &[OsString]) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        let word = args.get(at)?;
+        match options.takes(word) {
+            Takes::WithValue => at += 2,
+            Takes::Alone => at += 1,
+            Takes::No => return (word == "run").then_some(at),
+        }
+    }
+}
+
+/// Returns which word is the jobfile: the first that is no option and cannot be the value of one that is handed on; if
+/// there is none, the first that is no option.
+fn jobfile_position(rest: &[Rest]) -> Option<usize> {
+    let is_value = |at: usize| {
+        at > 0 && rest[at - 1].is_option && !rest[at - 1].word.as_encoded_bytes().contains(&b'=')
+    };
+    let plain = || (0..rest.len()).filter(|at| !rest[*at].is_option);
+    plain().find(|at| !is_value(*at)).or_else(|| plain().next())
+}
+
+fn is_option(word: &OsStr) -> bool {
+    word.len() > 1 && word.as_encoded_bytes().starts_with(b"-")
+}
+
+#[derive(Debug, PartialEq)]
+enum Takes {
+    No,
+    Alone,
+    WithValue,
+}
+
+struct Options<'a> {
+    arguments: Vec<&'a Arg>,
+}
+
+impl Options<'_> {
+    fn takes(&self, word: &OsStr) -> Takes {
+        let Some(word) = word.to_str() else { return Takes::No };
+        if let Some(long) = word.strip_prefix("--").filter(|long| !long.is_empty()) {
+            let (name, value) = long.split_once('=').map_or((long, None), |(name, value)| (name, Some(value)));
+            return match self.arguments.iter().find(|arg| arg.get_long() == Some(name)) {
+                None => Takes::No,
+                Some(arg) if value.is_none() && takes_value(arg) => Takes::WithValue,
+                Some(_) => Takes::Alone,
+            };
+        }
+        match word.strip_prefix('-') {
+            Some(cluster) if !cluster.is_empty() => self.takes_cluster(cluster),
+            _ => Takes::No,
+        }
+    }
+
+    /// Looks at `-qq`, `-j4`, `-j 4`.
+    fn takes_cluster(&self, cluster: &str) -> Takes {
+        for (at, letter) in cluster.char_indices() {
+            match self.arguments.iter().find(|arg| arg.get_short() == Some(letter)) {
+                None => return Takes::No,
+                Some(arg) if takes_value(arg) => {
+                    let has_value = at + letter.len_utf8() < cluster.len();
+                    return if has_value { Takes::Alone } else { Takes::WithValue };
+                }
+                Some(_) => {}
+            }
+        }
+        Takes::Alone
+    }
+
+    fn slip(&self, word: &OsStr) -> Option<String> {
+        let name = word.to_str()?.strip_prefix("--")?.split('=').next()?;
+        let near = nearest(name, self.arguments.iter().filter_map(|arg| arg.get_long()))?;
+        Some(format!("--{name} is no option of rille and is handed on to the jobfile; did you mean --{near}?"))
+    }
+}
+
+fn takes_value(arg: &Arg) -> bool {
+    arg.get_action().takes_values()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parted(line: &str) -> (String, String) {
+        let run = Command::new("run")
+            .arg(Arg::new("jobs").short('j').long("jobs"))
+            .arg(Arg::new("quiet").short('q').long("quiet").action(clap::ArgAction::Count))
+            .arg(Arg::new("testbed").short('t').long("testbed"))
+            .arg(Arg::new("jobfile"));
+        let mut cli = Command::new("rille").arg(Arg::new("home").long("home").global(true)).subcommand(run);
+        cli.build();
+        let words = line.split_whitespace().map(OsString::from).collect();
+        let (own, handed_on) = part_arguments(&cli, words);
+        let join = |words: &[OsString]| words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
+        (join(&own), join(&handed_on.arguments))
+    }
+
+    #[test]
+    fn own_options_are_taken_and_the_rest_goes_on_in_order() {
+        let cases = [
+            ("rille run job.lua", "rille run -- job.lua", ""),
+            ("rille run -j 4 job.lua --typo T stray", "rille run -j 4 -- job.lua", "--typo T stray"),
+            ("rille run job.lua --x=1 -j4 -qq y", "rille run -j4 -qq -- job.lua", "--x=1 y"),
+            ("rille run --job-arg J job.lua", "rille run -- job.lua", "--job-arg J"),
+            ("rille run job.lua -- -q --testbed", "rille run -- job.lua", "-q --testbed"),
+            ("rille --home h run --testbed=b job.lua -z", "rille --home h run --testbed=b -- job.lua", "-z"),
+            ("rille run -- job.lua a", "rille run -- job.lua", "a"),
+            ("rille runs --all", "rille runs --all", ""),
+            ("rille run", "rille run", ""),
+        ];
+        for (line, own, handed_on) in cases {
+            assert_eq!(parted(line), (own.to_owned(), handed_on.to_owned()), "{line}");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! `rille schema`: prints the JSON Schema of a file that Rille writes.
+
+use clap::{Args, ValueEnum};
+
+use super::Failure;
+use super::output::write_json;
+use crate::report;
+
+/// Prints a JSON Schema.
+#[derive(Args, Debug)]
+pub(crate) struct SchemaArgs {
+    /// Of which file
+    #[arg(value_enum)]
+    of: Document,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Document {
+    /// results.json of a run
+    Results,
+}
+
+/// Runs the command and returns the exit code.
+pub(crate) fn main(args: &SchemaArgs) -> Result<i32, Failure> {
+    match args.of {
+        Document::Results => write_json(&report::schema())?,
+    }
+    Ok(0)
+}
