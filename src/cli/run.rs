@@ -20,16 +20,18 @@ use crate::report::{ColorChoice, Verbosity};
 use crate::script;
 use crate::store::{self, Home};
 
-pub(crate) use self::arguments::part_arguments;
 use self::arguments::HandedOn;
+pub(crate) use self::arguments::part_arguments;
 use self::options::{Resource, grace, output_limit};
 
 /// Runs a jobfile, a Lua file that defines main(runtime).
 ///
 /// Options that rille does not know, and everything after --, are handed on to the jobfile as runtime.argv.
 #[derive(Args, Debug)]
-#[command(after_help = "Exit codes: 0 everything passed, 1 something did not, 2 usage, 4 nothing to run, 7 the run could \
-                        not be recorded, 130/143/129 stopped by SIGINT/SIGTERM/SIGHUP")]
+#[command(
+    after_help = "Exit codes: 0 everything passed, 1 something did not, 2 usage, 4 nothing to run, 7 the run could \
+                        not be recorded, 130/143/129 stopped by SIGINT/SIGTERM/SIGHUP"
+)]
 pub(crate) struct RunArgs {
     /// The jobfile
     #[arg(value_name = "JOBFILE")]
@@ -104,7 +106,8 @@ pub(crate) fn main(args: RunArgs, handed_on: HandedOn, command: &[OsString], hom
         environment: store::recorded_environment(std::env::vars_os()),
     };
     // From here on this is the host; the process the user started stays behind as its guardian.
-    let guarded = engine::split().map_err(|error| Failure::general(format!("cannot start the host process: {error}")))?;
+    let guarded =
+        engine::split().map_err(|error| Failure::general(format!("cannot start the host process: {error}")))?;
     let job = Job::begin(settings, guarded).map_err(start_failed)?;
     for remark in handed_on.remarks {
         job.warn(remark, None);
@@ -137,8 +140,9 @@ fn read_jobfile(given: &Path) -> Result<(PathBuf, Vec<u8>), Failure> {
             let path = std::path::absolute(given);
             Ok((path.map_err(|error| Failure::usage(format!("cannot find {shown}: {error}")))?, source))
         }
-        Ok(_) => Err(Failure::usage(format!("{shown} is no Lua jobfile"))
-            .hint("write a file such as job.lua that defines main(runtime) and runs it by job.run { testscript = … }.")),
+        Ok(_) => Err(Failure::usage(format!("{shown} is no Lua jobfile")).hint(
+            "write a file such as job.lua that defines main(runtime) and runs it by job.run { testscript = … }.",
+        )),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let failure = Failure::usage(format!("the jobfile '{shown}' does not exist"));
             Err(match near_jobfile(given) {

@@ -20,15 +20,15 @@ pub(crate) fn main(home: &Home, id: &str, json: bool) -> Result<i32, Failure> {
     }
     if json {
         let mut bytes = Vec::new();
-        report::write(&summary, &mut bytes).map_err(|error| Failure::general(format!("cannot encode JSON: {error}")))?;
+        report::write(&summary, &mut bytes)
+            .map_err(|error| Failure::general(format!("cannot encode JSON: {error}")))?;
         text = String::from_utf8_lossy(&bytes).into_owned();
         text.push('\n');
         write_out(&text)?;
         return Ok(0);
     }
     let shown = directory.display().to_string();
-    let tail =
-        |row: &Row| store::output_tail(&directory, row.folder(), row.attempts, report::telling_stream(row)?);
+    let tail = |row: &Row| store::output_tail(&directory, row.folder(), row.attempts, report::telling_stream(row)?);
     let still_running = store::summarise(&directory).status == Status::Running;
     text.push_str(&report::render(&summary, &Closing { look, run_dir: Some(&shown), still_running, tail: &tail }));
     write_out(&text)?;

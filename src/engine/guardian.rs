@@ -42,8 +42,7 @@ impl Guarded {
 /// Splits this process, which must have no other thread, into guardian and host. Returns in the host only; the guardian
 /// ends with the host's exit code.
 pub(crate) fn split() -> io::Result<Guarded> {
-    let (guardian_end, host_end) =
-        socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    let (guardian_end, host_end) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     set_child_subreaper(Some(getpid()))?;
     let watched = signals::for_guardian();
     let inherited = watched.block();

@@ -78,16 +78,9 @@ pub(super) enum SpawnError {
 /// Starts an attempt. Its folder is made; its output files appear with the first byte.
 pub(super) fn spawn(attempt: &Attempt<'_>, surroundings: &Surroundings) -> Result<Launched, SpawnError> {
     let Attempt { task, folder, .. } = attempt;
-    match fs::create_dir(folder) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
-        Err(error) => return Err(SpawnError::Storage(folder.clone(), error)),
-    }
-    let (mut command, channel, stdin) = if verdict::speaks(&task.runnable.kind) {
-        speaker(attempt)?
-    } else {
-        executable(attempt)?
-    };
+    make_folder(folder).map_err(|error| SpawnError::Storage(folder.clone(), error))?;
+    let (mut command, channel, stdin) =
+        if verdict::speaks(&task.runnable.kind) { speaker(attempt)? } else { executable(attempt)? };
     let open = |name: &str| {
         Capture::new(folder.join(name), surroundings.output_limit).map_err(|error| exhausted("a pipe", &error))
     };
@@ -128,6 +121,14 @@ pub(super) fn spawn(attempt: &Attempt<'_>, surroundings: &Surroundings) -> Resul
         exhausted("a descriptor for the process", &error.into())
     })?;
     Ok(Launched { pid: pid.as_raw_nonzero().get(), pidfd, stdout, stderr, channel })
+}
+
+/// Makes a task's folder; that of all tasks is made with the first.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir_all(folder),
+        made => made,
+    }
 }
 
 type Prepared = (Command, Option<Channel>, Stdio);
@@ -196,7 +197,8 @@ fn slot_variables(slots: &Slots) -> BTreeMap<String, String> {
         let upper: String =
             name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
         if name == "gpus" {
-            variables.insert("CUDA_VISIBLE_DEVICES".to_owned(), visible_devices(numbers).unwrap_or_else(|| list.clone()));
+            variables
+                .insert("CUDA_VISIBLE_DEVICES".to_owned(), visible_devices(numbers).unwrap_or_else(|| list.clone()));
         }
         variables.insert(format!("RILLE_SLOTS_{upper}"), list);
     }
@@ -214,7 +216,10 @@ fn visible_devices(slots: &[u64]) -> Option<String> {
 
 fn check_variable(what: &str, name: &str, value: Option<&str>) -> Result<(), SpawnError> {
     if name.is_empty() || name.contains(['=', '\0']) {
-        return Err(SpawnError::Task(format!("{what} '{}' has a name that no environment can hold", name.escape_debug())));
+        return Err(SpawnError::Task(format!(
+            "{what} '{}' has a name that no environment can hold",
+            name.escape_debug()
+        )));
     }
     check_nul(&format!("{what} '{name}'"), value.unwrap_or_default())
 }

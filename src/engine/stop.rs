@@ -62,7 +62,9 @@ impl StopReason {
     /// Returns the sentence for a task that had not started when it was stopped.
     pub(super) fn text_for_unstarted(self) -> String {
         match self {
-            Self::TimeLimit(limit) | Self::WaitLimit(limit) => format!("did not start within {} s", limit.as_secs_f64()),
+            Self::TimeLimit(limit) | Self::WaitLimit(limit) => {
+                format!("did not start within {} s", limit.as_secs_f64())
+            }
             Self::Dangling => "had not started when main returned".to_owned(),
             _ => format!("did not start: {}", self.text()),
         }

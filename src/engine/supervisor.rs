@@ -2,16 +2,13 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender, TryRecvError};
 use parking_lot::RwLock;
-use rustix::process::{
-    Pid, Signal, WaitId as WaitFor, WaitIdOptions, kill_process_group, pidfd_send_signal, waitid,
-};
+use rustix::process::{Pid, Signal, WaitId as WaitFor, WaitIdOptions, kill_process_group, pidfd_send_signal, waitid};
 
 use super::clock::Stopwatch;
 use super::control::Control;
@@ -292,14 +289,8 @@ impl Supervisor {
                 .and_then(|()| self.reactor.rewatch(&*channel, Source::Channel(number), unsent));
         }
         self.groups.insert(pid, number);
-        let live = Live {
-            launched,
-            exit: None,
-            stdout_open: true,
-            stderr_open: true,
-            killing: false,
-            killed: Vec::new(),
-        };
+        let live =
+            Live { launched, exit: None, stdout_open: true, stderr_open: true, killing: false, killed: Vec::new() };
         self.live.insert(number, live);
         (self.parts.on_started)(number, pid);
         self.inputs.push(Input::Spawned { task: number, pid });
@@ -463,10 +454,8 @@ impl Supervisor {
 
     fn keep_house(&mut self) {
         let now = self.clock.elapsed();
-        let leaving: Vec<TaskNumber> = (self.live.iter())
-            .filter(|(_, live)| live.killing || live.exit.is_some())
-            .map(|(task, _)| *task)
-            .collect();
+        let leaving: Vec<TaskNumber> =
+            (self.live.iter()).filter(|(_, live)| live.killing || live.exit.is_some()).map(|(task, _)| *task).collect();
         for task in leaving {
             self.sweep(task);
         }
@@ -568,6 +557,3 @@ fn kill_group(pid: i32, signal: Signal) {
         let _ = kill_process_group(pid, signal);
     }
 }
-
-/// A descriptor that wakes the supervisor.
-pub(super) type WakeFd = OwnedFd;

@@ -122,10 +122,7 @@ impl Job {
             let tail = |row: &report::Row| {
                 store::output_tail(&self.directory, row.folder(), row.attempts, report::telling_stream(row)?)
             };
-            report::render(
-                summary,
-                &Closing { look, run_dir: Some(&directory), still_running: false, tail: &tail },
-            )
+            report::render(summary, &Closing { look, run_dir: Some(&directory), still_running: false, tail: &tail })
         });
         for problem in problems {
             // With a closed terminal there is nobody to tell.

@@ -125,7 +125,12 @@ impl Job {
     }
 
     /// Makes a task of a draft, with the outcome it has already if it is not to be run.
-    fn prepare(&self, id: String, draft: Draft, decided: Option<(Outcome, String)>) -> (Task, Option<(Outcome, String)>) {
+    fn prepare(
+        &self,
+        id: String,
+        draft: Draft,
+        decided: Option<(Outcome, String)>,
+    ) -> (Task, Option<(Outcome, String)>) {
         let beside = self.settings.jobfile.parent().unwrap_or(Path::new("/"));
         let here = std::env::current_dir().unwrap_or_default();
         let runnable = match &draft.testscript {
@@ -173,11 +178,7 @@ impl Job {
 
     /// Waits until these tasks have ended. With a limit and [`OnLimit::End`] they are ended when it is reached. Returns
     /// false only for [`OnLimit::Leave`], when some have not ended.
-    pub(crate) fn wait(
-        &self,
-        numbers: Vec<TaskNumber>,
-        limit: Option<(Duration, OnLimit)>,
-    ) -> Result<bool, WaitError> {
+    pub(crate) fn wait(&self, numbers: Vec<TaskNumber>, limit: Option<(Duration, OnLimit)>) -> Result<bool, WaitError> {
         match self.engine().wait(numbers, limit) {
             Ok(Waited::Answer(Answer::Settled)) => Ok(true),
             Ok(Waited::Answer(Answer::StillRunning)) => Ok(false),

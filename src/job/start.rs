@@ -57,8 +57,12 @@ impl Job {
 
         let limits = Limits { at_once: settings.jobs, capacity: settings.capacity.clone() };
         let timing = Timing { grace: settings.grace, ..Timing::default() };
-        let surroundings =
-            Surroundings { run_id: id, directory: directory.clone(), testbed_file, output_limit: settings.output_limit };
+        let surroundings = Surroundings {
+            run_id: id,
+            directory: directory.clone(),
+            testbed_file,
+            output_limit: settings.output_limit,
+        };
         let tap = (settings.verbosity >= Verbosity::Verbose).then(|| tap(live.handle()));
         let job = Arc::new(Job {
             settings,

@@ -16,11 +16,11 @@ use parking_lot::Mutex;
 
 use super::canvas::terminal_size;
 use super::console::Console;
-use crate::model::Stream;
 use super::lines::{Look, Verbosity};
 use super::renderer::Renderer;
 use super::style::ColorChoice;
 use super::summary::Summary;
+use crate::model::Stream;
 use crate::model::{Event, EventKind, TaskNumber};
 
 /// Bytes of tasks' output that may wait for the console.

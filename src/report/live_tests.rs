@@ -8,10 +8,10 @@ use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
 use parking_lot::Mutex;
 
 use super::console::Console;
-use crate::model::Stream;
 use super::fixture::{end, events, finished, job, queued, run_started, started};
 use super::lines::Look;
 use super::live::{Announcement, Live, Settings};
+use crate::model::Stream;
 use crate::model::{EventKind, Outcome};
 
 /// A stream that can be looked at.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::Stream;
 use super::style::{Paint, clean_output};
+use crate::model::Stream;
 use crate::model::TaskNumber;
 
 /// An unfinished line is held up to this many bytes; a longer one is shown in pieces.

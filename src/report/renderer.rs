@@ -8,13 +8,13 @@ use crossbeam::channel::{Receiver, Select, Sender};
 
 use super::canvas::Canvas;
 use super::console::Console;
-use crate::model::Stream;
 use super::lines::{Look, Verbosity, line};
 use super::live::{Announcement, Message, Settings, Shared, ended_task};
 use super::outlines::OutputLines;
 use super::progress::{Progress, TICK};
 use super::style::clean;
 use super::summary::Summary;
+use crate::model::Stream;
 use crate::model::TaskNumber;
 
 /// Bytes after which a batch is written, whatever waits.

@@ -40,7 +40,8 @@ fn take_stdin() -> io::Result<UnixStream> {
 
 fn open_stdin(order: &Order) -> io::Result<()> {
     let path = order.stdin.clone().unwrap_or_else(|| "/dev/null".into());
-    let file = File::open(&path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+    let file =
+        File::open(&path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
     rustix::stdio::dup2_stdin(file)?;
     Ok(())
 }

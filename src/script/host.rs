@@ -53,11 +53,7 @@ fn exit_error(lua: &Lua, code: i32) -> mlua::Error {
 
 /// Runs a jobfile to its end. `name` is its path as the user gave it.
 pub(crate) fn run_jobfile(job: &Arc<Job>, name: &std::path::Path) -> MainEnd {
-    let context = Rc::new(Context {
-        job: Arc::clone(job),
-        is_loading: Cell::new(true),
-        exit: Cell::new(None),
-    });
+    let context = Rc::new(Context { job: Arc::clone(job), is_loading: Cell::new(true), exit: Cell::new(None) });
     match run(&context, name) {
         Ok(()) => MainEnd::default(),
         Err(end) => after_exit(&context, end),

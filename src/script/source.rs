@@ -9,9 +9,33 @@ use crate::model::{RaisedError, nearest};
 
 /// The names that every file may use without declaring them.
 const STANDARD: [&str; 27] = [
-    "_G", "_VERSION", "assert", "collectgarbage", "coroutine", "debug", "dofile", "error", "getmetatable", "io", "ipairs",
-    "load", "loadfile", "math", "next", "os", "package", "pairs", "pcall", "print", "rawequal", "rawget", "rawlen",
-    "rawset", "require", "select", "setmetatable",
+    "_G",
+    "_VERSION",
+    "assert",
+    "collectgarbage",
+    "coroutine",
+    "debug",
+    "dofile",
+    "error",
+    "getmetatable",
+    "io",
+    "ipairs",
+    "load",
+    "loadfile",
+    "math",
+    "next",
+    "os",
+    "package",
+    "pairs",
+    "pcall",
+    "print",
+    "rawequal",
+    "rawget",
+    "rawlen",
+    "rawset",
+    "require",
+    "select",
+    "setmetatable",
 ];
 const STANDARD_REST: [&str; 7] = ["string", "table", "tonumber", "tostring", "type", "utf8", "xpcall"];
 
@@ -73,9 +97,8 @@ fn explain(message: &str, names: &[&str], text: &[u8]) -> String {
 
 /// Returns a name that the file declares by `local` and that is like `name`.
 fn nearest_local<'a>(name: &str, words: impl Iterator<Item = &'a str>, text: &str) -> Option<&'a str> {
-    let is_declared = |word: &&str| {
-        text.contains(&format!("local {word}")) || text.contains(&format!("local function {word}"))
-    };
+    let is_declared =
+        |word: &&str| text.contains(&format!("local {word}")) || text.contains(&format!("local function {word}"));
     nearest(name, words.filter(is_declared))
 }
 

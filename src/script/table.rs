@@ -135,7 +135,10 @@ mod tests {
     fn problems_are_named_by_path() {
         let cases = [
             ("{ a = { 1, 2, x = 3 } }", "p.a is a list that also has the key 'x'; it must be one or the other"),
-            ("{ steps = { {}, { f = print } } }", "p.steps[2].f is a function, which cannot be handed to another process"),
+            (
+                "{ steps = { {}, { f = print } } }",
+                "p.steps[2].f is a function, which cannot be handed to another process",
+            ),
             ("{ [5] = 1 }", "p has the item 5 but not all before it"),
             ("{ [1.5] = 1 }", "p has a number as a key; keys are names or 1, 2, …"),
             ("{ n = 0/0 }", "p.n is NaN, which cannot be handed over"),

@@ -71,9 +71,8 @@ fn run_position(options: &Options<'_>, args: &[OsString]) -> Option<usize> {
 /// Returns which word is the jobfile: the first that is no option and cannot be the value of one that is handed on; if
 /// there is none, the first that is no option.
 fn jobfile_position(rest: &[Rest]) -> Option<usize> {
-    let is_value = |at: usize| {
-        at > 0 && rest[at - 1].is_option && !rest[at - 1].word.as_encoded_bytes().contains(&b'=')
-    };
+    let is_value =
+        |at: usize| at > 0 && rest[at - 1].is_option && !rest[at - 1].word.as_encoded_bytes().contains(&b'=');
     let plain = || (0..rest.len()).filter(|at| !rest[*at].is_option);
     plain().find(|at| !is_value(*at)).or_else(|| plain().next())
 }

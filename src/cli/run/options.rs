@@ -55,7 +55,8 @@ fn gpus() -> u64 {
         Ok(visible) => visible.split(',').filter(|device| !device.trim().is_empty()).count(),
         Err(_) => {
             let is_gpu = |name: &str| {
-                name.strip_prefix("nvidia").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()) && !rest.is_empty())
+                name.strip_prefix("nvidia")
+                    .is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()) && !rest.is_empty())
             };
             let entries = fs::read_dir("/dev").into_iter().flatten();
             entries.filter(|entry| entry.as_ref().is_ok_and(|e| e.file_name().to_str().is_some_and(is_gpu))).count()

@@ -596,13 +596,7 @@ impl Scheduler {
     }
 
     /// Gives an outcome to a task that has no process and will have none.
-    fn settle_unstarted(
-        &mut self,
-        number: TaskNumber,
-        outcome: Outcome,
-        reason: String,
-        stopped: Option<StopReason>,
-    ) {
+    fn settle_unstarted(&mut self, number: TaskNumber, outcome: Outcome, reason: String, stopped: Option<StopReason>) {
         // It may have got its outcome in the same breath, as a member of two circles.
         if self.task(number).is_none() {
             return;

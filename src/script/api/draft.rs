@@ -16,8 +16,21 @@ use crate::script::table::{shown, to_json};
 
 /// The keys that mean something to Rille; every other one is a parameter of the script.
 const RESERVED: [&str; 15] = [
-    "testscript", "taskid", "runtime", "max_runtime", "kind", "args", "env", "cwd", "stdin", "retries", "needs",
-    "resources", "tags", "uids", "groups",
+    "testscript",
+    "taskid",
+    "runtime",
+    "max_runtime",
+    "kind",
+    "args",
+    "env",
+    "cwd",
+    "stdin",
+    "retries",
+    "needs",
+    "resources",
+    "tags",
+    "uids",
+    "groups",
 ];
 
 /// Reads a task table that stands in the calling line of the script.
@@ -77,9 +90,9 @@ fn set(draft: &mut Draft, key: &str, value: &Value) -> Result<(), String> {
         "needs" => draft.needs = words(key, value)?,
         "resources" => draft.resources = resources(value)?,
         "tags" => draft.tags = words(key, value)?,
-        "uids" | "groups" => draft
-            .remarks
-            .push(format!("'{key}' chooses sections of a testscript, which this version does not have; it has no effect")),
+        "uids" | "groups" => draft.remarks.push(format!(
+            "'{key}' chooses sections of a testscript, which this version does not have; it has no effect"
+        )),
         _ => {
             if let Some(near) = nearest(key, RESERVED) {
                 draft.remarks.push(format!("'{key}' is handed on as a parameter; did you mean '{near}'?"));
@@ -177,7 +190,9 @@ fn resources(value: &Value) -> Result<BTreeMap<String, u64>, String> {
         };
         match amount {
             Some(amount) => Ok((name, amount)),
-            None => Err(format!("resources.{name} must be a whole number from 0 or a size such as \"4G\", got {value}")),
+            None => {
+                Err(format!("resources.{name} must be a whole number from 0 or a size such as \"4G\", got {value}"))
+            }
         }
     };
     fields.into_iter().map(entry).filter(|entry| !matches!(entry, Ok((_, 0)))).collect()

@@ -23,7 +23,8 @@ pub(crate) fn module(lua: &Lua, context: &Rc<Context>) -> mlua::Result<Table> {
     let shared = Rc::clone(context);
     module.set("parallel", lua.create_function(move |lua, list: Value| parallel(lua, &shared, &list))?)?;
     let shared = Rc::clone(context);
-    let wait_all = lua.create_function(move |lua, (tasks, limit): (Value, Value)| wait_all(lua, &shared, &tasks, &limit));
+    let wait_all =
+        lua.create_function(move |lua, (tasks, limit): (Value, Value)| wait_all(lua, &shared, &tasks, &limit));
     module.set("wait_all", wait_all?)?;
     module.set("rollup", lua.create_function(|lua, list: Value| rollup(lua, &list))?)?;
     Ok(module)
@@ -33,7 +34,8 @@ fn definition<'a>(lua: &Lua, function: &str, value: &'a Value) -> mlua::Result<&
     match value {
         Value::Table(table) => Ok(table),
         other => {
-            let text = format!("{function} takes one table, {function} {{ testscript = \"FILE\" }}, not {}", shown(other));
+            let text =
+                format!("{function} takes one table, {function} {{ testscript = \"FILE\" }}, not {}", shown(other));
             Err(raise(lua, "definition", text))
         }
     }
@@ -60,7 +62,10 @@ fn task(lua: &Lua, context: &Rc<Context>, value: &Value) -> mlua::Result<LuaTask
 
 fn parallel(lua: &Lua, context: &Rc<Context>, value: &Value) -> mlua::Result<Table> {
     let Value::Table(list) = value else {
-        let text = format!("parallel takes a list of task tables, parallel {{ limit = 2, {{…}}, {{…}} }}, not {}", shown(value));
+        let text = format!(
+            "parallel takes a list of task tables, parallel {{ limit = 2, {{…}}, {{…}} }}, not {}",
+            shown(value)
+        );
         return Err(raise(lua, "definition", text));
     };
     context.check(lua, "parallel was called")?;
@@ -102,9 +107,11 @@ fn parallel_limit(lua: &Lua, list: &Table) -> mlua::Result<Option<usize>> {
     match list.raw_get::<Value>("limit")? {
         Value::Nil => Ok(None),
         Value::Integer(limit) if limit >= 1 => Ok(usize::try_from(limit).ok()),
-        other => {
-            Err(raise(lua, "definition", format!("parallel: limit must be a whole number from 1, got {}", shown(&other))))
-        }
+        other => Err(raise(
+            lua,
+            "definition",
+            format!("parallel: limit must be a whole number from 1, got {}", shown(&other)),
+        )),
     }
 }
 
@@ -152,7 +159,9 @@ fn rollup(lua: &Lua, list: &Value) -> mlua::Result<Option<LuaResult>> {
 
 fn outcome_of(lua: &Lua, index: usize, value: Value) -> mlua::Result<Outcome> {
     let found = match &value {
-        Value::UserData(object) => object.borrow::<LuaResult>().ok().map(|result: UserDataRef<LuaResult>| result.outcome),
+        Value::UserData(object) => {
+            object.borrow::<LuaResult>().ok().map(|result: UserDataRef<LuaResult>| result.outcome)
+        }
         Value::String(word) => word.to_string_lossy().parse().ok(),
         _ => None,
     };

@@ -14,8 +14,7 @@ use crate::script::table;
 
 const RUNTIME_FIELDS: [&str; 10] =
     ["job", "directory", "archive", "args", "argv", "env", "tasks", "testbed", "synchro", "plugin"];
-const JOB_FIELDS: [&str; 8] =
-    ["name", "uid", "file", "file_hash", "starttime", "stoptime", "elapsedtime", "result"];
+const JOB_FIELDS: [&str; 8] = ["name", "uid", "file", "file_hash", "starttime", "stoptime", "elapsedtime", "result"];
 const TASKS_FIELDS: [&str; 4] = ["active", "errors", "result", "terminate"];
 
 /// Makes the object for a job.
@@ -93,9 +92,7 @@ impl UserData for LuaJob {
             }
         });
         fields.add_field_method_get("uid", |_, this| Ok(this.0.job.runtime().job.uid));
-        fields.add_field_method_get("file", |_, this| {
-            Ok(this.0.job.runtime().job.file.to_string_lossy().into_owned())
-        });
+        fields.add_field_method_get("file", |_, this| Ok(this.0.job.runtime().job.file.to_string_lossy().into_owned()));
         fields.add_field_method_get("file_hash", |_, this| Ok(this.0.job.runtime().job.file_hash));
         fields.add_field_method_get("starttime", |_, this| Ok(this.0.job.runtime().job.starttime));
         fields.add_field_method_get("stoptime", |_, _| Ok(Value::Nil));

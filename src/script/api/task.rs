@@ -15,7 +15,18 @@ use crate::script::host::Context;
 use crate::script::table;
 
 const FIELDS: [&str; 13] = [
-    "taskid", "name", "kwargs", "testscript", "result", "pid", "exitcode", "error", "start", "join", "wait", "is_alive",
+    "taskid",
+    "name",
+    "kwargs",
+    "testscript",
+    "result",
+    "pid",
+    "exitcode",
+    "error",
+    "start",
+    "join",
+    "wait",
+    "is_alive",
     "terminate",
 ];
 
@@ -87,11 +98,8 @@ pub(super) fn result(lua: &Lua, view: &TaskView) -> mlua::Result<(bool, LuaResul
         return Err(raise(lua, "error", format!("task '{}' has no result", view.id)));
     };
     if let Some(limit) = time_limit(end) {
-        let text = format!(
-            "task '{}' has exceeded its max_runtime of {} seconds and was ended",
-            view.id,
-            limit.as_secs_f64()
-        );
+        let text =
+            format!("task '{}' has exceeded its max_runtime of {} seconds and was ended", view.id, limit.as_secs_f64());
         return Err(raise(lua, "timeout", text));
     }
     Ok((end.outcome.is_pass(), LuaResult::of(end.clone())))
