@@ -67,8 +67,13 @@ fn causes(out: &mut String, summary: &Summary, closing: &Closing<'_>) -> fmt::Re
             writeln!(out, "    and {} more", rows().skip(MAX_DANGLING).count())?;
         }
     }
-    if let Some(error) = &summary.main_error {
-        writeln!(out, "\n{} {}", paint.warning("main raised an error:"), clean(&error.message, paint))?;
+    // Only a jobfile that could not be used ends with the exit code of bad usage.
+    let is_unusable = summary.end.as_ref().is_some_and(|end| end.exit_code == 2);
+    // That main was cancelled is no news after the signal that did it.
+    let is_news = |kind: &str| !(kind == "cancelled" && summary.interrupt.is_some());
+    if let Some(error) = summary.main_error.as_ref().filter(|error| is_news(&error.kind)) {
+        let head = if is_unusable { "the jobfile cannot be run:" } else { "main raised an error:" };
+        writeln!(out, "\n{} {}", paint.warning(head), clean(&error.message, paint))?;
         if let Some(traceback) = &error.traceback {
             tails::indented(out, traceback.as_bytes(), usize::MAX, paint)?;
         }
@@ -83,7 +88,7 @@ fn causes(out: &mut String, summary: &Summary, closing: &Closing<'_>) -> fmt::Re
         let run = if run.is_empty() { "This run".to_owned() } else { format!("Run {run}") };
         writeln!(out, "\n{run} was lost: its host ended before it could record the end.")?;
     }
-    if summary.rows().is_empty() && !closing.still_running {
+    if summary.rows().is_empty() && !closing.still_running && !is_unusable {
         writeln!(out, "\nNothing ran: no task was queued.")?;
     }
     Ok(())
