@@ -5,4 +5,6 @@
 
 mod harness;
 
+mod processes;
+mod signals;
 mod smoke;

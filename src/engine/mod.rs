@@ -35,7 +35,7 @@ use self::scheduler::{Scheduler, Wait};
 use self::supervisor::{Parts, Supervisor};
 use crate::model::{RuntimeInfo, TaskNumber};
 
-pub(crate) use self::descendants::MARK;
+pub(crate) use self::descendants::{MARK, mark_host};
 pub(crate) use self::guardian::{Guarded, split};
 pub(crate) use self::journal::Journal;
 pub(crate) use self::request::{Failure, OutputTap, Waited};

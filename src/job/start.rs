@@ -33,6 +33,7 @@ impl Job {
     /// Makes the run directory, writes what is known of the run, and starts its engine and its console.
     pub(crate) fn begin(settings: Settings, guarded: Guarded) -> Result<Arc<Job>, StartError> {
         let id = Uuid::new_v4().simple().to_string();
+        engine::mark_host(&id);
         let path = settings.run_dir.clone().unwrap_or_else(|| settings.home.runs_dir().join(&id));
         let run = RunDir::create(&path, &id, guarded.guardian_pid())?;
         let directory = run.path().to_owned();
