@@ -5,4 +5,5 @@
 
 mod harness;
 
-mod smoke;
+mod jobfile;
+mod runtime;

@@ -38,8 +38,7 @@ impl Project {
             fs::create_dir(root.path().join(folder)).expect("a folder can be made");
         }
         let survivors = Survivors::new();
-        let inner =
-            Inner { survivors, root, variables: Vec::new(), stdin: None, processes: AtomicU32::new(0) };
+        let inner = Inner { survivors, root, variables: Vec::new(), stdin: None, processes: AtomicU32::new(0) };
         Self { inner: Arc::new(inner) }
     }
 
