@@ -7,3 +7,4 @@ mod harness;
 
 mod jobfile;
 mod runtime;
+mod tasks;
