@@ -5,6 +5,8 @@
 
 mod harness;
 
+mod jobfile;
 mod processes;
+mod runtime;
 mod signals;
-mod smoke;
+mod tasks;

@@ -110,6 +110,8 @@ fn describe(value: &Value) -> (String, String) {
             (text("kind").unwrap_or_else(|| "error".to_owned()), text("message").unwrap_or(shown))
         }
         Value::Nil => ("error".to_owned(), "error(nil) was raised".to_owned()),
+        // Bytes that are not UTF-8 included.
+        Value::String(text) => ("error".to_owned(), text.to_string_lossy()),
         other => ("error".to_owned(), other.to_string().unwrap_or_else(|_| "an error object".to_owned())),
     }
 }
@@ -117,6 +119,6 @@ fn describe(value: &Value) -> (String, String) {
 /// Leaves out of a traceback what is not the user's: Rille's own chunks and the calls into them.
 fn tidy_traceback(text: &str) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && *line != "stack traceback:");
-    let own = |line: &&str| !line.starts_with("[rille") && !line.starts_with("[C]:");
+    let own = |line: &&str| !["[rille", "[C]:", "__mlua_"].iter().any(|begin| line.starts_with(begin));
     lines.filter(own).collect::<Vec<_>>().join("\n")
 }

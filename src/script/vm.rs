@@ -147,7 +147,9 @@ fn search(lua: &Lua, name: &str, folders: &[PathBuf]) -> mlua::Result<MultiValue
                 let path = lua.create_string(candidate.to_string_lossy().as_bytes())?;
                 return Ok(MultiValue::from_vec(vec![Value::Function(chunk), Value::String(path)]));
             }
-            tried.push_str(&format!("\n\tno file '{}'", candidate.display()));
+            // Lua begins the text of each searcher on a line of its own.
+            let separator = if tried.is_empty() { "" } else { "\n\t" };
+            tried.push_str(&format!("{separator}no file '{}'", candidate.display()));
         }
     }
     Ok(MultiValue::from_vec(vec![Value::String(lua.create_string(tried)?)]))

@@ -5,16 +5,18 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-/// A run directory.
-#[derive(Debug)]
+use super::Project;
+
+/// A run directory. It keeps the project it is of.
 pub(crate) struct Run {
     path: PathBuf,
+    _project: Project,
 }
 
 impl Run {
     /// Names the run in this directory.
-    pub(crate) fn at(path: PathBuf) -> Self {
-        Self { path }
+    pub(crate) fn at(path: PathBuf, project: &Project) -> Self {
+        Self { path, _project: project.clone() }
     }
 
     /// Returns its directory.
