@@ -159,9 +159,11 @@ pub(super) fn counts(summary: &Summary, unfinished: &str) -> String {
         Outcome::Skipped,
     ];
     let mut parts = Vec::new();
+    // What passes at a later attempt is passx, but a log may say otherwise.
+    let later = if counts.of(Outcome::Passx) > 0 { Outcome::Passx } else { Outcome::Passed };
     let mut flaky = (summary.flaky > 0).then(|| format!(" ({} on a later attempt)", summary.flaky));
     for outcome in order.into_iter().filter(|outcome| counts.of(*outcome) > 0) {
-        let flaky = flaky.take_if(|_| outcome.is_pass()).unwrap_or_default();
+        let flaky = flaky.take_if(|_| outcome == later).unwrap_or_default();
         parts.push(format!("{} {outcome}{flaky}", counts.of(outcome)));
     }
     if counts.unfinished() > 0 {
