@@ -108,7 +108,8 @@ fn ended(out: &mut String, finished: &TaskFinished, row: Option<&Row>, paint: Pa
     out.push_str(&name(row, finished.task, paint));
     let mut remarks = Vec::new();
     let of = row.map_or(1, |row| row.max_attempts).max(finished.attempt);
-    if finished.will_retry || (finished.attempt > 1 && of > 1) {
+    let is_said = finished.reason.as_deref().is_some_and(says_the_attempt);
+    if finished.will_retry || (finished.attempt > 1 && of > 1 && !is_said) {
         remarks.push(format!("attempt {} of {of}", finished.attempt));
     }
     if let Some(why) = why(finished.outcome, finished.reason.as_deref(), finished, paint) {
@@ -124,6 +125,11 @@ fn ended(out: &mut String, finished: &TaskFinished, row: Option<&Row>, paint: Pa
         text.push_str(", trying again");
     }
     if text.is_empty() { Ok(()) } else { write!(out, ": {text}") }
+}
+
+/// Returns whether a reason names the attempt, as that of a pass at a later one does, so that it is not told twice.
+pub(super) fn says_the_attempt(reason: &str) -> bool {
+    reason.starts_with("passed on attempt ")
 }
 
 fn why(outcome: Outcome, reason: Option<&str>, finished: &TaskFinished, paint: Paint) -> Option<String> {
