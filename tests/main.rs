@@ -5,6 +5,8 @@
 
 mod harness;
 
+mod definitions;
 mod jobfile;
 mod runtime;
+mod scheduling;
 mod tasks;
