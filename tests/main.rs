@@ -5,8 +5,13 @@
 
 mod harness;
 
+mod architecture;
 mod definitions;
+mod disk;
 mod jobfile;
+mod kinds;
+mod lost;
+mod runs;
 mod runtime;
 mod scheduling;
 mod tasks;
