@@ -299,9 +299,7 @@ fn modules_are_found_beside_the_jobfile_in_the_project_and_in_the_path() {
     command.env("RILLE_PATH", project.path("more"));
     let ended = project.start_command(command).wait();
     ended.code(0).stdout_has("beside\tbeside\tproject\tpath\n").stdout_has("broken.lua:2: unexpected symbol near '='");
-    ended
-        .stdout_has("not found:\n\tno field package.preload['neither']\n\tno file '")
-        .stdout_has("not part of this version");
+    ended.stdout_has("job.lua:5: there is no module 'neither'; looked for ").stdout_has("not part of this version");
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn a_reused_id_is_refused_before_anything_starts_and_others_run() {
   print(job.run { testscript = "note.sh", taskid = "other" })"#;
     let project = Project::new().main(body).executable("note.sh", "#!/bin/sh\necho ran >> \"$RILLE_RUN_DIR/ran\"\n");
     let ended = project.job(&[]);
-    let reason = "task id 'same' is already used by the task at job.lua:3; give each task its own taskid";
+    let reason = "job.lua:4: task id 'same' is already used by the task at job.lua:3; give each task its own taskid";
     ended.code(1).stdout(&format!(
         "true\tpassed\nfalse\terrored\t{reason}\nfalse\terrored\ntrue\tpassed\nfalse\terrored\ntrue\tpassed\n"
     ));

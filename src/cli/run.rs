@@ -22,7 +22,7 @@ use crate::store::{self, Home};
 
 use self::arguments::HandedOn;
 pub(crate) use self::arguments::part_arguments;
-use self::options::{Resource, grace, output_limit};
+use self::options::{Resource, grace, jobs, output_limit};
 
 /// Runs a jobfile, a Lua file that defines main(runtime).
 ///
@@ -46,7 +46,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "TAGS")]
     tags: Vec<String>,
     /// Run at most N tasks at once [default: a Task starts at once, parallel takes the number of CPUs]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(short, long, value_name = "N", value_parser = jobs)]
     jobs: Option<u32>,
     /// Let there be N of a resource, for tasks with resources = { NAME = … }; may be repeated
     #[arg(long, value_name = "NAME=N")]

@@ -31,7 +31,7 @@ pub(crate) enum RunsCommand {
         /// The run: its id, the beginning of it, `latest`, or the path of its directory
         #[arg(value_name = "RUN")]
         id: String,
-        /// Write the events as JSON, one a line
+        /// Write JSON: what results.json holds
         #[arg(long)]
         json: bool,
     },

@@ -23,7 +23,6 @@ pub(crate) fn main(home: &Home, id: &str, json: bool) -> Result<i32, Failure> {
         report::write(&summary, &mut bytes)
             .map_err(|error| Failure::general(format!("cannot encode JSON: {error}")))?;
         text = String::from_utf8_lossy(&bytes).into_owned();
-        text.push('\n');
         write_out(&text)?;
         return Ok(0);
     }

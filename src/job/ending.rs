@@ -41,7 +41,7 @@ impl Job {
         }
         let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
         let message = format!("main did not return after {name} and was given up");
-        let error = Some(RaisedError { kind: "cancelled".to_owned(), message, traceback: None });
+        let error = Some(RaisedError { kind: "abandoned".to_owned(), message, traceback: None });
         let code = self.wrap_up(MainEnd { error, is_unusable: false }, None);
         std::process::exit(code);
     }

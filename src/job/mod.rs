@@ -172,7 +172,12 @@ impl Job {
             place: draft.place,
         };
         let left_out = || self.settings.selection.leaves_out(&task).map(|reason| (Outcome::Skipped, reason));
-        let decided = decided.or_else(left_out).or(unresolved);
+        // What is wrong with a task is told with the line that it stands in.
+        let placed = |(outcome, reason): (Outcome, String)| match &task.place {
+            Some(place) => (outcome, format!("{place}: {reason}")),
+            None => (outcome, reason),
+        };
+        let decided = decided.map(placed).or_else(left_out).or_else(|| unresolved.map(placed));
         (task, decided)
     }
 

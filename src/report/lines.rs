@@ -108,7 +108,8 @@ fn ended(out: &mut String, finished: &TaskFinished, row: Option<&Row>, paint: Pa
     out.push_str(&name(row, finished.task, paint));
     let mut remarks = Vec::new();
     let of = row.map_or(1, |row| row.max_attempts).max(finished.attempt);
-    if finished.will_retry || (finished.attempt > 1 && of > 1) {
+    let is_said = finished.reason.as_deref().is_some_and(says_the_attempt);
+    if finished.will_retry || (finished.attempt > 1 && of > 1 && !is_said) {
         remarks.push(format!("attempt {} of {of}", finished.attempt));
     }
     if let Some(why) = why(finished.outcome, finished.reason.as_deref(), finished, paint) {
@@ -124,6 +125,11 @@ fn ended(out: &mut String, finished: &TaskFinished, row: Option<&Row>, paint: Pa
         text.push_str(", trying again");
     }
     if text.is_empty() { Ok(()) } else { write!(out, ": {text}") }
+}
+
+/// Returns whether a reason names the attempt, as that of a pass at a later one does, so that it is not told twice.
+pub(super) fn says_the_attempt(reason: &str) -> bool {
+    reason.starts_with("passed on attempt ")
 }
 
 fn why(outcome: Outcome, reason: Option<&str>, finished: &TaskFinished, paint: Paint) -> Option<String> {
@@ -159,9 +165,11 @@ pub(super) fn counts(summary: &Summary, unfinished: &str) -> String {
         Outcome::Skipped,
     ];
     let mut parts = Vec::new();
+    // What passes at a later attempt is passx, but a log may say otherwise.
+    let later = if counts.of(Outcome::Passx) > 0 { Outcome::Passx } else { Outcome::Passed };
     let mut flaky = (summary.flaky > 0).then(|| format!(" ({} on a later attempt)", summary.flaky));
     for outcome in order.into_iter().filter(|outcome| counts.of(*outcome) > 0) {
-        let flaky = flaky.take_if(|_| outcome.is_pass()).unwrap_or_default();
+        let flaky = flaky.take_if(|_| outcome == later).unwrap_or_default();
         parts.push(format!("{} {outcome}{flaky}", counts.of(outcome)));
     }
     if counts.unfinished() > 0 {

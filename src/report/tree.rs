@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
 use super::duration;
+use super::lines::says_the_attempt;
 use super::row::Row;
 use super::style::{Paint, clean, clean_first_line};
 use super::summary::Summary;
@@ -87,9 +88,10 @@ fn state(row: &Row, complete: bool, still_running: bool) -> String {
 
 fn remark(row: &Row, complete: bool, still_running: bool, paint: Paint) -> String {
     let mut parts = Vec::new();
-    if row.is_flaky() {
+    let is_said = row.reason().is_some_and(says_the_attempt);
+    if row.is_flaky() && !is_said {
         parts.push(format!("passed at attempt {} of {}", row.attempts, row.max_attempts.max(row.attempts)));
-    } else if row.attempts > 1 {
+    } else if row.attempts > 1 && !is_said {
         parts.push(format!("{} attempts", row.attempts));
     }
     if let Some(reason) = row.reason() {

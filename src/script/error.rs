@@ -119,6 +119,6 @@ fn describe(value: &Value) -> (String, String) {
 /// Leaves out of a traceback what is not the user's: Rille's own chunks and the calls into them.
 fn tidy_traceback(text: &str) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && *line != "stack traceback:");
-    let own = |line: &&str| !["[rille", "[C]:", "__mlua_"].iter().any(|begin| line.starts_with(begin));
+    let own = |line: &&str| !["[rille", "[C]:", "__mlua"].iter().any(|start| line.starts_with(start));
     lines.filter(own).collect::<Vec<_>>().join("\n")
 }

@@ -39,6 +39,9 @@ const STANDARD: [&str; 27] = [
 ];
 const STANDARD_REST: [&str; 7] = ["string", "table", "tonumber", "tostring", "type", "utf8", "xpcall"];
 
+/// The words of the language that a slip turns into a name.
+const KEYWORDS: [&str; 9] = ["break", "else", "elseif", "function", "global", "local", "repeat", "return", "while"];
+
 /// Compiles the text of a file. Names that are neither declared in it nor standard nor in `declared` are an error, found
 /// by Lua itself when it compiles: a `global` declaration stands before the first line. `global *` as the first line of
 /// the file turns that off.
@@ -94,7 +97,7 @@ fn explain(message: &str, names: &[&str], text: &[u8]) -> String {
         return format!("{message}; write 'local function {name}' (only main is called from outside)");
     }
     let local = text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| word.len() > 2);
-    match nearest(name, names.iter().copied()).or_else(|| nearest_local(name, local, &text)) {
+    match nearest(name, names.iter().copied().chain(KEYWORDS)).or_else(|| nearest_local(name, local, &text)) {
         Some(near) => format!("{message}; did you mean '{near}'?"),
         None => format!("{message}; write 'local {name} = …' before its first use"),
     }
@@ -141,6 +144,7 @@ mod tests {
                 "#!x\n\ntotal = 1",
                 "job.lua:3: variable 'total' not declared; write 'local total = …' before its first use",
             ),
+            ("functon main() end", "job.lua:1: variable 'functon' not declared; did you mean 'function'?"),
             ("x = = 3", "job.lua:1: variable 'x' not declared; write 'local x = …' before its first use"),
             ("local x = = 3", "job.lua:1: unexpected symbol near '='"),
         ];

@@ -28,7 +28,7 @@ impl ScriptEnd {
 }
 
 /// The names a task's script has beside the standard ones.
-const DECLARED: [&str; 3] = ["arg", "parameters", "runtime"];
+const DECLARED: [&str; 3] = ["parameters", "runtime", "arg"];
 
 /// Runs the script of an order to its end.
 pub(crate) fn run_script(order: &Order) -> ScriptEnd {

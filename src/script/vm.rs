@@ -6,7 +6,7 @@ use mlua::chunk::ChunkMode;
 use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Value, Variadic};
 
 use super::error::{self, ScriptError};
-use crate::model::RaisedError;
+use crate::model::{RaisedError, nearest};
 
 /// Writes what a script prints, to `stdout` or `stderr`.
 pub(crate) type Write = Box<dyn Fn(&str, &[u8])>;
@@ -139,7 +139,7 @@ fn restrict_packages(lua: &Lua, folders: Vec<PathBuf>) -> mlua::Result<()> {
 
 fn search(lua: &Lua, name: &str, folders: &[PathBuf]) -> mlua::Result<MultiValue> {
     let relative = name.replace('.', "/");
-    let mut tried = String::new();
+    let mut tried = Vec::new();
     for folder in folders {
         for candidate in [folder.join(format!("{relative}.lua")), folder.join(&relative).join("init.lua")] {
             if candidate.is_file() {
@@ -147,12 +147,23 @@ fn search(lua: &Lua, name: &str, folders: &[PathBuf]) -> mlua::Result<MultiValue
                 let path = lua.create_string(candidate.to_string_lossy().as_bytes())?;
                 return Ok(MultiValue::from_vec(vec![Value::Function(chunk), Value::String(path)]));
             }
-            // Lua begins the text of each searcher on a line of its own.
-            let separator = if tried.is_empty() { "" } else { "\n\t" };
-            tried.push_str(&format!("{separator}no file '{}'", candidate.display()));
+            tried.push(candidate.display().to_string());
         }
     }
-    Ok(MultiValue::from_vec(vec![Value::String(lua.create_string(tried)?)]))
+    // This is the last searcher; what Lua makes of their answers does not fit on a line.
+    let text = match near_module(lua, name)? {
+        Some(near) => format!("there is no module '{name}'; did you mean '{near}'?"),
+        None => format!("there is no module '{name}'; looked for {}", tried.join(", ")),
+    };
+    Err(error::raise(lua, "usage", text))
+}
+
+/// Returns the module of Rille's own that is most like `name`.
+fn near_module(lua: &Lua, name: &str) -> mlua::Result<Option<String>> {
+    let preload: Table = lua.globals().get::<Table>("package")?.get("preload")?;
+    let mut known = preload.pairs::<String, Value>().map(|pair| Ok(pair?.0)).collect::<mlua::Result<Vec<_>>>()?;
+    known.sort();
+    Ok(nearest(name, known.iter().map(String::as_str)).map(str::to_owned))
 }
 
 fn load_module(lua: &Lua, path: &Path) -> mlua::Result<Function> {

@@ -27,6 +27,11 @@ impl FromStr for Resource {
     }
 }
 
+/// Reads the value of `--jobs`.
+pub(super) fn jobs(text: &str) -> Result<u32, String> {
+    text.parse().ok().filter(|jobs| *jobs >= 1).ok_or_else(|| "must be a whole number from 1".to_owned())
+}
+
 /// Reads the value of `--grace`.
 pub(super) fn grace(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;

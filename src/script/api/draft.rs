@@ -10,7 +10,7 @@ use mlua::{Lua, Table, Value};
 use serde_json::Value as Json;
 
 use crate::job::{Draft, Testscript};
-use crate::model::{Place, nearest, parse_size};
+use crate::model::{nearest, parse_size};
 use crate::script::error::calling_line;
 use crate::script::table::{shown, to_json};
 
@@ -54,11 +54,6 @@ pub(super) fn read(lua: &Lua, table: &Table) -> mlua::Result<Draft> {
             draft.problem.get_or_insert(problem);
         }
     }
-    let place = draft.place.as_ref().map(Place::to_string);
-    draft.problem = draft.problem.map(|problem| match place {
-        Some(place) => format!("{place}: {problem}"),
-        None => problem,
-    });
     Ok(draft)
 }
 

@@ -7,11 +7,14 @@ use mlua::{Lua, Table, UserDataRef, Value};
 use super::draft;
 use super::result::LuaResult;
 use super::task::{LuaTask, cannot_start, result, seconds, wait_failed};
+use super::unknown_field;
 use crate::engine::OnLimit;
 use crate::model::{Outcome, TaskNumber, nearest};
 use crate::script::error::raise;
 use crate::script::host::Context;
 use crate::script::table::shown;
+
+const FIELDS: [&str; 5] = ["run", "Task", "parallel", "wait_all", "rollup"];
 
 /// Makes the module.
 pub(crate) fn module(lua: &Lua, context: &Rc<Context>) -> mlua::Result<Table> {
@@ -27,6 +30,13 @@ pub(crate) fn module(lua: &Lua, context: &Rc<Context>) -> mlua::Result<Table> {
         lua.create_function(move |lua, (tasks, limit): (Value, Value)| wait_all(lua, &shared, &tasks, &limit));
     module.set("wait_all", wait_all?)?;
     module.set("rollup", lua.create_function(|lua, list: Value| rollup(lua, &list))?)?;
+    // Set last: a name that is none raises where it is used, not as a call of nil.
+    let metatable = lua.create_table()?;
+    let index = |lua: &Lua, (_, name): (Table, Value)| -> mlua::Result<Value> {
+        Err(unknown_field(lua, "rille.job", &name.to_string()?, &FIELDS))
+    };
+    metatable.set("__index", lua.create_function(index)?)?;
+    module.set_metatable(Some(metatable))?;
     Ok(module)
 }
 
