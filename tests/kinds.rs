@@ -37,7 +37,7 @@ fn the_end_of_a_lua_script_is_its_outcome() {
         ("local x = nil + 1", "errored", "s.lua:1: attempt to perform arithmetic on a nil value"),
         ("local x = = 1", "errored", "s.lua:1: unexpected symbol near '='"),
         ("prnt(1)", "errored", "s.lua:1: variable 'prnt' not declared; did you mean 'print'?"),
-        ("require 'none'", "errored", "module 'none' not found"),
+        ("require 'none'", "errored", "there is no module 'none'"),
         ("os.exit(0)", "errored", "left with exit code 0 before it reached its end"),
         ("os.exit(7)", "errored", "exit code 7"),
         ("pcall(os.exit, 7)", "errored", "exit code 7"),

@@ -103,8 +103,8 @@ const ATTRIBUTES: [&str; 16] = [
 
 #[test]
 fn a_thousand_hosts_killed_in_the_middle_leave_nothing_unreadable() {
-    let body = "for i = 1, 200 do runtime.job.name = ('name %d'):format(i) end\n\
-                for i = 1, 20 do job.run { testscript = '/bin/true' } end";
+    let body = "for i = 1, 40 do runtime.job.name = ('name %d'):format(i) end\n\
+                for i = 1, 6 do job.run { testscript = '/bin/true' } end";
     let project = Project::new().main(body);
     const HOSTS: usize = 1000;
     const THREADS: usize = 4;
@@ -144,7 +144,7 @@ fn run_and_kill(project: &Project, number: usize) {
         // As soon as a certain attribute is there.
         0 => folder.join(".guild/attrs").join(ATTRIBUTES[number / 4 % ATTRIBUTES.len()]).exists(),
         // When the log is so long.
-        _ => length(".guild/events.jsonl") > (number as u64 * 7919) % 26_000,
+        _ => length(".guild/events.jsonl") > (number as u64 * 7919) % 7_000,
     };
     until("the moment to kill", DEADLINE, || (is_time() || running.has_ended()).then_some(()));
     if number % 8 < 5 {
