@@ -5,8 +5,15 @@
 
 mod harness;
 
+mod architecture;
+mod definitions;
+mod disk;
 mod jobfile;
+mod kinds;
+mod lost;
 mod processes;
+mod runs;
 mod runtime;
+mod scheduling;
 mod signals;
 mod tasks;

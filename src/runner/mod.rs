@@ -12,6 +12,7 @@ use crate::script::{self, ScriptEnd};
 pub(crate) fn main() -> i32 {
     // The name by which tools find the process; the full one is in its command line.
     let _ = rustix::thread::set_name(c"rille-task");
+    restore_signals();
     match serve() {
         Ok(()) => 0,
         Err(error) => {
@@ -19,6 +20,15 @@ pub(crate) fn main() -> i32 {
             let _ = writeln!(io::stderr(), "rille: this process was to be a task of a run, but {error}");
             70
         }
+    }
+}
+
+/// Gives the script the signals of any other program. Rust's own handler would take a SIGSEGV that somebody sends for a
+/// false alarm and go on, and what the script starts would inherit that SIGPIPE is ignored.
+fn restore_signals() {
+    for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGPIPE] {
+        // SAFETY: the default action is no code of this process, and no other thread runs yet.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
 }
 

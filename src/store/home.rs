@@ -65,6 +65,10 @@ impl Home {
         }
         let candidates: Vec<&String> = ids.iter().filter(|id| !given.is_empty() && id.starts_with(given)).collect();
         match candidates[..] {
+            // A directory of the working folder needs no './', unless it could be meant as an id.
+            [] if !given.is_empty() && Path::new(given).join(".guild").is_dir() => {
+                std::path::absolute(given).map_err(Error::io("find", Path::new(given)))
+            }
             [] => Err(no_such_run(given, &ids)),
             [id] => Ok(self.runs_dir().join(id)),
             _ => {

@@ -6,6 +6,7 @@ mod project;
 mod redact;
 mod run;
 mod running;
+mod schema;
 mod survivors;
 mod wait;
 
@@ -13,6 +14,7 @@ pub(crate) use self::ended::Ended;
 pub(crate) use self::project::Project;
 pub(crate) use self::run::Run;
 pub(crate) use self::running::Running;
+pub(crate) use self::schema::check_results;
 pub(crate) use self::survivors::Survivors;
 pub(crate) use self::wait::{DEADLINE, until};
 

@@ -38,6 +38,12 @@ impl Running {
         kill_process(pid, signal).expect("the process is there");
     }
 
+    /// Returns whether the process has ended. It is not reaped before it is waited for.
+    pub(crate) fn has_ended(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
+        stat.rsplit(')').next().is_none_or(|rest| rest.trim_start().starts_with(['Z', 'X']) || rest.is_empty())
+    }
+
     /// Returns what was written to standard output so far.
     pub(crate) fn stdout(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.stdout).unwrap_or_default()).into_owned()

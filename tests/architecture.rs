@@ -1,0 +1,142 @@
+//! The house is as its plan says: rooms import only from floors below, files are one idea, nothing is left undone.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The floors, lowest first, with their rooms.
+const FLOORS: [&[&str]; 6] = [
+    &["model"],
+    &["store", "operation", "testing", "walk"],
+    &["engine", "report"],
+    &["job"],
+    &["script"],
+    &["cli", "repl", "runner", "main"],
+];
+
+/// Lines of code over which a file is two ideas.
+const MOST_LINES: usize = 500;
+
+/// A source file, and its text up to its tests.
+struct Source {
+    path: PathBuf,
+    room: String,
+    text: String,
+    code: String,
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    collect(&root, &mut paths);
+    paths.sort();
+    let source = |path: PathBuf| {
+        let relative = path.strip_prefix(&root).expect("it is inside").to_owned();
+        let first = relative.components().next().expect("it has a name").as_os_str().to_string_lossy().into_owned();
+        let text = fs::read_to_string(&path).expect("it can be read");
+        // By the custom of this house tests stand at the end of a file.
+        let code = text.split("\n#[cfg(test)]\nmod ").next().expect("there is a first part").to_owned();
+        Source { path: relative, room: first.trim_end_matches(".rs").to_owned(), text, code }
+    };
+    paths.into_iter().map(source).collect()
+}
+
+fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("it can be listed") {
+        let path = entry.expect("it is listed").path();
+        if path.is_dir() {
+            collect(&path, paths);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            paths.push(path);
+        }
+    }
+}
+
+/// Returns whether a file is nothing but tests and what they need.
+fn is_test_file(source: &Source) -> bool {
+    let stem = source.path.file_stem().expect("it has a name").to_string_lossy().into_owned();
+    let parent = source.path.parent().expect("it is in a folder");
+    let declared = |module: &str| {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let text = fs::read_to_string(root.join(module)).unwrap_or_default();
+        text.contains(&format!("#[cfg(test)]\nmod {stem};"))
+    };
+    declared(&parent.join("mod.rs").to_string_lossy()) || declared(&format!("{}.rs", parent.display()))
+}
+
+fn floor(room: &str) -> Option<usize> {
+    FLOORS.iter().position(|rooms| rooms.contains(&room))
+}
+
+#[test]
+fn rooms_import_only_from_floors_below() {
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for source in sources().iter().filter(|source| !is_test_file(source)) {
+        let Some(own) = floor(&source.room) else {
+            wrong.push(format!("{}: no floor has the room '{}'", source.path.display(), source.room));
+            continue;
+        };
+        for (number, line) in (1..).zip(source.code.lines()) {
+            if line.trim_start().starts_with("//") {
+                continue;
+            }
+            // A path in the middle of a line imports as well.
+            for after in line.split("crate::").skip(1) {
+                let name =
+                    |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+                let rooms = match after.strip_prefix('{') {
+                    Some(list) => list.split(", ").map(name).collect(),
+                    None => vec![name(after)],
+                };
+                for room in rooms.iter().filter(|room| **room != source.room) {
+                    seen += 1;
+                    match floor(room) {
+                        Some(other) if other < own => {}
+                        // Rooms of the uppermost floor are one face and may share.
+                        Some(other) if other == own && own == FLOORS.len() - 1 => {}
+                        _ => wrong.push(format!(
+                            "src/{}:{number}: {} imports {room}",
+                            source.path.display(),
+                            source.room
+                        )),
+                    }
+                }
+            }
+        }
+    }
+    assert!(seen > 50, "only {seen} imports were found: does this test still read them?");
+    assert!(wrong.is_empty(), "imports that go upwards or sideways:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_the_upper_floors_know_lua() {
+    let knows = |source: &&Source| source.code.contains("mlua::") && floor(&source.room) < floor("script");
+    let wrong: Vec<String> = sources().iter().filter(knows).map(|source| source.path.display().to_string()).collect();
+    assert!(wrong.is_empty(), "{wrong:?} know mlua");
+}
+
+#[test]
+fn files_are_one_idea() {
+    let long = |source: &Source| {
+        let lines = source.code.lines().count();
+        (lines > MOST_LINES).then(|| format!("src/{}: {lines} lines of code", source.path.display()))
+    };
+    let wrong: Vec<String> = sources().iter().filter(|source| !is_test_file(source)).filter_map(long).collect();
+    assert!(wrong.is_empty(), "files over {MOST_LINES} lines:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn modules_say_what_they_are_for_and_nothing_is_left_undone() {
+    let mut wrong = Vec::new();
+    for source in sources() {
+        if !source.text.starts_with("//! ") {
+            wrong.push(format!("src/{} does not begin with //!", source.path.display()));
+        }
+        for undone in ["todo!(", "unimplemented!(", "TODO", "FIXME"] {
+            if source.text.contains(undone) {
+                wrong.push(format!("src/{} holds {undone}", source.path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

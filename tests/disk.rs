@@ -1,0 +1,118 @@
+//! A disk that is full, and a home that cannot be written: exit 7, the path named, and no result better than the record.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use serde_json::Value;
+
+use crate::harness::{Ended, Project, Run};
+
+/// Runs `command` in the project with a file system of this size as the home. What is in it afterwards is in `kept`.
+fn on_small_disk(project: &Project, options: &str, command: &str) -> Ended {
+    let script = format!(
+        "mkdir -p \"$RILLE_HOME\" && mount -t tmpfs -o {options} tmpfs \"$RILLE_HOME\" || exit 99\n\
+         {command}\ncode=$?\nmkdir kept && cp -r \"$RILLE_HOME\"/. kept\nexit $code\n"
+    );
+    let mut unshare = project.command("unshare");
+    unshare.args(["--user", "--map-root-user", "--mount", "sh", "-c", &script]);
+    project.start_command(unshare).wait()
+}
+
+/// Returns whether this user may mount in a namespace; says so if not.
+fn may_mount() -> bool {
+    let tried = on_small_disk(&Project::new(), "size=64k", "true");
+    if tried.exit_code() != Some(0) {
+        println!("skipped: mounting in a user namespace is not permitted here: {}", tried.err().trim());
+    }
+    tried.exit_code() == Some(0)
+}
+
+/// Returns the one run that was kept.
+fn kept(project: &Project) -> Run {
+    let entry = fs::read_dir(project.path("kept/runs")).expect("there are runs").next().expect("there is one");
+    Run::at(entry.expect("it is listed").path(), project)
+}
+
+/// Checks that nothing is called passed that the event log does not have as passed; returns how many there are.
+#[track_caller]
+fn check_truth(ended: &Ended, run: &Run) -> usize {
+    let is_pass = |event: &&Value| event["event"] == "task-finished" && event["outcome"] == "passed";
+    let recorded: BTreeSet<u64> =
+        run.events_so_far().iter().filter(is_pass).map(|event| event["task"].as_u64().expect("a number")).collect();
+    let told = ended.err().lines().filter(|line| line.trim_start().starts_with("PASSED")).count();
+    assert!(told <= recorded.len(), "{told} are told as passed, {} are recorded\n{ended}", recorded.len());
+    if run.has("results.json") {
+        let results = run.results();
+        for task in results["tasks"].as_array().expect("a list") {
+            let number = task["number"].as_u64().expect("a number");
+            assert!(task["result"]["value"] != "passed" || recorded.contains(&number), "{task} is not in the log");
+        }
+        assert_ne!(results["run"]["exit_code"], 0);
+        assert_ne!(results["run"]["result"]["value"], "passed");
+    }
+    assert_ne!(run.try_attr("exit_status"), Some(Value::from(0)));
+    recorded.len()
+}
+
+#[test]
+fn a_task_that_fills_the_disk_ends_the_run_with_its_path() {
+    if !may_mount() {
+        return;
+    }
+    let project = Project::new()
+        .main("job.run { testscript = '/bin/true', taskid = 'first' }\njob.run { testscript = 'big.sh', taskid = 'big' }\n\
+               job.run { testscript = '/bin/true', taskid = 'last' }")
+        .executable("big.sh", "#!/bin/sh\nhead -c 4000000 /dev/zero\n");
+    let ended = on_small_disk(&project, "size=1m", &format!("{} run job.lua", env!("CARGO_BIN_EXE_rille")));
+    ended.code(7).stderr_has("No space left on device").stderr_has("home/runs/");
+    let run = kept(&project);
+    check_truth(&ended, &run);
+    assert_eq!(run.attr("exit_status"), 7);
+    let last = run.events_so_far().pop().expect("there are events");
+    assert_eq!([&last["event"], &last["exit_code"]], [&Value::from("run-finished"), &Value::from(7)]);
+}
+
+#[test]
+fn whatever_moment_the_disk_is_full_no_result_is_better_than_the_record() {
+    if !may_mount() {
+        return;
+    }
+    let mut passed = BTreeSet::new();
+    for size in (92..220).step_by(8) {
+        let project = Project::new().main("for i = 1, 2000 do job.run { testscript = '/bin/true' } end\nprint('end')");
+        let command = format!("{} run job.lua", env!("CARGO_BIN_EXE_rille"));
+        let ended = on_small_disk(&project, &format!("size={size}k"), &command);
+        ended.code(7).stderr_has("home/runs/");
+        assert!(ended.err().contains("No space left on device"), "size {size}k: {ended}");
+        if project.path("kept/runs").is_dir() {
+            passed.insert(check_truth(&ended, &kept(&project)));
+        }
+    }
+    assert!(passed.len() > 3, "all runs met the end of the disk in the same moment: {passed:?}");
+}
+
+#[test]
+fn a_disk_that_is_full_before_the_start_makes_no_run_that_looks_good() {
+    if !may_mount() {
+        return;
+    }
+    let project = Project::new().main("job.run { testscript = '/bin/true' }");
+    let command = format!(
+        "head -c 1000000 /dev/zero > home-filler; cat home-filler > \"$RILLE_HOME/filler\"; {} run job.lua",
+        env!("CARGO_BIN_EXE_rille")
+    );
+    let ended = on_small_disk(&project, "size=256k", &command);
+    ended.code(7).stderr_has("home/runs").stderr_has("No space left on device").stderr_has("hint: make room");
+}
+
+#[test]
+fn a_home_that_cannot_be_written_is_named() {
+    let project = Project::new().main("job.run { testscript = '/bin/true' }").file("file", "");
+    let inside = project.path("file/home").display().to_string();
+    project.run(&["--home", &inside, "run", "job.lua"]).code(7).stderr_has(&inside);
+    project.run(&["run", "job.lua", "--home=/proc/none"]).code(7).stderr_has("/proc/none");
+    if may_mount() {
+        let command = format!("{} run job.lua", env!("CARGO_BIN_EXE_rille"));
+        on_small_disk(&project, "ro", &command).code(7).stderr_has("Read-only file system").stderr_has("home/runs");
+    }
+}
