@@ -52,7 +52,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "NAME=N")]
     resource: Vec<Resource>,
     /// Seconds from the request to end a task until it is killed
-    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = grace)]
+    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = grace, allow_negative_numbers = true)]
     grace: Duration,
     /// Keep at most SIZE bytes of each output file, its head and its tail (K, M, G)
     #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = output_limit)]

@@ -4,10 +4,11 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, getpgid, getpgrp, getpid, getppid, kill_process};
+use rustix::process::{Pid, Signal, getpgid, getpgrp, getppid, kill_process};
 use rustix::termios::{tcgetpgrp, tcsetpgrp};
 
 use super::guardian::Guarded;
+use super::signals;
 
 /// The host's ear.
 pub(super) struct Control {
@@ -44,9 +45,11 @@ impl Control {
     /// when that is in the foreground the host takes its place. Returns false for any other signal and state.
     pub(super) fn wants_terminal(&self, signal: i32) -> bool {
         let stdin = rustix::stdio::stdin();
-        signal == libc::SIGTTIN
-            && tcgetpgrp(stdin).ok().is_some_and(|foreground| getpgid(Some(self.guardian)) == Ok(foreground))
-            && tcsetpgrp(stdin, getpgrp()).is_ok()
+        let Ok(foreground) = tcgetpgrp(stdin) else { return false };
+        // One read sends the signal many times, so it may already have been heeded.
+        let is_ours = foreground == getpgrp();
+        let is_guardians = getpgid(Some(self.guardian)) == Ok(foreground);
+        signal == libc::SIGTTIN && (is_ours || is_guardians && tcsetpgrp(stdin, getpgrp()).is_ok())
     }
 
     /// Stops the guardian, so that the shell sees the job stopped, and then this process. Returns when it is continued.
@@ -54,7 +57,7 @@ impl Control {
         if getppid() == Some(self.guardian) {
             let _ = kill_process(self.guardian, Signal::STOP);
         }
-        let _ = kill_process(getpid(), Signal::STOP);
+        signals::stop_here();
     }
 }
 

@@ -19,7 +19,14 @@ use crate::model::TaskNumber;
 pub(crate) const MARK: &str = "RILLE_TASK_MARK";
 
 /// The task number in the mark of the host itself, and so of what a jobfile starts by `os.execute`.
-pub(crate) const HOST_MARK: TaskNumber = 0;
+const HOST_MARK: TaskNumber = 0;
+
+/// Marks this process as the host of a run, so that what a jobfile starts by itself is told from what tasks leave behind.
+/// Must be called before the process has a second thread.
+pub(crate) fn mark_host(run_id: &str) {
+    // SAFETY: there is no other thread that could read the environment meanwhile.
+    unsafe { std::env::set_var(MARK, format!("{run_id}:{HOST_MARK}")) }
+}
 
 /// Whose descendant an orphan is.
 #[derive(Debug, PartialEq, Eq)]

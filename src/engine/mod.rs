@@ -35,7 +35,7 @@ use self::scheduler::{Scheduler, Wait};
 use self::supervisor::{Parts, Supervisor};
 use crate::model::{RuntimeInfo, TaskNumber};
 
-pub(crate) use self::descendants::MARK;
+pub(crate) use self::descendants::{MARK, mark_host};
 pub(crate) use self::guardian::{Guarded, split};
 pub(crate) use self::journal::Journal;
 pub(crate) use self::request::{Failure, OutputTap, Waited};
@@ -63,6 +63,8 @@ pub(crate) struct Settings {
     pub(crate) on_started: Box<dyn Fn(TaskNumber, i32) + Send>,
     /// Hears how a task ended, on the engine's thread, before anybody who waits for the task does.
     pub(crate) on_settled: Box<dyn Fn(TaskNumber, End) + Send>,
+    /// Called on the engine's thread before the process stops itself: what was announced should be shown by then.
+    pub(crate) before_pause: Box<dyn Fn() + Send>,
     /// Called on the engine's thread when the run was interrupted by this signal, every task has ended, and the engine was
     /// not closed within the grace. It has to end the process.
     pub(crate) on_abandoned: Box<dyn Fn(i32) + Send>,
@@ -95,6 +97,7 @@ impl Engine {
             tap: settings.tap,
             on_settled: settings.on_settled,
             on_started: settings.on_started,
+            before_pause: settings.before_pause,
             on_abandoned: settings.on_abandoned,
             grace: settings.timing.grace,
         };

@@ -88,6 +88,15 @@ pub(super) fn into_pipe() -> io::Result<OwnedFd> {
     Ok(reader)
 }
 
+/// Stops this process until somebody continues it. The signal goes to this very thread: sent to the process it could stop
+/// another thread first, and this one would run on for a moment as if it had been continued already.
+pub(super) fn stop_here() {
+    // SAFETY: raise takes any signal number.
+    unsafe {
+        libc::raise(libc::SIGSTOP);
+    }
+}
+
 fn is_ignored(signal: i32) -> bool {
     let mut action = MaybeUninit::<libc::sigaction>::uninit();
     // SAFETY: no new action is given, so the call only fills in the old one; it is read only when the call succeeded.

@@ -42,6 +42,7 @@ pub(super) struct Parts {
     pub(super) tap: Option<OutputTap>,
     pub(super) on_settled: Box<dyn Fn(TaskNumber, End) + Send>,
     pub(super) on_started: Box<dyn Fn(TaskNumber, i32) + Send>,
+    pub(super) before_pause: Box<dyn Fn() + Send>,
     pub(super) on_abandoned: Box<dyn Fn(i32) + Send>,
     pub(super) grace: Duration,
 }
@@ -530,6 +531,7 @@ impl Supervisor {
         self.flush();
         self.clock.pause();
         self.signal_everything(Signal::STOP);
+        (self.parts.before_pause)();
         self.parts.control.stop_ourselves();
         // Here somebody has sent SIGCONT.
         self.signal_everything(Signal::CONT);

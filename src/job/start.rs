@@ -1,8 +1,9 @@
 //! The beginning of a run: its directory, its first records, its console and its engine.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use crossbeam::channel::bounded;
 use parking_lot::{Mutex, RwLock};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -32,6 +33,7 @@ impl Job {
     /// Makes the run directory, writes what is known of the run, and starts its engine and its console.
     pub(crate) fn begin(settings: Settings, guarded: Guarded) -> Result<Arc<Job>, StartError> {
         let id = Uuid::new_v4().simple().to_string();
+        engine::mark_host(&id);
         let path = settings.run_dir.clone().unwrap_or_else(|| settings.home.runs_dir().join(&id));
         let run = RunDir::create(&path, &id, guarded.guardian_pid())?;
         let directory = run.path().to_owned();
@@ -79,6 +81,7 @@ impl Job {
             ending: Mutex::new(false),
         });
         let (starts, ends, abandoned) = (Arc::clone(&job.roster), Arc::clone(&job.roster), Arc::clone(&job));
+        let pausing = job.console.clone();
         let engine = Engine::start(engine::Settings {
             guarded,
             journal,
@@ -97,6 +100,7 @@ impl Job {
                     entry.end = Some(Box::new(end));
                 }
             }),
+            before_pause: Box::new(move || flush(&pausing)),
             on_abandoned: Box::new(move |signal| abandoned.end_abandoned(signal)),
         })?;
         // Nothing else sets it.
@@ -148,6 +152,13 @@ fn write_attributes(run: &RunDir, settings: &Settings) -> Result<(), store::Erro
     run.write_attr("platform", &store::platform())?;
     run.write_attr("run_params", &settings.options)?;
     run.write_attr("env", &settings.environment)
+}
+
+/// Lets the console show what was announced, but does not wait for a terminal that takes nothing.
+fn flush(console: &LiveHandle) {
+    let (done, shown) = bounded(1);
+    console.announce(Announcement::Flush(done));
+    let _ = shown.recv_timeout(Duration::from_millis(200));
 }
 
 fn tap(console: LiveHandle) -> OutputTap {

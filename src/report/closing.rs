@@ -73,10 +73,10 @@ fn causes(out: &mut String, summary: &Summary, closing: &Closing<'_>) -> fmt::Re
             writeln!(out, "    and {} more", rows().skip(MAX_DANGLING).count())?;
         }
     }
+    let is_unusable = summary.end.as_ref().is_some_and(|end| end.exit_code == UNUSABLE);
     // Where the run was interrupted, what main raises for it is no news.
     let main_error = summary.main_error.as_ref();
     if let Some(error) = main_error.filter(|error| summary.interrupt.is_none() || error.kind != CANCELLED) {
-        let is_unusable = summary.end.as_ref().is_some_and(|end| end.exit_code == UNUSABLE);
         let head = if is_unusable { "the jobfile cannot be run:" } else { "main raised an error:" };
         writeln!(out, "\n{} {}", paint.warning(head), clean(&error.message, paint))?;
         if let Some(traceback) = &error.traceback {
@@ -93,7 +93,7 @@ fn causes(out: &mut String, summary: &Summary, closing: &Closing<'_>) -> fmt::Re
         let run = if run.is_empty() { "This run".to_owned() } else { format!("Run {run}") };
         writeln!(out, "\n{run} was lost: its host ended before it could record the end.")?;
     }
-    if summary.rows().is_empty() && !closing.still_running {
+    if summary.rows().is_empty() && !closing.still_running && !is_unusable {
         writeln!(out, "\nNothing ran: no task was queued.")?;
     }
     Ok(())

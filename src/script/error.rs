@@ -110,6 +110,8 @@ fn describe(value: &Value) -> (String, String) {
             (text("kind").unwrap_or_else(|| "error".to_owned()), text("message").unwrap_or(shown))
         }
         Value::Nil => ("error".to_owned(), "error(nil) was raised".to_owned()),
+        // Bytes that are not UTF-8 included.
+        Value::String(text) => ("error".to_owned(), text.to_string_lossy()),
         other => ("error".to_owned(), other.to_string().unwrap_or_else(|_| "an error object".to_owned())),
     }
 }

@@ -49,6 +49,11 @@ pub(crate) fn compile(lua: &Lua, path: &Path, text: &[u8], declared: &[&str]) ->
     let name = path.display().to_string();
     let text = std::str::from_utf8(text).map_or_else(|_| text.to_vec(), |text| text.as_bytes().to_vec());
     let text = without_first_comment(text);
+    if text.starts_with(b"\x1b") {
+        // Behind the declarations Lua would only find an odd character.
+        let message = format!("{name}: attempt to load a binary chunk; rille runs the text of a script, not bytecode");
+        return Err(RaisedError { kind: "syntax".to_owned(), message, traceback: None });
+    }
     let names: Vec<&str> = STANDARD.iter().chain(&STANDARD_REST).chain(declared).copied().collect();
     let mut source = Vec::with_capacity(text.len() + 512);
     if !is_lenient(&text) {

@@ -377,19 +377,16 @@ impl Scheduler {
             let Some((number, slots)) = self.ready.take(is_ready) else { break };
             let Some(entry) = self.tasks.get_mut(&number) else { continue };
             entry.attempt += 1;
-            let limit = entry.task.as_ref().and_then(|task| task.max_runtime);
             self.effects.push(Effect::Spawn { task: number, attempt: entry.attempt, slots: slots.clone() });
-            let deadline = limit.map(|limit| now + limit);
             entry.phase = Phase::Active(Box::new(Active {
                 slots,
                 started: now,
                 has_process: false,
                 stop: None,
-                deadline,
+                deadline: None,
                 killing: false,
                 evidence: Evidence::default(),
             }));
-            self.arm(number, deadline);
         }
     }
 
@@ -399,6 +396,11 @@ impl Scheduler {
         let Phase::Active(active) = &mut entry.phase else { return };
         active.has_process = true;
         active.started = now;
+        if active.stop.is_none() {
+            let limit = entry.task.as_ref().and_then(|task| task.max_runtime);
+            active.deadline = limit.map(|limit| now + limit);
+        }
+        let deadline = active.deadline;
         self.effects.push(Effect::Record(EventKind::TaskStarted { task, attempt, pid }));
         let (stop, killing) = (active.stop, active.killing);
         // It was stopped between the word to start and the start.
@@ -408,6 +410,7 @@ impl Scheduler {
         if killing {
             self.effects.push(Effect::Kill { task });
         }
+        self.arm(task, deadline);
     }
 
     fn spawn_failed(&mut self, task: TaskNumber, reason: String, now: Duration) {

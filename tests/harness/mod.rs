@@ -1,0 +1,23 @@
+//! What the tests share. A test states a [`Project`], runs the program in it, and compares what came of it.
+#![allow(dead_code, reason = "each part uses its own share of the harness")]
+
+mod ended;
+mod project;
+mod redact;
+mod run;
+mod running;
+mod survivors;
+mod wait;
+
+pub(crate) use self::ended::Ended;
+pub(crate) use self::project::Project;
+pub(crate) use self::run::Run;
+pub(crate) use self::running::Running;
+pub(crate) use self::survivors::Survivors;
+pub(crate) use self::wait::{DEADLINE, until};
+
+/// Returns whether `program` is on the `PATH`. A test that needs one which is not there says so and ends.
+pub(crate) fn has_program(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
