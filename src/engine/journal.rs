@@ -3,7 +3,6 @@
 //! An event is on disk before anybody hears of it. The engine and the job write through the same journal, so that the
 //! order of the log is the order of the announcements.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -24,15 +23,14 @@ pub(crate) struct Journal {
 
 struct Inner {
     log: Mutex<EventLog>,
-    path: PathBuf,
     audience: Audience,
     syncing: Mutex<Option<JoinHandle<Result<(), store::Error>>>>,
 }
 
 impl Journal {
     /// Makes a journal over an open log.
-    pub(crate) fn new(log: EventLog, path: PathBuf, audience: Audience) -> Self {
-        Self { inner: Arc::new(Inner { log: Mutex::new(log), path, audience, syncing: Mutex::new(None) }) }
+    pub(crate) fn new(log: EventLog, audience: Audience) -> Self {
+        Self { inner: Arc::new(Inner { log: Mutex::new(log), audience, syncing: Mutex::new(None) }) }
     }
 
     /// Writes the events in one piece, then announces them. When writing fails nothing is announced.
@@ -66,10 +64,5 @@ impl Journal {
             *running = Some(std::thread::spawn(move || handle.sync()));
         }
         last
-    }
-
-    /// Returns the path of the log.
-    pub(crate) fn path(&self) -> &Path {
-        &self.inner.path
     }
 }

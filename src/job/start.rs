@@ -53,7 +53,7 @@ impl Job {
         let console = live.handle();
         let audience = live.handle();
         let log = EventLog::create(&run.event_log())?;
-        let journal = Journal::new(log, run.event_log(), Box::new(move |event| audience.event(Arc::new(event))));
+        let journal = Journal::new(log, Box::new(move |event| audience.event(Arc::new(event))));
         journal.record(vec![run_started(&settings, &runtime, guarded.guardian_pid())])?;
         run.start(started.timestamp_micros())?;
 

@@ -29,17 +29,16 @@ pub(crate) fn decode<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_saphyr::from_str(text).map_err(|e| e.to_string())
 }
 
-/// Returns what a YAML document holds as plain data.
-pub(crate) fn decode_value(text: &str) -> Result<Value, String> {
-    decode(text)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
+
+    fn decode_value(text: &str) -> Result<Value, String> {
+        decode(text)
+    }
 
     #[test]
     fn the_encoding_is_guilds() {

@@ -31,11 +31,6 @@ impl Home {
         Ok(Home { path })
     }
 
-    /// Returns the absolute path of the home.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Returns the folder of the run directories.
     pub(crate) fn runs_dir(&self) -> PathBuf {
         self.path.join("runs")
@@ -144,7 +139,7 @@ mod tests {
             let home = Home::choose(option.map(Path::new), rille_home, user_home);
             assert_eq!(home.ok().map(|h| h.path), expected.map(PathBuf::from));
         }
-        assert!(Home::locate(Some(Path::new("relative"))).unwrap().path().is_absolute());
+        assert!(Home::locate(Some(Path::new("relative"))).unwrap().path.is_absolute());
         assert!(Home::locate(Some(Path::new(""))).is_err());
     }
 

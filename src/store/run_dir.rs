@@ -2,7 +2,7 @@
 //!
 //! Every file of metadata is written to a temporary file and renamed, so a reader sees all of it or nothing. None is
 //! synced one by one: what was written survives the death of any process, and what must survive the death of the
-//! machine, the results, is in the event log, which is synced. [`RunDir::sync`] is for the end of a run.
+//! machine, the results, is in the event log, which is synced.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -143,22 +143,6 @@ impl RunDir {
         self.remove("ballast")
     }
 
-    /// Writes the metadata through to the disk. It costs a few milliseconds on most.
-    pub(crate) fn sync(&self) -> Result<()> {
-        let attrs = self.guild("attrs");
-        let entries = fs::read_dir(&attrs).map_err(Error::io("list", &attrs))?;
-        let files = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
-        // A folder is synced like a file, after what is in it.
-        for path in files.chain([self.guild("opref"), attrs.clone(), self.guild("")]) {
-            let synced = File::open(&path).and_then(|file| file.sync_all());
-            match synced {
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-                synced => synced.map_err(Error::io("sync", &path))?,
-            }
-        }
-        Ok(())
-    }
-
     /// Ends the run: 0 is completed, a negative number terminated by that signal, any other an error.
     ///
     /// The lock is given up last, and also when the records could not be written; the first error is returned.
@@ -242,7 +226,6 @@ mod tests {
         run.write_file("tasks/1-a/whiteboard", b"yz").unwrap();
         assert_eq!(names(".guild"), "LOCK attrs ballast opref");
         assert_eq!(load(&path).unwrap().info.status, Status::Running);
-        run.sync().unwrap();
         run.finish(-15, 1_795_247_696_836_704).unwrap();
         assert_eq!(names(".guild"), "attrs opref");
         assert_eq!(names(".guild/attrs"), "exit_status id initialized started stopped");
