@@ -3,6 +3,7 @@
 //! In the tour a block that begins with `-- file: NAME` or `# file: NAME` is a file. In a `console` block a line after
 //! `$ ` is a command, with `# exit N` behind it where N is not 0; below it stand lines of its output, in any order, `...`
 //! for what is left out, and `^C` where an interrupt is sent.
+#![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 
 use std::fs;
 use std::io::{BufRead, BufReader, PipeReader, Read};
@@ -29,7 +30,7 @@ fn blocks(section: &str) -> Vec<Block> {
     let mut lines = section.lines();
     while let Some(line) = lines.next() {
         let Some(language) = line.strip_prefix("```") else { continue };
-        let text = lines.by_ref().take_while(|line| *line != "```").map(|line| format!("{line}\n")).collect();
+        let text = lines.by_ref().take_while(|line| *line != "```").flat_map(|line| [line, "\n"]).collect();
         blocks.push(Block { language: language.to_owned(), text });
     }
     blocks

@@ -52,8 +52,9 @@ pub(crate) fn main(args: Vec<OsString>) -> i32 {
             // With a closed terminal there is nobody to tell.
             let _ = error.print();
             // A mistyped option was taken for one of the jobfile's; without a jobfile nobody else would say so.
-            let hints = handed_on.remarks.iter().map(|remark| format!("hint: {remark}\n")).collect::<String>();
-            let _ = std::io::stderr().write_all(hints.as_bytes());
+            for remark in &handed_on.remarks {
+                let _ = writeln!(std::io::stderr(), "hint: {remark}");
+            }
             return error.exit_code();
         }
     };
