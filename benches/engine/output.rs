@@ -54,8 +54,8 @@ fn by_cat() -> io::Result<Duration> {
     let status = Command::new("cat").stdin(from).stdout(File::create(&path)?).status()?;
     head.wait()?;
     let took = started.elapsed();
-    match status.success() && fs::metadata(&path)?.len() == u64::from(BYTES) {
-        true => Ok(took),
-        false => Err(io::Error::other("cat did not write everything")),
+    if !status.success() || fs::metadata(&path)?.len() != u64::from(BYTES) {
+        return Err(io::Error::other("cat did not write everything"));
     }
+    Ok(took)
 }

@@ -50,8 +50,8 @@ fn run(site: &Site, jobfile: &str, code: i32) -> io::Result<Duration> {
     let started = Instant::now();
     let end = wait(&command.spawn()?)?;
     let took = started.elapsed();
-    match end.code == code {
-        true => Ok(took),
-        false => Err(io::Error::other(format!("rille run {jobfile} left with {}, not {code}", end.code))),
+    if end.code != code {
+        return Err(io::Error::other(format!("rille run {jobfile} left with {}, not {code}", end.code)));
     }
+    Ok(took)
 }

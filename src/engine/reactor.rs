@@ -1,10 +1,10 @@
 //! One place to wait for everything: processes, pipes, sockets and requests, by epoll.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 
 use crate::model::TaskNumber;
@@ -97,12 +97,12 @@ impl Reactor {
             tv_sec: i64::try_from(t.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: t.subsec_nanos().into(),
         });
-        let mut ready: Vec<epoll::Event> = Vec::with_capacity(Self::BATCH);
-        match epoll::wait(&self.epoll, spare_capacity(&mut ready), timeout.as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
+        let mut room = [MaybeUninit::uninit(); Self::BATCH];
+        match epoll::wait(&self.epoll, &mut room, timeout.as_ref()) {
+            Ok((ready, _)) => Ok(ready.iter().filter_map(|event| Source::from_token(event.data.u64())).collect()),
+            Err(rustix::io::Errno::INTR) => Ok(Vec::new()),
+            Err(error) => Err(error.into()),
         }
-        Ok(ready.iter().filter_map(|event| Source::from_token(event.data.u64())).collect())
     }
 }
 

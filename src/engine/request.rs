@@ -4,8 +4,9 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 
-use crossbeam::channel::Sender;
+use crossbeam::channel::{Receiver, Sender};
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::scheduler::{Answer, Group, Submission, Wait};
@@ -60,28 +61,53 @@ impl From<store::Error> for Failure {
 /// Hears what tasks write, piece by piece, as it is stored.
 pub(crate) type OutputTap = Box<dyn Fn(TaskNumber, Stream, &[u8]) + Send>;
 
-/// Wakes the supervisor when a request is in its queue.
+/// Wakes the supervisor when a request is in its queue and it sleeps; one that is awake looks before it goes to sleep.
 #[derive(Debug)]
-pub(super) struct Waker(OwnedFd);
+pub(super) struct Waker {
+    event: OwnedFd,
+    asleep: AtomicBool,
+}
 
 impl Waker {
     pub(super) fn new() -> io::Result<Self> {
-        Ok(Self(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
+        let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        Ok(Self { event, asleep: AtomicBool::new(false) })
     }
 
+    /// Called after a request was put into the queue.
     pub(super) fn wake(&self) {
-        // The only failure of a write is a full counter, and then it is awake.
-        let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+        // Together with that in `falls_asleep`: either the sleeper sees the request, or this sees the sleeper.
+        fence(Ordering::SeqCst);
+        if self.asleep.swap(false, Ordering::SeqCst) {
+            // The only failure of a write is a full counter, and then it is awake.
+            let _ = rustix::io::write(&self.event, &1_u64.to_ne_bytes());
+        }
+    }
+
+    /// Says that the supervisor is going to wait, unless there is a request. Returns whether it may.
+    pub(super) fn falls_asleep(&self, requests: &Receiver<Request>) -> bool {
+        self.asleep.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        if requests.is_empty() {
+            return true;
+        }
+        self.asleep.store(false, Ordering::SeqCst);
+        false
+    }
+
+    /// Says that the supervisor is awake, whatever woke it.
+    pub(super) fn is_up(&self) {
+        self.asleep.store(false, Ordering::SeqCst);
     }
 
     pub(super) fn drain(&self) {
-        let _ = rustix::io::read(&self.0, &mut [0; 8]);
+        let _ = rustix::io::read(&self.event, &mut [0; 8]);
     }
 }
 
 impl AsFd for Waker {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.event.as_fd()
     }
 }
 

@@ -120,7 +120,11 @@ impl Supervisor {
             if self.is_over() {
                 return;
             }
-            let timeout = self.timeout();
+            let timeout = if self.parts.waker.falls_asleep(&self.parts.requests) {
+                self.timeout()
+            } else {
+                Some(Duration::ZERO)
+            };
             let ready = match self.reactor.wait(timeout) {
                 Ok(ready) => ready,
                 Err(error) => {
@@ -128,6 +132,7 @@ impl Supervisor {
                     Vec::new()
                 }
             };
+            self.parts.waker.is_up();
             for source in ready {
                 self.attend(source);
             }

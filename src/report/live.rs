@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use super::canvas::terminal_size;
 use super::console::Console;
 use super::lines::{Look, Verbosity};
-use super::renderer::Renderer;
+use super::renderer::{BATCH, Renderer};
 use super::style::ColorChoice;
 use super::summary::Summary;
 use crate::model::Stream;
@@ -138,6 +138,7 @@ impl Fold {
 #[derive(Clone)]
 pub(crate) struct LiveHandle {
     sender: Sender<Message>,
+    hurry: Sender<()>,
     shared: Arc<Shared>,
 }
 
@@ -145,16 +146,31 @@ impl LiveHandle {
     /// Announces something. After the end of the console it is forgotten, and an acknowledgement never comes: its
     /// channel is closed.
     pub(crate) fn announce(&self, announcement: Announcement) {
-        if let Announcement::Output { bytes, .. } = &announcement {
-            let length = bytes.len();
-            if self.shared.waiting.fetch_add(length, Ordering::Relaxed) + length > MAX_OUTPUT {
-                self.shared.waiting.fetch_sub(length, Ordering::Relaxed);
-                self.shared.left_out.fetch_add(length as u64, Ordering::Relaxed);
-                return;
+        let is_urgent = match &announcement {
+            Announcement::Event(_) => false,
+            Announcement::Print { .. } | Announcement::Flush(_) => true,
+            Announcement::Output { bytes, .. } => {
+                let length = bytes.len();
+                let waiting = self.shared.waiting.fetch_add(length, Ordering::Relaxed) + length;
+                if waiting > MAX_OUTPUT {
+                    self.shared.waiting.fetch_sub(length, Ordering::Relaxed);
+                    self.shared.left_out.fetch_add(length as u64, Ordering::Relaxed);
+                    return;
+                }
+                waiting > BATCH
             }
-        }
+        };
         // An error means that the renderer has stopped.
         let _ = self.sender.send(Message::Announce(announcement));
+        if is_urgent {
+            self.hurry();
+        }
+    }
+
+    /// Has the renderer look at once at what was sent.
+    fn hurry(&self) {
+        // One that was told already and has not looked yet need not be told again.
+        let _ = self.hurry.try_send(());
     }
 
     /// Announces an event.
@@ -175,17 +191,18 @@ impl Live {
     /// Starts the thread that renders.
     pub(crate) fn start(settings: Settings) -> std::io::Result<Self> {
         let (sender, inbox) = unbounded();
+        let (hurry, hurried) = bounded(1);
         let fold = Fold { inbox: inbox.clone(), backlog: VecDeque::new(), summary: Summary::default() };
         let shared =
             Arc::new(Shared { fold: Mutex::new(fold), waiting: AtomicUsize::new(0), left_out: AtomicU64::new(0) });
         let written = settings.console.written();
         let (end, ended) = bounded(1);
-        let renderer = Renderer::new(settings, Arc::clone(&shared), inbox);
+        let renderer = Renderer::new(settings, Arc::clone(&shared), inbox, hurried);
         let thread = std::thread::Builder::new().name("console".to_owned()).spawn(move || {
             renderer.run();
             let _ = end.send(());
         })?;
-        Ok(Live { handle: LiveHandle { sender, shared }, written, ended, thread })
+        Ok(Live { handle: LiveHandle { sender, hurry, shared }, written, ended, thread })
     }
 
     /// Returns a handle to announce with.
@@ -209,6 +226,7 @@ impl Live {
     pub(crate) fn finish(self, patience: Option<Duration>, closing: impl FnOnce(&Summary) -> String) -> Summary {
         let text = self.with_summary(closing);
         let _ = self.handle.sender.send(Message::Stop(text));
+        self.handle.hurry();
         if self.wait(patience) {
             // A panic of the renderer was reported when it happened and must not take the results with it.
             let _ = self.thread.join();

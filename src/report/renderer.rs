@@ -18,15 +18,18 @@ use crate::model::Stream;
 use crate::model::TaskNumber;
 
 /// Bytes after which a batch is written, whatever waits.
-const BATCH: usize = 256 * 1024;
+pub(super) const BATCH: usize = 256 * 1024;
 
-/// With a bar, the time between two writes that nobody waits for: each redraws the bar.
+/// The time between two writes that nobody waits for: each redraws the bar, and each wakes this thread, which costs short
+/// tasks more than the text does.
 const PACE: Duration = Duration::from_millis(50);
 
 /// The renderer's state.
 pub(super) struct Renderer {
     shared: Arc<Shared>,
     inbox: Receiver<Message>,
+    /// Brings something when what is in the inbox is not to wait for the pace.
+    hurry: Receiver<()>,
     console: Console,
     look: Look,
     stdout_is_terminal: bool,
@@ -78,12 +81,18 @@ impl Batch {
 
 impl Renderer {
     /// Makes a renderer that has shown nothing yet.
-    pub(super) fn new(settings: Settings, shared: Arc<Shared>, inbox: Receiver<Message>) -> Self {
+    pub(super) fn new(
+        settings: Settings,
+        shared: Arc<Shared>,
+        inbox: Receiver<Message>,
+        hurry: Receiver<()>,
+    ) -> Self {
         let Settings { look, bar, stdout_is_terminal, size, console } = settings;
         let progress = bar.then(|| Progress::new(Canvas::new(size), look.paint, Instant::now()));
         Renderer {
             shared,
             inbox,
+            hurry,
             console,
             look,
             stdout_is_terminal,
@@ -101,21 +110,25 @@ impl Renderer {
         loop {
             let more = self.digest();
             let now = Instant::now();
-            let left = match (&self.progress, self.written) {
-                (Some(_), Some(written)) => PACE.saturating_sub(now.duration_since(written)),
-                _ => Duration::ZERO,
-            };
-            if self.batch.is_urgent() || left.is_zero() {
-                if self.write(now) {
-                    return;
-                }
-                if !more {
-                    self.wait(self.progress.is_some().then_some(TICK));
-                }
-            } else if !more {
-                self.wait(Some(left));
+            if (self.batch.is_urgent() || self.left_of_pace(now).is_zero()) && self.write(now) {
+                return;
+            }
+            if more {
+                continue;
+            }
+            let left = self.left_of_pace(now);
+            if left.is_zero() {
+                self.wait(self.progress.is_some().then_some(TICK));
+            } else {
+                // What comes meanwhile does not wake this thread, unless it is urgent.
+                let _ = self.hurry.recv_timeout(left);
             }
         }
+    }
+
+    /// Returns how long the next write has to wait if nobody waits for it.
+    fn left_of_pace(&self, now: Instant) -> Duration {
+        self.written.map_or(Duration::ZERO, |written| PACE.saturating_sub(now.duration_since(written)))
     }
 
     /// Waits until something comes, or so long.
@@ -205,6 +218,9 @@ impl Renderer {
     fn write(&mut self, now: Instant) -> bool {
         let batch = std::mem::take(&mut self.batch);
         let was_open = std::mem::replace(&mut self.line_was_open, self.open_line);
+        if !batch.texts.is_empty() {
+            self.written = Some(now);
+        }
         let mut console = Writer { console: &mut self.console, pending: Vec::new() };
         match &mut self.progress {
             _ if batch.texts.is_empty() && !batch.clear_bar && !batch.last => {}

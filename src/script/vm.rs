@@ -36,6 +36,8 @@ impl Vm {
         // SAFETY: what makes the full set of libraries unsafe is `debug` and loading C modules. Of `debug` the prelude
         // leaves two harmless functions, and `loadlib` and the C searchers are removed below.
         let lua = unsafe { Lua::unsafe_new_with(StdLib::ALL, LuaOptions::new().catch_rust_panics(false)) };
+        // Everything that is made here stays: there is nothing to collect.
+        lua.gc_stop();
         let host = lua.create_table()?;
         host.set("raise", lua.create_function(|lua, (_, message): (String, String)| raise_assertion(lua, message))?)?;
         let exit = setup.exit;
@@ -48,13 +50,15 @@ impl Vm {
                 write(&stream, &bytes.as_bytes());
                 Ok(())
             })?;
-            host.set("write", write)?;
+            let streams = include_str!("../../lua/rille/streams.lua");
+            lua.load(streams).set_name("=[rille streams]").set_mode(ChunkMode::Text).call::<()>(write)?;
         }
         expose_errors(&lua, &host)?;
         restrict_packages(&lua, setup.module_folders)?;
         let prelude = include_str!("../../lua/rille/prelude.lua");
         let prelude = lua.load(prelude).set_name("=[rille prelude]").set_mode(ChunkMode::Text);
         let protected = prelude.call::<Function>(host)?;
+        lua.gc_restart();
         Ok(Self { lua, protected })
     }
 
