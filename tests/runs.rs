@@ -267,8 +267,8 @@ fn a_damaged_run_is_one_row_and_disturbs_no_other() {
     assert_ne!(shown.exit_code(), Some(0), "{shown}");
     shown.stderr_has("events.jsonl").stderr_has("1");
     project.run(&["runs", "show", &runs[3].id()]).code(0).stdout_has("Result: PASSED");
-    for number in 0..3 {
-        project.run(&["runs", "rm", "-y", &runs[number].id()]).code(0);
+    for run in &runs[..3] {
+        project.run(&["runs", "rm", "-y", &run.id()]).code(0);
     }
 }
 

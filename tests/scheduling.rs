@@ -62,7 +62,7 @@ fn resources_are_held_one_by_one_and_told_to_the_task() {
     let slots = "#!/bin/sh\nmkdir \"$RILLE_RUN_DIR/slot.$RILLE_SLOTS_BENCH\" || exit 1\n\
                  echo \"$RILLE_SLOTS_BENCH\"\nrmdir \"$RILLE_RUN_DIR/slot.$RILLE_SLOTS_BENCH\"\n";
     let task = "{ testscript = 'slots.sh', resources = { bench = 1 } }";
-    let body = format!("print(job.rollup(job.parallel {{ limit = 8, {} }}))", vec![task; 12].join(", "));
+    let body = format!("print(job.rollup(job.parallel {{ limit = 8, {} }}))", [task; 12].join(", "));
     let project = Project::new().executable("slots.sh", slots).main(&body);
     let run = project.job(&["--resource", "bench=2"]).code(0).stdout("passed\n").the_run();
     for number in 1..=12 {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// How long anything may take that has no limit of its own. It is there to end a test that hangs, not to measure.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
 /// Looks again and again until `look` finds something, and returns it. Panics with `what` when the time is over.
 #[track_caller]
