@@ -119,11 +119,8 @@ impl Supervisor {
             if self.is_over() {
                 return;
             }
-            let timeout = if self.parts.waker.falls_asleep(&self.parts.requests) {
-                self.timeout()
-            } else {
-                Some(Duration::ZERO)
-            };
+            let timeout =
+                if self.parts.waker.falls_asleep(&self.parts.requests) { self.timeout() } else { Some(Duration::ZERO) };
             let ready = match self.reactor.wait(timeout) {
                 Ok(ready) => ready,
                 Err(error) => {

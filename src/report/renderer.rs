@@ -81,12 +81,7 @@ impl Batch {
 
 impl Renderer {
     /// Makes a renderer that has shown nothing yet.
-    pub(super) fn new(
-        settings: Settings,
-        shared: Arc<Shared>,
-        inbox: Receiver<Message>,
-        hurry: Receiver<()>,
-    ) -> Self {
+    pub(super) fn new(settings: Settings, shared: Arc<Shared>, inbox: Receiver<Message>, hurry: Receiver<()>) -> Self {
         let Settings { look, bar, stdout_is_terminal, size, console } = settings;
         let progress = bar.then(|| Progress::new(Canvas::new(size), look.paint, Instant::now()));
         Renderer {
