@@ -14,7 +14,7 @@ fn main() {
     // A task process has one thing to do, and many of them are started: it skips the command line.
     let code = match args.get(1) {
         Some(role) if role == engine::TASK_ROLE => runner::main(),
-        _ => cli::main(args),
+        _ => cli::main(&args),
     };
     std::process::exit(code);
 }

@@ -3,6 +3,7 @@
 //! [`harness`] has what they share: a project of their own, whole-output comparison, runs as they are on disk, waiting
 //! with a deadline, and a look for processes that were left behind.
 
+mod examples;
 mod harness;
 
 mod architecture;

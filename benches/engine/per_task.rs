@@ -8,10 +8,10 @@ use super::figure::{Figure, Pairs};
 use super::session::Site;
 
 /// Pairs of batches for one figure.
-const PAIRS: u32 = 60;
+const PAIRS: u32 = 150;
 
 /// Tasks in a batch: short enough that both halves of a pair see the same machine.
-const BATCH: u32 = 40;
+const BATCH: u32 = 16;
 
 /// `run {}` of `/bin/true`, one after the other.
 pub(crate) fn sequential() -> io::Result<Vec<Figure>> {

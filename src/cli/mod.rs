@@ -21,7 +21,7 @@ use crate::store::Home;
 #[derive(Parser, Debug)]
 #[command(name = "rille", version, max_term_width = 100, arg_required_else_help = true)]
 struct Cli {
-    /// The folder that holds the runs [default: $RILLE_HOME, or ~/.rille]
+    /// The folder that holds the runs [default: `$RILLE_HOME`, or `~/.rille`]
     #[arg(long, global = true, value_name = "DIR")]
     home: Option<PathBuf>,
     #[command(subcommand)]
@@ -36,16 +36,16 @@ enum Command {
     Runs(runs::RunsArgs),
     /// Print the JSON Schema of a file that Rille writes
     Schema(schema::SchemaArgs),
-    /// Write the annotations of the Lua API for an editor (LuaCATS)
+    /// Write the annotations of the Lua API for an editor (`LuaCATS`)
     Types(types::TypesArgs),
 }
 
 /// Runs the command line and returns the exit code.
-pub(crate) fn main(args: Vec<OsString>) -> i32 {
+pub(crate) fn main(args: &[OsString]) -> i32 {
     let mut command = Cli::command();
     command.build();
     // `rille run` hands what it does not know on to the jobfile, so this is parted before clap sees it.
-    let (own, handed_on) = run::part_arguments(&command, args.clone());
+    let (own, handed_on) = run::part_arguments(&command, args.to_vec());
     let cli = match command.try_get_matches_from_mut(own).and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
@@ -59,7 +59,7 @@ pub(crate) fn main(args: Vec<OsString>) -> i32 {
         }
     };
     let result = Home::locate(cli.home.as_deref()).map_err(Failure::from).and_then(|home| match cli.command {
-        Command::Run(run) => run::main(*run, handed_on, &args, home),
+        Command::Run(run) => run::main(*run, handed_on, args, home),
         Command::Runs(runs) => runs::main(runs, &home),
         Command::Schema(schema) => schema::main(&schema),
         Command::Types(types) => types::main(&types),
@@ -73,7 +73,7 @@ pub(crate) fn main(args: Vec<OsString>) -> i32 {
 fn complain(failure: &Failure) {
     let mut text = format!("error: {}\n", failure.message);
     for hint in &failure.hints {
-        text.push_str(&format!("hint: {hint}\n"));
+        text.extend(["hint: ", hint, "\n"]);
     }
     // With a closed terminal there is nobody to tell.
     let _ = std::io::stderr().write_all(text.as_bytes());

@@ -119,7 +119,7 @@ pub(crate) fn main(args: RunArgs, handed_on: HandedOn, command: &[OsString], hom
 fn start_failed(error: crate::job::StartError) -> Failure {
     match error {
         crate::job::StartError::Store(error) => Failure::from(error),
-        other => Failure::general(other.to_string()),
+        error @ crate::job::StartError::System(_) => Failure::general(error.to_string()),
     }
 }
 

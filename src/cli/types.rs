@@ -1,4 +1,4 @@
-//! `rille types`: the annotations of the Lua API, for editors that understand LuaCATS.
+//! `rille types`: the annotations of the Lua API, for editors that understand `LuaCATS`.
 
 use std::fs;
 use std::path::PathBuf;

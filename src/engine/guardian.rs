@@ -132,9 +132,8 @@ pub(super) fn end_all_children() {
         loop {
             match waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
                 Ok(Some(_)) => {}
-                Ok(None) => break,
                 Err(Errno::CHILD) => return,
-                Err(_) => break,
+                Ok(None) | Err(_) => break,
             }
         }
         // The kernel takes a moment to end them; there is nothing to wait on that covers grandchildren to come.

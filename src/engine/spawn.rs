@@ -48,7 +48,8 @@ pub(crate) struct Surroundings {
 pub(super) struct Attempt<'a> {
     pub(super) task: &'a Task,
     pub(super) number: TaskNumber,
-    pub(super) attempt: u32,
+    /// Which attempt, from 1.
+    pub(super) ordinal: u32,
     /// The absolute path of its folder.
     pub(super) folder: PathBuf,
     pub(super) slots: &'a Slots,
@@ -97,7 +98,7 @@ pub(super) fn spawn(attempt: &Attempt<'_>, surroundings: &Surroundings) -> Resul
         .env(variable::TASK_DIR, folder)
         .env(variable::RUN_ID, &surroundings.run_id)
         .env(variable::RUN_DIR, &surroundings.directory)
-        .env(variable::ATTEMPT, attempt.attempt.to_string());
+        .env(variable::ATTEMPT, attempt.ordinal.to_string());
     if let Some(testbed) = &surroundings.testbed_file {
         command.env(variable::TESTBED, testbed);
     }

@@ -257,13 +257,13 @@ impl Supervisor {
         }
     }
 
-    fn spawn(&mut self, number: TaskNumber, attempt: u32, slots: &Slots) {
+    fn spawn(&mut self, number: TaskNumber, ordinal: u32, slots: &Slots) {
         let Some(task) = self.parts.scheduler.task(number) else { return };
         let folder = self.folders.get(&number).map(String::as_str).unwrap_or_default();
-        let folder = store::attempt_folder(folder, attempt);
+        let folder = store::attempt_folder(folder, ordinal);
         let folder = self.parts.surroundings.directory.join(folder);
         let runtime = self.parts.runtime.read();
-        let attempt = Attempt { task, number, attempt, folder, slots, runtime: &runtime };
+        let attempt = Attempt { task, number, ordinal, folder, slots, runtime: &runtime };
         let spawned = spawn::spawn(&attempt, &self.parts.surroundings);
         drop(runtime);
         match spawned {

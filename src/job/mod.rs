@@ -19,7 +19,7 @@ use parking_lot::{Mutex, RwLock};
 
 use self::roster::Roster;
 use crate::engine::{Answer, End, Engine, Failure, Group, Journal, OnLimit, StopReason, Submission, Waited};
-use crate::model::{EventKind, Outcome, Place, RuntimeInfo, Stream, Task, TaskNumber, nearest};
+use crate::model::{EventKind, Outcome, Place, RuntimeInfo, Stream, Task, TaskNumber};
 use crate::report::{Announcement, Live, LiveHandle};
 use crate::store::{self, RunDir};
 
@@ -52,16 +52,6 @@ pub(crate) enum WaitError {
     /// The run was asked to stop.
     #[error("the run was interrupted by {}", signal_hook::low_level::signal_name(*.0).unwrap_or("a signal"))]
     Interrupted(i32),
-    /// The wait would never end.
-    #[error("task '{task}' needs '{need}', {problem}")]
-    NeedsUnstarted {
-        /// The task that waits.
-        task: String,
-        /// The id it needs.
-        need: String,
-        /// What is wrong with that, and what to do.
-        problem: String,
-    },
     /// Nothing can be recorded any more.
     #[error("the run can no longer be recorded: {0}")]
     Unrecordable(Failure),
@@ -187,22 +177,9 @@ impl Job {
         match self.engine().wait(numbers, limit) {
             Ok(Waited::Answer(Answer::Settled)) => Ok(true),
             Ok(Waited::Answer(Answer::StillRunning)) => Ok(false),
-            Ok(Waited::Answer(Answer::NeedsUnstarted { task, need })) => Err(self.needs_unstarted(task, need)),
             Ok(Waited::Interrupted(signal)) => Err(WaitError::Interrupted(signal)),
             Err(failure) => Err(WaitError::Unrecordable(failure)),
         }
-    }
-
-    fn needs_unstarted(&self, task: TaskNumber, need: String) -> WaitError {
-        let roster = self.roster.lock();
-        let is_made = roster.ids().any(|id| id == need);
-        let problem = match nearest(&need, roster.ids()) {
-            _ if is_made => "which was made but not started; start it before you wait".to_owned(),
-            Some(near) => format!("and there is no such task; did you mean '{near}'?"),
-            None => "and there is no such task".to_owned(),
-        };
-        let task = roster.get(task).map(|entry| entry.id.clone()).unwrap_or_default();
-        WaitError::NeedsUnstarted { task, need, problem }
     }
 
     /// Ends tasks, without waiting for their end. One that was not started is left alone.

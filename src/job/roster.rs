@@ -56,10 +56,6 @@ impl Roster {
         self.entries.get_mut(usize::try_from(number).ok()?.checked_sub(1)?)
     }
 
-    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
-        self.by_id.keys().map(String::as_str)
-    }
-
     /// Returns all tasks with their numbers.
     pub(super) fn iter(&self) -> impl Iterator<Item = (TaskNumber, &Entry)> {
         (1..).zip(&self.entries)

@@ -178,9 +178,6 @@ struct TaskEntry<'a> {
     stderr: StreamSize,
     /// Processes that were still there after its end and had to be killed.
     killed_leftovers: u32,
-    /// Its log, relative to the run directory.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    log: Option<String>,
 }
 
 /// How much a stream carried, and how much of it was kept.
@@ -239,7 +236,6 @@ impl<'a> From<&'a Row> for TaskEntry<'a> {
             stdout: row.stdout().into(),
             stderr: row.stderr().into(),
             killed_leftovers: row.killed_leftovers(),
-            log: (row.attempts > 0).then(|| format!("{}/task.log", row.folder())),
         }
     }
 }
@@ -388,7 +384,7 @@ mod tests {
                 "exit": { "signal": 9 }, "exit_text": "killed by SIGKILL (signal 9)", "attempts": 1, "flaky": false,
                 "dangling": false, "started": "2026-11-21T09:00:01.500Z", "seconds": 75.2,
                 "stdout": { "bytes": 5_000_000, "left_out": 1_000_000 }, "stderr": { "bytes": 900, "left_out": 0 },
-                "killed_leftovers": 2, "log": "tasks/4-traffic/task.log",
+                "killed_leftovers": 2,
             })
         );
     }

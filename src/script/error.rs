@@ -42,8 +42,9 @@ pub(crate) fn calling_line(lua: &Lua) -> Option<Place> {
 /// Returns the script error inside an error that may have gone through several calls.
 pub(crate) fn script_error(error: &mlua::Error) -> Option<&ScriptError> {
     match error {
-        mlua::Error::CallbackError { cause, .. } | mlua::Error::BadArgument { cause, .. } => script_error(cause),
-        mlua::Error::WithContext { cause, .. } => script_error(cause),
+        mlua::Error::CallbackError { cause, .. }
+        | mlua::Error::BadArgument { cause, .. }
+        | mlua::Error::WithContext { cause, .. } => script_error(cause),
         mlua::Error::ExternalError(inner) => inner.downcast_ref(),
         _ => None,
     }

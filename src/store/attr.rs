@@ -6,7 +6,6 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 /// Returns `value` as a YAML document, or why it is none.
 pub(crate) fn encode(value: &impl Serialize) -> Result<String, String> {
@@ -32,7 +31,7 @@ pub(crate) fn decode<T: DeserializeOwned>(text: &str) -> Result<T, String> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 

@@ -23,7 +23,9 @@ use self::waiters::Waiters;
 pub(crate) use self::waiters::{Answer, OnLimit, Wait, WaitId};
 use super::stop::StopReason;
 use super::verdict::{self, Evidence, Verdict};
-use crate::model::{EventKind, Exit, Message, Outcome, OutputSize, Task, TaskFinished, TaskNumber, TaskQueued};
+use crate::model::{
+    EventKind, Exit, Message, Outcome, OutputSize, Task, TaskFinished, TaskNumber, TaskQueued, nearest,
+};
 
 /// What happened.
 #[derive(Debug)]
@@ -574,7 +576,8 @@ impl Scheduler {
         let will_retry = could_help && entry.attempt < attempts && self.closed.is_none();
         if outcome == Outcome::Passed && entry.attempt > 1 {
             outcome = Outcome::Passx;
-            reason = Some(format!("passed on attempt {} of {attempts}", entry.attempt));
+            let remark = format!("passed on attempt {} of {attempts}", entry.attempt);
+            reason = Some(reason.map_or(remark.clone(), |reason| format!("{reason} ({remark})")));
         }
         self.ready.give_back(entry.group, &task.resources, &slots);
         self.effects.push(Effect::Record(EventKind::TaskFinished(Box::new(TaskFinished {
@@ -657,37 +660,42 @@ impl Scheduler {
     }
 
     fn wait(&mut self, wait: Wait, now: Duration) {
+        self.give_up_unmeetable(&wait.tasks);
         let open: Vec<TaskNumber> = (wait.tasks.iter().copied())
             .filter(|number| self.tasks.get(number).is_some_and(|entry| !matches!(entry.phase, Phase::Done(_))))
             .collect();
         if open.is_empty() {
             self.effects.push(Effect::Answer { wait: wait.id, answer: Answer::Settled });
-        } else if let Some((task, need)) = self.find_unsubmitted_need(&open) {
-            self.effects.push(Effect::Answer { wait: wait.id, answer: Answer::NeedsUnstarted { task, need } });
         } else {
-            self.waiters.add(wait, open, now);
+            self.waiters.add(&wait, open, now);
         }
     }
 
-    /// Returns a task, among `open` and what they need, that waits for an id nobody has submitted.
-    fn find_unsubmitted_need(&self, open: &[TaskNumber]) -> Option<(TaskNumber, String)> {
-        if self.wanted.is_empty() {
-            return None;
-        }
+    /// Settles the tasks, among these and what they need, whose need nobody has submitted. While somebody waits for them
+    /// nobody will, so that the wait would never end.
+    fn give_up_unmeetable(&mut self, tasks: &[TaskNumber]) {
         let mut seen = HashSet::new();
-        let mut look_at: Vec<TaskNumber> = open.to_vec();
-        while let Some(number) = look_at.pop() {
-            if !seen.insert(number) || !matches!(self.tasks[&number].phase, Phase::Waiting { .. }) {
+        let mut look_at = tasks.to_vec();
+        let mut unmeetable = Vec::new();
+        while let Some(number) = look_at.pop().filter(|_| !self.wanted.is_empty()) {
+            let is_waiting = self.tasks.get(&number).is_some_and(|e| matches!(e.phase, Phase::Waiting { .. }));
+            if !is_waiting || !seen.insert(number) {
                 continue;
             }
-            for need in &self.task(number)?.needs {
+            for need in self.task(number).into_iter().flat_map(|task| &task.needs) {
                 match self.by_id.get(need) {
                     Some(needed) => look_at.push(*needed),
-                    None => return Some((number, need.clone())),
+                    None => unmeetable.push((number, need.clone())),
                 }
             }
         }
-        None
+        for (number, need) in unmeetable {
+            let hint = nearest(&need, self.by_id.keys().map(String::as_str));
+            let hint = hint.map_or_else(String::new, |near| format!("; did you mean '{near}'?"));
+            let reason = format!("needs '{need}', but no task of that id was started{hint}");
+            self.settle_unstarted(number, Outcome::Errored, reason, None);
+        }
+        self.tell_dependants();
     }
 }
 

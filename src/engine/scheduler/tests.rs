@@ -162,14 +162,17 @@ fn circles_of_needs_are_told_and_long_chains_are_not_one() {
 }
 
 #[test]
-fn a_wait_for_a_task_whose_need_nobody_started_is_answered() {
+fn a_need_that_nobody_started_costs_the_task_only_when_somebody_waits_for_it() {
     let mut sim = sim();
-    sim.submit(vec![needing(1, &["t9"])]);
-    sim.feed(Input::Wait(Wait { id: 7, tasks: vec![1], limit: None }));
-    assert_eq!(sim.answers[&7], Answer::NeedsUnstarted { task: 1, need: "t9".into() });
-    sim.submit(vec![task(9)]);
-    sim.exit(9, Exit::Code(0));
-    assert!(sim.taken().ends_with("spawn 1.1"));
+    sim.submit(vec![needing(1, &["t19"]), needing(2, &["t91"]), needing(3, &["t2"]), task(4)]);
+    sim.submit(vec![task(19)]);
+    sim.feed(Input::Wait(Wait { id: 7, tasks: vec![1, 3, 4], limit: None }));
+    assert_eq!(sim.taken(), "spawn 4.1, spawn 19.1, settled 2 errored, settled 3 blocked");
+    assert_eq!(sim.reason(2), "needs 't91', but no task of that id was started; did you mean 't19'?");
+    sim.exit(19, Exit::Code(0));
+    sim.exit(4, Exit::Code(0));
+    sim.exit(1, Exit::Code(0));
+    assert_eq!(sim.answers[&7], Answer::Settled);
 }
 
 #[test]

@@ -35,13 +35,6 @@ pub(crate) enum Answer {
     Settled,
     /// The time is up and they go on.
     StillRunning,
-    /// This task needs an id that nobody has started, so that the wait would never end.
-    NeedsUnstarted {
-        /// The task.
-        task: TaskNumber,
-        /// The id.
-        need: String,
-    },
 }
 
 #[derive(Default)]
@@ -61,7 +54,7 @@ struct Open {
 
 impl Waiters {
     /// Adds a wait for the tasks of it that are not done.
-    pub(super) fn add(&mut self, wait: Wait, mut open: Vec<TaskNumber>, now: Duration) {
+    pub(super) fn add(&mut self, wait: &Wait, mut open: Vec<TaskNumber>, now: Duration) {
         open.sort_unstable();
         open.dedup();
         for task in &open {
@@ -115,10 +108,8 @@ impl Waiters {
     }
 
     fn close(&mut self, id: WaitId) {
-        if let Some(open) = self.open.remove(&id) {
-            if let Some(at) = open.deadline {
-                self.deadlines.remove(&(at, id));
-            }
+        if let Some(Open { deadline: Some(at), .. }) = self.open.remove(&id) {
+            self.deadlines.remove(&(at, id));
         }
     }
 }

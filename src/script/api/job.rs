@@ -162,13 +162,13 @@ fn rollup(lua: &Lua, list: &Value) -> mlua::Result<Option<LuaResult>> {
     };
     let mut outcomes = Vec::with_capacity(list.raw_len());
     for index in 1..=list.raw_len() {
-        outcomes.push(outcome_of(lua, index, list.raw_get(index)?)?);
+        outcomes.push(outcome_of(lua, index, &list.raw_get(index)?)?);
     }
     Ok(Outcome::roll_up(outcomes).map(LuaResult::plain))
 }
 
-fn outcome_of(lua: &Lua, index: usize, value: Value) -> mlua::Result<Outcome> {
-    let found = match &value {
+fn outcome_of(lua: &Lua, index: usize, value: &Value) -> mlua::Result<Outcome> {
+    let found = match value {
         Value::UserData(object) => {
             object.borrow::<LuaResult>().ok().map(|result: UserDataRef<LuaResult>| result.outcome)
         }
@@ -176,6 +176,6 @@ fn outcome_of(lua: &Lua, index: usize, value: Value) -> mlua::Result<Outcome> {
         _ => None,
     };
     found.ok_or_else(|| {
-        raise(lua, "usage", format!("rollup: item {index} must be a result or its value, got {}", shown(&value)))
+        raise(lua, "usage", format!("rollup: item {index} must be a result or its value, got {}", shown(value)))
     })
 }

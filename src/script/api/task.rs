@@ -86,7 +86,6 @@ pub(super) fn cannot_start(lua: &Lua, error: &CannotStart) -> mlua::Error {
 pub(super) fn wait_failed(lua: &Lua, error: &WaitError) -> mlua::Error {
     let kind = match error {
         WaitError::Interrupted(_) => "cancelled",
-        WaitError::NeedsUnstarted { .. } => "usage",
         WaitError::Unrecordable(_) => "storage",
     };
     raise(lua, kind, error.to_string())
