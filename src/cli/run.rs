@@ -88,6 +88,7 @@ pub(crate) fn main(args: RunArgs, handed_on: HandedOn, command: &[OsString], hom
         options: recorded_options(&args),
         home,
         run_dir: args.run_dir,
+        started_in: std::env::current_dir().unwrap_or_default(),
         jobfile,
         source,
         command: command.iter().map(text).collect(),

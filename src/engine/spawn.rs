@@ -38,6 +38,8 @@ pub(crate) struct Surroundings {
     pub(crate) run_id: String,
     /// The run directory.
     pub(crate) directory: PathBuf,
+    /// The working folder of the host.
+    pub(crate) started_in: PathBuf,
     /// The testbed as a JSON file for executables.
     pub(crate) testbed_file: Option<PathBuf>,
     /// The cap of each output file, in bytes.
@@ -81,7 +83,7 @@ pub(super) fn spawn(attempt: &Attempt<'_>, surroundings: &Surroundings) -> Resul
     let Attempt { task, folder, .. } = attempt;
     make_folder(folder).map_err(|error| SpawnError::Storage(folder.clone(), error))?;
     let (mut command, channel, stdin) =
-        if verdict::speaks(&task.runnable.kind) { speaker(attempt)? } else { executable(attempt)? };
+        if verdict::speaks(&task.runnable.kind) { speaker(attempt, surroundings)? } else { executable(attempt)? };
     let open = |name: &str| {
         Capture::new(folder.join(name), surroundings.output_limit).map_err(|error| exhausted("a pipe", &error))
     };
@@ -135,7 +137,7 @@ fn make_folder(folder: &Path) -> io::Result<()> {
 type Prepared = (Command, Option<Channel>, Stdio);
 
 /// Prepares a process of this same program that runs the task in its own words.
-fn speaker(attempt: &Attempt<'_>) -> Result<Prepared, SpawnError> {
+fn speaker(attempt: &Attempt<'_>, surroundings: &Surroundings) -> Result<Prepared, SpawnError> {
     let Attempt { task, .. } = attempt;
     let runnable = &task.runnable;
     let script = runnable.uri.clone().unwrap_or_default();
@@ -144,6 +146,7 @@ fn speaker(attempt: &Attempt<'_>) -> Result<Prepared, SpawnError> {
         script: PathBuf::from(&script),
         args: runnable.args.clone(),
         parameters: runnable.kwargs.clone(),
+        started_in: surroundings.started_in.clone(),
         stdin: task.stdin.clone(),
         runtime: attempt.runtime.clone(),
     };

@@ -122,9 +122,10 @@ impl Job {
         decided: Option<(Outcome, String)>,
     ) -> (Task, Option<(Outcome, String)>) {
         let beside = self.settings.jobfile.parent().unwrap_or(Path::new("/"));
-        let here = std::env::current_dir().unwrap_or_default();
         let runnable = match &draft.testscript {
-            Some(testscript) => resolve::resolve(testscript, draft.kind.as_deref(), &[beside, &here]),
+            Some(testscript) => {
+                resolve::resolve(testscript, draft.kind.as_deref(), &[beside, &self.settings.started_in])
+            }
             None => Err("has no testscript; write testscript = \"FILE\"".to_owned()),
         };
         let (mut runnable, unresolved) = match runnable {

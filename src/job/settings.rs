@@ -17,6 +17,8 @@ pub(crate) struct Settings {
     pub(crate) home: Home,
     /// A run directory outside the home.
     pub(crate) run_dir: Option<PathBuf>,
+    /// The working folder.
+    pub(crate) started_in: PathBuf,
     /// The absolute path of the jobfile.
     pub(crate) jobfile: PathBuf,
     /// The bytes of the jobfile.

@@ -62,6 +62,7 @@ impl Job {
         let surroundings = Surroundings {
             run_id: id,
             directory: directory.clone(),
+            started_in: settings.started_in.clone(),
             testbed_file,
             output_limit: settings.output_limit,
         };

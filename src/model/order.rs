@@ -16,6 +16,8 @@ pub(crate) struct Order {
     pub(crate) args: Vec<String>,
     /// Its parameters.
     pub(crate) parameters: Map<String, Value>,
+    /// The working folder of the host: the project, where no file says what is.
+    pub(crate) started_in: PathBuf,
     /// The file that becomes its standard input, `/dev/null` if there is none.
     pub(crate) stdin: Option<PathBuf>,
     /// What the script sees as `runtime`.

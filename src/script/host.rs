@@ -128,7 +128,7 @@ fn prepare(context: &Rc<Context>) -> mlua::Result<Vm> {
     let printer = Arc::clone(&context.job);
     let exiting = Rc::clone(context);
     let vm = Vm::new(Setup {
-        module_folders: modules::folders(&settings.jobfile),
+        module_folders: modules::folders(&settings.jobfile, &settings.started_in),
         write: Some(Box::new(move |stream, bytes| {
             let stream = if stream == "stderr" { Stream::Stderr } else { Stream::Stdout };
             printer.print(stream, bytes.to_vec());

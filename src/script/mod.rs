@@ -19,7 +19,7 @@ use std::path::Path;
 /// Runs a Lua file that returns a table of plain values, and returns it. The error says what is wrong.
 pub(crate) fn read_table(path: &Path, text: &[u8]) -> Result<serde_json::Value, String> {
     let setup = vm::Setup {
-        module_folders: modules::folders(path),
+        module_folders: modules::folders(path, Path::new(".")),
         write: None,
         exit: Box::new(|lua, _| error::raise(lua, "usage", "a data file cannot exit")),
     };

@@ -21,16 +21,16 @@ const NOT_YET: [&str; 8] = [
 /// The files that make a folder a project.
 const PROJECT_FILES: [&str; 2] = ["rille.lua", "guild.yml"];
 
-/// Returns where `require` looks: beside the file that runs, in the project folder, then in `RILLE_PATH`.
-pub(super) fn folders(file: &Path) -> Vec<PathBuf> {
+/// Returns where `require` looks: beside the file that runs, in the project folder, then in `RILLE_PATH`. The project
+/// folder is the nearest with a project file, else the one that rille was started in.
+pub(super) fn folders(file: &Path, started_in: &Path) -> Vec<PathBuf> {
     let beside = file.parent().unwrap_or(Path::new(".")).to_owned();
     let has_project_file = |folder: &&Path| PROJECT_FILES.iter().any(|name| folder.join(name).is_file());
     let project = beside.ancestors().find(has_project_file).map(Path::to_owned);
-    let project = project.or_else(|| std::env::current_dir().ok());
+    let project = project.unwrap_or_else(|| started_in.to_owned());
     let path = std::env::var_os("RILLE_PATH").unwrap_or_default();
     let more = std::env::split_paths(&path).filter(|folder| !folder.as_os_str().is_empty()).collect::<Vec<_>>();
-    let mut folders = vec![beside];
-    folders.extend(project);
+    let mut folders = vec![beside, project];
     folders.extend(more);
     folders.dedup();
     folders

@@ -52,7 +52,7 @@ pub(crate) fn run_script(order: &Order) -> ScriptEnd {
 
 fn prepare(order: &Order) -> mlua::Result<(Vm, Value)> {
     let setup = Setup {
-        module_folders: modules::folders(&order.script),
+        module_folders: modules::folders(&order.script, &order.started_in),
         write: None,
         exit: Box::new(|lua, code| {
             flush(lua);

@@ -231,8 +231,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("events.jsonl");
         let mut log = EventLog::create(&path).unwrap();
-        let long = warning(&"x".repeat(200_000));
-        let mut written = log.append(vec![started(), long.clone(), long], time()).unwrap();
+        let oversized = warning(&"x".repeat(200_000));
+        let mut written = log.append(vec![started(), oversized.clone(), oversized], time()).unwrap();
         drop(log);
         let mut killed = OpenOptions::new().append(true).open(&path).unwrap();
         killed.write_all(b"{\"seq\":4,\"time\":\"2026-1").unwrap();

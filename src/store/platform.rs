@@ -40,10 +40,11 @@ pub(crate) fn host() -> String {
     gethostname::gethostname().to_string_lossy().into_owned()
 }
 
-/// Returns the name of the user as the environment gives it, else the number.
+/// Returns the name of the user as the environment gives it, else the one in the user database, else the number.
 pub(crate) fn user() -> String {
     let named = ["USER", "LOGNAME"].into_iter().filter_map(|name| std::env::var(name).ok()).find(|v| !v.is_empty());
-    named.unwrap_or_else(|| rustix::process::getuid().as_raw().to_string())
+    let id = nix::unistd::getuid();
+    named.or_else(|| Some(nix::unistd::User::from_uid(id).ok()??.name)).unwrap_or_else(|| id.to_string())
 }
 
 /// Returns the model name of the first processor.

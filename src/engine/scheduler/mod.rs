@@ -4,15 +4,18 @@
 //! out and reports back. The scheduler is the one truth about the state of every task: a process is started only by an
 //! effect of it, so that a start and a cancel cannot race.
 
+mod attempts;
+mod needs;
 mod queue;
 mod resources;
+mod stopping;
 mod waiters;
 
 #[cfg(test)]
 mod tests;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::Duration;
 
 use self::queue::ReadyQueue;
@@ -22,10 +25,8 @@ pub(crate) use self::resources::Slots;
 use self::waiters::Waiters;
 pub(crate) use self::waiters::{Answer, OnLimit, Wait, WaitId};
 use super::stop::StopReason;
-use super::verdict::{self, Evidence, Verdict};
-use crate::model::{
-    EventKind, Exit, Message, Outcome, OutputSize, Task, TaskFinished, TaskNumber, TaskQueued, nearest,
-};
+use super::verdict::Evidence;
+use crate::model::{EventKind, Exit, Message, Outcome, OutputSize, Task, TaskFinished, TaskNumber, TaskQueued};
 
 /// What happened.
 #[derive(Debug)]
@@ -191,7 +192,7 @@ impl Scheduler {
     pub(crate) fn handle(&mut self, input: Input, now: Duration) -> Vec<Effect> {
         match input {
             Input::Submit { tasks, group } => self.submit(tasks, group),
-            Input::Wait(wait) => self.wait(wait, now),
+            Input::Wait(wait) => self.wait(&wait, now),
             Input::Stop { tasks, reason } => {
                 for task in tasks {
                     self.stop(task, reason, now);
@@ -296,75 +297,6 @@ impl Scheduler {
         }
     }
 
-    /// Connects a new task with those that it needs and those that wait for it.
-    fn link(&mut self, number: TaskNumber) {
-        let Some(task) = self.task(number) else { return };
-        let (id, needs) = (task.id.clone(), task.needs.clone());
-        if let Some(reason) = self.ready.impossible(&task.resources) {
-            self.settle_unstarted(number, Outcome::Errored, reason, None);
-            return;
-        }
-        let mut unmet = 0;
-        for need in needs {
-            match self.by_id.get(&need) {
-                Some(&needed) => match self.tasks[&needed].phase {
-                    Phase::Done(outcome) if outcome.is_pass() => {}
-                    Phase::Done(outcome) => {
-                        self.settle_unstarted(number, Outcome::Blocked, blocked_by(&need, outcome), None);
-                        return;
-                    }
-                    _ => {
-                        unmet += 1;
-                        self.tasks.entry(needed).and_modify(|entry| entry.dependants.push(number));
-                    }
-                },
-                None => {
-                    unmet += 1;
-                    self.wanted.entry(need).or_default().push(number);
-                }
-            }
-        }
-        if let Some(waiting) = self.wanted.remove(&id) {
-            self.tasks.entry(number).and_modify(|entry| entry.dependants.extend(waiting));
-        }
-        if unmet == 0 {
-            self.make_ready(number);
-        } else if let Some(entry) = self.tasks.get_mut(&number) {
-            entry.phase = Phase::Waiting { unmet };
-        }
-    }
-
-    /// Returns the circles of needs among `numbers`, each as its members.
-    fn find_cycles(&self, numbers: &[TaskNumber]) -> Vec<Vec<TaskNumber>> {
-        let is_waiting = |number: TaskNumber| matches!(self.tasks[&number].phase, Phase::Waiting { .. });
-        let mut cycles = Vec::new();
-        let mut seen = HashSet::new();
-        for &start in numbers {
-            if !is_waiting(start) || !seen.insert(start) {
-                continue;
-            }
-            let mut path: Vec<(TaskNumber, usize)> = vec![(start, 0)];
-            let mut on_path = HashSet::from([start]);
-            while let Some((number, next)) = path.last_mut() {
-                let Some(need) = self.task(*number).and_then(|task| task.needs.get(*next)) else {
-                    on_path.remove(number);
-                    path.pop();
-                    continue;
-                };
-                *next += 1;
-                let Some(&needed) = self.by_id.get(need) else { continue };
-                if on_path.contains(&needed) {
-                    let members = path.iter().map(|(number, _)| *number).skip_while(|number| *number != needed);
-                    cycles.push(members.collect());
-                } else if is_waiting(needed) && seen.insert(needed) {
-                    on_path.insert(needed);
-                    path.push((needed, 0));
-                }
-            }
-        }
-        cycles
-    }
-
     fn make_ready(&mut self, number: TaskNumber) {
         let Some(entry) = self.tasks.get_mut(&number) else { return };
         let Some(task) = &entry.task else { return };
@@ -372,233 +304,8 @@ impl Scheduler {
         self.ready.push(number, entry.group, &task.resources);
     }
 
-    fn start_ready(&mut self, now: Duration) {
-        while self.closed.is_none() {
-            let tasks = &self.tasks;
-            let is_ready = |number| tasks.get(&number).is_some_and(|entry| matches!(entry.phase, Phase::Ready));
-            let Some((number, slots)) = self.ready.take(is_ready) else { break };
-            let Some(entry) = self.tasks.get_mut(&number) else { continue };
-            entry.attempt += 1;
-            self.effects.push(Effect::Spawn { task: number, attempt: entry.attempt, slots: slots.clone() });
-            entry.phase = Phase::Active(Box::new(Active {
-                slots,
-                started: now,
-                has_process: false,
-                stop: None,
-                deadline: None,
-                killing: false,
-                evidence: Evidence::default(),
-            }));
-        }
-    }
-
-    fn spawned(&mut self, task: TaskNumber, pid: i32, now: Duration) {
-        let Some(entry) = self.tasks.get_mut(&task) else { return };
-        let attempt = entry.attempt;
-        let Phase::Active(active) = &mut entry.phase else { return };
-        active.has_process = true;
-        active.started = now;
-        if active.stop.is_none() {
-            let limit = entry.task.as_ref().and_then(|task| task.max_runtime);
-            active.deadline = limit.map(|limit| now + limit);
-        }
-        let deadline = active.deadline;
-        self.effects.push(Effect::Record(EventKind::TaskStarted { task, attempt, pid }));
-        let (stop, killing) = (active.stop, active.killing);
-        // It was stopped between the word to start and the start.
-        if let Some(reason) = stop {
-            self.effects.push(Effect::Signal { task, reason });
-        }
-        if killing {
-            self.effects.push(Effect::Kill { task });
-        }
-        self.arm(task, deadline);
-    }
-
-    fn spawn_failed(&mut self, task: TaskNumber, reason: String, now: Duration) {
-        let Some(active) = self.active(task) else { return };
-        active.evidence.cannot_start = Some(reason);
-        self.finish_attempt(task, OutputSize::default(), OutputSize::default(), 0, now);
-    }
-
-    fn spawn_deferred(&mut self, task: TaskNumber, reason: String, now: Duration) {
-        let others_run = self
-            .tasks
-            .iter()
-            .any(|(number, entry)| *number != task && matches!(&entry.phase, Phase::Active(a) if a.has_process));
-        if !others_run || self.active(task).is_some_and(|active| active.stop.is_some()) {
-            self.spawn_failed(task, reason, now);
-            return;
-        }
-        let Some(entry) = self.tasks.get_mut(&task) else { return };
-        let Phase::Active(active) = std::mem::replace(&mut entry.phase, Phase::Ready) else { return };
-        entry.attempt -= 1;
-        let Some(spec) = &entry.task else { return };
-        self.ready.give_back(entry.group, &spec.resources, &active.slots);
-        self.ready.push_front(task, entry.group, &spec.resources);
-        self.ready.hold_until_release();
-    }
-
-    fn bad_message(&mut self, task: TaskNumber, what: String, now: Duration) {
-        let Some(active) = self.active(task) else { return };
-        active.evidence.protocol_error.get_or_insert(what);
-        self.stop(task, StopReason::Protocol, now);
-    }
-
-    fn exited(&mut self, task: TaskNumber, exit: Exit, now: Duration) {
-        let leftover_grace = self.timing.leftover_grace;
-        let Some(active) = self.active(task) else { return };
-        active.evidence.exit = Some(exit);
-        // What the process left behind may finish until the kill is due. A time limit no longer strikes: the process
-        // that it was for has ended in time.
-        let deadline = match (active.stop, active.deadline) {
-            (Some(_), Some(kill_at)) => kill_at,
-            _ => now + leftover_grace,
-        };
-        active.deadline = Some(deadline);
-        self.arm(task, Some(deadline));
-    }
-
     fn gone(&mut self, task: TaskNumber, stdout: OutputSize, stderr: OutputSize, killed: u32, now: Duration) {
         self.finish_attempt(task, stdout, stderr, killed, now);
-    }
-
-    fn stop(&mut self, number: TaskNumber, reason: StopReason, now: Duration) {
-        let grace = self.timing.grace;
-        let Some(entry) = self.tasks.get_mut(&number) else { return };
-        match &mut entry.phase {
-            Phase::Done(_) => {}
-            Phase::Waiting { .. } | Phase::Ready => {
-                self.settle_unstarted(number, reason.outcome(), reason.text_for_unstarted(), Some(reason));
-            }
-            Phase::Active(active) => {
-                // An exit that is already known decides; only the rest of its processes is still to go.
-                let decided = active.evidence.exit.is_some();
-                if decided || active.stop.is_some_and(|old| !reason.outranks(old)) {
-                    return;
-                }
-                let first = active.stop.replace(reason).is_none();
-                if !first {
-                    return;
-                }
-                let kill_at = now + grace;
-                active.deadline = Some(kill_at);
-                if active.has_process {
-                    self.effects.push(Effect::Signal { task: number, reason });
-                }
-                self.arm(number, Some(kill_at));
-            }
-        }
-    }
-
-    fn stop_all(&mut self, reason: StopReason, now: Duration) {
-        self.closed.get_or_insert(reason);
-        for number in self.unfinished() {
-            self.stop(number, reason, now);
-        }
-    }
-
-    fn kill_all(&mut self) {
-        for number in self.unfinished() {
-            self.kill(number);
-        }
-    }
-
-    /// Returns the tasks that are not done, in the order of their numbers.
-    fn unfinished(&self) -> Vec<TaskNumber> {
-        let open = self.tasks.iter().filter(|(_, entry)| !matches!(entry.phase, Phase::Done(_)));
-        let mut numbers: Vec<_> = open.map(|(number, _)| *number).collect();
-        numbers.sort_unstable();
-        numbers
-    }
-
-    fn kill(&mut self, task: TaskNumber) {
-        let Some(active) = self.active(task) else { return };
-        active.deadline = None;
-        if !std::mem::replace(&mut active.killing, true) && active.has_process {
-            self.effects.push(Effect::Kill { task });
-        }
-    }
-
-    fn arm(&mut self, task: TaskNumber, deadline: Option<Duration>) {
-        if let Some(at) = deadline {
-            self.timers.push(Reverse((at, task)));
-        }
-    }
-
-    /// Does what is due at `now`.
-    fn strike(&mut self, now: Duration) {
-        while let Some(Reverse((at, task))) = self.timers.peek().copied()
-            && at <= now
-        {
-            self.timers.pop();
-            let Some(active) = self.active(task) else { continue };
-            // A deadline that was moved left its old timer behind.
-            if active.deadline != Some(at) {
-                continue;
-            }
-            let (limit_is_due, exited) = (active.stop.is_none(), active.evidence.exit.is_some());
-            let limit = self.task(task).and_then(|task| task.max_runtime);
-            match limit {
-                Some(limit) if limit_is_due && !exited => self.stop(task, StopReason::TimeLimit(limit), now),
-                _ => self.kill(task),
-            }
-        }
-        for (wait, tasks, limit) in self.waiters.expired(now) {
-            match limit {
-                Some(limit) => {
-                    for task in tasks {
-                        self.stop(task, StopReason::WaitLimit(limit), now);
-                    }
-                }
-                None => self.effects.push(Effect::Answer { wait, answer: Answer::StillRunning }),
-            }
-        }
-    }
-
-    fn finish_attempt(
-        &mut self,
-        number: TaskNumber,
-        stdout: OutputSize,
-        stderr: OutputSize,
-        killed_leftovers: u32,
-        now: Duration,
-    ) {
-        let Some(entry) = self.tasks.get_mut(&number) else { return };
-        let Some(task) = &entry.task else { return };
-        let Phase::Active(active) = std::mem::replace(&mut entry.phase, Phase::Ready) else { return };
-        let Active { slots, started, stop, evidence, .. } = *active;
-        let exit = evidence.exit;
-        let Verdict { mut outcome, mut reason, data } = verdict::judge(&task.runnable, stop, evidence);
-        let attempts = task.retries + 1;
-        let could_help = matches!(outcome, Outcome::Failed | Outcome::Errored)
-            && matches!(stop, None | Some(StopReason::TimeLimit(_) | StopReason::Protocol));
-        let will_retry = could_help && entry.attempt < attempts && self.closed.is_none();
-        if outcome == Outcome::Passed && entry.attempt > 1 {
-            outcome = Outcome::Passx;
-            let remark = format!("passed on attempt {} of {attempts}", entry.attempt);
-            reason = Some(reason.map_or(remark.clone(), |reason| format!("{reason} ({remark})")));
-        }
-        self.ready.give_back(entry.group, &task.resources, &slots);
-        self.effects.push(Effect::Record(EventKind::TaskFinished(Box::new(TaskFinished {
-            task: number,
-            attempt: entry.attempt,
-            outcome,
-            reason: reason.clone(),
-            data: data.clone(),
-            exit,
-            seconds: now.saturating_sub(started).as_secs_f64(),
-            stdout,
-            stderr,
-            killed_leftovers,
-            will_retry,
-            dangling: stop == Some(StopReason::Dangling),
-        }))));
-        if will_retry {
-            self.make_ready(number);
-        } else {
-            self.settle(number, End { outcome, reason, data, exit, stopped: stop });
-        }
     }
 
     /// Gives an outcome to a task that has no process and will have none.
@@ -638,28 +345,7 @@ impl Scheduler {
         self.settled.push_back((id, outcome, dependants));
     }
 
-    fn tell_dependants(&mut self) {
-        while let Some((id, outcome, dependants)) = self.settled.pop_front() {
-            for dependant in dependants {
-                self.need_settled(dependant, &id, outcome);
-            }
-        }
-    }
-
-    fn need_settled(&mut self, dependant: TaskNumber, need: &str, outcome: Outcome) {
-        let Some(entry) = self.tasks.get_mut(&dependant) else { return };
-        let Phase::Waiting { unmet } = &mut entry.phase else { return };
-        if !outcome.is_pass() {
-            self.settle_unstarted(dependant, Outcome::Blocked, blocked_by(need, outcome), None);
-            return;
-        }
-        *unmet -= 1;
-        if *unmet == 0 {
-            self.make_ready(dependant);
-        }
-    }
-
-    fn wait(&mut self, wait: Wait, now: Duration) {
+    fn wait(&mut self, wait: &Wait, now: Duration) {
         self.give_up_unmeetable(&wait.tasks);
         let open: Vec<TaskNumber> = (wait.tasks.iter().copied())
             .filter(|number| self.tasks.get(number).is_some_and(|entry| !matches!(entry.phase, Phase::Done(_))))
@@ -667,38 +353,7 @@ impl Scheduler {
         if open.is_empty() {
             self.effects.push(Effect::Answer { wait: wait.id, answer: Answer::Settled });
         } else {
-            self.waiters.add(&wait, open, now);
+            self.waiters.add(wait, open, now);
         }
     }
-
-    /// Settles the tasks, among these and what they need, whose need nobody has submitted. While somebody waits for them
-    /// nobody will, so that the wait would never end.
-    fn give_up_unmeetable(&mut self, tasks: &[TaskNumber]) {
-        let mut seen = HashSet::new();
-        let mut look_at = tasks.to_vec();
-        let mut unmeetable = Vec::new();
-        while let Some(number) = look_at.pop().filter(|_| !self.wanted.is_empty()) {
-            let is_waiting = self.tasks.get(&number).is_some_and(|e| matches!(e.phase, Phase::Waiting { .. }));
-            if !is_waiting || !seen.insert(number) {
-                continue;
-            }
-            for need in self.task(number).into_iter().flat_map(|task| &task.needs) {
-                match self.by_id.get(need) {
-                    Some(needed) => look_at.push(*needed),
-                    None => unmeetable.push((number, need.clone())),
-                }
-            }
-        }
-        for (number, need) in unmeetable {
-            let hint = nearest(&need, self.by_id.keys().map(String::as_str));
-            let hint = hint.map_or_else(String::new, |near| format!("; did you mean '{near}'?"));
-            let reason = format!("needs '{need}', but no task of that id was started{hint}");
-            self.settle_unstarted(number, Outcome::Errored, reason, None);
-        }
-        self.tell_dependants();
-    }
-}
-
-fn blocked_by(need: &str, outcome: Outcome) -> String {
-    format!("needs '{need}', which did not pass: {outcome}")
 }

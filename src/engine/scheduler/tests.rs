@@ -45,7 +45,7 @@ impl Sim {
                         }
                     }
                     Effect::Signal { task, reason } => {
-                        self.log.push(format!("signal {task} {}", reason.signal().as_raw()))
+                        self.log.push(format!("signal {task} {}", reason.signal().as_raw()));
                     }
                     Effect::Kill { task } => self.log.push(format!("kill {task}")),
                     Effect::Settled { task, end } => {
@@ -164,12 +164,12 @@ fn circles_of_needs_are_told_and_long_chains_are_not_one() {
 #[test]
 fn a_need_that_nobody_started_costs_the_task_only_when_somebody_waits_for_it() {
     let mut sim = sim();
-    sim.submit(vec![needing(1, &["t19"]), needing(2, &["t91"]), needing(3, &["t2"]), task(4)]);
-    sim.submit(vec![task(19)]);
+    sim.submit(vec![needing(1, &["t12345"]), needing(2, &["t12435"]), needing(3, &["t2"]), task(4)]);
+    sim.submit(vec![task(12345)]);
     sim.feed(Input::Wait(Wait { id: 7, tasks: vec![1, 3, 4], limit: None }));
-    assert_eq!(sim.taken(), "spawn 4.1, spawn 19.1, settled 2 errored, settled 3 blocked");
-    assert_eq!(sim.reason(2), "needs 't91', but no task of that id was started; did you mean 't19'?");
-    sim.exit(19, Exit::Code(0));
+    assert_eq!(sim.taken(), "spawn 4.1, spawn 12345.1, settled 2 errored, settled 3 blocked");
+    assert_eq!(sim.reason(2), "needs 't12435', but no task of that id was started; did you mean 't12345'?");
+    sim.exit(12345, Exit::Code(0));
     sim.exit(4, Exit::Code(0));
     sim.exit(1, Exit::Code(0));
     assert_eq!(sim.answers[&7], Answer::Settled);
@@ -350,7 +350,7 @@ proptest! {
                     number += 1;
                     let needs = needs.iter().map(|need| format!("t{need}")).collect();
                     let max_runtime = limit.map(|limit| Duration::from_secs(limit.into()));
-                    let task = Task { needs, retries, max_runtime, ..task(number) };
+                    let task = Task { max_runtime, retries, needs, ..task(number) };
                     sim.submit_group(vec![task], group.then_some(Group { id: 1, limit: 1 }));
                 }
                 Step::Exit { which, code } => {

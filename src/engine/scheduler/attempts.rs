@@ -1,0 +1,142 @@
+//! The attempts at a task: from the word to start to the outcome, or to the next attempt.
+
+use std::time::Duration;
+
+use super::{Active, Effect, End, Phase, Scheduler};
+use crate::engine::stop::StopReason;
+use crate::engine::verdict::{self, Evidence, Verdict};
+use crate::model::{EventKind, Exit, Outcome, OutputSize, TaskFinished, TaskNumber};
+
+impl Scheduler {
+    pub(super) fn start_ready(&mut self, now: Duration) {
+        while self.closed.is_none() {
+            let tasks = &self.tasks;
+            let is_ready = |number| tasks.get(&number).is_some_and(|entry| matches!(entry.phase, Phase::Ready));
+            let Some((number, slots)) = self.ready.take(is_ready) else { break };
+            let Some(entry) = self.tasks.get_mut(&number) else { continue };
+            entry.attempt += 1;
+            self.effects.push(Effect::Spawn { task: number, attempt: entry.attempt, slots: slots.clone() });
+            entry.phase = Phase::Active(Box::new(Active {
+                slots,
+                started: now,
+                has_process: false,
+                stop: None,
+                deadline: None,
+                killing: false,
+                evidence: Evidence::default(),
+            }));
+        }
+    }
+
+    pub(super) fn spawned(&mut self, task: TaskNumber, pid: i32, now: Duration) {
+        let Some(entry) = self.tasks.get_mut(&task) else { return };
+        let attempt = entry.attempt;
+        let Phase::Active(active) = &mut entry.phase else { return };
+        active.has_process = true;
+        active.started = now;
+        if active.stop.is_none() {
+            let limit = entry.task.as_ref().and_then(|task| task.max_runtime);
+            active.deadline = limit.map(|limit| now + limit);
+        }
+        let deadline = active.deadline;
+        self.effects.push(Effect::Record(EventKind::TaskStarted { task, attempt, pid }));
+        let (stop, killing) = (active.stop, active.killing);
+        // It was stopped between the word to start and the start.
+        if let Some(reason) = stop {
+            self.effects.push(Effect::Signal { task, reason });
+        }
+        if killing {
+            self.effects.push(Effect::Kill { task });
+        }
+        self.arm(task, deadline);
+    }
+
+    pub(super) fn spawn_failed(&mut self, task: TaskNumber, reason: String, now: Duration) {
+        let Some(active) = self.active(task) else { return };
+        active.evidence.cannot_start = Some(reason);
+        self.finish_attempt(task, OutputSize::default(), OutputSize::default(), 0, now);
+    }
+
+    pub(super) fn spawn_deferred(&mut self, task: TaskNumber, reason: String, now: Duration) {
+        let others_run = self
+            .tasks
+            .iter()
+            .any(|(number, entry)| *number != task && matches!(&entry.phase, Phase::Active(a) if a.has_process));
+        if !others_run || self.active(task).is_some_and(|active| active.stop.is_some()) {
+            self.spawn_failed(task, reason, now);
+            return;
+        }
+        let Some(entry) = self.tasks.get_mut(&task) else { return };
+        let Phase::Active(active) = std::mem::replace(&mut entry.phase, Phase::Ready) else { return };
+        entry.attempt -= 1;
+        let Some(spec) = &entry.task else { return };
+        self.ready.give_back(entry.group, &spec.resources, &active.slots);
+        self.ready.push_front(task, entry.group, &spec.resources);
+        self.ready.hold_until_release();
+    }
+
+    pub(super) fn bad_message(&mut self, task: TaskNumber, what: String, now: Duration) {
+        let Some(active) = self.active(task) else { return };
+        active.evidence.protocol_error.get_or_insert(what);
+        self.stop(task, StopReason::Protocol, now);
+    }
+
+    pub(super) fn exited(&mut self, task: TaskNumber, exit: Exit, now: Duration) {
+        let leftover_grace = self.timing.leftover_grace;
+        let Some(active) = self.active(task) else { return };
+        active.evidence.exit = Some(exit);
+        // What the process left behind may finish until the kill is due. A time limit no longer strikes: the process
+        // that it was for has ended in time.
+        let deadline = match (active.stop, active.deadline) {
+            (Some(_), Some(kill_at)) => kill_at,
+            _ => now + leftover_grace,
+        };
+        active.deadline = Some(deadline);
+        self.arm(task, Some(deadline));
+    }
+
+    pub(super) fn finish_attempt(
+        &mut self,
+        number: TaskNumber,
+        stdout: OutputSize,
+        stderr: OutputSize,
+        killed_leftovers: u32,
+        now: Duration,
+    ) {
+        let Some(entry) = self.tasks.get_mut(&number) else { return };
+        let Some(task) = &entry.task else { return };
+        let Phase::Active(active) = std::mem::replace(&mut entry.phase, Phase::Ready) else { return };
+        let Active { slots, started, stop, evidence, .. } = *active;
+        let exit = evidence.exit;
+        let Verdict { mut outcome, mut reason, data } = verdict::judge(&task.runnable, stop, evidence);
+        let attempts = task.retries + 1;
+        let could_help = matches!(outcome, Outcome::Failed | Outcome::Errored)
+            && matches!(stop, None | Some(StopReason::TimeLimit(_) | StopReason::Protocol));
+        let will_retry = could_help && entry.attempt < attempts && self.closed.is_none();
+        if outcome == Outcome::Passed && entry.attempt > 1 {
+            outcome = Outcome::Passx;
+            let remark = format!("passed on attempt {} of {attempts}", entry.attempt);
+            reason = Some(reason.map_or(remark.clone(), |reason| format!("{reason} ({remark})")));
+        }
+        self.ready.give_back(entry.group, &task.resources, &slots);
+        self.effects.push(Effect::Record(EventKind::TaskFinished(Box::new(TaskFinished {
+            task: number,
+            attempt: entry.attempt,
+            outcome,
+            reason: reason.clone(),
+            data: data.clone(),
+            exit,
+            seconds: now.saturating_sub(started).as_secs_f64(),
+            stdout,
+            stderr,
+            killed_leftovers,
+            will_retry,
+            dangling: stop == Some(StopReason::Dangling),
+        }))));
+        if will_retry {
+            self.make_ready(number);
+        } else {
+            self.settle(number, End { outcome, reason, data, exit, stopped: stop });
+        }
+    }
+}

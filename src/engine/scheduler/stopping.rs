@@ -1,0 +1,103 @@
+//! Ending tasks from outside: by reason, by time limit, and by force.
+
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use super::{Answer, Effect, Phase, Scheduler};
+use crate::engine::stop::StopReason;
+use crate::model::TaskNumber;
+
+impl Scheduler {
+    pub(super) fn stop(&mut self, number: TaskNumber, reason: StopReason, now: Duration) {
+        let grace = self.timing.grace;
+        let Some(entry) = self.tasks.get_mut(&number) else { return };
+        match &mut entry.phase {
+            Phase::Done(_) => {}
+            Phase::Waiting { .. } | Phase::Ready => {
+                self.settle_unstarted(number, reason.outcome(), reason.text_for_unstarted(), Some(reason));
+            }
+            Phase::Active(active) => {
+                // An exit that is already known decides; only the rest of its processes is still to go.
+                let decided = active.evidence.exit.is_some();
+                if decided || active.stop.is_some_and(|old| !reason.outranks(old)) {
+                    return;
+                }
+                let first = active.stop.replace(reason).is_none();
+                if !first {
+                    return;
+                }
+                let kill_at = now + grace;
+                active.deadline = Some(kill_at);
+                if active.has_process {
+                    self.effects.push(Effect::Signal { task: number, reason });
+                }
+                self.arm(number, Some(kill_at));
+            }
+        }
+    }
+
+    pub(super) fn stop_all(&mut self, reason: StopReason, now: Duration) {
+        self.closed.get_or_insert(reason);
+        for number in self.unfinished() {
+            self.stop(number, reason, now);
+        }
+    }
+
+    pub(super) fn kill_all(&mut self) {
+        for number in self.unfinished() {
+            self.kill(number);
+        }
+    }
+
+    /// Returns the tasks that are not done, in the order of their numbers.
+    pub(super) fn unfinished(&self) -> Vec<TaskNumber> {
+        let open = self.tasks.iter().filter(|(_, entry)| !matches!(entry.phase, Phase::Done(_)));
+        let mut numbers: Vec<_> = open.map(|(number, _)| *number).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    pub(super) fn kill(&mut self, task: TaskNumber) {
+        let Some(active) = self.active(task) else { return };
+        active.deadline = None;
+        if !std::mem::replace(&mut active.killing, true) && active.has_process {
+            self.effects.push(Effect::Kill { task });
+        }
+    }
+
+    pub(super) fn arm(&mut self, task: TaskNumber, deadline: Option<Duration>) {
+        if let Some(at) = deadline {
+            self.timers.push(Reverse((at, task)));
+        }
+    }
+
+    /// Does what is due at `now`.
+    pub(super) fn strike(&mut self, now: Duration) {
+        while let Some(Reverse((at, task))) = self.timers.peek().copied()
+            && at <= now
+        {
+            self.timers.pop();
+            let Some(active) = self.active(task) else { continue };
+            // A deadline that was moved left its old timer behind.
+            if active.deadline != Some(at) {
+                continue;
+            }
+            let (limit_is_due, exited) = (active.stop.is_none(), active.evidence.exit.is_some());
+            let limit = self.task(task).and_then(|task| task.max_runtime);
+            match limit {
+                Some(limit) if limit_is_due && !exited => self.stop(task, StopReason::TimeLimit(limit), now),
+                _ => self.kill(task),
+            }
+        }
+        for (wait, tasks, limit) in self.waiters.expired(now) {
+            match limit {
+                Some(limit) => {
+                    for task in tasks {
+                        self.stop(task, StopReason::WaitLimit(limit), now);
+                    }
+                }
+                None => self.effects.push(Effect::Answer { wait, answer: Answer::StillRunning }),
+            }
+        }
+    }
+}

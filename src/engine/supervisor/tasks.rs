@@ -1,0 +1,228 @@
+//! The supervisor's hands on tasks: their start, what they write and say, their end, and the end of what they leave.
+
+use std::os::fd::AsFd;
+
+use rustix::process::{Signal, WaitId as WaitFor, WaitIdOptions, waitid};
+
+use super::{HOUSEKEEPING_INTERVAL, Live, Supervisor, kill_group};
+use crate::engine::descendants;
+use crate::engine::output::Flow;
+use crate::engine::reactor::Source;
+use crate::engine::request::Failure;
+use crate::engine::scheduler::{Input, Slots};
+use crate::engine::spawn::{self, Attempt, Launched, SpawnError};
+use crate::model::{Exit, OutputSize, Stream, TaskNumber};
+use crate::store;
+
+/// How many times 16 reads are made of what a task has left in its pipes. They hold a mebibyte at most, so more comes from
+/// somebody outside the task who was handed a pipe and writes for ever.
+const LAST_READS: usize = 16;
+
+impl Supervisor {
+    pub(super) fn spawn(&mut self, number: TaskNumber, ordinal: u32, slots: &Slots) {
+        let Some(task) = self.parts.scheduler.task(number) else { return };
+        let folder = self.folders.get(&number).map(String::as_str).unwrap_or_default();
+        let folder = store::attempt_folder(folder, ordinal);
+        let folder = self.parts.surroundings.directory.join(folder);
+        let runtime = self.parts.runtime.read();
+        let attempt = Attempt { task, number, ordinal, folder, slots, runtime: &runtime };
+        let spawned = spawn::spawn(&attempt, &self.parts.surroundings);
+        drop(runtime);
+        match spawned {
+            Ok(launched) => self.watch(number, launched),
+            Err(SpawnError::Task(reason)) => self.inputs.push(Input::SpawnFailed { task: number, reason }),
+            Err(SpawnError::Exhausted(reason)) => self.inputs.push(Input::SpawnDeferred { task: number, reason }),
+            Err(SpawnError::Storage(path, error)) => {
+                let reason = format!("cannot write {}: {error}", path.display());
+                self.inputs.push(Input::SpawnFailed { task: number, reason });
+                self.fail(Failure::at(&path, &error));
+            }
+        }
+    }
+
+    fn watch(&mut self, number: TaskNumber, mut launched: Launched) {
+        let pid = launched.pid;
+        let mut watched = self
+            .reactor
+            .watch(&launched.pidfd, Source::Process(number))
+            .and_then(|()| self.reactor.watch(&launched.stdout, Source::Stdout(number)))
+            .and_then(|()| self.reactor.watch(&launched.stderr, Source::Stderr(number)));
+        if let Some(channel) = &mut launched.channel {
+            let unsent = channel.flush();
+            watched = watched
+                .and_then(|()| self.reactor.watch(&*channel, Source::Channel(number)))
+                .and_then(|()| self.reactor.rewatch(&*channel, Source::Channel(number), unsent));
+        }
+        self.groups.insert(pid, number);
+        let live =
+            Live { launched, exit: None, stdout_open: true, stderr_open: true, killing: false, killed: Vec::new() };
+        self.live.insert(number, live);
+        (self.parts.on_started)(number, pid);
+        self.inputs.push(Input::Spawned { task: number, pid });
+        if let Err(error) = watched {
+            self.fail(Failure::new("watching a task", &error));
+        }
+    }
+
+    pub(super) fn talk(&mut self, task: TaskNumber) {
+        let Some(live) = self.live.get_mut(&task) else { return };
+        let Some(channel) = &mut live.launched.channel else { return };
+        let unsent = channel.flush();
+        let received = channel.receive(&mut self.buffer);
+        if received.closed {
+            self.reactor.forget(&*channel);
+            live.launched.channel = None;
+        } else if !unsent {
+            let _ = self.reactor.rewatch(&*channel, Source::Channel(task), false);
+        }
+        self.inputs.extend(received.messages.into_iter().map(|message| match message {
+            Ok(message) => Input::Message { task, message },
+            Err(what) => Input::BadMessage { task, what },
+        }));
+    }
+
+    /// Reads one stream of a task at most `times` times; returns whether it may still bring something.
+    pub(super) fn read_output(&mut self, task: TaskNumber, stream: Stream, times: usize) -> bool {
+        for _ in 0..times {
+            let Some(live) = self.live.get_mut(&task) else { return false };
+            let (capture, open) = match stream {
+                Stream::Stdout => (&mut live.launched.stdout, &mut live.stdout_open),
+                Stream::Stderr => (&mut live.launched.stderr, &mut live.stderr_open),
+            };
+            if !*open {
+                return false;
+            }
+            match capture.read_once(&mut self.buffer) {
+                Ok((_, Flow::Closed)) => {
+                    *open = false;
+                    self.reactor.forget(&*capture);
+                    return false;
+                }
+                Ok((_, Flow::Dry)) => return true,
+                Ok((count, Flow::More)) => {
+                    if let Some(tap) = &self.parts.tap {
+                        tap(task, stream, &self.buffer[..count]);
+                    }
+                }
+                Err(error) => {
+                    let path = capture.path().to_owned();
+                    *open = false;
+                    self.reactor.forget(&*capture);
+                    self.fail(Failure::at(&path, &error));
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    pub(super) fn process_ended(&mut self, task: TaskNumber) {
+        let Some(live) = self.live.get_mut(&task) else { return };
+        if live.exit.is_some() {
+            return;
+        }
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+        let exit = match waitid(WaitFor::PidFd(live.launched.pidfd.as_fd()), options) {
+            Ok(Some(status)) => match (status.exit_status(), status.terminating_signal()) {
+                (Some(code), _) => Exit::Code(code),
+                (None, Some(signal)) => Exit::Signal(signal),
+                (None, None) => return,
+            },
+            Ok(None) | Err(rustix::io::Errno::INTR) => return,
+            // Somebody else reaped it: what it left by is not known, so it is not said to be good.
+            Err(_) => Exit::Code(255),
+        };
+        live.exit = Some(exit);
+        self.reactor.forget(&live.launched.pidfd);
+        self.talk(task);
+        self.inputs.push(Input::Exited { task, exit });
+        self.sweep(task);
+    }
+
+    /// Looks whether anything of a task is left, kills it if it is to be killed, and reports when nothing is.
+    pub(super) fn sweep(&mut self, task: TaskNumber) {
+        if self.live.get(&task).is_some_and(|live| live.exit.is_some()) {
+            self.descendants.scan(&self.groups);
+        }
+        self.sweep_scanned(task);
+    }
+
+    fn sweep_scanned(&mut self, task: TaskNumber) {
+        let Some(live) = self.live.get_mut(&task) else { return };
+        if live.exit.is_none() {
+            if live.killing {
+                kill_group(live.launched.pid, Signal::KILL);
+            }
+            return;
+        }
+        let is_open = |number| self.live.contains_key(&number);
+        let left = self.descendants.of(task, is_open);
+        if !left.is_empty() {
+            if let Some(live) = self.live.get_mut(&task)
+                && live.killing
+            {
+                for pid in left {
+                    descendants::kill_child(pid);
+                    if !live.killed.contains(&pid) {
+                        live.killed.push(pid);
+                    }
+                }
+            }
+            return;
+        }
+        // Nobody is left to write: what the pipes still hold is all there is.
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let more =
+                |supervisor: &mut Self| supervisor.read_output(task, stream, 16) && !supervisor.is_dry(task, stream);
+            let _ = (0..LAST_READS).all(|_| more(self));
+        }
+        self.gone(task);
+    }
+
+    fn is_dry(&mut self, task: TaskNumber, stream: Stream) -> bool {
+        let Some(live) = self.live.get(&task) else { return true };
+        let capture = match stream {
+            Stream::Stdout => &live.launched.stdout,
+            Stream::Stderr => &live.launched.stderr,
+        };
+        rustix::io::ioctl_fionread(capture).is_ok_and(|bytes| bytes == 0)
+    }
+
+    fn gone(&mut self, task: TaskNumber) {
+        let Some(live) = self.live.remove(&task) else { return };
+        let Live { launched, killed, .. } = live;
+        if self.groups.get(&launched.pid) == Some(&task) {
+            self.groups.remove(&launched.pid);
+        }
+        let mut sizes = [OutputSize::default(); 2];
+        for (size, capture) in sizes.iter_mut().zip([launched.stdout, launched.stderr]) {
+            let path = capture.path().to_owned();
+            match capture.finish() {
+                Ok(done) => *size = done,
+                Err(error) => self.fail(Failure::at(&path, &error)),
+            }
+        }
+        let killed_leftovers = u32::try_from(killed.len()).unwrap_or(u32::MAX);
+        self.inputs.push(Input::Gone { task, stdout: sizes[0], stderr: sizes[1], killed_leftovers });
+    }
+
+    pub(super) fn keep_house(&mut self) {
+        let now = self.clock.elapsed();
+        let leaving: Vec<TaskNumber> =
+            (self.live.iter()).filter(|(_, live)| live.killing || live.exit.is_some()).map(|(task, _)| *task).collect();
+        if !leaving.is_empty() {
+            // One look serves all: with many tasks and orphans a look for each would cost the product.
+            self.descendants.scan(&self.groups);
+        }
+        for task in leaving {
+            self.sweep_scanned(task);
+        }
+        if now >= self.housekeeping_at && !self.live.is_empty() {
+            self.housekeeping_at = now + HOUSEKEEPING_INTERVAL;
+            self.descendants.scan(&self.groups);
+            if let Err(error) = self.parts.journal.sync_in_background() {
+                self.fail(Failure::from(error));
+            }
+        }
+    }
+}
