@@ -145,6 +145,7 @@ impl Renderer {
         let mut fold = shared.fold.lock();
         let open = fold.drain();
         let now = Instant::now();
+        let came = !fold.backlog.is_empty();
         while !self.batch.last && self.batch.length < BATCH {
             match fold.backlog.pop_front() {
                 Some(Message::Announce(announcement)) => self.announcement(announcement, &fold.summary, now),
@@ -162,6 +163,10 @@ impl Renderer {
         if left_out > 0 && self.look.verbosity > Verbosity::Silent {
             let text = format!("… {left_out} bytes of output not shown: the terminal was too slow\n");
             self.say(text.as_bytes());
+        }
+        if came && self.batch.texts.is_empty() {
+            // What leaves nothing to be shown counts as shown: the next event is not to wake this thread either.
+            self.written = Some(now);
         }
         !fold.backlog.is_empty()
     }
