@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, Sender, TryRecvError};
 use parking_lot::RwLock;
@@ -29,6 +29,9 @@ const KILL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// How often it is looked whether what a task has left behind is gone by itself.
 const LEAVING_INTERVAL: Duration = Duration::from_millis(10);
+
+/// How long the supervisor stays awake for the next request of somebody who was just answered.
+const LOOKOUT: Duration = Duration::from_micros(80);
 
 /// How often the log is brought to the disk, and orphans are looked at, while tasks run.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(1);
@@ -120,9 +123,12 @@ impl Supervisor {
         loop {
             self.take_requests();
             self.settle_inputs();
-            self.flush();
+            let has_answered = self.flush();
             if self.is_over() {
                 return;
+            }
+            if has_answered {
+                self.look_out_for_a_request();
             }
             let timeout =
                 if self.parts.waker.falls_asleep(&self.parts.requests) { self.timeout() } else { Some(Duration::ZERO) };
@@ -139,6 +145,15 @@ impl Supervisor {
             }
             self.keep_house();
             self.inputs.push(Input::Tick);
+        }
+    }
+
+    /// Looks out for a request for a moment. Who was answered mostly asks for the next thing at once, and the way through
+    /// the kernel to a sleeping thread takes longer than that.
+    fn look_out_for_a_request(&self) {
+        let until = Instant::now() + LOOKOUT;
+        while self.parts.requests.is_empty() && Instant::now() < until {
+            std::hint::spin_loop();
         }
     }
 
@@ -232,8 +247,8 @@ impl Supervisor {
         }
     }
 
-    /// Writes what there is to write, then gives the answers that rest on it.
-    fn flush(&mut self) {
+    /// Writes what there is to write, then gives the answers that rest on it. Returns whether there was one.
+    fn flush(&mut self) -> bool {
         if !self.records.is_empty() {
             let records = std::mem::take(&mut self.records);
             if self.failure.is_none()
@@ -244,7 +259,9 @@ impl Supervisor {
                 self.records.clear();
             }
         }
-        for (wait, answer) in std::mem::take(&mut self.replies) {
+        let replies = std::mem::take(&mut self.replies);
+        let has_answers = !replies.is_empty();
+        for (wait, answer) in replies {
             let Some(reply) = self.waiting.remove(&wait) else { continue };
             let answer = match (&self.failure, &self.interrupted) {
                 (Some(failure), _) => Err(failure.clone()),
@@ -253,6 +270,7 @@ impl Supervisor {
             };
             let _ = reply.send(answer);
         }
+        has_answers
     }
 
     /// Ends the run because it can no longer be recorded.
