@@ -29,6 +29,9 @@ const KILL_INTERVAL: Duration = Duration::from_millis(2);
 /// How often the log is brought to the disk, and orphans are looked at, while tasks run.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How many events are written in one piece: a list of 100,000 tasks is not to be in memory once more as text.
+const RECORDS_AT_ONCE: usize = 512;
+
 /// What the supervisor needs from its makers.
 pub(super) struct Parts {
     pub(super) requests: Receiver<Request>,
@@ -208,7 +211,12 @@ impl Supervisor {
 
     fn carry_out(&mut self, effect: Effect) {
         match effect {
-            Effect::Record(kind) => self.records.push(kind),
+            Effect::Record(kind) => {
+                self.records.push(kind);
+                if self.records.len() >= RECORDS_AT_ONCE {
+                    self.write_records();
+                }
+            }
             Effect::Spawn { task, attempt, slots } => self.spawn(task, attempt, &slots),
             Effect::Signal { task, reason } => self.signal(task, reason.signal()),
             Effect::Kill { task } => {
@@ -227,15 +235,9 @@ impl Supervisor {
 
     /// Writes what there is to write, then gives the answers that rest on it.
     fn flush(&mut self) {
-        if !self.records.is_empty() {
-            let records = std::mem::take(&mut self.records);
-            if self.failure.is_none()
-                && let Err(error) = self.parts.journal.record(records)
-            {
-                self.fail(Failure::from(error));
-                self.settle_inputs();
-                self.records.clear();
-            }
+        if !self.write_records() {
+            self.settle_inputs();
+            self.records.clear();
         }
         for (wait, answer) in std::mem::take(&mut self.replies) {
             let Some(reply) = self.waiting.remove(&wait) else { continue };
@@ -245,6 +247,21 @@ impl Supervisor {
                 (None, None) => Ok(Waited::Answer(answer)),
             };
             let _ = reply.send(answer);
+        }
+    }
+
+    /// Writes the events that came together. Returns false if that failed just now.
+    fn write_records(&mut self) -> bool {
+        let records = std::mem::take(&mut self.records);
+        if records.is_empty() || self.failure.is_some() {
+            return true;
+        }
+        match self.parts.journal.record(records) {
+            Ok(()) => true,
+            Err(error) => {
+                self.fail(Failure::from(error));
+                false
+            }
         }
     }
 
