@@ -58,6 +58,7 @@ pub(crate) fn split() -> io::Result<Guarded> {
             let signals = signals::into_pipe()?;
             inherited.set_as_mask();
             signals::for_host().block();
+            share_memory();
             Ok(Guarded { guardian, stream: host_end, signals })
         }
         pid => {
@@ -67,6 +68,16 @@ pub(crate) fn split() -> io::Result<Guarded> {
             let _ = setpgid(Some(host), Some(host));
             leave(guard(host, &guardian_end, &watched));
         }
+    }
+}
+
+/// Has all threads take their memory from one place: a task's is asked for on the main thread and given back on the
+/// supervisor's, and what one thread gives back no other thread's place can use again.
+fn share_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: the call sets a limit; it takes effect for threads that are started later.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
     }
 }
 

@@ -80,7 +80,7 @@ pub(crate) enum CannotStart {
 
 impl Job {
     /// Makes a task. It gets its number and its id; what is wrong with it is told at once.
-    pub(crate) fn define(&self, mut draft: Draft) -> TaskNumber {
+    pub(crate) fn define(&self, mut draft: Box<Draft>) -> TaskNumber {
         let place = draft.place.clone();
         let remarks = std::mem::take(&mut draft.remarks);
         let mut roster = self.roster.lock();
@@ -102,7 +102,7 @@ impl Job {
             let Some(draft) = entry.draft.take() else { return Err(CannotStart::Twice(entry.id.clone())) };
             let (task, decided) = self.prepare(entry.id.clone(), *draft, entry.decided.take());
             let folder = store::task_folder(number, &entry.id);
-            submissions.push(Submission { number, folder, task, decided });
+            submissions.push(Submission { number, folder, task: Box::new(task), decided });
         }
         drop(roster);
         let group = limit.map(|limit| {

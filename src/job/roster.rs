@@ -27,7 +27,7 @@ pub(super) struct Entry {
 
 impl Roster {
     /// Adds a task under the id it asked for, or the default. A reused id gets its outcome here.
-    pub(super) fn add(&mut self, mut draft: Draft) -> TaskNumber {
+    pub(super) fn add(&mut self, mut draft: Box<Draft>) -> TaskNumber {
         let number = TaskNumber::try_from(self.entries.len() + 1).unwrap_or(TaskNumber::MAX);
         let asked = draft.taskid.take().filter(|id| !id.is_empty());
         let id = asked.map_or_else(|| format!("Task-{number}"), |id| id.replace('/', "_"));
@@ -44,7 +44,7 @@ impl Roster {
             }
         }
         let place = draft.place.clone();
-        self.entries.push(Entry { id, place, draft: Some(Box::new(draft)), decided, pid: None, end: None });
+        self.entries.push(Entry { id, place, draft: Some(draft), decided, pid: None, end: None });
         number
     }
 

@@ -67,7 +67,7 @@ pub(crate) struct Submission {
     /// Its folder, relative to the run directory.
     pub(crate) folder: String,
     /// The task.
-    pub(crate) task: Task,
+    pub(crate) task: Box<Task>,
     /// An outcome that was decided before anything could start: left out by a filter, a reused id, a bad definition.
     pub(crate) decided: Option<(Outcome, String)>,
 }
@@ -263,7 +263,7 @@ impl Scheduler {
                 self.by_id.insert(task.id.clone(), number);
             }
             let entry = Entry {
-                task: Some(Box::new(task)),
+                task: Some(task),
                 phase: Phase::Waiting { unmet: 0 },
                 attempt: 0,
                 group,

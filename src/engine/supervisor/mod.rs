@@ -36,6 +36,9 @@ const LOOKOUT: Duration = Duration::from_micros(80);
 /// How often the log is brought to the disk, and orphans are looked at, while tasks run.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How many events are written in one piece: a list of 100,000 tasks is not to be in memory once more as text.
+const RECORDS_AT_ONCE: usize = 512;
+
 /// What the supervisor needs from its makers.
 pub(super) struct Parts {
     pub(super) requests: Receiver<Request>,
@@ -230,7 +233,12 @@ impl Supervisor {
 
     fn carry_out(&mut self, effect: Effect) {
         match effect {
-            Effect::Record(kind) => self.records.push(kind),
+            Effect::Record(kind) => {
+                self.records.push(kind);
+                if self.records.len() >= RECORDS_AT_ONCE {
+                    self.write_records();
+                }
+            }
             Effect::Spawn { task, attempt, slots } => self.spawn(task, attempt, &slots),
             Effect::Signal { task, reason } => self.signal(task, reason.signal()),
             Effect::Kill { task } => {
@@ -249,15 +257,9 @@ impl Supervisor {
 
     /// Writes what there is to write, then gives the answers that rest on it. Returns whether there was one.
     fn flush(&mut self) -> bool {
-        if !self.records.is_empty() {
-            let records = std::mem::take(&mut self.records);
-            if self.failure.is_none()
-                && let Err(error) = self.parts.journal.record(records)
-            {
-                self.fail(Failure::from(error));
-                self.settle_inputs();
-                self.records.clear();
-            }
+        if !self.write_records() {
+            self.settle_inputs();
+            self.records.clear();
         }
         let replies = std::mem::take(&mut self.replies);
         let has_answers = !replies.is_empty();
@@ -271,6 +273,21 @@ impl Supervisor {
             let _ = reply.send(answer);
         }
         has_answers
+    }
+
+    /// Writes the events that came together. Returns false if that failed just now.
+    fn write_records(&mut self) -> bool {
+        let records = std::mem::take(&mut self.records);
+        if records.is_empty() || self.failure.is_some() {
+            return true;
+        }
+        match self.parts.journal.record(records) {
+            Ok(()) => true,
+            Err(error) => {
+                self.fail(Failure::from(error));
+                false
+            }
+        }
     }
 
     /// Ends the run because it can no longer be recorded.

@@ -34,8 +34,8 @@ const RESERVED: [&str; 15] = [
 ];
 
 /// Reads a task table that stands in the calling line of the script.
-pub(super) fn read(lua: &Lua, table: &Table) -> mlua::Result<Draft> {
-    let mut draft = Draft { place: calling_line(lua), ..Draft::default() };
+pub(super) fn read(lua: &Lua, table: &Table) -> mlua::Result<Box<Draft>> {
+    let mut draft = Box::new(Draft { place: calling_line(lua), ..Draft::default() });
     let mut fields: Vec<(String, Value)> = Vec::new();
     for pair in table.pairs::<Value, Value>() {
         let (key, value) = pair?;
