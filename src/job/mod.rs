@@ -93,8 +93,15 @@ impl Job {
         number
     }
 
-    /// Starts tasks that were made before; with a limit, at most so many of them run at once.
-    pub(crate) fn start(&self, numbers: &[TaskNumber], limit: Option<usize>) -> Result<(), CannotStart> {
+    /// Makes a group, of whose tasks at most `limit` run at once.
+    pub(crate) fn new_group(&self, limit: usize) -> Group {
+        let mut next = self.next_group.lock();
+        *next += 1;
+        Group { id: *next, limit }
+    }
+
+    /// Starts tasks that were made before, as members of a group if one is given.
+    pub(crate) fn start(&self, numbers: &[TaskNumber], group: Option<Group>) -> Result<(), CannotStart> {
         let mut submissions = Vec::with_capacity(numbers.len());
         let mut roster = self.roster.lock();
         for &number in numbers {
@@ -105,11 +112,6 @@ impl Job {
             submissions.push(Submission { number, folder, task: Box::new(task), decided });
         }
         drop(roster);
-        let group = limit.map(|limit| {
-            let mut next = self.next_group.lock();
-            *next += 1;
-            Group { id: *next, limit }
-        });
         self.engine().submit(submissions, group);
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -17,8 +18,9 @@ pub(crate) type TaskNumber = u32;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(crate) struct Place {
+    // Shared, since many tasks stand in one file.
     /// The file as the user named it.
-    pub(crate) file: String,
+    pub(crate) file: Arc<str>,
     /// The line, from 1.
     pub(crate) line: u32,
 }

@@ -167,7 +167,7 @@ impl Row {
 
     /// Returns where the task was defined.
     pub(crate) fn place(&self) -> Option<Place> {
-        self.place_file.as_ref().map(|file| Place { file: file.to_string(), line: self.place_line })
+        self.place_file.as_ref().map(|file| Place { file: Arc::clone(file), line: self.place_line })
     }
 
     /// Returns why the latest attempt ended as it did.

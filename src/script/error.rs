@@ -26,7 +26,7 @@ pub(crate) fn calling_line(lua: &Lua) -> Option<Place> {
     for level in 0..64 {
         let place = lua.inspect_stack(level, |frame| {
             let source = frame.source();
-            let file = source.source.as_deref()?.strip_prefix('@')?.to_owned();
+            let file = source.source.as_deref()?.strip_prefix('@')?.into();
             let line = u32::try_from(frame.current_line()?).ok()?;
             Some(Place { file, line })
         });
@@ -74,7 +74,7 @@ pub(crate) fn field(error: &Value, name: &str) -> Option<String> {
     match name {
         "kind" => Some(script.map_or("error", |script| script.kind).to_owned()),
         "message" => Some(script.map_or_else(|| plain_text(error), |script| script.message.clone())),
-        "file" => script?.place.as_ref().map(|place| place.file.clone()),
+        "file" => script?.place.as_ref().map(|place| place.file.to_string()),
         "line" => script?.place.as_ref().map(|place| place.line.to_string()),
         _ => None,
     }

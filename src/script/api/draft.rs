@@ -10,8 +10,7 @@ use mlua::{Lua, Table, Value};
 use serde_json::Value as Json;
 
 use crate::job::{Draft, Testscript};
-use crate::model::{nearest, parse_size};
-use crate::script::error::calling_line;
+use crate::model::{Place, nearest, parse_size};
 use crate::script::table::{shown, to_json};
 
 /// The keys that mean something to Rille; every other one is a parameter of the script.
@@ -33,9 +32,9 @@ const RESERVED: [&str; 15] = [
     "groups",
 ];
 
-/// Reads a task table that stands in the calling line of the script.
-pub(super) fn read(lua: &Lua, table: &Table) -> mlua::Result<Box<Draft>> {
-    let mut draft = Box::new(Draft { place: calling_line(lua), ..Draft::default() });
+/// Reads a task table that stands at `place`.
+pub(super) fn read(table: &Table, place: Option<Place>) -> mlua::Result<Box<Draft>> {
+    let mut draft = Box::new(Draft { place, ..Draft::default() });
     let mut fields: Vec<(String, Value)> = Vec::new();
     for pair in table.pairs::<Value, Value>() {
         let (key, value) = pair?;

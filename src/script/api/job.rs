@@ -10,7 +10,7 @@ use super::task::{LuaTask, cannot_start, result, seconds, wait_failed};
 use super::unknown_field;
 use crate::engine::OnLimit;
 use crate::model::{Outcome, TaskNumber, nearest};
-use crate::script::error::raise;
+use crate::script::error::{calling_line, raise};
 use crate::script::host::Context;
 use crate::script::table::shown;
 
@@ -54,7 +54,7 @@ fn definition<'a>(lua: &Lua, function: &str, value: &'a Value) -> mlua::Result<&
 fn run(lua: &Lua, context: &Rc<Context>, value: &Value) -> mlua::Result<(bool, LuaResult)> {
     let definition = definition(lua, "run", value)?;
     context.check(lua, "run was called")?;
-    let number = context.job.define(draft::read(lua, definition)?);
+    let number = context.job.define(draft::read(definition, calling_line(lua))?);
     context.job.start(&[number], None).map_err(|error| cannot_start(lua, &error))?;
     context.job.wait(vec![number], None).map_err(|error| wait_failed(lua, &error))?;
     let view = context.job.task(number);
@@ -64,7 +64,7 @@ fn run(lua: &Lua, context: &Rc<Context>, value: &Value) -> mlua::Result<(bool, L
 fn task(lua: &Lua, context: &Rc<Context>, value: &Value) -> mlua::Result<LuaTask> {
     let definition = definition(lua, "Task", value)?;
     context.check_running(lua)?;
-    let number = context.job.define(draft::read(lua, definition)?);
+    let number = context.job.define(draft::read(definition, calling_line(lua))?);
     let testscript = definition.get("testscript")?;
     let kwargs = draft::kwargs(lua, definition)?;
     Ok(LuaTask { context: Rc::clone(context), number, testscript, kwargs })
@@ -80,28 +80,66 @@ fn parallel(lua: &Lua, context: &Rc<Context>, value: &Value) -> mlua::Result<Tab
     };
     context.check(lua, "parallel was called")?;
     let limit = parallel_limit(lua, list)?;
-    let mut drafts = Vec::with_capacity(list.raw_len());
+    let mut has_needs = false;
     for index in 1..=list.raw_len() {
         match list.raw_get::<Value>(index)? {
-            Value::Table(definition) => drafts.push(draft::read(lua, &definition)?),
+            Value::Table(item) => has_needs |= item.raw_get::<Value>("needs")? != Value::Nil,
             other => {
                 let text = format!("parallel: item {index} must be a task table, got {}", shown(&other));
                 return Err(raise(lua, "definition", text));
             }
         }
     }
-    let numbers: Vec<TaskNumber> = drafts.into_iter().map(|draft| context.job.define(draft)).collect();
     let settings = context.job.settings();
     // With -j that limit alone holds, for this list as for every other task.
     let limit = limit.or(if settings.jobs.is_none() { Some(settings.cpus) } else { None });
-    context.job.start(&numbers, limit).map_err(|error| cannot_start(lua, &error))?;
-    context.job.wait(numbers.clone(), None).map_err(|error| wait_failed(lua, &error))?;
+    // Tasks that need others must all be known; else a long list is handed over piece by piece.
+    let window = if has_needs { list.raw_len().max(1) } else { WINDOW };
+    let numbers = run_list(lua, context, list, limit, window)?;
     let results = lua.create_table_with_capacity(numbers.len(), 0)?;
     for (index, number) in (1..).zip(numbers) {
         let end = context.job.task(number).and_then(|view| view.end);
         results.raw_set(index, end.map(LuaResult::of))?;
     }
     Ok(results)
+}
+
+/// How many tasks of a list are handed over at once: enough to keep any limit busy, few enough that a list of 100,000 is
+/// not in memory in every form it has on its way.
+const WINDOW: usize = 4096;
+
+/// Runs the tasks of a list and returns their numbers. While one window of them ends the next is at work already, so that
+/// the limit is used up all the time.
+fn run_list(
+    lua: &Lua,
+    context: &Rc<Context>,
+    list: &Table,
+    limit: Option<usize>,
+    window: usize,
+) -> mlua::Result<Vec<TaskNumber>> {
+    let place = calling_line(lua);
+    let group = limit.map(|limit| context.job.new_group(limit));
+    let count = list.raw_len();
+    let mut numbers: Vec<TaskNumber> = Vec::with_capacity(count);
+    let mut waited_for = 0;
+    let mut waited = Ok(true);
+    while numbers.len() < count {
+        let from = numbers.len();
+        for index in from + 1..=count.min(from + window) {
+            let draft = draft::read(&list.raw_get(index)?, place.clone())?;
+            numbers.push(context.job.define(draft));
+        }
+        context.job.start(&numbers[from..], group).map_err(|error| cannot_start(lua, &error))?;
+        // After an interrupt the rest is handed over all the same: that it did not start is to be on record.
+        if waited.is_ok() {
+            waited = context.job.wait(numbers[waited_for..from].to_vec(), None);
+            waited_for = from;
+        }
+    }
+    waited
+        .and_then(|_| context.job.wait(numbers[waited_for..].to_vec(), None))
+        .map_err(|error| wait_failed(lua, &error))?;
+    Ok(numbers)
 }
 
 fn parallel_limit(lua: &Lua, list: &Table) -> mlua::Result<Option<usize>> {
