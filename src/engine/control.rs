@@ -49,7 +49,15 @@ impl Control {
         // One read sends the signal many times, so it may already have been heeded.
         let is_ours = foreground == getpgrp();
         let is_guardians = getpgid(Some(self.guardian)) == Ok(foreground);
-        signal == libc::SIGTTIN && (is_ours || is_guardians && tcsetpgrp(stdin, getpgrp()).is_ok())
+        let take = || {
+            // The call comes from the background, and would stop the process if this signal could reach it.
+            let background = signals::for_host();
+            background.block();
+            let taken = tcsetpgrp(stdin, getpgrp()).is_ok();
+            background.unblock();
+            taken
+        };
+        signal == libc::SIGTTIN && (is_ours || is_guardians && take())
     }
 
     /// Stops the guardian, so that the shell sees the job stopped, and then this process. Returns when it is continued.

@@ -36,6 +36,14 @@ impl SignalSet {
         }
     }
 
+    /// Lets the set through again in this thread.
+    pub(super) fn unblock(&self) {
+        // SAFETY: the pointer is to a set, and no old mask is asked for.
+        unsafe {
+            libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const self.0, std::ptr::null_mut());
+        }
+    }
+
     /// Makes this set the mask of this thread.
     pub(super) fn set_as_mask(&self) {
         // SAFETY: the pointer is to a set, and no old mask is asked for.
@@ -63,7 +71,7 @@ pub(super) fn for_guardian() -> SignalSet {
     SignalSet::unless_ignored(&[REQUESTS.as_slice(), &more].concat())
 }
 
-/// Returns the one signal that the host blocks for good: it writes to the terminal from a background group.
+/// Returns the one signal that the host's threads block which write to the terminal: they do so from a background group.
 pub(super) fn for_host() -> SignalSet {
     SignalSet::unless_ignored(&[libc::SIGTTOU])
 }

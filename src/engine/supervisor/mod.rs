@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender, TryRecvError};
 use parking_lot::RwLock;
@@ -20,6 +20,7 @@ use super::journal::Journal;
 use super::reactor::{Reactor, Source};
 use super::request::{Failure, OutputTap, Request, Waited, Waker};
 use super::scheduler::{Answer, Effect, End, Input, Scheduler, WaitId};
+use super::signals;
 use super::spawn::{Launched, Surroundings};
 use super::stop::StopReason;
 use crate::model::{EventKind, Exit, RuntimeInfo, Stream, TaskNumber};
@@ -29,9 +30,6 @@ const KILL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// How often it is looked whether what a task has left behind is gone by itself.
 const LEAVING_INTERVAL: Duration = Duration::from_millis(10);
-
-/// How long the supervisor stays awake for the next request of somebody who was just answered.
-const LOOKOUT: Duration = Duration::from_micros(80);
 
 /// How often the log is brought to the disk, and orphans are looked at, while tasks run.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(1);
@@ -123,15 +121,14 @@ impl Supervisor {
 
     /// Runs until the engine is closed and every task has ended.
     pub(super) fn run(mut self) {
+        // Tasks inherit the mask of this thread, and theirs is to be that of any other program.
+        signals::for_host().unblock();
         loop {
             self.take_requests();
             self.settle_inputs();
-            let has_answered = self.flush();
+            self.flush();
             if self.is_over() {
                 return;
-            }
-            if has_answered {
-                self.look_out_for_a_request();
             }
             let timeout =
                 if self.parts.waker.falls_asleep(&self.parts.requests) { self.timeout() } else { Some(Duration::ZERO) };
@@ -148,15 +145,6 @@ impl Supervisor {
             }
             self.keep_house();
             self.inputs.push(Input::Tick);
-        }
-    }
-
-    /// Looks out for a request for a moment. Who was answered mostly asks for the next thing at once, and the way through
-    /// the kernel to a sleeping thread takes longer than that.
-    fn look_out_for_a_request(&self) {
-        let until = Instant::now() + LOOKOUT;
-        while self.parts.requests.is_empty() && Instant::now() < until {
-            std::hint::spin_loop();
         }
     }
 
@@ -255,15 +243,13 @@ impl Supervisor {
         }
     }
 
-    /// Writes what there is to write, then gives the answers that rest on it. Returns whether there was one.
-    fn flush(&mut self) -> bool {
+    /// Writes what there is to write, then gives the answers that rest on it.
+    fn flush(&mut self) {
         if !self.write_records() {
             self.settle_inputs();
             self.records.clear();
         }
-        let replies = std::mem::take(&mut self.replies);
-        let has_answers = !replies.is_empty();
-        for (wait, answer) in replies {
+        for (wait, answer) in std::mem::take(&mut self.replies) {
             let Some(reply) = self.waiting.remove(&wait) else { continue };
             let answer = match (&self.failure, &self.interrupted) {
                 (Some(failure), _) => Err(failure.clone()),
@@ -272,7 +258,6 @@ impl Supervisor {
             };
             let _ = reply.send(answer);
         }
-        has_answers
     }
 
     /// Writes the events that came together. Returns false if that failed just now.
