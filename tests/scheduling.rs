@@ -114,6 +114,22 @@ fn a_task_waits_for_what_it_needs_and_is_blocked_if_that_did_not_pass() {
 }
 
 #[test]
+fn more_tasks_than_descriptors_take_turns() {
+    let body = r#"local tasks = {}
+  for i = 1, 60 do
+    tasks[i] = job.Task { testscript = "sh", args = { "-c", "echo out; echo err >&2" } }
+    tasks[i]:start()
+  end
+  job.wait_all(tasks)"#;
+    let project = Project::new().main(body);
+    let mut command = project.command("sh");
+    command.args(["-c", "ulimit -n 64; exec \"$0\" run job.lua", env!("CARGO_BIN_EXE_rille")]);
+    let ended = project.start_command(command).wait();
+    ended.code(0).stderr_has("60 tasks: 60 passed");
+    assert_eq!(ended.the_run().output("Task-60", "stderr"), b"err\n");
+}
+
+#[test]
 fn needs_that_can_never_be_met_are_told_and_hang_nothing() {
     let unknown = r#"job.Task { testscript = "/bin/true", taskid = "build" }:start()
   print(job.run { testscript = "/bin/true", taskid = "test", needs = { "buidl" } })

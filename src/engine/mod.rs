@@ -8,6 +8,7 @@ mod channel;
 mod clock;
 mod control;
 mod descendants;
+mod descriptors;
 mod guardian;
 mod journal;
 mod output;

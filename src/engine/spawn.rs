@@ -130,6 +130,8 @@ pub(super) fn spawn(attempt: &Attempt<'_>, surroundings: &Surroundings) -> Resul
 fn make_folder(folder: &Path) -> io::Result<()> {
     match fs::create_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir_all(folder),
+        // The start was put off after the folder was made.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
         made => made,
     }
 }

@@ -16,6 +16,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::clock::Stopwatch;
 use super::control::Control;
 use super::descendants::Descendants;
+use super::descriptors::Descriptors;
 use super::journal::Journal;
 use super::reactor::{Reactor, Source};
 use super::request::{Failure, OutputTap, Request, Waited, Waker};
@@ -61,6 +62,7 @@ pub(super) struct Supervisor {
     reactor: Reactor,
     clock: Stopwatch,
     descendants: Descendants,
+    descriptors: Descriptors,
     live: HashMap<TaskNumber, Live>,
     /// The process groups of live tasks.
     groups: HashMap<i32, TaskNumber>,
@@ -104,6 +106,7 @@ impl Supervisor {
             reactor,
             clock: Stopwatch::start(),
             descendants,
+            descriptors: Descriptors::new(),
             live: HashMap::new(),
             groups: HashMap::new(),
             folders: HashMap::new(),

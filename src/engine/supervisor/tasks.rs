@@ -20,6 +20,11 @@ const LAST_READS: usize = 16;
 
 impl Supervisor {
     pub(super) fn spawn(&mut self, number: TaskNumber, ordinal: u32, slots: &Slots) {
+        if !self.descriptors.allow_another(self.live.len()) {
+            let reason = "the limit on open files (ulimit -n) does not allow a task to run".to_owned();
+            self.inputs.push(Input::SpawnDeferred { task: number, reason });
+            return;
+        }
         let Some(task) = self.parts.scheduler.task(number) else { return };
         let folder = self.folders.get(&number).map(String::as_str).unwrap_or_default();
         let folder = store::attempt_folder(folder, ordinal);
