@@ -283,3 +283,24 @@ fn a_script_that_was_made_unreadable_is_errored() {
     }
     project.job(&[]).code(1).outcomes("t=errored").reason_has("t", "cannot read");
 }
+
+#[test]
+fn a_gibibyte_of_output_stays_out_of_the_hosts_memory() {
+    // The jobfile runs in the host, so that it can read the host's own peak.
+    let body = r#"print(job.run { testscript = "head", args = { "-c", "1073741824", "/dev/zero" }, taskid = "flood" })
+  for line in io.lines("/proc/self/status") do
+    local peak = line:match("^VmHWM:%s+(%d+) kB$")
+    if peak then print(math.tointeger(peak) < 64 * 1024 or "the host took " .. peak .. " KiB") end
+  end"#;
+    let ended = Project::new().main(body).job(&["--output-limit", "1M"]);
+    ended.code(0).stdout("true\tpassed\ntrue\n");
+    let run = ended.the_run();
+    let stdout = run.task("flood")["stdout"].clone();
+    assert_eq!(stdout["bytes"], 1_u64 << 30);
+    let left_out = stdout["left_out"].as_u64().expect("it is told how much is missing");
+    let mark = format!("\n[rille: {left_out} bytes left out here]\n");
+    let kept = run.output("flood", "stdout");
+    assert_eq!(kept.len() as u64, (1 << 30) - left_out + mark.len() as u64);
+    assert!(kept.len() <= (1 << 20) + mark.len(), "{} bytes are kept", kept.len());
+    assert!(String::from_utf8_lossy(&kept).contains(&mark));
+}

@@ -81,6 +81,25 @@ fn past_its_time_limit_nothing_of_a_task_is_left() {
 }
 
 #[test]
+fn past_its_time_limit_nothing_is_left_in_50_of_50_tries() {
+    let tries: Vec<u32> = (500..550).collect();
+    std::thread::scope(|scope| {
+        for part in tries.chunks(25) {
+            scope.spawn(move || part.iter().for_each(|n| outlast_a_limit(*n)));
+        }
+    });
+}
+
+/// The limit strikes wherever the escapists are on their way.
+fn outlast_a_limit(n: u32) {
+    let token = token(n);
+    let limit = 0.02 * f64::from(n % 25 + 1);
+    let ended = escapist(&token, &format!("max_runtime = {limit}")).job(&["--grace", "0.1"]);
+    assert!(with_token(&token).is_empty(), "{:#?}", with_token(&token));
+    ended.code(1).outcomes("Task-1=errored Task-2=passed");
+}
+
+#[test]
 fn after_kill_9_of_either_half_of_the_host_nothing_is_left_in_50_of_50_tries() {
     let tries: Vec<u32> = (0..50).collect();
     std::thread::scope(|scope| {
