@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socketpair};
 use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, getpgid, getpid, kill_process, set_child_subreaper, setpgid, waitid,
+    Pid, Signal, WaitId, WaitIdOptions, WaitOptions, getpgid, getpid, kill_process, set_child_subreaper, setpgid, wait,
+    waitid,
 };
 use rustix::termios::{tcgetpgrp, tcsetpgrp};
 
@@ -107,32 +108,24 @@ fn guard(host: Pid, stream: &OwnedFd, watched: &signals::SignalSet) -> i32 {
 }
 
 /// Reaps what has ended; returns the exit code if the host has.
+///
+/// Each call says whom it reaped. To ask first and reap then would lose the host's end: when the host is killed its
+/// children become the guardian's before it is dead itself, so that it can die between the question and the reaping.
 fn reap_until(host: Pid) -> Option<i32> {
-    loop {
-        match waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT) {
-            Ok(Some(_)) => {}
-            Ok(None) | Err(_) => return None,
+    while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+        if pid != host {
+            continue;
         }
-        // First look whether it is the host: what is reaped cannot be asked any more.
-        let status = waitid(WaitId::Pid(host), WaitIdOptions::EXITED | WaitIdOptions::NOHANG).ok().flatten();
-        match status {
-            Some(status) => {
-                return Some(match (status.exit_status(), status.terminating_signal()) {
-                    (Some(code), _) => code,
-                    (None, signal) => {
-                        let name = signal.and_then(signal_hook::low_level::signal_name).unwrap_or("a signal");
-                        complain(&format!(
-                            "rille: the host process was killed by {name}; its run is lost, and its tasks were ended\n"
-                        ));
-                        UNRECORDED
-                    }
-                });
-            }
-            None => {
-                let _ = waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
-            }
-        }
+        return Some(status.exit_status().unwrap_or_else(|| {
+            let signal = status.terminating_signal();
+            let name = signal.and_then(signal_hook::low_level::signal_name).unwrap_or("a signal");
+            complain(&format!(
+                "rille: the host process was killed by {name}; its run is lost, and its tasks were ended\n"
+            ));
+            UNRECORDED
+        }));
     }
+    None
 }
 
 /// Kills every child of this process, and theirs, until there is none.
