@@ -150,7 +150,8 @@ impl CappedFile {
                 fs::remove_file(&segment.path)?;
             }
         }
-        Ok(OutputSize { bytes: self.total, left_out })
+        let head = if left_out > 0 { self.limit / 2 } else { 0 };
+        Ok(OutputSize { bytes: self.total, left_out, head })
     }
 }
 
@@ -204,7 +205,7 @@ mod tests {
     fn what_fits_is_kept_as_it_came() {
         let (text, size, files) = capped(16, &[b"\xff\x00ab", b"cdefghij", b"klmn"]);
         assert_eq!(text, b"\xff\x00abcdefghijklmn");
-        assert_eq!((size, files), (OutputSize { bytes: 16, left_out: 0 }, 1));
+        assert_eq!((size, files), (OutputSize { bytes: 16, ..OutputSize::default() }, 1));
     }
 
     #[test]
@@ -218,7 +219,7 @@ mod tests {
             assert_eq!(head.as_bytes(), &bytes[..8]);
             assert!(tail.len() >= 4 && bytes.ends_with(tail.as_bytes()), "{tail}");
             assert_eq!(left_out.parse::<u64>().unwrap(), size.left_out);
-            assert_eq!(size, OutputSize { bytes: 100, left_out: 100 - 8 - tail.len() as u64 });
+            assert_eq!(size, OutputSize { bytes: 100, left_out: 100 - 8 - tail.len() as u64, head: 8 });
             assert_eq!(files, 1);
         }
     }

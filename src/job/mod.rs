@@ -162,6 +162,8 @@ impl Job {
             needs: draft.needs.into_iter().map(|need| need.replace('/', "_")).collect(),
             resources: draft.resources,
             tags: draft.tags,
+            choice: crate::model::SectionChoice::default(),
+            inputs: None,
             place: draft.place,
         };
         let left_out = || self.settings.selection.leaves_out(&task).map(|reason| (Outcome::Skipped, reason));

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Exit, Outcome, Place, TaskNumber};
+use super::{Exit, LogRange, Outcome, Place, SectionNumber, SectionPlan, TaskNumber};
 
 /// The version of the event format, raised when a reader of the old one would misread the new one.
 pub(crate) const EVENT_FORMAT: u32 = 1;
@@ -44,6 +44,14 @@ pub(crate) enum EventKind {
         /// Its process, which is also its process group.
         pid: i32,
     },
+    /// The testscript of a task says which sections are to come, numbered on from those that were known.
+    TaskPlanned(Box<TaskPlanned>),
+    /// A section of a testscript began.
+    SectionStarted(Box<SectionStarted>),
+    /// A section of a testscript ended, or was passed over.
+    SectionFinished(Box<SectionFinished>),
+    /// A plugin raised an error, or did not come to its end in time.
+    PluginFailed(Box<PluginFailed>),
     /// An attempt at a task has ended, or a task ended without one.
     TaskFinished(Box<TaskFinished>),
     /// Something the user should know.
@@ -131,6 +139,10 @@ pub(crate) struct TaskQueued {
     /// Labels.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) tags: Vec<String>,
+    /// SHA-256 over all that the task is made of: script, parameters, kind, arguments; by it a resumed run knows again
+    /// what has not changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) inputs: Option<String>,
     /// Where it was defined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) place: Option<Place>,
@@ -162,6 +174,9 @@ pub(crate) struct TaskFinished {
     /// What it wrote to standard error.
     #[serde(default, skip_serializing_if = "OutputSize::is_empty")]
     pub(crate) stderr: OutputSize,
+    /// What stands in its log.
+    #[serde(default, skip_serializing_if = "OutputSize::is_empty")]
+    pub(crate) log: OutputSize,
     /// Processes that were still there after its end and had to be killed.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) killed_leftovers: u32,
@@ -173,6 +188,65 @@ pub(crate) struct TaskFinished {
     pub(crate) dangling: bool,
 }
 
+/// Sections that a testscript has announced.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TaskPlanned {
+    /// The task.
+    pub(crate) task: TaskNumber,
+    /// The sections, parents before their parts.
+    pub(crate) sections: Vec<SectionPlan>,
+}
+
+/// The beginning of a section.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SectionStarted {
+    /// The task.
+    pub(crate) task: TaskNumber,
+    /// The section's number in this attempt.
+    pub(crate) section: SectionNumber,
+    /// What it is, if it was not planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) plan: Option<SectionPlan>,
+    /// Its name, if that differs from the planned one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) uid: Option<String>,
+}
+
+/// The end of a section.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SectionFinished {
+    /// The task.
+    pub(crate) task: TaskNumber,
+    /// The section's number in this attempt.
+    pub(crate) section: SectionNumber,
+    /// How it ended.
+    pub(crate) outcome: Outcome,
+    /// Why, unless it simply passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    /// A traceback, measured values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) data: Option<Value>,
+    /// Seconds it took, by the monotonic clock; 0 for one that was passed over.
+    pub(crate) seconds: f64,
+    /// Its bytes in the task's log, as they were written; see [`OutputSize`] for a log that was cut.
+    pub(crate) log: LogRange,
+}
+
+/// A plugin that failed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PluginFailed {
+    /// The plugin's name.
+    pub(crate) plugin: String,
+    /// `pre_job`, `pre_task`, `post_task` or `post_job`.
+    pub(crate) stage: String,
+    /// The task, in the stages of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) task: Option<TaskNumber>,
+    /// What it raised.
+    pub(crate) error: RaisedError,
+}
+
 /// How much a stream carried, and how much of it was kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct OutputSize {
@@ -181,6 +255,9 @@ pub(crate) struct OutputSize {
     /// Bytes of them that were left out of the file, between its head and its tail.
     #[serde(default, skip_serializing_if = "is_zero_u64")]
     pub(crate) left_out: u64,
+    /// Bytes of the file that stand before the line that says so; 0 where nothing was left out.
+    #[serde(default, skip_serializing_if = "is_zero_u64")]
+    pub(crate) head: u64,
 }
 
 impl OutputSize {

@@ -1,9 +1,12 @@
 //! What the host tells a task process before its script starts.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+use super::{Level, SectionChoice};
 
 /// The one message from the host to a task process of a kind that Rille itself runs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -20,6 +23,12 @@ pub(crate) struct Order {
     pub(crate) started_in: PathBuf,
     /// The file that becomes its standard input, `/dev/null` if there is none.
     pub(crate) stdin: Option<PathBuf>,
+    /// Which of its sections run.
+    #[serde(default)]
+    pub(crate) choice: SectionChoice,
+    /// Levels of loggers by name, the root's under the empty one; as the jobfile has set them.
+    #[serde(default)]
+    pub(crate) log_levels: BTreeMap<String, Level>,
     /// What the script sees as `runtime`.
     pub(crate) runtime: RuntimeInfo,
 }

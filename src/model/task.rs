@@ -9,7 +9,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Runnable;
+use super::{Runnable, SectionChoice};
 
 /// The number of a task in its run, from 1, in the order in which the jobfile made them.
 pub(crate) type TaskNumber = u32;
@@ -54,6 +54,10 @@ pub(crate) struct Task {
     pub(crate) resources: BTreeMap<String, u64>,
     /// Labels to select tasks by.
     pub(crate) tags: Vec<String>,
+    /// Which sections of a testscript run.
+    pub(crate) choice: SectionChoice,
+    /// See [`TaskQueued::inputs`](super::TaskQueued::inputs).
+    pub(crate) inputs: Option<String>,
     /// Where the user defined it.
     pub(crate) place: Option<Place>,
 }

@@ -43,6 +43,7 @@ pub(super) fn queued(task: TaskNumber, id: &str, retries: u32) -> EventKind {
         folder: format!("tasks/{task}-{id}"),
         retries,
         tags: Vec::new(),
+        inputs: None,
         place: Some(Place { file: "nightly.lua".into(), line: 3 + task }),
     }))
 }
@@ -64,6 +65,7 @@ pub(super) fn finished(task: TaskNumber, outcome: Outcome, reason: Option<&str>)
         seconds: 0.0123,
         stdout: OutputSize::default(),
         stderr: OutputSize::default(),
+        log: OutputSize::default(),
         killed_leftovers: 0,
         will_retry: false,
         dangling: false,
@@ -101,7 +103,7 @@ pub(super) fn job() -> Vec<EventKind> {
         end(TaskFinished {
             exit: Some(Exit::Code(1)),
             data: Some(json!({ "traceback": "compare.lua:7: in main\n[C]: in ?" })),
-            stdout: OutputSize { bytes: 20, left_out: 0 },
+            stdout: OutputSize { bytes: 20, left_out: 0, head: 0 },
             seconds: 1.2034,
             ..finished(3, Outcome::Failed, Some("compare.lua:7: 3 is not 4\nsecond line"))
         }),
@@ -109,8 +111,8 @@ pub(super) fn job() -> Vec<EventKind> {
         started(4, 1),
         end(TaskFinished {
             exit: Some(Exit::Signal(9)),
-            stdout: OutputSize { bytes: 5_000_000, left_out: 1_000_000 },
-            stderr: OutputSize { bytes: 900, left_out: 0 },
+            stdout: OutputSize { bytes: 5_000_000, left_out: 1_000_000, head: 0 },
+            stderr: OutputSize { bytes: 900, left_out: 0, head: 0 },
             killed_leftovers: 2,
             seconds: 75.2,
             ..finished(4, Outcome::Errored, Some("killed by SIGKILL (signal 9)"))

@@ -50,6 +50,10 @@ pub(crate) fn line(event: &Event, summary: &Summary, look: Look) -> Option<Strin
         | EventKind::Resumed {} => Verbosity::Quiet,
         EventKind::JobRenamed { .. }
         | EventKind::TaskQueued(_)
+        | EventKind::TaskPlanned(_)
+        | EventKind::SectionStarted(_)
+        | EventKind::SectionFinished(_)
+        | EventKind::PluginFailed(_)
         | EventKind::MainFinished { .. }
         | EventKind::RunFinished { .. } => return None,
     };
@@ -91,6 +95,10 @@ fn tell(out: &mut String, event: &Event, summary: &Summary, paint: Paint) -> fmt
         EventKind::Resumed {} => write!(out, "{}", paint.dim("resumed")),
         EventKind::JobRenamed { .. }
         | EventKind::TaskQueued(_)
+        | EventKind::TaskPlanned(_)
+        | EventKind::SectionStarted(_)
+        | EventKind::SectionFinished(_)
+        | EventKind::PluginFailed(_)
         | EventKind::MainFinished { .. }
         | EventKind::RunFinished { .. } => Ok(()),
     }

@@ -102,6 +102,7 @@ impl Row {
             folder: String::new(),
             retries: 0,
             tags: Vec::new(),
+            inputs: None,
             place: None,
         };
         Row::new(&queued, None)
@@ -187,12 +188,20 @@ impl Row {
 
     /// Returns what the latest attempt wrote to standard output.
     pub(crate) fn stdout(&self) -> OutputSize {
-        OutputSize { bytes: self.stdout_bytes, left_out: self.rare.as_ref().map_or(0, |rare| rare.stdout_left_out) }
+        OutputSize {
+            bytes: self.stdout_bytes,
+            left_out: self.rare.as_ref().map_or(0, |rare| rare.stdout_left_out),
+            head: 0,
+        }
     }
 
     /// Returns what the latest attempt wrote to standard error.
     pub(crate) fn stderr(&self) -> OutputSize {
-        OutputSize { bytes: self.stderr_bytes, left_out: self.rare.as_ref().map_or(0, |rare| rare.stderr_left_out) }
+        OutputSize {
+            bytes: self.stderr_bytes,
+            left_out: self.rare.as_ref().map_or(0, |rare| rare.stderr_left_out),
+            head: 0,
+        }
     }
 
     /// Returns whether the task passed, but not at the first attempt.

@@ -127,7 +127,12 @@ impl Summary {
             EventKind::Interrupted { signal, times: _ } => {
                 self.interrupt.get_or_insert(*signal);
             }
-            EventKind::Paused {} | EventKind::Resumed {} => {}
+            EventKind::TaskPlanned(_)
+            | EventKind::SectionStarted(_)
+            | EventKind::SectionFinished(_)
+            | EventKind::PluginFailed(_)
+            | EventKind::Paused {}
+            | EventKind::Resumed {} => {}
             EventKind::RunFinished { outcome, exit_code, seconds, reason } => {
                 self.end = Some(RunEnd {
                     time: event.time,
@@ -268,7 +273,7 @@ mod tests {
             ("traffic", "tasks/4-traffic", "lua", "/jobs/traffic.lua")
         );
         assert_eq!(row.place(), Some(Place { file: "nightly.lua".into(), line: 7 }));
-        assert_eq!(row.stdout(), OutputSize { bytes: 5_000_000, left_out: 1_000_000 });
+        assert_eq!(row.stdout(), OutputSize { bytes: 5_000_000, left_out: 1_000_000, head: 0 });
         assert_eq!((row.killed_leftovers(), row.exit.unwrap().as_python()), (2, -9));
         let flaky = summary.row(2).unwrap();
         assert_eq!((flaky.attempts, flaky.max_attempts, flaky.is_flaky(), flaky.reason()), (2, 3, true, None));

@@ -1,12 +1,16 @@
 //! The inside of a task process: it takes its order, runs the script, and says how it ended.
 
+mod line;
+
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::rc::Rc;
 
+use self::line::Line;
 use crate::model::{Message, Order};
-use crate::script::{self, ScriptEnd};
+use crate::script::{self, HostLine, ScriptEnd};
 
 /// Runs this process as a task: its standard input is the socket to the host. Returns the exit code.
 pub(crate) fn main() -> i32 {
@@ -33,13 +37,12 @@ fn restore_signals() {
 }
 
 fn serve() -> io::Result<()> {
-    let socket = take_stdin()?;
-    let mut line = Vec::new();
-    BufReader::new(&socket).read_until(b'\n', &mut line)?;
-    let order: Order = serde_json::from_slice(&line)?;
+    let line = Line::new(take_stdin()?);
+    let order: Order = line.receive()?;
     open_stdin(&order)?;
-    let end = script::run_script(&order);
-    report(&socket, end)
+    let host: Rc<dyn HostLine> = Rc::new(line);
+    let end = script::run_script(&order, &host);
+    report(&*host, end)
 }
 
 /// Moves the socket out of the way: the script and what it starts must not find it.
@@ -56,9 +59,6 @@ fn open_stdin(order: &Order) -> io::Result<()> {
     Ok(())
 }
 
-fn report(mut socket: &UnixStream, end: ScriptEnd) -> io::Result<()> {
-    let message = Message::Finished { result: end.outcome, reason: end.reason, data: end.data };
-    let mut line = serde_json::to_vec(&message)?;
-    line.push(b'\n');
-    socket.write_all(&line)
+fn report(host: &dyn HostLine, end: ScriptEnd) -> io::Result<()> {
+    host.tell(&Message::Finished { result: end.outcome, reason: end.reason, data: end.data })
 }

@@ -12,7 +12,7 @@ mod task;
 mod vm;
 
 pub(crate) use self::host::run_jobfile;
-pub(crate) use self::task::{ScriptEnd, run_script};
+pub(crate) use self::task::{HostLine, ScriptEnd, run_script};
 
 use std::path::Path;
 

@@ -1,6 +1,8 @@
 //! A Lua script as a task: a fresh VM, its parameters, and how it ended.
 
 use std::fs;
+use std::io;
+use std::rc::Rc;
 
 use mlua::{Lua, MultiValue, Value};
 use serde_json::Value as Json;
@@ -8,7 +10,7 @@ use serde_json::Value as Json;
 use super::error::raise;
 use super::vm::{Setup, Vm};
 use super::{modules, source, table};
-use crate::model::{Order, Outcome, RaisedError};
+use crate::model::{Message, Order, Outcome, RaisedError, Reply};
 
 /// How a script ended, in its own words.
 #[derive(Debug, PartialEq)]
@@ -27,18 +29,26 @@ impl ScriptEnd {
     }
 }
 
+/// The line from a task to its host.
+pub(crate) trait HostLine {
+    /// Sends a message.
+    fn tell(&self, message: &Message) -> io::Result<()>;
+    /// Sends a message that asks, and waits for the answer.
+    fn ask(&self, message: &Message) -> io::Result<Reply>;
+}
+
 /// The names a task's script has beside the standard ones.
 const DECLARED: [&str; 3] = ["parameters", "runtime", "arg"];
 
 /// Runs the script of an order to its end.
-pub(crate) fn run_script(order: &Order) -> ScriptEnd {
+pub(crate) fn run_script(order: &Order, host: &Rc<dyn HostLine>) -> ScriptEnd {
     let text = match fs::read(&order.script) {
         Ok(text) => text,
         Err(error) => {
             return ScriptEnd::new(Outcome::Errored, format!("cannot read {}: {error}", order.script.display()));
         }
     };
-    match prepare(order) {
+    match prepare(order, host) {
         Ok((vm, parameters)) => match source::compile(vm.lua(), &order.script, &text, &DECLARED) {
             Ok(chunk) => match vm.call(&chunk, vec![parameters]) {
                 Ok(returned) => from_returned(&returned),
@@ -50,7 +60,7 @@ pub(crate) fn run_script(order: &Order) -> ScriptEnd {
     }
 }
 
-fn prepare(order: &Order) -> mlua::Result<(Vm, Value)> {
+fn prepare(order: &Order, _host: &Rc<dyn HostLine>) -> mlua::Result<(Vm, Value)> {
     let setup = Setup {
         module_folders: modules::folders(&order.script, &order.started_in),
         write: None,

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Active, Effect, End, Phase, Scheduler};
+use super::{Active, Effect, End, Phase, Scheduler, Written};
 use crate::engine::stop::StopReason;
 use crate::engine::verdict::{self, Evidence, Verdict};
-use crate::model::{EventKind, Exit, Outcome, OutputSize, TaskFinished, TaskNumber};
+use crate::model::{EventKind, Exit, Outcome, TaskFinished, TaskNumber};
 
 impl Scheduler {
     pub(super) fn start_ready(&mut self, now: Duration) {
@@ -54,7 +54,7 @@ impl Scheduler {
     pub(super) fn spawn_failed(&mut self, task: TaskNumber, reason: String, now: Duration) {
         let Some(active) = self.active(task) else { return };
         active.evidence.cannot_start = Some(reason);
-        self.finish_attempt(task, OutputSize::default(), OutputSize::default(), 0, now);
+        self.finish_attempt(task, Written::default(), 0, now);
     }
 
     pub(super) fn spawn_deferred(&mut self, task: TaskNumber, reason: String, now: Duration) {
@@ -98,8 +98,7 @@ impl Scheduler {
     pub(super) fn finish_attempt(
         &mut self,
         number: TaskNumber,
-        stdout: OutputSize,
-        stderr: OutputSize,
+        written: Written,
         killed_leftovers: u32,
         now: Duration,
     ) {
@@ -127,8 +126,9 @@ impl Scheduler {
             data: data.clone(),
             exit,
             seconds: now.saturating_sub(started).as_secs_f64(),
-            stdout,
-            stderr,
+            stdout: written.stdout,
+            stderr: written.stderr,
+            log: written.log,
             killed_leftovers,
             will_retry,
             dangling: stop == Some(StopReason::Dangling),

@@ -54,9 +54,20 @@ pub(crate) enum Input {
     /// The task's process has ended.
     Exited { task: TaskNumber, exit: Exit },
     /// The task's process and all that it left are gone, and its output is closed.
-    Gone { task: TaskNumber, stdout: OutputSize, stderr: OutputSize, killed_leftovers: u32 },
+    Gone { task: TaskNumber, written: Written, killed_leftovers: u32 },
     /// Time has passed.
     Tick,
+}
+
+/// What an attempt has left in its files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Written {
+    /// Standard output.
+    pub(crate) stdout: OutputSize,
+    /// Standard error.
+    pub(crate) stderr: OutputSize,
+    /// The log, in which both of them stand too.
+    pub(crate) log: OutputSize,
 }
 
 /// A task with the number and the folder it got in its run.
@@ -210,8 +221,8 @@ impl Scheduler {
             }
             Input::BadMessage { task, what } => self.bad_message(task, what, now),
             Input::Exited { task, exit } => self.exited(task, exit, now),
-            Input::Gone { task, stdout, stderr, killed_leftovers } => {
-                self.gone(task, stdout, stderr, killed_leftovers, now);
+            Input::Gone { task, written, killed_leftovers } => {
+                self.finish_attempt(task, written, killed_leftovers, now);
             }
             Input::Tick => {}
         }
@@ -257,6 +268,7 @@ impl Scheduler {
                 tags: task.tags.clone(),
                 place: task.place.clone(),
                 retries: task.retries,
+                inputs: task.inputs.clone(),
             }))));
             // A reused id stays the id of its first owner.
             if !self.by_id.contains_key(&task.id) {
@@ -304,10 +316,6 @@ impl Scheduler {
         self.ready.push(number, entry.group, &task.resources);
     }
 
-    fn gone(&mut self, task: TaskNumber, stdout: OutputSize, stderr: OutputSize, killed: u32, now: Duration) {
-        self.finish_attempt(task, stdout, stderr, killed, now);
-    }
-
     /// Gives an outcome to a task that has no process and will have none.
     fn settle_unstarted(&mut self, number: TaskNumber, outcome: Outcome, reason: String, stopped: Option<StopReason>) {
         // It may have got its outcome in the same breath, as a member of two circles.
@@ -324,6 +332,7 @@ impl Scheduler {
             seconds: 0.0,
             stdout: OutputSize::default(),
             stderr: OutputSize::default(),
+            log: OutputSize::default(),
             killed_leftovers: 0,
             will_retry: false,
             dangling: stopped == Some(StopReason::Dangling),

@@ -76,8 +76,7 @@ impl Sim {
     fn exit(&mut self, task: TaskNumber, exit: Exit) {
         self.feed(Input::Exited { task, exit });
         self.running.remove(&task);
-        let size = OutputSize::default();
-        self.feed(Input::Gone { task, stdout: size, stderr: size, killed_leftovers: 0 });
+        self.feed(Input::Gone { task, written: Written::default(), killed_leftovers: 0 });
     }
 
     fn advance(&mut self, seconds: f64) {

@@ -9,7 +9,7 @@ use crate::engine::descendants;
 use crate::engine::output::Flow;
 use crate::engine::reactor::Source;
 use crate::engine::request::Failure;
-use crate::engine::scheduler::{Input, Slots};
+use crate::engine::scheduler::{Input, Slots, Written};
 use crate::engine::spawn::{self, Attempt, Launched, SpawnError};
 use crate::model::{Exit, OutputSize, Stream, TaskNumber};
 use crate::store;
@@ -208,7 +208,8 @@ impl Supervisor {
             }
         }
         let killed_leftovers = u32::try_from(killed.len()).unwrap_or(u32::MAX);
-        self.inputs.push(Input::Gone { task, stdout: sizes[0], stderr: sizes[1], killed_leftovers });
+        let written = Written { stdout: sizes[0], stderr: sizes[1], log: OutputSize::default() };
+        self.inputs.push(Input::Gone { task, written, killed_leftovers });
     }
 
     pub(super) fn keep_house(&mut self) {

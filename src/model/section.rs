@@ -1,0 +1,119 @@
+//! The sections of a testscript: common setup, testcases, what they are made of, and steps.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The number of a section in one attempt at its task, from 1. 0 stands for the testscript itself.
+pub(crate) type SectionNumber = u32;
+
+/// What kind of section it is. The names are those of aetest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SectionKind {
+    /// What comes before all testcases; made of subsections.
+    CommonSetup,
+    /// What comes after all testcases, whatever happened; made of subsections.
+    CommonCleanup,
+    /// A part of common setup or cleanup.
+    Subsection,
+    /// A testcase, made of a setup, tests and a cleanup.
+    Testcase,
+    /// What comes before the tests of a testcase.
+    Setup,
+    /// A test of a testcase.
+    Test,
+    /// What comes after the tests of a testcase, whatever happened.
+    Cleanup,
+    /// A step inside any section that is made of no sections.
+    Step,
+}
+
+impl SectionKind {
+    /// Returns the name that users read: `common setup`, `testcase`, …
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            SectionKind::CommonSetup => "common setup",
+            SectionKind::CommonCleanup => "common cleanup",
+            SectionKind::Subsection => "subsection",
+            SectionKind::Testcase => "testcase",
+            SectionKind::Setup => "setup",
+            SectionKind::Test => "test",
+            SectionKind::Cleanup => "cleanup",
+            SectionKind::Step => "step",
+        }
+    }
+}
+
+impl fmt::Display for SectionKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.words())
+    }
+}
+
+/// A section as it is known before it runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SectionPlan {
+    /// What kind.
+    pub(crate) kind: SectionKind,
+    /// Its name, unique among its siblings: `Ping`, `sweep[size=64]`.
+    pub(crate) uid: String,
+    /// The section it is a part of; 0 for the testscript.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) parent: SectionNumber,
+    /// The line of the script it is defined on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) line: Option<u32>,
+    /// What it is about, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) description: Option<String>,
+    /// The groups it is in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) groups: Vec<String>,
+}
+
+/// Which bytes of a task's log a section wrote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct LogRange {
+    /// Where its first byte stands, from 0.
+    pub(crate) begin: u64,
+    /// How many bytes it wrote.
+    pub(crate) size: u64,
+}
+
+/// Which sections of a testscript are to run, and how it runs them: from the command line and from `run {}`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct SectionChoice {
+    /// Patterns over the uids of testcases, or one expression with and/or/not; empty for all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) uids: Vec<String>,
+    /// Patterns over the groups of testcases, or one expression with and/or/not; empty for all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) groups: Vec<String>,
+    /// Exactly these top-level sections, as of a rerun; common setup and cleanup are not in the list and always run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) only: Option<Vec<String>>,
+    /// A function of the jobfile chooses as well: it has to be asked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) ask: bool,
+    /// How many testcases may fail before the rest is not run any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_failures: Option<u32>,
+    /// Run the testcases in random order.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) random: bool,
+    /// The seed of that order; `None` to draw one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) random_seed: Option<u64>,
+    /// Ask the user at the terminal when a section fails.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) pause_on_failure: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
+const fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
