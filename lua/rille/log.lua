@@ -58,7 +58,7 @@ local function write(self, level, method, text, ...)
   text = tostring(text)
   if select("#", ...) > 0 then
     local ok, formatted = pcall(format, text, ...)
-    if not ok then error(formatted, 3) end
+    if not ok then error(formatted, 2) end
     text = formatted
   end
   emit(level, self.name, text)
