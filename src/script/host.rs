@@ -192,11 +192,15 @@ fn run(context: &Rc<Context>, vm: &Vm, name: &std::path::Path) -> Result<(), Mai
     context.is_loading.set(false);
     plugin::load(vm, context).map_err(broken)?;
     // What is wrong is on record, and main must not run.
-    if plugin::begin_job(vm.lua(), context).is_err() {
+    if plugin::begin(vm.lua(), context).is_err() {
         return Ok(());
     }
     let runtime = api::runtime(vm.lua(), context).map_err(internal)?;
     let ended = call_main(vm, &main, runtime);
+    if ended.is_ok() && context.check_running(vm.lua()).is_ok() {
+        // A job that ran nothing has its plugins too; what is wrong is on record.
+        let _ = plugin::begin_job(vm.lua(), context);
+    }
     // A left-over value of os.exit counts even where the jobfile caught its error.
     match (ended, context.exit.get()) {
         (Ok(()), Some(code)) if code != 0 => Err(MainEnd {
