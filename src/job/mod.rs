@@ -5,6 +5,7 @@
 mod calls;
 mod draft;
 mod ending;
+mod reports;
 mod resolve;
 mod roster;
 mod select;
@@ -27,6 +28,7 @@ use crate::store::{self, RunDir};
 pub(crate) use self::calls::HostCall;
 pub(crate) use self::draft::{Draft, Testscript};
 pub(crate) use self::ending::MainEnd;
+pub(crate) use self::reports::{ReportCopy, ReportForm};
 pub(crate) use self::select::Selection;
 pub(crate) use self::settings::Settings;
 pub(crate) use self::start::StartError;

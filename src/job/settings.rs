@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::reports::ReportCopy;
 use super::select::Selection;
 use crate::engine::Capacity;
 use crate::report::{ColorChoice, Verbosity};
@@ -51,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) selection: Selection,
     /// What the testbed file holds.
     pub(crate) testbed: Option<Value>,
+    /// Reports that are wanted outside the run directory.
+    pub(crate) report_copies: Vec<ReportCopy>,
     /// How much the console says.
     pub(crate) verbosity: Verbosity,
     /// Whether the console is in colour.
