@@ -6,6 +6,7 @@ mod draft;
 mod ending;
 mod resolve;
 mod roster;
+mod sections;
 mod select;
 mod settings;
 mod start;
@@ -25,6 +26,7 @@ use crate::store::{self, RunDir};
 
 pub(crate) use self::draft::{Draft, Testscript};
 pub(crate) use self::ending::MainEnd;
+pub(crate) use self::sections::{BadExpression, SectionFilter, quoted};
 pub(crate) use self::select::Selection;
 pub(crate) use self::settings::Settings;
 pub(crate) use self::start::StartError;

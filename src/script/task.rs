@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::error::raise;
 use super::vm::{Setup, Vm};
-use super::{modules, source, table};
+use super::{api, modules, source, table};
 use crate::model::{Message, Order, Outcome, RaisedError, Reply};
 
 /// How a script ended, in its own words.
@@ -51,7 +51,7 @@ pub(crate) fn run_script(order: &Order, host: &Rc<dyn HostLine>) -> ScriptEnd {
     match prepare(order, host) {
         Ok((vm, parameters)) => match source::compile(vm.lua(), &order.script, &text, &DECLARED) {
             Ok(chunk) => match vm.call(&chunk, vec![parameters]) {
-                Ok(returned) => from_returned(&returned),
+                Ok(returned) => run_sections(&vm).unwrap_or_else(|| from_returned(&returned)),
                 Err(error) => from_error(error),
             },
             Err(error) => from_error(error),
@@ -60,12 +60,33 @@ pub(crate) fn run_script(order: &Order, host: &Rc<dyn HostLine>) -> ScriptEnd {
     }
 }
 
-fn prepare(order: &Order, _host: &Rc<dyn HostLine>) -> mlua::Result<(Vm, Value)> {
+/// Runs the sections that the script has defined; `None` if there are none, so that it is one itself.
+fn run_sections(vm: &Vm) -> Option<ScriptEnd> {
+    let run = match api::testscript::runner(vm.lua()) {
+        Ok(run) => run?,
+        Err(error) => return Some(ScriptEnd::new(Outcome::Errored, format!("cannot run the sections: {error}"))),
+    };
+    match vm.call(&run, Vec::new()) {
+        Ok(returned) if returned.front().is_none_or(Value::is_nil) => None,
+        Ok(returned) => Some(from_returned(&returned)),
+        Err(error) => Some(ScriptEnd { outcome: Outcome::Errored, ..from_error(error) }),
+    }
+}
+
+fn prepare(order: &Order, host: &Rc<dyn HostLine>) -> mlua::Result<(Vm, Value)> {
+    let exiting = Rc::clone(host);
     let setup = Setup {
         module_folders: modules::folders(&order.script, &order.started_in),
         write: None,
-        exit: Box::new(|lua, code| {
+        exit: Box::new(move |lua, code| {
             flush(lua);
+            if let Some(reason) = api::testscript::close_sections(lua, code)
+                && code == 0
+            {
+                // The exit code says nothing of it. A host that is gone needs no word.
+                let end = Message::Finished { result: Outcome::Errored, reason: Some(reason), data: None };
+                let _ = exiting.tell(&end);
+            }
             std::process::exit(code)
         }),
     };
@@ -78,6 +99,7 @@ fn prepare(order: &Order, _host: &Rc<dyn HostLine>) -> mlua::Result<(Vm, Value)>
         Err(raise(lua, "usage", "module 'rille.job' is for jobfiles; this is a task of one"))
     })?;
     let parameters = table::from_json(lua, &Json::Object(order.parameters.clone()))?;
+    api::testscript::preload(&vm, order, host, &parameters)?;
     let globals = lua.globals();
     globals.set("parameters", &parameters)?;
     globals.set("arg", order.args.clone())?;
@@ -96,14 +118,14 @@ fn runtime(lua: &Lua, order: &Order) -> mlua::Result<mlua::Table> {
     let task = lua.create_table()?;
     task.set("taskid", order.task_id.as_str())?;
     let runtime = lua.create_table()?;
-    runtime.set("job", super::api::read_only(lua, "runtime.job", &job)?)?;
-    runtime.set("task", super::api::read_only(lua, "runtime.task", &task)?)?;
+    runtime.set("job", api::read_only(lua, "runtime.job", &job)?)?;
+    runtime.set("task", api::read_only(lua, "runtime.task", &task)?)?;
     runtime.set("directory", info.directory.to_string_lossy().as_ref())?;
     runtime.set("argv", info.argv.clone())?;
     if let Some(testbed) = &info.testbed {
         runtime.set("testbed", table::from_json(lua, testbed)?)?;
     }
-    super::api::read_only(lua, "runtime", &runtime)
+    api::read_only(lua, "runtime", &runtime)
 }
 
 fn flush(lua: &Lua) {

@@ -5,6 +5,7 @@ mod job;
 mod result;
 mod runtime;
 mod task;
+pub(super) mod testscript;
 
 use mlua::{Lua, Table, Value};
 
