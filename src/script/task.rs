@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::error::raise;
 use super::vm::{Setup, Vm};
+use super::voice::Voice;
 use super::{api, modules, source, table};
 use crate::model::{Message, Order, Outcome, RaisedError, Reply};
 
@@ -74,12 +75,14 @@ fn run_sections(vm: &Vm) -> Option<ScriptEnd> {
 }
 
 fn prepare(order: &Order, host: &Rc<dyn HostLine>) -> mlua::Result<(Vm, Value)> {
+    let voice = Rc::new(Voice::new(Rc::clone(host)));
     let exiting = Rc::clone(host);
+    let (prints, programs, logs) = (Rc::clone(&voice), Rc::clone(&voice), Rc::clone(&voice));
     let setup = Setup {
         module_folders: modules::folders(&order.script, &order.started_in),
-        write: None,
+        write: Some(Box::new(move |stream, bytes| prints.print(stream, bytes))),
+        before_program: Some(Box::new(move || programs.settle())),
         exit: Box::new(move |lua, code| {
-            flush(lua);
             if let Some(reason) = api::testscript::close_sections(lua, code)
                 && code == 0
             {
@@ -92,14 +95,17 @@ fn prepare(order: &Order, host: &Rc<dyn HostLine>) -> mlua::Result<(Vm, Value)> 
     };
     let vm = Vm::new(setup)?;
     let lua = vm.lua();
-    // A line is seen when it is written, and in order with standard error, also when the task is killed later.
-    lua.load("io.stdout:setvbuf('line')").exec()?;
     modules::preload_not_yet(&vm)?;
+    let emit: api::log::Emit = Rc::new(move |level, logger, text| logs.log(level, logger, text));
+    // What a task sets holds for itself alone.
+    let set: api::log::LevelSet = Rc::new(|_, _| {});
+    let levels = order.runtime.log_levels.clone();
+    vm.preload("rille.log", move |lua| api::log::module(lua, &emit, &set, &levels))?;
     vm.preload("rille.job", |lua| {
         Err(raise(lua, "usage", "module 'rille.job' is for jobfiles; this is a task of one"))
     })?;
     let parameters = table::from_json(lua, &Json::Object(order.parameters.clone()))?;
-    api::testscript::preload(&vm, order, host, &parameters)?;
+    api::testscript::preload(&vm, order, &voice, &parameters)?;
     let globals = lua.globals();
     globals.set("parameters", &parameters)?;
     globals.set("arg", order.args.clone())?;
@@ -126,11 +132,6 @@ fn runtime(lua: &Lua, order: &Order) -> mlua::Result<mlua::Table> {
         runtime.set("testbed", table::from_json(lua, testbed)?)?;
     }
     api::read_only(lua, "runtime", &runtime)
-}
-
-fn flush(lua: &Lua) {
-    // Best effort on the way out: a closed pipe has nobody to lose it.
-    let _ = lua.load("io.stdout:flush()").exec();
 }
 
 /// Reads what a script returned: nothing or true, or an outcome with its reason and data.

@@ -17,6 +17,7 @@ use crate::model::{Level, Message, Order, RaisedError, Reply, SectionKind, neare
 use crate::script::error::{self, calling_line, raise};
 use crate::script::task::HostLine;
 use crate::script::vm::Vm;
+use crate::script::voice::Voice;
 
 /// The parts of the Lua half in the order in which they build on each other.
 const PARTS: [(&str, &str); 10] = [
@@ -32,19 +33,22 @@ const PARTS: [(&str, &str); 10] = [
     ("script", include_str!("../../../lua/rille/testscript/script.lua")),
 ];
 
+/// The logger of what Rille itself writes into the log of a testscript.
+const LOGGER: &str = "testscript";
+
 /// Where the module leaves the function that runs the sections, once it was required.
 const RUN: &str = "rille.testscript.run";
 /// Where it leaves the function that closes open sections when the script leaves by `os.exit`.
 const EXIT: &str = "rille.testscript.exit";
 
 /// Makes `require "rille.testscript"` work in a task.
-pub(crate) fn preload(vm: &Vm, order: &Order, line: &Rc<dyn HostLine>, parameters: &Value) -> mlua::Result<()> {
+pub(crate) fn preload(vm: &Vm, order: &Order, voice: &Rc<Voice>, parameters: &Value) -> mlua::Result<()> {
     // Taken now: a script may put something else in their place.
     let debug: Table = vm.lua().globals().get("debug")?;
     let (getinfo, traceback) = (debug.get::<Function>("getinfo")?, debug.get::<Function>("traceback")?);
-    let (order, line, parameters) = (order.clone(), Rc::clone(line), parameters.clone());
+    let (order, voice, parameters) = (order.clone(), Rc::clone(voice), parameters.clone());
     vm.preload("rille.testscript", move |lua| {
-        let host = primitives(lua, &order, &line)?;
+        let host = primitives(lua, &order, &voice)?;
         host.set("parameters", &parameters)?;
         host.set("getinfo", &getinfo)?;
         host.set("traceback", &traceback)?;
@@ -73,7 +77,8 @@ pub(crate) fn close_sections(lua: &Lua, code: i32) -> Option<String> {
 }
 
 /// Makes the table of functions that the Lua half calls.
-fn primitives(lua: &Lua, order: &Order, line: &Rc<dyn HostLine>) -> mlua::Result<Table> {
+fn primitives(lua: &Lua, order: &Order, voice: &Rc<Voice>) -> mlua::Result<Table> {
+    let line: &Rc<dyn HostLine> = &(Rc::clone(voice) as Rc<dyn HostLine>);
     let host = lua.create_table()?;
     report::add(lua, &host, &Rc::new(Reporter::new(Rc::clone(line))))?;
     host.set("script", format!("@{}", order.script.display()))?;
@@ -81,15 +86,10 @@ fn primitives(lua: &Lua, order: &Order, line: &Rc<dyn HostLine>) -> mlua::Result
     host.set("choice", choice(lua, order)?)?;
     let started = Instant::now();
     host.set("now", lua.create_function(move |_, ()| Ok(started.elapsed().as_secs_f64()))?)?;
-    let logging = Rc::clone(line);
+    let logging = Rc::clone(voice);
     let log = move |_: &Lua, (level, text): (String, mlua::LuaString)| {
-        let level = level.parse().unwrap_or(Level::Info);
-        let text = crate::model::Blob(text.as_bytes().to_vec());
-        let time = chrono::Utc::now().timestamp_micros();
-        #[expect(clippy::cast_precision_loss, reason = "microseconds since 1970 fit for some centuries")]
-        let time = time as f64 / 1e6;
-        let record = Message::Log { time, level, logger: "testscript".to_owned(), text };
-        logging.tell(&record).map_err(report::lost)
+        logging.log(level.parse().unwrap_or(Level::Info), LOGGER, &text.as_bytes());
+        Ok(())
     };
     host.set("log", lua.create_function(log)?)?;
     host.set("describe", lua.create_function(|_, caught: Value| Ok(describe(caught)))?)?;
