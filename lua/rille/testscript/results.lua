@@ -40,8 +40,10 @@ local function keep(err)
 end
 
 -- Calls a function of the user. Returns true and what it returned, or false and a signal or a kept error.
-function core.call(f, ...)
-  return xpcall0(f, keep, ...)
+function core.call(f, a, b, c, d)
+  -- No tail call: it would stand in tracebacks.
+  local ok, value, more = xpcall0(f, keep, a, b, c, d)
+  return ok, value, more
 end
 
 -- Returns result, reason and data of what core.call has caught.
