@@ -22,6 +22,8 @@ pub(super) enum Request {
     Wait { wait: Wait, reply: Sender<Result<Waited, Failure>> },
     /// End these tasks.
     Stop { tasks: Vec<TaskNumber>, reason: StopReason },
+    /// Tell which tasks wait for others to end before they start.
+    HeldBack { reply: Box<dyn FnOnce(Vec<TaskNumber>) + Send> },
     /// End what is alive, answer when nothing is, and stop.
     Close { reply: Sender<Result<(), Failure>> },
 }
@@ -117,6 +119,7 @@ impl fmt::Debug for Request {
             Self::Submit { .. } => "Submit",
             Self::Wait { .. } => "Wait",
             Self::Stop { .. } => "Stop",
+            Self::HeldBack { .. } => "HeldBack",
             Self::Close { .. } => "Close",
         })
     }

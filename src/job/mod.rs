@@ -9,6 +9,7 @@ mod roster;
 mod select;
 mod settings;
 mod start;
+mod synchro;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -18,7 +19,7 @@ use crossbeam::channel::bounded;
 use parking_lot::{Mutex, RwLock};
 
 use self::roster::Roster;
-use crate::engine::{Answer, End, Engine, Failure, Group, Journal, OnLimit, StopReason, Submission, Waited};
+use crate::engine::{Answer, End, Engine, Failure, Group, Journal, OnLimit, StopReason, Submission, Synchro, Waited};
 use crate::model::{EventKind, Outcome, Place, RuntimeInfo, Stream, Task, TaskNumber};
 use crate::report::{Announcement, Live, LiveHandle};
 use crate::store::{self, RunDir};
@@ -40,6 +41,7 @@ pub(crate) struct Job {
     live: Mutex<Option<Live>>,
     console: LiveHandle,
     engine: OnceLock<Engine>,
+    synchro: Arc<OnceLock<Synchro>>,
     started: Instant,
     next_group: Mutex<u32>,
     /// Taken by the thread that wraps up.
@@ -109,6 +111,7 @@ impl Job {
             let Some(draft) = entry.draft.take() else { return Err(CannotStart::Twice(entry.id.clone())) };
             let (task, decided) = self.prepare(entry.id.clone(), *draft, entry.decided.take());
             let folder = store::task_folder(number, &entry.id);
+            self.note_shared(number, &task.runnable.kwargs);
             submissions.push(Submission { number, folder, task: Box::new(task), decided });
         }
         drop(roster);
@@ -179,7 +182,10 @@ impl Job {
     /// Waits until these tasks have ended. With a limit and [`OnLimit::End`] they are ended when it is reached. Returns
     /// false only for [`OnLimit::Leave`], when some have not ended.
     pub(crate) fn wait(&self, numbers: Vec<TaskNumber>, limit: Option<(Duration, OnLimit)>) -> Result<bool, WaitError> {
-        match self.engine().wait(numbers, limit) {
+        let follows = self.follow(&numbers, limit.is_some());
+        let waited = self.engine().wait(numbers, limit);
+        drop(follows);
+        match waited {
             Ok(Waited::Answer(Answer::Settled)) => Ok(true),
             Ok(Waited::Answer(Answer::StillRunning)) => Ok(false),
             Ok(Waited::Interrupted(signal)) => Err(WaitError::Interrupted(signal)),

@@ -59,12 +59,14 @@ impl Job {
 
         let limits = Limits { at_once: settings.jobs, capacity: settings.capacity.clone() };
         let timing = Timing { grace: settings.grace, ..Timing::default() };
+        let synchro = Arc::new(OnceLock::new());
         let surroundings = Surroundings {
             run_id: id,
             directory: directory.clone(),
             started_in: settings.started_in.clone(),
             testbed_file,
             output_limit: settings.output_limit,
+            synchro: Arc::clone(&synchro),
         };
         let tap = (settings.verbosity >= Verbosity::Verbose).then(|| tap(live.handle()));
         let job = Arc::new(Job {
@@ -77,11 +79,13 @@ impl Job {
             live: Mutex::new(Some(live)),
             console,
             engine: OnceLock::new(),
+            synchro,
             started: Instant::now(),
             next_group: Mutex::new(0),
             ending: Mutex::new(false),
         });
         let (starts, ends, abandoned) = (Arc::clone(&job.roster), Arc::clone(&job.roster), Arc::clone(&job));
+        let (starting, ending) = (Arc::clone(&job.synchro), Arc::clone(&job.synchro));
         let pausing = job.console.clone();
         let engine = Engine::start(engine::Settings {
             guarded,
@@ -95,10 +99,16 @@ impl Job {
                 if let Some(entry) = starts.lock().get_mut(number) {
                     entry.pid = Some(pid);
                 }
+                if let Some(synchro) = starting.get() {
+                    synchro.task_started(number);
+                }
             }),
             on_settled: Box::new(move |number, end| {
                 if let Some(entry) = ends.lock().get_mut(number) {
                     entry.end = Some(Box::new(end));
+                }
+                if let Some(synchro) = ending.get() {
+                    synchro.task_ended(number);
                 }
             }),
             before_pause: Box::new(move || flush(&pausing)),

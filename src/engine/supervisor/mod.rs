@@ -199,6 +199,10 @@ impl Supervisor {
                     self.inputs.push(Input::Wait(wait));
                 }
                 Ok(Request::Stop { tasks, reason }) => self.inputs.push(Input::Stop { tasks, reason }),
+                // What can start has been started when the queue is empty.
+                Ok(Request::HeldBack { reply }) => {
+                    reply(self.folders.keys().filter(|task| !self.live.contains_key(task)).copied().collect());
+                }
                 Ok(Request::Close { reply }) => {
                     self.closing = Some(reply);
                     self.inputs.push(Input::StopAll(StopReason::Dangling));
