@@ -161,7 +161,6 @@ fn speaker(attempt: &Attempt<'_>, surroundings: &Surroundings) -> Result<Prepare
         started_in: surroundings.started_in.clone(),
         stdin: task.stdin.clone(),
         choice: task.choice.clone(),
-        log_levels: BTreeMap::new(),
         synchro: surroundings.synchro.get().map(|synchro| SynchroLine {
             socket: synchro.socket().to_owned(),
             task: attempt.number,

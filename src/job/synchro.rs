@@ -5,16 +5,29 @@ use std::io;
 
 use serde_json::{Map, Value};
 
-use super::Job;
+use super::{HostCall, Job};
 use crate::engine::Synchro;
 use crate::model::{Answer, Fault, FaultKind, Request, TaskNumber, references};
 
-/// `main` waits for tasks, as long as this is there.
-pub(super) struct Following<'a>(Option<&'a Synchro>);
+/// `main` waits for these tasks, as long as this is there.
+pub(super) struct Following<'a>(Option<(&'a Synchro, Vec<TaskNumber>)>);
+
+impl Following<'_> {
+    /// Does something that `main` is called for while it waits.
+    pub(super) fn interrupted_by(&self, call: impl FnOnce()) {
+        if let Some((synchro, _)) = &self.0 {
+            synchro.follow(None);
+        }
+        call();
+        if let Some((synchro, tasks)) = &self.0 {
+            synchro.follow(Some(tasks.clone()));
+        }
+    }
+}
 
 impl Drop for Following<'_> {
     fn drop(&mut self) {
-        if let Some(synchro) = self.0 {
+        if let Some((synchro, _)) = &self.0 {
             synchro.follow(None);
         }
     }
@@ -22,10 +35,13 @@ impl Drop for Following<'_> {
 
 impl Job {
     /// Does what `main` asks of the shared objects, and waits for it where that takes a wait. The first call starts their
-    /// server.
-    pub(crate) fn shared(&self, request: Request) -> Answer {
+    /// server. What is asked of the jobfile while it waits is answered by `serve`.
+    pub(crate) fn shared(&self, request: Request, serve: &mut dyn FnMut(HostCall)) -> Answer {
         match self.start_shared() {
-            Ok(synchro) => synchro.call(request, || self.interrupted()),
+            Ok(synchro) => synchro.call(request, || {
+                self.serve_calls(serve);
+                !self.interrupted()
+            }),
             Err(error) => Answer::Error(Fault::new(
                 FaultKind::Closed,
                 format!("cannot make the socket of the shared objects: {error}"),
@@ -70,11 +86,11 @@ impl Job {
 
     /// Notes that `main` waits for tasks until what is returned is dropped. With a limit it comes back by itself.
     pub(super) fn follow(&self, tasks: &[TaskNumber], has_limit: bool) -> Following<'_> {
-        let synchro = self.synchro.get().filter(|_| !has_limit);
-        if let Some(synchro) = synchro {
-            synchro.follow(Some(tasks.to_vec()));
+        let following = self.synchro.get().filter(|_| !has_limit).map(|synchro| (synchro, tasks.to_vec()));
+        if let Some((synchro, tasks)) = &following {
+            synchro.follow(Some(tasks.clone()));
         }
-        Following(synchro)
+        Following(following)
     }
 
     /// Ends what is shared: whoever still asks is told that the run is ending.

@@ -103,8 +103,9 @@ impl Synchro {
         self.shared.connections.load(Ordering::Relaxed)
     }
 
-    /// Does what `main` asks, and waits as long as that takes or until `is_interrupted`.
-    pub(crate) fn call(&self, request: Request, is_interrupted: impl Fn() -> bool) -> Answer {
+    /// Does what `main` asks, and waits as long as that takes. While it waits, `goes_on` is called again and again; when
+    /// that returns false the wait is given up.
+    pub(crate) fn call(&self, request: Request, mut goes_on: impl FnMut() -> bool) -> Answer {
         let mut state = self.shared.state.lock();
         let step = state.request(MAIN_HOLDER, request, Instant::now());
         if let Step::Done(answer) = step {
@@ -117,11 +118,17 @@ impl Synchro {
             if let Some(answer) = state.main_answer.take() {
                 return answer;
             }
-            if is_interrupted() {
+            if !MutexGuard::unlocked(&mut state, &mut goes_on) {
                 state.unblock(MAIN_HOLDER);
+                // It may have come meanwhile, and then something was given.
+                if let Some(answer) = state.main_answer.take() {
+                    return answer;
+                }
                 return Answer::Error(Fault::new(FaultKind::Cancelled, "the run was asked to stop"));
             }
-            self.shared.answered.wait_for(&mut state, LOOK_INTERVAL);
+            if state.main_answer.is_none() {
+                self.shared.answered.wait_for(&mut state, LOOK_INTERVAL);
+            }
         }
     }
 

@@ -17,6 +17,10 @@ impl State {
         deadline: Option<Instant>,
         now: Instant,
     ) -> Result<Step, Fault> {
+        if self.blocked.contains_key(&holder) {
+            // A plugin is called while main waits.
+            return Err(Fault::usage(format!("cannot wait for {object} while main itself waits for a shared object")));
+        }
         match deadline {
             Some(deadline) if deadline <= now => return Ok(Step::Done(Answer::Timeout(true))),
             Some(deadline) => {
