@@ -35,6 +35,7 @@ pub(crate) use section::{LogRange, SectionChoice, SectionKind, SectionNumber, Se
 pub(crate) use size::parse_size;
 pub(crate) use stream::Stream;
 pub(crate) use synchro::{
-    Answer, FRAME_LIMIT, Fault, FaultKind, Key, ObjectId, Op, PROTOCOL, Request, SharedKind, SharedRef, references,
+    Answer, FRAME_LIMIT, Fault, FaultKind, Key, ObjectId, Op, PROTOCOL, REFERENCE, Request, SharedKind, SharedRef,
+    references,
 };
 pub(crate) use task::{Place, Task, TaskNumber};
