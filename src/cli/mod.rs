@@ -6,6 +6,7 @@ mod run;
 pub(crate) mod runs;
 mod schema;
 pub(crate) mod show;
+mod synchro;
 mod types;
 
 use std::ffi::OsString;
@@ -36,6 +37,8 @@ enum Command {
     Runs(runs::RunsArgs),
     /// Print the JSON Schema of a file that Rille writes
     Schema(schema::SchemaArgs),
+    /// Read and change what the tasks of a run share, from a task that is not Lua
+    Synchro(Box<synchro::SynchroArgs>),
     /// Write the annotations of the Lua API for an editor (`LuaCATS`)
     Types(types::TypesArgs),
 }
@@ -62,6 +65,7 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
         Command::Run(run) => run::main(*run, handed_on, args, home),
         Command::Runs(runs) => runs::main(runs, &home),
         Command::Schema(schema) => schema::main(&schema),
+        Command::Synchro(synchro) => synchro::main(*synchro),
         Command::Types(types) => types::main(&types),
     });
     result.unwrap_or_else(|failure| {

@@ -9,8 +9,9 @@ use super::Failure;
 use super::output::write_out;
 
 /// The annotation files by name.
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
     ("rille.job.d.lua", include_str!("../../lua/types/rille.job.d.lua")),
+    ("rille.synchro.d.lua", include_str!("../../lua/types/rille.synchro.d.lua")),
     ("runtime.d.lua", include_str!("../../lua/types/runtime.d.lua")),
     ("task.d.lua", include_str!("../../lua/types/task.d.lua")),
 ];
