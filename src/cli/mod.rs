@@ -7,6 +7,7 @@ mod run;
 pub(crate) mod runs;
 mod schema;
 pub(crate) mod show;
+mod synchro;
 mod types;
 
 use std::ffi::OsString;
@@ -39,6 +40,8 @@ enum Command {
     Runs(runs::RunsArgs),
     /// Print the JSON Schema of a file that Rille writes
     Schema(schema::SchemaArgs),
+    /// Read and change what the tasks of a run share, from a task that is not Lua
+    Synchro(Box<synchro::SynchroArgs>),
     /// Write the annotations of the Lua API for an editor (`LuaCATS`)
     Types(types::TypesArgs),
 }
@@ -66,6 +69,7 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
         Command::Logs(logs) => logs::main(&logs, &home),
         Command::Runs(runs) => runs::main(runs, &home),
         Command::Schema(schema) => schema::main(&schema),
+        Command::Synchro(synchro) => synchro::main(*synchro),
         Command::Types(types) => types::main(&types),
     });
     result.unwrap_or_else(|failure| {
