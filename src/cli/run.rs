@@ -104,6 +104,8 @@ pub(crate) fn main(args: RunArgs, handed_on: HandedOn, command: &[OsString], hom
         capacity: options::capacity(cpus, &args.resource),
         grace: args.grace,
         output_limit: args.output_limit,
+        plugins: Vec::new(),
+        plugin_timeout: None,
         selection,
         report_copies,
         testbed,

@@ -11,6 +11,7 @@ mod excerpt;
 #[cfg(test)]
 mod fixture;
 mod html;
+mod job_log;
 mod junit;
 mod lines;
 mod live;
@@ -34,6 +35,7 @@ mod tree;
 pub(crate) use closing::{Closing, render};
 pub(crate) use excerpt::ReadFile;
 pub(crate) use html::write as write_html;
+pub(crate) use job_log::JobLog;
 pub(crate) use junit::write as write_junit;
 pub(crate) use lines::{Look, Verbosity, line};
 pub(crate) use live::{Announcement, Live, LiveHandle, Settings};
