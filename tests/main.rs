@@ -18,4 +18,5 @@ mod runs;
 mod runtime;
 mod scheduling;
 mod signals;
+mod synchro;
 mod tasks;

@@ -88,7 +88,8 @@ fn lock(object: SharedRef, args: &SynchroArgs) -> Result<i32, Failure> {
         return Err(Failure::usage("'lock' needs the command that runs while it is held").hint(usage));
     };
     let mut client = connect()?;
-    let request = Request { timeout: args.timeout.map(|limit| limit.as_secs_f64()), ..Request::of(Op::Acquire, object) };
+    let request =
+        Request { timeout: args.timeout.map(|limit| limit.as_secs_f64()), ..Request::of(Op::Acquire, object) };
     match client.call(&request) {
         Answer::Ok(_) => {}
         Answer::Timeout(_) => return Ok(timed_out(object, args)),
@@ -117,7 +118,9 @@ fn failed(fault: Fault) -> Failure {
 
 fn connect() -> Result<SynchroClient, Failure> {
     let hint = "run it from a task of a job that uses runtime.synchro before the task starts";
-    let outside = |name: &str| Failure::usage(format!("{name} is not set, so this is no task of a run that shares anything")).hint(hint);
+    let outside = |name: &str| {
+        Failure::usage(format!("{name} is not set, so this is no task of a run that shares anything")).hint(hint)
+    };
     let number = |name: &str| {
         let value = std::env::var(name).ok().and_then(|value| value.parse::<u32>().ok());
         value.ok_or_else(|| outside(name))
@@ -132,7 +135,9 @@ fn connect() -> Result<SynchroClient, Failure> {
 fn find(word: &str) -> Result<SharedRef, Failure> {
     let is_name = !word.is_empty() && !word.contains(['=', '\0']);
     if let Some(value) = std::env::var(word).ok().filter(|_| is_name) {
-        return value.parse().map_err(|problem| Failure::usage(format!("the parameter '{word}' is no shared object: {problem}")));
+        return value
+            .parse()
+            .map_err(|problem| Failure::usage(format!("the parameter '{word}' is no shared object: {problem}")));
     }
     word.parse().map_err(|problem| {
         let shared = |(name, value): (OsString, OsString)| {
@@ -166,9 +171,11 @@ fn request(object: SharedRef, args: &SynchroArgs) -> Result<Request, Failure> {
         "len" => "length".to_owned(),
         other => other.replace('-', "_"),
     };
-    let op = serde_json::from_value::<Op>(Value::String(name.clone())).map_err(|_| Failure::usage(Op::unknown(&name)))?;
+    let op =
+        serde_json::from_value::<Op>(Value::String(name.clone())).map_err(|_| Failure::usage(Op::unknown(&name)))?;
     if matches!(op, Op::Acquire | Op::Release) {
-        let failure = Failure::usage(format!("a process cannot '{name}' something and end: what it holds ends with it"));
+        let failure =
+            Failure::usage(format!("a process cannot '{name}' something and end: what it holds ends with it"));
         return Err(failure.hint(format!("write rille synchro lock {} -- COMMAND [ARGS…]", args.object)));
     }
     if matches!(op, Op::Hello | Op::New) {
