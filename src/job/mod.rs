@@ -5,8 +5,10 @@
 mod calls;
 mod draft;
 mod ending;
+mod reports;
 mod resolve;
 mod roster;
+mod sections;
 mod select;
 mod settings;
 mod start;
@@ -26,8 +28,10 @@ use crate::report::{Announcement, Live, LiveHandle};
 use crate::store::{self, RunDir};
 
 pub(crate) use self::calls::HostCall;
-pub(crate) use self::draft::{Draft, Testscript};
+pub(crate) use self::draft::{Draft, DraftSections, Testscript};
 pub(crate) use self::ending::MainEnd;
+pub(crate) use self::reports::{ReportCopy, ReportForm};
+pub(crate) use self::sections::{SectionFilter, quoted};
 pub(crate) use self::select::Selection;
 pub(crate) use self::settings::Settings;
 pub(crate) use self::start::StartError;
@@ -158,6 +162,9 @@ impl Job {
             runnable.kwargs.insert("testbed".to_owned(), testbed.clone());
         }
         runnable.kwargs.extend(draft.parameters);
+        if runnable.kind == "lua" {
+            runnable.kwargs.extend(self.settings.parameters.clone());
+        }
         let absolute = |path: String| beside.join(path);
         let task = Task {
             id,
@@ -170,7 +177,7 @@ impl Job {
             needs: draft.needs.into_iter().map(|need| need.replace('/', "_")).collect(),
             resources: draft.resources,
             tags: draft.tags,
-            choice: crate::model::SectionChoice::default(),
+            choice: draft.sections.choice(&self.settings.choice),
             inputs: None,
             place: draft.place,
         };

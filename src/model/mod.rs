@@ -5,6 +5,7 @@
 mod blob;
 mod event;
 mod exit;
+mod file_slice;
 mod level;
 mod message;
 mod nearest;
@@ -24,6 +25,7 @@ pub(crate) use event::{
     TaskFinished, TaskPlanned, TaskQueued,
 };
 pub(crate) use exit::Exit;
+pub(crate) use file_slice::FileSlice;
 pub(crate) use level::Level;
 pub(crate) use message::{Message, Reply};
 pub(crate) use nearest::nearest;
