@@ -19,4 +19,5 @@ mod runs;
 mod runtime;
 mod scheduling;
 mod signals;
+mod synchro;
 mod tasks;
