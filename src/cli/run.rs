@@ -3,6 +3,7 @@
 mod arguments;
 mod options;
 mod reports;
+mod sections;
 mod testbed;
 
 use std::ffi::OsString;
@@ -25,7 +26,7 @@ use self::arguments::HandedOn;
 pub(crate) use self::arguments::part_arguments;
 use self::options::{Resource, grace, jobs, output_limit};
 
-/// Runs a jobfile, a Lua file that defines main(runtime).
+/// Runs a jobfile, a Lua file that defines main(runtime), or a testscript alone.
 ///
 /// Options that rille does not know, and everything after --, are handed on to the jobfile as runtime.argv.
 #[derive(Args, Debug)]
@@ -34,7 +35,7 @@ use self::options::{Resource, grace, jobs, output_limit};
                         not be recorded, 130/143/129 stopped by SIGINT/SIGTERM/SIGHUP"
 )]
 pub(crate) struct RunArgs {
-    /// The jobfile
+    /// The jobfile, or a testscript
     #[arg(value_name = "JOBFILE")]
     jobfile: PathBuf,
     /// Hand this file (YAML, JSON, or a Lua file that returns a table) to the job and its tasks as the testbed
@@ -69,6 +70,8 @@ pub(crate) struct RunArgs {
     run_tags: Vec<String>,
     #[command(flatten)]
     reports: reports::ReportOptions,
+    #[command(flatten)]
+    sections: sections::SectionArgs,
     /// Say less: only what did not pass; twice: nothing
     #[arg(short, long, action = ArgAction::Count)]
     quiet: u8,
@@ -85,6 +88,7 @@ pub(crate) fn main(args: RunArgs, handed_on: HandedOn, command: &[OsString], hom
     let (jobfile, source) = read_jobfile(&args.jobfile)?;
     let selection = Selection::new(&args.taskid, &args.tags).map_err(|error| Failure::usage(error.to_string()))?;
     let report_copies = args.reports.checked()?;
+    let choice = args.sections.choice()?;
     let testbed = args.testbed.as_deref().map(testbed::read).transpose()?;
     let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let text = |arg: &OsString| arg.to_string_lossy().into_owned();
@@ -108,6 +112,8 @@ pub(crate) fn main(args: RunArgs, handed_on: HandedOn, command: &[OsString], hom
         plugin_timeout: None,
         selection,
         report_copies,
+        choice,
+        parameters: args.sections.parameters(),
         testbed,
         verbosity: verbosity(args.quiet, args.verbose),
         color: args.color,
@@ -198,6 +204,7 @@ fn recorded_options(args: &RunArgs) -> Map<String, Value> {
         ("color", json!(args.color.to_possible_value().map(|value| value.get_name().to_owned()))),
     ];
     let mut options: Map<String, Value> = options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    options.extend(args.sections.recorded().into_iter().map(|(name, value)| (name.to_owned(), value)));
     args.reports.record(&mut options);
     options
 }

@@ -70,6 +70,7 @@ impl Job {
 
     fn wrap_up(&self, main: MainEnd, failure: Option<Failure>) -> i32 {
         let Some(run) = self.run.lock().take() else { return 7 };
+        self.close_shared();
         let mut problems: Vec<String> = Vec::new();
         if let Some(failure) = failure {
             problems.push(failure.to_string());

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::reports::ReportCopy;
 use super::select::Selection;
 use crate::engine::Capacity;
+use crate::model::SectionChoice;
 use crate::report::{ColorChoice, Verbosity};
 use crate::store::Home;
 
@@ -50,6 +51,10 @@ pub(crate) struct Settings {
     pub(crate) plugin_timeout: Option<Duration>,
     /// Which tasks are run at all.
     pub(crate) selection: Selection,
+    /// Which sections of testscripts run, and how; above what `run {}` says.
+    pub(crate) choice: SectionChoice,
+    /// Parameters of every Lua script, above what `run {}` says.
+    pub(crate) parameters: Map<String, Value>,
     /// What the testbed file holds.
     pub(crate) testbed: Option<Value>,
     /// Reports that are wanted outside the run directory.
