@@ -15,6 +15,7 @@ mod logs;
 mod lost;
 mod plugins;
 mod processes;
+mod reports;
 mod runs;
 mod runtime;
 mod scheduling;

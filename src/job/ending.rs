@@ -98,7 +98,7 @@ impl Job {
             // What the log says of its end must not be better than it was.
             code = 7;
             let _ = run.free_ballast();
-            self.drop_reports(&run);
+            Self::drop_reports(&run);
             let end = finished(code, &problems);
             note(&mut problems, self.journal.record(vec![end]));
             note(&mut problems, self.write_reports(&run));
@@ -179,7 +179,9 @@ fn exit_code(summary: &Summary, is_unusable: bool, is_unrecordable: bool) -> i32
 }
 
 fn note(problems: &mut Vec<String>, result: Result<(), store::Error>) {
-    if let Err(error) = result {
-        problems.push(error.to_string());
+    // What is tried again may fail again.
+    match result.map_err(|error| error.to_string()) {
+        Err(problem) if !problems.contains(&problem) => problems.push(problem),
+        _ => {}
     }
 }
