@@ -20,3 +20,4 @@ mod runtime;
 mod scheduling;
 mod signals;
 mod tasks;
+mod testscript;
