@@ -11,6 +11,7 @@
 ---@field argv string[]                # the arguments that are handed on to the jobfile, in their order
 ---@field env table<string, string>    # the environment of `rille`; changes to this table reach no task
 ---@field testbed table|nil            # what the file of `--testbed` holds
+---@field synchro rille.Synchro        # makes objects that `main` and the tasks share
 local Runtime = {}
 
 ---@class rille.RuntimeJob

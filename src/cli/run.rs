@@ -2,6 +2,7 @@
 
 mod arguments;
 mod options;
+mod reports;
 mod sections;
 mod testbed;
 
@@ -30,7 +31,7 @@ use self::options::{Resource, grace, jobs, output_limit};
 /// Options that rille does not know, and everything after --, are handed on to the jobfile as runtime.argv.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Exit codes: 0 everything passed, 1 something did not, 2 usage, 4 nothing to run, 7 the run could \
+    after_help = "Exit codes: 0 everything passed, 1 something did not, 2 usage, 3 a plugin failed, 4 nothing to run, 7 the run could \
                         not be recorded, 130/143/129 stopped by SIGINT/SIGTERM/SIGHUP"
 )]
 pub(crate) struct RunArgs {
@@ -68,6 +69,8 @@ pub(crate) struct RunArgs {
     #[arg(long = "tag", value_name = "TAG")]
     run_tags: Vec<String>,
     #[command(flatten)]
+    reports: reports::ReportOptions,
+    #[command(flatten)]
     sections: sections::SectionArgs,
     /// Say less: only what did not pass; twice: nothing
     #[arg(short, long, action = ArgAction::Count)]
@@ -84,6 +87,7 @@ pub(crate) struct RunArgs {
 pub(crate) fn main(args: RunArgs, handed_on: HandedOn, command: &[OsString], home: Home) -> Result<i32, Failure> {
     let (jobfile, source) = read_jobfile(&args.jobfile)?;
     let selection = Selection::new(&args.taskid, &args.tags).map_err(|error| Failure::usage(error.to_string()))?;
+    let report_copies = args.reports.checked()?;
     let choice = args.sections.choice()?;
     let testbed = args.testbed.as_deref().map(testbed::read).transpose()?;
     let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -107,6 +111,7 @@ pub(crate) fn main(args: RunArgs, handed_on: HandedOn, command: &[OsString], hom
         plugins: Vec::new(),
         plugin_timeout: None,
         selection,
+        report_copies,
         choice,
         parameters: args.sections.parameters(),
         testbed,
@@ -198,6 +203,8 @@ fn recorded_options(args: &RunArgs) -> Map<String, Value> {
         ("verbose", json!(args.verbose)),
         ("color", json!(args.color.to_possible_value().map(|value| value.get_name().to_owned()))),
     ];
-    let options = options.into_iter().chain(args.sections.recorded());
-    options.map(|(name, value)| (name.to_owned(), value)).collect()
+    let mut options: Map<String, Value> = options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    options.extend(args.sections.recorded().into_iter().map(|(name, value)| (name.to_owned(), value)));
+    args.reports.record(&mut options);
+    options
 }

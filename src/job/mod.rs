@@ -5,12 +5,14 @@
 mod calls;
 mod draft;
 mod ending;
+mod reports;
 mod resolve;
 mod roster;
 mod sections;
 mod select;
 mod settings;
 mod start;
+mod synchro;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -20,7 +22,7 @@ use crossbeam::channel::bounded;
 use parking_lot::{Mutex, RwLock};
 
 use self::roster::Roster;
-use crate::engine::{End, Engine, Failure, Group, Journal, OnLimit, StopReason, Submission};
+use crate::engine::{End, Engine, Failure, Group, Journal, OnLimit, StopReason, Submission, Synchro};
 use crate::model::{EventKind, Level, Outcome, Place, RuntimeInfo, Stream, Task, TaskNumber};
 use crate::report::{Announcement, Live, LiveHandle};
 use crate::store::{self, RunDir};
@@ -28,6 +30,7 @@ use crate::store::{self, RunDir};
 pub(crate) use self::calls::HostCall;
 pub(crate) use self::draft::{Draft, DraftSections, Testscript};
 pub(crate) use self::ending::MainEnd;
+pub(crate) use self::reports::{ReportCopy, ReportForm};
 pub(crate) use self::sections::{SectionFilter, quoted};
 pub(crate) use self::select::Selection;
 pub(crate) use self::settings::Settings;
@@ -44,6 +47,7 @@ pub(crate) struct Job {
     live: Mutex<Option<Live>>,
     console: LiveHandle,
     engine: OnceLock<Engine>,
+    synchro: Arc<OnceLock<Synchro>>,
     started: Instant,
     next_group: Mutex<u32>,
     calls: calls::Calls,
@@ -116,6 +120,7 @@ impl Job {
             let Some(draft) = entry.draft.take() else { return Err(CannotStart::Twice(entry.id.clone())) };
             let (task, decided) = self.prepare(entry.id.clone(), *draft, entry.decided.take());
             let folder = store::task_folder(number, &entry.id);
+            self.note_shared(number, &task.runnable.kwargs);
             submissions.push(Submission { number, folder, task: Box::new(task), decided });
         }
         drop(roster);
@@ -195,8 +200,10 @@ impl Job {
         limit: Option<(Duration, OnLimit)>,
         serve: &mut dyn FnMut(HostCall),
     ) -> Result<bool, WaitError> {
+        let follows = self.follow(&numbers, limit.is_some());
         let answer = self.engine().wait(numbers, limit);
-        calls::waited(self.wait_serving(&answer, serve))
+        let answer = self.wait_serving(&answer, &mut |call| follows.interrupted_by(|| serve(call)));
+        calls::waited(answer)
     }
 
     /// Ends tasks, without waiting for their end. One that was not started is left alone.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::reports::ReportCopy;
 use super::select::Selection;
 use crate::engine::Capacity;
 use crate::model::SectionChoice;
@@ -56,6 +57,8 @@ pub(crate) struct Settings {
     pub(crate) parameters: Map<String, Value>,
     /// What the testbed file holds.
     pub(crate) testbed: Option<Value>,
+    /// Reports that are wanted outside the run directory.
+    pub(crate) report_copies: Vec<ReportCopy>,
     /// How much the console says.
     pub(crate) verbosity: Verbosity,
     /// Whether the console is in colour.

@@ -15,7 +15,7 @@ use super::vm::{self, Setup, Vm};
 use super::{modules, source, standalone};
 use crate::engine::{self, OnLimit};
 use crate::job::{HostCall, Job, MainEnd, WaitError};
-use crate::model::{RaisedError, Stream, TaskNumber};
+use crate::model::{Answer, RaisedError, Request, Stream, TaskNumber};
 
 /// What the functions of a jobfile's modules share.
 pub(super) struct Context {
@@ -101,6 +101,12 @@ impl Context {
         limit: Option<(Duration, OnLimit)>,
     ) -> Result<bool, WaitError> {
         self.job.wait(numbers, limit, &mut |call| self.serve(lua, call))
+    }
+
+    /// Does what the jobfile asks of the shared objects, and meanwhile answers what the run asks of it.
+    pub(super) fn shared(&self, lua: &Lua, request: Request) -> mlua::Result<Answer> {
+        self.check_running(lua)?;
+        Ok(self.job.shared(request, &mut |call| self.serve(lua, call)))
     }
 
     /// Answers what the run asks of the jobfile.

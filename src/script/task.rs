@@ -104,16 +104,17 @@ fn prepare(order: &Order, host: &Rc<dyn HostLine>) -> mlua::Result<(Vm, Value)> 
     vm.preload("rille.job", |lua| {
         Err(raise(lua, "usage", "module 'rille.job' is for jobfiles; this is a task of one"))
     })?;
+    let synchro = super::api::synchro::for_task(lua, order.synchro.as_ref())?;
     let parameters = table::from_json(lua, &Json::Object(order.parameters.clone()))?;
     api::testscript::preload(&vm, order, &voice, &parameters)?;
     let globals = lua.globals();
     globals.set("parameters", &parameters)?;
     globals.set("arg", order.args.clone())?;
-    globals.set("runtime", runtime(lua, order)?)?;
+    globals.set("runtime", runtime(lua, order, synchro)?)?;
     Ok((vm, parameters))
 }
 
-fn runtime(lua: &Lua, order: &Order) -> mlua::Result<mlua::Table> {
+fn runtime(lua: &Lua, order: &Order, synchro: mlua::Table) -> mlua::Result<mlua::Table> {
     let info = &order.runtime;
     let job = lua.create_table()?;
     job.set("name", info.job.name.as_str())?;
@@ -128,6 +129,7 @@ fn runtime(lua: &Lua, order: &Order) -> mlua::Result<mlua::Table> {
     runtime.set("task", api::read_only(lua, "runtime.task", &task)?)?;
     runtime.set("directory", info.directory.to_string_lossy().as_ref())?;
     runtime.set("argv", info.argv.clone())?;
+    runtime.set("synchro", synchro)?;
     if let Some(testbed) = &info.testbed {
         runtime.set("testbed", table::from_json(lua, testbed)?)?;
     }

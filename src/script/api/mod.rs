@@ -7,6 +7,7 @@ pub(super) mod plugin;
 mod result;
 mod runtime;
 mod selection;
+pub(super) mod synchro;
 mod task;
 pub(super) mod testscript;
 
