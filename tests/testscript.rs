@@ -5,6 +5,7 @@ mod definitions;
 mod flow;
 mod loops;
 mod parameters;
+mod pause;
 mod processors;
 mod results;
 mod standalone;
