@@ -22,3 +22,4 @@ mod scheduling;
 mod signals;
 mod synchro;
 mod tasks;
+mod testscript;

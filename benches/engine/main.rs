@@ -12,6 +12,7 @@ mod leaks;
 mod output;
 mod per_task;
 mod reports;
+mod sections;
 mod session;
 mod synchro;
 mod whole;
@@ -24,7 +25,7 @@ use self::figure::Figure;
 /// A group of figures: its name on the command line, and what measures it.
 type Group = (&'static str, fn() -> io::Result<Vec<Figure>>);
 
-const GROUPS: [Group; 9] = [
+const GROUPS: [Group; 10] = [
     ("sequential", per_task::sequential),
     ("parallel", per_task::parallel),
     ("lua", per_task::lua),
@@ -34,6 +35,7 @@ const GROUPS: [Group; 9] = [
     ("crowd", crowd::crowd),
     ("synchro", synchro::synchro),
     ("reports", reports::reports),
+    ("sections", sections::sections),
 ];
 
 fn main() -> ExitCode {

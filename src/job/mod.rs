@@ -5,6 +5,7 @@
 mod calls;
 mod draft;
 mod ending;
+mod prompt;
 mod reports;
 mod resolve;
 mod roster;
@@ -51,6 +52,8 @@ pub(crate) struct Job {
     started: Instant,
     next_group: Mutex<u32>,
     calls: calls::Calls,
+    /// Held by whoever asks the user.
+    terminal: Mutex<()>,
     /// What made the run unrecordable, once the engine is closed.
     failure: Mutex<Option<Failure>>,
     /// Taken by the thread that wraps up.

@@ -89,6 +89,7 @@ impl Job {
             started: Instant::now(),
             next_group: Mutex::new(0),
             calls: super::calls::Calls::default(),
+            terminal: Mutex::default(),
             failure: Mutex::new(None),
             ending: Mutex::new(false),
         });
