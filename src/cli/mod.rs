@@ -1,6 +1,8 @@
 //! The command line: one file a command. Only here do errors become text and exit codes.
 
+mod config;
 mod failure;
+mod near;
 mod output;
 mod run;
 pub(crate) mod runs;
@@ -10,7 +12,7 @@ mod types;
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -34,7 +36,9 @@ enum Command {
     Run(Box<run::RunArgs>),
     /// List runs, and work on them
     Runs(runs::RunsArgs),
-    /// Print the JSON Schema of a file that Rille writes
+    /// Show the settings, and where each comes from
+    Config(config::ConfigArgs),
+    /// Print the JSON Schema of a file that Rille writes or reads
     Schema(schema::SchemaArgs),
     /// Write the annotations of the Lua API for an editor (`LuaCATS`)
     Types(types::TypesArgs),
@@ -52,22 +56,34 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
             // With a closed terminal there is nobody to tell.
             let _ = error.print();
             // A mistyped option was taken for one of the jobfile's; without a jobfile nobody else would say so.
-            for remark in &handed_on.remarks {
-                let _ = writeln!(std::io::stderr(), "hint: {remark}");
+            for (word, near) in &handed_on.slips {
+                let text = crate::job::slip_text(word, near);
+                let _ = writeln!(std::io::stderr(), "hint: {text}");
             }
             return error.exit_code();
         }
     };
-    let result = Home::locate(cli.home.as_deref()).map_err(Failure::from).and_then(|home| match cli.command {
+    let home = cli.home.as_deref();
+    let result = match cli.command {
         Command::Run(run) => run::main(*run, handed_on, args, home),
-        Command::Runs(runs) => runs::main(runs, &home),
+        Command::Runs(runs) => configured_home(home).and_then(|home| runs::main(runs, &home)),
+        Command::Config(config) => config::main(config, home),
         Command::Schema(schema) => schema::main(&schema),
         Command::Types(types) => types::main(&types),
-    });
+    };
     result.unwrap_or_else(|failure| {
         complain(&failure);
         failure.exit_code()
     })
+}
+
+/// Returns the home that the option names, or else the environment or a file of settings.
+fn configured_home(option: Option<&Path>) -> Result<Home, Failure> {
+    let is_given = option.is_some() || std::env::var_os("RILLE_HOME").is_some_and(|value| !value.is_empty());
+    if is_given {
+        return Ok(Home::locate(option)?);
+    }
+    config::load(Path::new("."), &config::SettingOptions::default(), None)?.home()
 }
 
 fn complain(failure: &Failure) {

@@ -64,6 +64,8 @@ pub(crate) struct Settings {
     pub(crate) on_started: Box<dyn Fn(TaskNumber, i32) + Send>,
     /// Hears how a task ended, on the engine's thread, before anybody who waits for the task does.
     pub(crate) on_settled: Box<dyn Fn(TaskNumber, End) + Send>,
+    /// Hears which arguments of the command line a task has read, on the engine's thread; all if there is no list.
+    pub(crate) on_arguments_read: Box<dyn Fn(Option<&[String]>) + Send>,
     /// Called on the engine's thread before the process stops itself: what was announced should be shown by then.
     pub(crate) before_pause: Box<dyn Fn() + Send>,
     /// Called on the engine's thread when the run was interrupted by this signal, every task has ended, and the engine was
@@ -98,6 +100,7 @@ impl Engine {
             tap: settings.tap,
             on_settled: settings.on_settled,
             on_started: settings.on_started,
+            on_arguments_read: settings.on_arguments_read,
             before_pause: settings.before_pause,
             on_abandoned: settings.on_abandoned,
             grace: settings.timing.grace,

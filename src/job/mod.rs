@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows Lua.
 
+mod arguments;
 mod draft;
 mod ending;
 mod resolve;
@@ -17,12 +18,14 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::bounded;
 use parking_lot::{Mutex, RwLock};
 
+use self::arguments::Unread;
 use self::roster::Roster;
 use crate::engine::{Answer, End, Engine, Failure, Group, Journal, OnLimit, StopReason, Submission, Waited};
 use crate::model::{EventKind, Outcome, Place, RuntimeInfo, Stream, Task, TaskNumber};
 use crate::report::{Announcement, Live, LiveHandle};
 use crate::store::{self, RunDir};
 
+pub(crate) use self::arguments::slip_text;
 pub(crate) use self::draft::{Draft, Testscript};
 pub(crate) use self::ending::MainEnd;
 pub(crate) use self::select::Selection;
@@ -42,6 +45,7 @@ pub(crate) struct Job {
     engine: OnceLock<Engine>,
     started: Instant,
     next_group: Mutex<u32>,
+    unread: Arc<Mutex<Unread>>,
     /// Taken by the thread that wraps up.
     ending: Mutex<bool>,
 }
@@ -158,7 +162,7 @@ impl Job {
             env: draft.env,
             stdin: draft.stdin.map(absolute),
             max_runtime: draft.max_runtime,
-            retries: draft.retries,
+            retries: draft.retries.unwrap_or(self.settings.retries),
             needs: draft.needs.into_iter().map(|need| need.replace('/', "_")).collect(),
             resources: draft.resources,
             tags: draft.tags,

@@ -8,6 +8,7 @@ use parking_lot::{Mutex, RwLock};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::arguments::Unread;
 use super::roster::Roster;
 use super::{Job, Settings};
 use crate::engine::{self, Engine, Guarded, Journal, Limits, OutputTap, Surroundings, Timing};
@@ -67,6 +68,7 @@ impl Job {
             output_limit: settings.output_limit,
         };
         let tap = (settings.verbosity >= Verbosity::Verbose).then(|| tap(live.handle()));
+        let unread = Arc::new(Mutex::new(Unread::new(&settings.argv)));
         let job = Arc::new(Job {
             settings,
             run: Mutex::new(Some(run)),
@@ -79,6 +81,7 @@ impl Job {
             engine: OnceLock::new(),
             started: Instant::now(),
             next_group: Mutex::new(0),
+            unread: Arc::clone(&unread),
             ending: Mutex::new(false),
         });
         let (starts, ends, abandoned) = (Arc::clone(&job.roster), Arc::clone(&job.roster), Arc::clone(&job));
@@ -101,6 +104,7 @@ impl Job {
                     entry.end = Some(Box::new(end));
                 }
             }),
+            on_arguments_read: Box::new(move |words| unread.lock().note(words)),
             before_pause: Box::new(move || flush(&pausing)),
             on_abandoned: Box::new(move |signal| abandoned.end_abandoned(signal)),
         })?;
