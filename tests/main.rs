@@ -7,10 +7,13 @@ mod examples;
 mod harness;
 
 mod architecture;
+mod args;
+mod config;
 mod definitions;
 mod disk;
 mod jobfile;
 mod kinds;
+mod logs;
 mod lost;
 mod processes;
 mod runs;

@@ -74,7 +74,11 @@ pub(crate) fn main(args: ConfigArgs, home: Option<&Path>) -> Result<i32, Failure
     match args.command {
         ConfigCommand::Show(args) => {
             let loaded = load_for(args.jobfile.as_deref(), &args.settings, home)?;
-            if args.json { write_json(&as_json(&loaded))? } else { write_out(&as_text(&loaded))? }
+            if args.json {
+                write_json(&as_json(&loaded))?
+            } else {
+                write_out(&as_text(&loaded))?
+            }
             warn(&loaded);
         }
         ConfigCommand::Path(args) => {
@@ -162,8 +166,9 @@ fn as_json(loaded: &Loaded) -> Json {
         };
         json!({ "key": key, "value": entry.map(|entry| &entry.value), "origin": origin })
     });
-    let files = loaded.files.iter().map(|(place, is_read)| {
-        json!({ "whose": place.whose, "path": place.path.to_string_lossy(), "read": is_read })
-    });
+    let files = loaded
+        .files
+        .iter()
+        .map(|(place, is_read)| json!({ "whose": place.whose, "path": place.path.to_string_lossy(), "read": is_read }));
     json!({ "values": values.collect::<Vec<_>>(), "files": files.collect::<Vec<_>>() })
 }

@@ -7,7 +7,6 @@ mod testbed;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Args;
 
@@ -85,7 +84,7 @@ pub(crate) fn main(
         retries: config.retries.map_or(0, |retries| retries.0),
         max_failures: config.max_failures.map(|failures| failures.0),
         plugins: config.plugins,
-        plugin_timeout: config.plugin_timeout.map_or(Duration::MAX, Limit::duration),
+        plugin_timeout: config.plugin_timeout.map(Limit::duration),
         log_levels: config.log_levels.levels(),
         selection,
         testbed,

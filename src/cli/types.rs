@@ -9,7 +9,8 @@ use super::Failure;
 use super::output::write_out;
 
 /// The annotation files by name.
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
+    ("rille.args.d.lua", include_str!("../../lua/types/rille.args.d.lua")),
     ("rille.job.d.lua", include_str!("../../lua/types/rille.job.d.lua")),
     ("runtime.d.lua", include_str!("../../lua/types/runtime.d.lua")),
     ("task.d.lua", include_str!("../../lua/types/task.d.lua")),

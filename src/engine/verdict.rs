@@ -10,10 +10,14 @@ use crate::model::{Exit, Message, Outcome, Runnable};
 pub(super) struct Evidence {
     /// Why it never had a process.
     pub(super) cannot_start: Option<String>,
+    /// Why it was not let in.
+    pub(super) refused: Option<String>,
     /// How its process ended.
     pub(super) exit: Option<Exit>,
     /// What it said of its own end.
     pub(super) finished: Option<Verdict>,
+    /// The roll-up of its top-level sections.
+    pub(super) sections: Option<Outcome>,
     /// What was wrong with what it said.
     pub(super) protocol_error: Option<String>,
 }
@@ -40,6 +44,11 @@ impl Verdict {
 }
 
 impl Evidence {
+    /// Takes note of how a top-level section has ended.
+    pub(super) fn take_section(&mut self, outcome: Outcome) {
+        self.sections = Some(self.sections.map_or(outcome, |known| known.and(outcome)));
+    }
+
     /// Takes note of a message.
     pub(super) fn take_message(&mut self, message: Message) {
         let Message::Finished { result, reason, data } = message else { return };
@@ -52,9 +61,12 @@ impl Evidence {
 
 /// Judges an attempt that has ended.
 pub(super) fn judge(runnable: &Runnable, stop: Option<StopReason>, evidence: Evidence) -> Verdict {
-    let Evidence { cannot_start, exit, finished, protocol_error } = evidence;
+    let Evidence { cannot_start, refused, exit, finished, sections, protocol_error } = evidence;
     if let Some(reason) = cannot_start {
         return Verdict::new(Outcome::Errored, reason);
+    }
+    if let Some(reason) = refused {
+        return Verdict::new(Outcome::Blocked, reason);
     }
     let what_broke = protocol_error.map(|what| format!("broke the protocol of its runner: {what}"));
     if let Some(stop) = stop {
@@ -70,7 +82,7 @@ pub(super) fn judge(runnable: &Runnable, stop: Option<StopReason>, evidence: Evi
     match exit {
         None => Verdict::new(Outcome::Errored, "its process vanished"),
         Some(exit @ Exit::Signal(_)) => Verdict::new(Outcome::Errored, exit.to_string()),
-        Some(Exit::Code(code)) if speaks(&runnable.kind) => judge_speaker(code, finished),
+        Some(Exit::Code(code)) if speaks(&runnable.kind) => judge_speaker(code, finished, sections),
         Some(Exit::Code(code)) => judge_code(runnable, code),
     }
 }
@@ -80,10 +92,16 @@ pub(super) fn speaks(kind: &str) -> bool {
     kind == "lua"
 }
 
-fn judge_speaker(code: i32, finished: Option<Verdict>) -> Verdict {
+fn judge_speaker(code: i32, finished: Option<Verdict>, sections: Option<Outcome>) -> Verdict {
     let exit = Exit::Code(code);
     match finished {
-        Some(verdict) if code == 0 => verdict,
+        Some(verdict) if code == 0 => match sections.map(|sections| verdict.outcome.and(sections)) {
+            Some(rolled_up) if rolled_up != verdict.outcome => {
+                let text = format!("reported {}, but its sections roll up to {rolled_up}", verdict.outcome);
+                Verdict { outcome: rolled_up, reason: Some(text), data: verdict.data }
+            }
+            _ => verdict,
+        },
         Some(verdict) => {
             let text = format!("{exit} after it had reported {}", verdict.outcome);
             Verdict { outcome: verdict.outcome.and(Outcome::Errored), reason: Some(text), data: verdict.data }

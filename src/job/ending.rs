@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use super::Job;
+use super::{HostCall, Job};
 use crate::engine::Failure;
 use crate::model::{EventKind, RaisedError};
 use crate::report::{self, Closing, Look, Summary};
@@ -24,16 +24,25 @@ pub(crate) struct MainEnd {
 }
 
 impl Job {
-    /// Ends the run after `main`, and returns the exit code. What is still alive is ended as dangling.
+    /// Ends what is still alive after `main` as dangling, and the engine. What is asked of the jobfile meanwhile is
+    /// answered by `serve`.
+    pub(crate) fn close(&self, serve: &mut dyn FnMut(HostCall)) {
+        let answer = self.engine().close();
+        let closed = self.wait_serving(&answer, serve).unwrap_or(Ok(()));
+        self.engine().join();
+        *self.failure.lock() = closed.err();
+    }
+
+    /// Ends the run after [`Job::close`], and returns the exit code.
     pub(crate) fn end(&self, main: MainEnd) -> i32 {
-        let closed = self.engine().close();
         if std::mem::replace(&mut *self.ending.lock(), true) {
             // The engine has given main up and wraps up; it ends the process.
             loop {
                 std::thread::park();
             }
         }
-        self.wrap_up(main, closed.err())
+        let failure = self.failure.lock().take();
+        self.wrap_up(main, failure)
     }
 
     /// Ends a run whose `main` did not return after an interrupt. Called on the engine's thread; ends the process.
@@ -42,7 +51,20 @@ impl Job {
             return;
         }
         let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
-        let message = format!("main did not return after {name} and was given up");
+        self.leave(format!("main did not return after {name} and was given up"));
+    }
+
+    /// Ends a run whose main thread does not come to its end. Called on another thread; ends the process.
+    pub(crate) fn end_given_up(&self, why: &str) {
+        self.engine().give_up_hooks();
+        let _ = self.engine().close().recv();
+        if std::mem::replace(&mut *self.ending.lock(), true) {
+            return;
+        }
+        self.leave(format!("{why}; the run was given up"));
+    }
+
+    fn leave(&self, message: String) -> ! {
         let error = Some(RaisedError { kind: "abandoned".to_owned(), message, traceback: None });
         let code = self.wrap_up(MainEnd { error, ..MainEnd::default() }, None);
         std::process::exit(code);
@@ -62,8 +84,9 @@ impl Job {
         kinds.push(EventKind::MainFinished { error: main.error });
         note(&mut problems, self.journal.record(kinds));
 
-        let (mut code, outcome) =
-            self.with_summary(|summary| (exit_code(summary, is_unusable, gave_help, !problems.is_empty()), summary.outcome()));
+        let (mut code, outcome) = self.with_summary(|summary| {
+            (exit_code(summary, is_unusable, gave_help, !problems.is_empty()), summary.outcome())
+        });
         let finished = |code: i32, problems: &[String]| EventKind::RunFinished {
             outcome,
             exit_code: code,

@@ -53,7 +53,7 @@ pub(crate) struct Settings {
     /// Plugin files in the order in which they are loaded.
     pub(crate) plugins: Vec<PathBuf>,
     /// How long one stage of a plugin may take.
-    pub(crate) plugin_timeout: Duration,
+    pub(crate) plugin_timeout: Option<Duration>,
     /// Levels of loggers by name, the root's under the empty one.
     pub(crate) log_levels: BTreeMap<String, Level>,
     /// Which tasks are run at all.

@@ -11,9 +11,9 @@ use uuid::Uuid;
 use super::arguments::Unread;
 use super::roster::Roster;
 use super::{Job, Settings};
-use crate::engine::{self, Engine, Guarded, Journal, Limits, OutputTap, Surroundings, Timing};
-use crate::model::{EVENT_FORMAT, EventKind, JobInfo, RunStarted, RuntimeInfo};
-use crate::report::{self, Announcement, Live, LiveHandle, Verbosity};
+use crate::engine::{self, Engine, Guarded, Journal, Limits, Origin, OutputTap, Surroundings, Timing};
+use crate::model::{EVENT_FORMAT, EventKind, JobInfo, RunStarted, RuntimeInfo, Stream};
+use crate::report::{self, Announcement, JobLog, Live, LiveHandle, Verbosity};
 use crate::store::{self, EventLog, Opref, RunDir};
 
 /// Why a run could not begin.
@@ -26,6 +26,9 @@ pub(crate) enum StartError {
     #[error("cannot start the engine: {0}")]
     System(#[from] std::io::Error),
 }
+
+/// The log of the job in a run directory.
+const LOG_FILE: &str = "job.log";
 
 /// The file of the testbed in a run directory, for tasks that are executables.
 const TESTBED_FILE: &str = "testbed.json";
@@ -50,7 +53,9 @@ impl Job {
             }
         };
 
-        let live = Live::start(report::Settings::standard(settings.color, settings.verbosity))?;
+        let log = JobLog::new(Box::new(run.create_file(LOG_FILE)?), guarded.guardian_pid(), &runtime.job.name);
+        let look = report::Settings::standard(settings.color, settings.verbosity);
+        let live = Live::start(report::Settings { log: Some(log), ..look })?;
         let console = live.handle();
         let audience = live.handle();
         let log = EventLog::create(&run.event_log())?;
@@ -67,8 +72,8 @@ impl Job {
             testbed_file,
             output_limit: settings.output_limit,
         };
-        let tap = (settings.verbosity >= Verbosity::Verbose).then(|| tap(live.handle()));
-        let unread = Arc::new(Mutex::new(Unread::new(&settings.argv)));
+        let tap = (settings.verbosity >= Verbosity::Normal).then(|| tap(live.handle(), settings.verbosity));
+        let unread = Mutex::new(Unread::new(&settings.argv));
         let job = Arc::new(Job {
             settings,
             run: Mutex::new(Some(run)),
@@ -81,10 +86,13 @@ impl Job {
             engine: OnceLock::new(),
             started: Instant::now(),
             next_group: Mutex::new(0),
-            unread: Arc::clone(&unread),
+            unread,
+            calls: super::calls::Calls::default(),
+            failure: Mutex::new(None),
             ending: Mutex::new(false),
         });
         let (starts, ends, abandoned) = (Arc::clone(&job.roster), Arc::clone(&job.roster), Arc::clone(&job));
+        let calls = Arc::clone(&job);
         let pausing = job.console.clone();
         let engine = Engine::start(engine::Settings {
             guarded,
@@ -104,7 +112,7 @@ impl Job {
                     entry.end = Some(Box::new(end));
                 }
             }),
-            on_arguments_read: Box::new(move |words| unread.lock().note(words)),
+            on_call: Box::new(move |task, call| calls.take_call(task, call)),
             before_pause: Box::new(move || flush(&pausing)),
             on_abandoned: Box::new(move |signal| abandoned.end_abandoned(signal)),
         })?;
@@ -126,6 +134,7 @@ fn runtime_info(settings: &Settings, run: &RunDir, started: chrono::DateTime<chr
         },
         directory: run.path().to_owned(),
         argv: settings.argv.clone(),
+        log_levels: settings.log_levels.clone(),
         testbed: settings.testbed.clone(),
     }
 }
@@ -166,9 +175,17 @@ fn flush(console: &LiveHandle) {
     let _ = shown.recv_timeout(Duration::from_millis(200));
 }
 
-fn tap(console: LiveHandle) -> OutputTap {
-    Box::new(move |task, stream, bytes| {
-        console.announce(Announcement::Output { task, stream, bytes: bytes.to_vec() });
+/// What a script prints is shown; what it logs and what programs write, to those who want to see more.
+fn tap(console: LiveHandle, verbosity: Verbosity) -> OutputTap {
+    Box::new(move |task, origin, bytes| {
+        let (stream, from) = match origin {
+            Origin::Script(stream) => (stream, Verbosity::Normal),
+            Origin::Program(stream) => (stream, Verbosity::Verbose),
+            Origin::Log(_) => (Stream::Stderr, Verbosity::Verbose),
+        };
+        if verbosity >= from {
+            console.announce(Announcement::Output { task, stream, bytes: bytes.to_vec() });
+        }
     })
 }
 

@@ -1,25 +1,42 @@
 //! A jobfile in the host: compiled, its top level run, `main` called, and its end turned into data.
 
-use std::cell::Cell;
-use std::rc::Rc;
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::time::Duration;
 
-use mlua::{Function, Lua, Value};
+use mlua::{Function, Lua, MultiValue, Value};
 
-use super::api;
+use super::api::args::Arguments;
+use super::api::plugin::{self, Plugins, Stage};
+use super::api::{self, Selections};
 use super::error::{ScriptError, calling_line, raise};
-use super::vm::{Setup, Vm};
+use super::time_limit::{Measures, TimeLimit};
+use super::vm::{self, Setup, Vm};
 use super::{modules, source};
-use crate::job::{Job, MainEnd};
-use crate::model::{RaisedError, Stream};
+use crate::engine::{self, OnLimit};
+use crate::job::{HostCall, Job, MainEnd, WaitError};
+use crate::model::{RaisedError, Stream, TaskNumber};
 
 /// What the functions of a jobfile's modules share.
 pub(super) struct Context {
     pub(super) job: Arc<Job>,
+    this: Weak<Context>,
+    /// The plugins.
+    pub(super) plugins: Plugins,
+    time_limit: RefCell<TimeLimit>,
+    /// The functions by which tasks choose their sections.
+    pub(super) selections: Selections,
     /// The top level runs: it declares and does not act.
     is_loading: Cell<bool>,
     /// `os.exit` was called with this code.
     exit: Cell<Option<i32>>,
+    /// The arguments that were handed on.
+    pub(super) arguments: Rc<Arguments>,
+    /// It showed its help.
+    gave_help: Cell<bool>,
+    /// Why the parser of the jobfile refused the arguments.
+    refused: RefCell<Option<String>>,
 }
 
 impl Context {
@@ -28,11 +45,88 @@ impl Context {
         if self.is_loading.get() {
             return Err(raise(lua, "usage", format!("{what} while the file is loading; move it into main()")));
         }
-        self.check_running(lua)
+        if self.plugins.is_busy() {
+            return Err(raise(lua, "usage", format!("{what} in a plugin; a plugin cannot run tasks")));
+        }
+        self.check_running(lua)?;
+        plugin::begin_job(lua, self)
     }
 
-    /// Fails if the run is on its way to its end.
+    /// Returns whether main ended by what its parser said of the arguments, before anything ran.
+    fn is_refusal(&self, error: &RaisedError) -> bool {
+        let refused = self.refused.borrow();
+        self.job.task_count() == 0 && refused.as_ref().is_some_and(|text| error.message.ends_with(text.as_str()))
+    }
+
+    /// Returns the context as those who share it hold it.
+    pub(super) fn this(&self) -> Option<Rc<Context>> {
+        self.this.upgrade()
+    }
+
+    /// Calls a function of a plugin under the time limit for plugins.
+    pub(super) fn call_limited(
+        &self,
+        lua: &Lua,
+        what: &Stage<'_>,
+        function: &Function,
+        arguments: Vec<Value>,
+    ) -> Result<MultiValue, RaisedError> {
+        let Some(limit) = self.job.settings().plugin_timeout else { return vm::call(lua, function, arguments) };
+        let set = self.time_limit.borrow_mut().set(lua, limit, &what.to_string(), self.measures(what, limit));
+        if let Err(error) = set {
+            let message = format!("cannot set a time limit: {error}");
+            return Err(RaisedError { kind: "error".to_owned(), message, traceback: None });
+        }
+        let called = vm::call(lua, function, arguments);
+        let is_over = self.time_limit.borrow().lift(lua);
+        // What was ended for its time counts as failed, also where it has caught the error.
+        called.and_then(|returned| match is_over {
+            false => Ok(returned),
+            true => {
+                let message = format!("{what} has exceeded its time limit of {} s", limit.as_secs_f64());
+                Err(RaisedError { kind: "timeout".to_owned(), message, traceback: None })
+            }
+        })
+    }
+
+    fn measures(&self, what: &Stage<'_>, limit: Duration) -> Measures {
+        let run = self.job.runtime().job.uid;
+        let job = Arc::clone(&self.job);
+        let (plugin, stage, task) = (what.plugin.to_owned(), what.stage, what.task);
+        let message = format!("{what} has exceeded its time limit of {} s and does not end", limit.as_secs_f64());
+        Measures {
+            kill_programs: Box::new(move || engine::kill_own_programs(&run)),
+            give_up: Box::new(move || {
+                let error = RaisedError { kind: "timeout".to_owned(), message: message.clone(), traceback: None };
+                job.plugin_failed(&plugin, stage, task, error);
+                job.end_given_up(&message);
+            }),
+        }
+    }
+
+    /// Waits for tasks, and meanwhile answers what the run asks of the jobfile.
+    pub(super) fn wait(
+        &self,
+        lua: &Lua,
+        numbers: Vec<TaskNumber>,
+        limit: Option<(Duration, OnLimit)>,
+    ) -> Result<bool, WaitError> {
+        self.job.wait(numbers, limit, &mut |call| self.serve(lua, call))
+    }
+
+    /// Answers what the run asks of the jobfile.
+    fn serve(&self, lua: &Lua, call: HostCall) {
+        match call {
+            HostCall::Comes(task) => plugin::task_comes(lua, self, task),
+            HostCall::Leaves(task, end) => plugin::task_leaves(lua, self, task, &end),
+            HostCall::Select { task, sections } => self.job.reply(task, self.selections.answer(lua, task, &sections)),
+        }
+    }
+
+    /// Fails if the run is on its way to its end. What is asked of the jobfile by now is answered first: a jobfile that
+    /// looks at its tasks in a loop never waits.
     pub(super) fn check_running(&self, lua: &Lua) -> mlua::Result<()> {
+        self.job.serve_calls(&mut |call| self.serve(lua, call));
         if let Some(code) = self.exit.get() {
             return Err(exit_error(lua, code));
         }
@@ -53,9 +147,36 @@ fn exit_error(lua: &Lua, code: i32) -> mlua::Error {
 
 /// Runs a jobfile to its end. `name` is its path as the user gave it.
 pub(crate) fn run_jobfile(job: &Arc<Job>, name: &std::path::Path) -> MainEnd {
-    let context = Rc::new(Context { job: Arc::clone(job), is_loading: Cell::new(true), exit: Cell::new(None) });
-    match run(&context, name) {
-        Ok(()) => MainEnd::default(),
+    let context = Rc::new_cyclic(|this| Context {
+        job: Arc::clone(job),
+        this: Weak::clone(this),
+        plugins: Plugins::default(),
+        time_limit: RefCell::default(),
+        selections: Selections::default(),
+        is_loading: Cell::new(true),
+        exit: Cell::new(None),
+        arguments: Rc::new(arguments(job, this)),
+        gave_help: Cell::new(false),
+        refused: RefCell::default(),
+    });
+    let internal = |error: mlua::Error| {
+        let message = format!("cannot set Lua up: {error}");
+        let error = Some(RaisedError { kind: "error".to_owned(), message, traceback: None });
+        MainEnd { error, is_unusable: true, gave_help: false }
+    };
+    let vm = match prepare(&context) {
+        Ok(vm) => vm,
+        Err(error) => {
+            job.close(&mut |_| {});
+            return internal(error);
+        }
+    };
+    let end = run(&context, &vm, name);
+    // Tasks that main has left alive may still ask something of it.
+    job.close(&mut |call| context.serve(vm.lua(), call));
+    plugin::end_job(vm.lua(), &context);
+    match end {
+        Ok(()) => MainEnd { gave_help: context.gave_help.get(), ..MainEnd::default() },
         Err(end) => after_exit(&context, end),
     }
 }
@@ -63,19 +184,18 @@ pub(crate) fn run_jobfile(job: &Arc<Job>, name: &std::path::Path) -> MainEnd {
 /// A jobfile that left by `os.exit(0)` ended early, but as it wanted.
 fn after_exit(context: &Context, end: MainEnd) -> MainEnd {
     match context.exit.get() {
-        Some(0) => MainEnd::default(),
+        Some(0) => MainEnd { gave_help: context.gave_help.get(), ..MainEnd::default() },
         _ => end,
     }
 }
 
-fn run(context: &Rc<Context>, name: &std::path::Path) -> Result<(), MainEnd> {
+fn run(context: &Rc<Context>, vm: &Vm, name: &std::path::Path) -> Result<(), MainEnd> {
     let settings = context.job.settings();
-    let broken = |error: RaisedError| MainEnd { error: Some(error), is_unusable: true };
+    let broken = |error: RaisedError| MainEnd { error: Some(error), is_unusable: true, gave_help: false };
     let internal = |error: mlua::Error| {
         let message = format!("cannot set Lua up: {error}");
         broken(RaisedError { kind: "error".to_owned(), message, traceback: None })
     };
-    let vm = prepare(context).map_err(internal)?;
     let chunk = source::compile(vm.lua(), name, &settings.source, &["main", "arg"]).map_err(broken)?;
     vm.call(&chunk, Vec::new()).map_err(broken)?;
     let main: Value = vm.lua().globals().get("main").map_err(internal)?;
@@ -87,8 +207,13 @@ fn run(context: &Rc<Context>, name: &std::path::Path) -> Result<(), MainEnd> {
         }));
     };
     context.is_loading.set(false);
+    plugin::load(vm, context).map_err(broken)?;
+    // What is wrong is on record, and main must not run.
+    if plugin::begin_job(vm.lua(), context).is_err() {
+        return Ok(());
+    }
     let runtime = api::runtime(vm.lua(), context).map_err(internal)?;
-    let ended = call_main(&vm, &main, runtime);
+    let ended = call_main(vm, &main, runtime);
     // A left-over value of os.exit counts even where the jobfile caught its error.
     match (ended, context.exit.get()) {
         (Ok(()), Some(code)) if code != 0 => Err(MainEnd {
@@ -97,10 +222,51 @@ fn run(context: &Rc<Context>, name: &std::path::Path) -> Result<(), MainEnd> {
                 message: format!("the jobfile called os.exit({code})"),
                 traceback: None,
             }),
-            is_unusable: false,
+            ..MainEnd::default()
         }),
         (Ok(()), _) => Ok(()),
-        (Err(error), _) => Err(MainEnd { error: Some(error), is_unusable: false }),
+        (Err(error), _) => {
+            let is_unusable = context.is_refusal(&error);
+            Err(MainEnd { error: Some(error), is_unusable, gave_help: false })
+        }
+    }
+}
+
+/// Returns the arguments as the jobfile has them. What it takes of them its tasks do not get.
+fn arguments(job: &Arc<Job>, context: &Weak<Context>) -> Arguments {
+    let argv = job.settings().argv.clone();
+    let is_taken = RefCell::new(vec![false; argv.len()]);
+    let (reading, words) = (Arc::clone(job), argv.clone());
+    let (helping, refusing) = (Weak::clone(context), Weak::clone(context));
+    Arguments {
+        program: job.settings().jobfile.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        own: Vec::new(),
+        handed_on: argv,
+        slips: job.settings().slips.clone(),
+        read: Box::new(move |places| {
+            let Some(places) = places else { return reading.arguments_read(None) };
+            let mut is_taken = is_taken.borrow_mut();
+            let mut read = Vec::with_capacity(places.len());
+            for place in places.iter().filter(|place| **place < words.len()) {
+                is_taken[*place] = true;
+                read.push(words[*place].clone());
+            }
+            reading.arguments_read(Some(&read));
+            let rest = words.iter().zip(&*is_taken).filter(|(_, is_taken)| !**is_taken);
+            reading.hand_on(rest.map(|(word, _)| word.clone()).collect());
+        }),
+        help: Box::new(move |lua| {
+            if let Some(context) = helping.upgrade() {
+                context.gave_help.set(true);
+                context.exit.set(Some(0));
+            }
+            exit_error(lua, 0)
+        }),
+        refused: Box::new(move |text| {
+            if let Some(context) = refusing.upgrade() {
+                *context.refused.borrow_mut() = Some(text.to_owned());
+            }
+        }),
     }
 }
 
@@ -123,6 +289,15 @@ fn no_main(name: &std::path::Path, source: &[u8], found: &Value) -> String {
     }
 }
 
+/// What a jobfile logs is shown and stands in the job's log; the levels it sets hold in its tasks.
+fn preload_log(vm: &Vm, job: &Arc<Job>) -> mlua::Result<()> {
+    let (logs, levels) = (Arc::clone(job), Arc::clone(job));
+    let emit: api::log::Emit = Rc::new(move |level, logger, text| logs.log(level, logger, text));
+    let set: api::log::LevelSet = Rc::new(move |logger, level| levels.set_level(logger, level));
+    let job = Arc::clone(job);
+    vm.preload("rille.log", move |lua| api::log::module(lua, &emit, &set, &job.runtime().log_levels))
+}
+
 fn prepare(context: &Rc<Context>) -> mlua::Result<Vm> {
     let settings = context.job.settings();
     let printer = Arc::clone(&context.job);
@@ -133,14 +308,17 @@ fn prepare(context: &Rc<Context>) -> mlua::Result<Vm> {
             let stream = if stream == "stderr" { Stream::Stderr } else { Stream::Stdout };
             printer.print(stream, bytes.to_vec());
         })),
+        before_program: None,
         exit: Box::new(move |lua, code| {
             exiting.exit.set(Some(code));
             exit_error(lua, code)
         }),
     })?;
     modules::preload_not_yet(&vm)?;
+    preload_log(&vm, &context.job)?;
     let sharing = Rc::clone(context);
     vm.preload("rille.job", move |lua| api::job_module(lua, &sharing).map(Value::Table))?;
-    vm.lua().globals().set("arg", settings.argv.clone())?;
+    api::args::preload(&vm, &context.arguments)?;
+    api::args::set_arg(vm.lua(), &context.arguments)?;
     Ok(vm)
 }

@@ -7,8 +7,10 @@ use std::rc::Rc;
 use mlua::{Lua, MultiValue, Value};
 use serde_json::Value as Json;
 
+use super::api::args::Arguments;
 use super::error::raise;
 use super::vm::{Setup, Vm};
+use super::voice::Voice;
 use super::{modules, source, table};
 use crate::model::{Message, Order, Outcome, RaisedError, Reply};
 
@@ -60,20 +62,23 @@ pub(crate) fn run_script(order: &Order, host: &Rc<dyn HostLine>) -> ScriptEnd {
     }
 }
 
-fn prepare(order: &Order, _host: &Rc<dyn HostLine>) -> mlua::Result<(Vm, Value)> {
+fn prepare(order: &Order, host: &Rc<dyn HostLine>) -> mlua::Result<(Vm, Value)> {
+    let voice = Rc::new(Voice::new(Rc::clone(host)));
+    let (prints, programs) = (Rc::clone(&voice), Rc::clone(&voice));
     let setup = Setup {
         module_folders: modules::folders(&order.script, &order.started_in),
-        write: None,
-        exit: Box::new(|lua, code| {
-            flush(lua);
-            std::process::exit(code)
-        }),
+        write: Some(Box::new(move |stream, bytes| prints.print(stream, bytes))),
+        before_program: Some(Box::new(move || programs.settle())),
+        exit: Box::new(|_, code| std::process::exit(code)),
     };
     let vm = Vm::new(setup)?;
     let lua = vm.lua();
-    // A line is seen when it is written, and in order with standard error, also when the task is killed later.
-    lua.load("io.stdout:setvbuf('line')").exec()?;
     modules::preload_not_yet(&vm)?;
+    let emit: super::api::log::Emit = Rc::new(move |level, logger, text| voice.log(level, logger, text));
+    // What a task sets holds for itself alone.
+    let set: super::api::log::LevelSet = Rc::new(|_, _| {});
+    let levels = order.runtime.log_levels.clone();
+    vm.preload("rille.log", move |lua| super::api::log::module(lua, &emit, &set, &levels))?;
     vm.preload("rille.job", |lua| {
         Err(raise(lua, "usage", "module 'rille.job' is for jobfiles; this is a task of one"))
     })?;
@@ -81,8 +86,33 @@ fn prepare(order: &Order, _host: &Rc<dyn HostLine>) -> mlua::Result<(Vm, Value)>
     let globals = lua.globals();
     globals.set("parameters", &parameters)?;
     globals.set("arg", order.args.clone())?;
-    globals.set("runtime", runtime(lua, order)?)?;
+    let runtime = runtime(lua, order)?;
+    let arguments = Rc::new(arguments(order, host));
+    super::api::args::watch_argv(&runtime, lua, &arguments)?;
+    super::api::args::preload(&vm, &arguments)?;
+    globals.set("runtime", runtime)?;
     Ok((vm, parameters))
+}
+
+/// The kind of the error by which a script ends that was asked for its help.
+const HELP_KIND: &str = "help";
+
+/// Returns the arguments of a script: those of its task, then those of the command line, which win.
+fn arguments(order: &Order, host: &Rc<dyn HostLine>) -> Arguments {
+    let (host, argv) = (Rc::clone(host), order.runtime.argv.clone());
+    Arguments {
+        program: order.script.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        own: order.args.clone(),
+        handed_on: order.runtime.argv.clone(),
+        slips: Vec::new(),
+        read: Box::new(move |places| {
+            let words = places.map(|places| places.iter().filter_map(|place| argv.get(*place).cloned()).collect());
+            // A host that is gone warns of nothing.
+            let _ = host.tell(&Message::ArgumentsRead { words });
+        }),
+        help: Box::new(|lua| raise(lua, HELP_KIND, "showed its help, and ran nothing")),
+        refused: Box::new(|_| {}),
+    }
 }
 
 fn runtime(lua: &Lua, order: &Order) -> mlua::Result<mlua::Table> {
@@ -104,11 +134,6 @@ fn runtime(lua: &Lua, order: &Order) -> mlua::Result<mlua::Table> {
         runtime.set("testbed", table::from_json(lua, testbed)?)?;
     }
     super::api::read_only(lua, "runtime", &runtime)
-}
-
-fn flush(lua: &Lua) {
-    // Best effort on the way out: a closed pipe has nobody to lose it.
-    let _ = lua.load("io.stdout:flush()").exec();
 }
 
 /// Reads what a script returned: nothing or true, or an outcome with its reason and data.
@@ -136,6 +161,9 @@ fn from_returned(returned: &MultiValue) -> ScriptEnd {
 }
 
 fn from_error(error: RaisedError) -> ScriptEnd {
+    if error.kind == HELP_KIND {
+        return ScriptEnd::new(Outcome::Skipped, "showed its help, and ran nothing");
+    }
     let outcome = if error.kind == "assertion" { Outcome::Failed } else { Outcome::Errored };
     let data = serde_json::json!({ "kind": error.kind, "traceback": error.traceback });
     ScriptEnd { outcome, reason: Some(error.message), data: Some(data) }

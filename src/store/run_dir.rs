@@ -103,6 +103,12 @@ impl RunDir {
         self.replace(&self.guild("opref"), &self.guild(""), |mut file| file.write_all(text.as_bytes()))
     }
 
+    /// Makes a file of the run that grows while it goes on.
+    pub(crate) fn create_file(&self, relative: impl AsRef<Path>) -> Result<File> {
+        let path = self.path.join(relative);
+        File::create(&path).map_err(Error::io("create", &path))
+    }
+
     /// Writes a file of the run, by its path relative to the run directory. Its folder is made if it is not there.
     pub(crate) fn write_file(&self, relative: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
         self.write_file_with(relative, |mut file| file.write_all(bytes))

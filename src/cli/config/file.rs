@@ -72,7 +72,7 @@ fn parse(path: &Path, text: &str, user_home: Option<&Path>) -> Result<(Vec<Entry
         Remark { text, place: Some(place) }
     };
     let remarks = unknown(root).into_iter().map(remark).collect();
-    let entries = entries(&config, |key| Origin::File(path.to_owned(), line(span_of(root, key))))?;
+    let entries = entries(&config, |key| Origin::File(path.to_owned(), line(span_of(root, key).unwrap_or_default())))?;
     Ok((entries, remarks))
 }
 
@@ -90,8 +90,7 @@ fn unknown(root: &DeTable<'_>) -> Vec<(usize, String)> {
     let tops: Vec<&str> = KEYS.iter().map(|key| key.name.split('.').next().unwrap_or(key.name)).collect();
     check_names(root, "", &tops, &mut unknown);
     for table in ["secrets"] {
-        let names: Vec<&str> =
-            KEYS.iter().filter_map(|key| key.name.strip_prefix(table)?.strip_prefix('.')).collect();
+        let names: Vec<&str> = KEYS.iter().filter_map(|key| key.name.strip_prefix(table)?.strip_prefix('.')).collect();
         if let Some(inner) = root.get(table).and_then(|value| value.get_ref().as_table()) {
             check_names(inner, &format!("{table}."), &names, &mut unknown);
         }
@@ -119,7 +118,8 @@ fn check_names(table: &DeTable<'_>, prefix: &str, names: &[&str], unknown: &mut 
 
 /// Returns the key in whose value the text has this position.
 fn key_at(table: &DeTable<'_>, at: usize, prefix: &str) -> Option<String> {
-    let holds = |(key, value): &(&Spanned<_>, &Spanned<DeValue<'_>>)| key.span().contains(&at) || value.span().contains(&at);
+    let holds =
+        |(key, value): &(&Spanned<_>, &Spanned<DeValue<'_>>)| key.span().contains(&at) || value.span().contains(&at);
     let (key, value) = table.iter().find(holds)?;
     let name = format!("{prefix}{}", key.get_ref());
     match value.get_ref() {
@@ -131,38 +131,22 @@ fn key_at(table: &DeTable<'_>, at: usize, prefix: &str) -> Option<String> {
 }
 
 /// Returns where the value with this path stands, or what comes nearest to it.
-fn span_of(table: &DeTable<'_>, path: &[String]) -> usize {
-    let mut table = table;
-    let mut at = 0;
-    let mut rest = path;
-    while let Some((name, after)) = rest.split_first() {
-        // The name of a logger has dots, and may be parted at them.
-        let found = table.get_key_value(name.as_str()).map(|found| (found, after.to_vec())).or_else(|| {
-            let (head, tail) = name.split_once('.')?;
-            Some((table.get_key_value(head)?, [&[tail.to_owned()], after].concat()))
-        });
-        let Some(((key, value), after)) = found else { break };
-        at = key.span().start;
-        match value.get_ref() {
-            DeValue::Table(inner) => {
-                table = inner;
-                return span_of_rest(table, &after, at);
-            }
-            DeValue::Array(items) => {
-                let item = after.first().and_then(|index| items.get(index.parse::<usize>().ok()?));
-                return item.map_or(at, |item| item.span().start);
-            }
-            _ => return at,
+fn span_of(table: &DeTable<'_>, path: &[String]) -> Option<usize> {
+    let (name, after) = path.split_first()?;
+    // The name of a logger has dots, and may be parted at them.
+    let found = table.get_key_value(name.as_str()).map(|found| (found, after.to_vec())).or_else(|| {
+        let (head, tail) = name.split_once('.')?;
+        Some((table.get_key_value(head)?, [&[tail.to_owned()], after].concat()))
+    });
+    let ((key, value), after) = found?;
+    let inner = match value.get_ref() {
+        DeValue::Table(inner) => span_of(inner, &after),
+        DeValue::Array(items) => {
+            after.first().and_then(|index| items.get(index.parse::<usize>().ok()?)).map(|item| item.span().start)
         }
-    }
-    at
-}
-
-fn span_of_rest(table: &DeTable<'_>, rest: &[String], fallback: usize) -> usize {
-    match (rest.is_empty(), span_of(table, rest)) {
-        (true, _) | (_, 0) => fallback,
-        (false, at) => at,
-    }
+        _ => None,
+    };
+    Some(inner.unwrap_or(key.span().start))
 }
 
 #[cfg(test)]

@@ -12,7 +12,9 @@ pub(super) fn check(patterns: &[String]) -> Result<(), Failure> {
 fn set(patterns: &[String]) -> Result<GlobSet, Failure> {
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
-        let wrong = |error: &globset::Error| Failure::usage(format!("secrets.hide: '{pattern}' is no pattern: {}", error.kind()));
+        let wrong = |error: &globset::Error| {
+            Failure::usage(format!("secrets.hide: '{pattern}' is no pattern: {}", error.kind()))
+        };
         let glob = GlobBuilder::new(pattern).case_insensitive(true).build().map_err(|error| wrong(&error))?;
         set.add(glob);
     }
@@ -20,7 +22,7 @@ fn set(patterns: &[String]) -> Result<GlobSet, Failure> {
 }
 
 /// Returns which names match one of the patterns.
-pub(crate) fn matcher(patterns: &[String]) -> Result<impl Fn(&std::ffi::OsStr) -> bool, Failure> {
+pub(crate) fn matcher(patterns: &[String]) -> Result<impl Fn(&std::ffi::OsStr) -> bool + use<>, Failure> {
     let set = set(patterns)?;
     Ok(move |name: &std::ffi::OsStr| set.is_match(name))
 }

@@ -48,9 +48,8 @@ pub(crate) struct Entry {
 impl Entry {
     /// Returns the key as `rille.toml` could have it.
     pub(crate) fn key(&self) -> String {
-        let is_bare = |part: &str| {
-            !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
-        };
+        let is_bare =
+            |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
         let quoted = |part: &String| if is_bare(part) { part.clone() } else { json!(part).to_string() };
         self.path.iter().map(quoted).collect::<Vec<_>>().join(".")
     }

@@ -33,7 +33,8 @@ pub(crate) struct Loaded {
 pub(crate) fn load(anchor: &Path, options: &SettingOptions, home: Option<&Path>) -> Result<Loaded, Failure> {
     let started_in = std::env::current_dir()
         .map_err(|error| Failure::general(format!("cannot find the working folder: {error}")))?;
-    let anchor = started_in.join(anchor);
+    let anchor = std::path::absolute(anchor)
+        .map_err(|error| Failure::usage(format!("cannot find {}: {error}", anchor.display())))?;
     let user_home = user_home();
     let mut all = defaults(user_home.as_deref())?;
     let mut files = Vec::new();
@@ -41,7 +42,8 @@ pub(crate) fn load(anchor: &Path, options: &SettingOptions, home: Option<&Path>)
     for place in places(&anchor, &started_in, options.config.as_deref()) {
         if place.is_foreign {
             let shown = place.path.display();
-            let text = format!("{shown} belongs to another user and is not read; if you trust it, name it with --config");
+            let text =
+                format!("{shown} belongs to another user and is not read; if you trust it, name it with --config");
             remarks.push(Remark { text, place: None });
             files.push((place, false));
             continue;
@@ -79,7 +81,8 @@ impl Loaded {
 }
 
 fn missing(place: &Place) -> Failure {
-    let failure = Failure::usage(format!("the configuration '{}' of {} does not exist", place.path.display(), place.whose));
+    let failure =
+        Failure::usage(format!("the configuration '{}' of {} does not exist", place.path.display(), place.whose));
     match near_file(&place.path) {
         Some(near) => failure.hint(format!("did you mean '{near}'?")),
         None => failure,

@@ -210,12 +210,8 @@ impl TryFrom<Json> for Verbosity {
     type Error = String;
 
     fn try_from(value: Json) -> Result<Self, String> {
-        let words = [
-            ("silent", Self::Silent),
-            ("quiet", Self::Quiet),
-            ("normal", Self::Normal),
-            ("verbose", Self::Verbose),
-        ];
+        let words =
+            [("silent", Self::Silent), ("quiet", Self::Quiet), ("normal", Self::Normal), ("verbose", Self::Verbose)];
         word(&value, &words)
     }
 }
@@ -321,7 +317,10 @@ mod tests {
     fn levels_may_be_nested_or_quoted() {
         let levels = LogLevels::try_from(json!({ "root": "warning", "lib": { "part": "DEBUG" }, "a.b": "Error" }));
         let levels = levels.unwrap().levels();
-        assert_eq!(levels, [(String::new(), Level::Warning), ("a.b".into(), Level::Error), ("lib.part".into(), Level::Debug)].into());
+        assert_eq!(
+            levels,
+            [(String::new(), Level::Warning), ("a.b".into(), Level::Error), ("lib.part".into(), Level::Debug)].into()
+        );
         let problem = |value: Json| LogLevels::try_from(value).unwrap_err();
         assert!(problem(json!({ "lib": "DEBGU" })).starts_with("lib: 'DEBGU' is no log level"));
         assert!(problem(json!({ "lib": 10 })).starts_with("lib: must be the name of a level"));

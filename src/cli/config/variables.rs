@@ -136,7 +136,8 @@ mod tests {
             ("RILLE_SLOTS_TAGS", "4"),
             ("OTHER", "4"),
         ];
-        let told: Vec<String> = cases.iter().map(|(name, value)| format!("{name}={value}: {}", told(name, value))).collect();
+        let told: Vec<String> =
+            cases.iter().map(|(name, value)| format!("{name}={value}: {}", told(name, value))).collect();
         insta::assert_snapshot!(told.join("\n"), @"");
     }
 }

@@ -55,8 +55,9 @@ fn run(lua: &Lua, context: &Rc<Context>, value: &Value) -> mlua::Result<(bool, L
     let definition = definition(lua, "run", value)?;
     context.check(lua, "run was called")?;
     let number = context.job.define(draft::read(definition, calling_line(lua))?);
+    context.plugins.note_task(number, definition);
     context.job.start(&[number], None).map_err(|error| cannot_start(lua, &error))?;
-    context.job.wait(vec![number], None).map_err(|error| wait_failed(lua, &error))?;
+    context.wait(lua, vec![number], None).map_err(|error| wait_failed(lua, &error))?;
     let view = context.job.task(number);
     result(lua, &view.ok_or_else(|| mlua::Error::runtime("the task is not in the roster"))?)
 }
@@ -65,6 +66,7 @@ fn task(lua: &Lua, context: &Rc<Context>, value: &Value) -> mlua::Result<LuaTask
     let definition = definition(lua, "Task", value)?;
     context.check_running(lua)?;
     let number = context.job.define(draft::read(definition, calling_line(lua))?);
+    context.plugins.note_task(number, definition);
     let testscript = definition.get("testscript")?;
     let kwargs = draft::kwargs(lua, definition)?;
     Ok(LuaTask { context: Rc::clone(context), number, testscript, kwargs })
@@ -126,18 +128,20 @@ fn run_list(
     while numbers.len() < count {
         let from = numbers.len();
         for index in from + 1..=count.min(from + window) {
-            let draft = draft::read(&list.raw_get(index)?, place.clone())?;
-            numbers.push(context.job.define(draft));
+            let definition: Table = list.raw_get(index)?;
+            let number = context.job.define(draft::read(&definition, place.clone())?);
+            context.plugins.note_task(number, &definition);
+            numbers.push(number);
         }
         context.job.start(&numbers[from..], group).map_err(|error| cannot_start(lua, &error))?;
         // After an interrupt the rest is handed over all the same: that it did not start is to be on record.
         if waited.is_ok() {
-            waited = context.job.wait(numbers[waited_for..from].to_vec(), None);
+            waited = context.wait(lua, numbers[waited_for..from].to_vec(), None);
             waited_for = from;
         }
     }
     waited
-        .and_then(|_| context.job.wait(numbers[waited_for..].to_vec(), None))
+        .and_then(|_| context.wait(lua, numbers[waited_for..].to_vec(), None))
         .map_err(|error| wait_failed(lua, &error))?;
     Ok(numbers)
 }
@@ -183,7 +187,7 @@ fn wait_all(lua: &Lua, context: &Rc<Context>, tasks: &Value, limit: &Value) -> m
         numbers.push(task.number);
     }
     let limit = seconds(lua, "max_runtime", limit)?.map(|limit| (limit, OnLimit::End));
-    context.job.wait(numbers.clone(), limit).map_err(|error| wait_failed(lua, &error))?;
+    context.wait(lua, numbers.clone(), limit).map_err(|error| wait_failed(lua, &error))?;
     let results = lua.create_table_with_capacity(numbers.len(), 0)?;
     for (index, number) in (1..).zip(numbers) {
         let view = context.job.task(number);
