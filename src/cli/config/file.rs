@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{Config, KEYS};
@@ -52,16 +51,14 @@ pub(crate) fn read(path: &Path, user_home: Option<&Path>) -> Result<Option<(Vec<
 fn parse(path: &Path, text: &str, user_home: Option<&Path>) -> Result<(Vec<Entry>, Vec<Remark>), Failure> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let line = |at: usize| 1 + text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count();
-    let wrong = |key: Option<String>, error: &toml::de::Error| {
+    let table = DeTable::parse(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
-        let key = key.map(|key| format!("{key} ")).unwrap_or_default();
-        Failure::usage(format!("{}:{}: {key}{}", path.display(), line(at), error.message().replace('\n', " ")))
-    };
-    let table = DeTable::parse(text).map_err(|error| wrong(None, &error))?;
+        Failure::usage(format!("{}:{}: {}", path.display(), line(at), error.message().replace('\n', " ")))
+    })?;
     let root = table.get_ref();
     let mut config: Config = toml::from_str(text).map_err(|error| {
-        let at = error.span().map_or(0, |span| span.start);
-        wrong(key_at(root, at, ""), &error)
+        let (at, problem) = explain(root, &error);
+        Failure::usage(format!("{}:{}: {problem}", path.display(), line(at)))
     })?;
     let folder = path.parent().unwrap_or(Path::new("/"));
     for path in config.plugins.iter_mut().chain(&mut config.home) {
@@ -116,18 +113,35 @@ fn check_names(table: &DeTable<'_>, prefix: &str, names: &[&str], unknown: &mut 
     }
 }
 
+/// Returns where a wrong value stands, and what is wrong with it.
+fn explain(root: &DeTable<'_>, error: &toml::de::Error) -> (usize, String) {
+    let at = error.span().map_or(0, |span| span.start);
+    let message = error.message().replace('\n', " ");
+    let Some(key) = key_at(root, at, "") else { return (at, message) };
+    // The table as a whole was refused, for the level of one logger.
+    if let ("log_levels", Some((logger, _))) = (key.as_str(), message.split_once(": ").filter(|_| !is_type(&message))) {
+        let at = span_of(root, &[key.clone(), logger.to_owned()]).unwrap_or(at);
+        return (at, format!("{key}.{message}"));
+    }
+    match is_type(&message) {
+        true => (at, format!("{key}: {message}")),
+        false => (at, format!("{key} {message}")),
+    }
+}
+
+/// Returns whether a message is about the type of a value, in serde's words.
+fn is_type(message: &str) -> bool {
+    message.starts_with("invalid") || message.starts_with("must be a table")
+}
+
 /// Returns the key in whose value the text has this position.
 fn key_at(table: &DeTable<'_>, at: usize, prefix: &str) -> Option<String> {
-    let holds =
-        |(key, value): &(&Spanned<_>, &Spanned<DeValue<'_>>)| key.span().contains(&at) || value.span().contains(&at);
-    let (key, value) = table.iter().find(holds)?;
-    let name = format!("{prefix}{}", key.get_ref());
-    match value.get_ref() {
-        DeValue::Table(inner) if value.span().start != at => {
-            Some(key_at(inner, at, &format!("{name}.")).unwrap_or(name))
-        }
-        _ => Some(name),
-    }
+    table.iter().find_map(|(key, value)| {
+        let name = format!("{prefix}{}", key.get_ref());
+        // The span of a table with a header is that of the header.
+        let inner = value.get_ref().as_table().and_then(|inner| key_at(inner, at, &format!("{name}.")));
+        inner.or_else(|| (key.span().contains(&at) || value.span().contains(&at)).then_some(name))
+    })
 }
 
 /// Returns where the value with this path stands, or what comes nearest to it.

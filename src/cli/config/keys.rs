@@ -23,28 +23,35 @@ pub(crate) struct Config {
     /// How many tasks run at once, from 1. Without it a Task starts at once and `parallel` takes the number of CPUs.
     /// Variable `RILLE_JOBS`, option `--jobs`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Positive")]
     pub(crate) jobs: Option<Positive>,
     /// Seconds from the request to end a task until it is killed, from 0. Default: 2.
     /// Variable `RILLE_GRACE`, option `--grace`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Seconds")]
     pub(crate) grace: Option<Seconds>,
     /// How many bytes are kept of each output file, its head and its tail: a number, or a text such as `64M`; from 1K.
     /// Default: `256M`. Variable `RILLE_OUTPUT_LIMIT`, option `--output-limit`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "OutputLimit")]
     pub(crate) output_limit: Option<OutputLimit>,
     /// When to use colour. Default: `auto`. Variable `RILLE_COLOR`, option `--color`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Color")]
     pub(crate) color: Option<Color>,
     /// How much the console says. Default: `normal`. Variable `RILLE_VERBOSITY`, options `--quiet` and `--verbose`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Verbosity")]
     pub(crate) verbosity: Option<Verbosity>,
     /// How many more attempts a task gets that has no `retries` of its own. Default: 0.
     /// Variable `RILLE_RETRIES`, option `--retries`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Count")]
     pub(crate) retries: Option<Count>,
     /// After how many failed testcases of a testscript the rest of it is not run, from 1. Default: no limit.
     /// Variable `RILLE_MAX_FAILURES`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Positive")]
     pub(crate) max_failures: Option<Positive>,
     /// How much there is of each resource: a number, or a text such as `16G`. There are as many `cpus`, `gpus` and bytes
     /// of `mem` as the machine has, and 1 of any other. Variable `RILLE_RESOURCES` (`NAME=N,…`), option `--resource`.
@@ -56,6 +63,7 @@ pub(crate) struct Config {
     /// Seconds that one stage of a plugin may take, above 0. Default: 300.
     /// Variable `RILLE_PLUGIN_TIMEOUT`, option `--plugin-timeout`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Limit")]
     pub(crate) plugin_timeout: Option<Limit>,
     /// Levels of loggers by name, `root` for the one above all: `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`. Default:
     /// `INFO`. Variable `RILLE_LOG_LEVELS` (`LOGGER=LEVEL,…`), option `--log-level`.
@@ -64,9 +72,11 @@ pub(crate) struct Config {
     pub(crate) secrets: Secrets,
     /// The folder that holds the runs. Default: `~/.rille`. Variable `RILLE_HOME`, option `--home`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "PathBuf")]
     pub(crate) home: Option<PathBuf>,
     /// The label of runs. Variable `RILLE_LABEL`, option `--label`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub(crate) label: Option<String>,
     /// Tags of runs. Variable `RILLE_TAGS` (parted by `,`), option `--tag`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
