@@ -15,6 +15,7 @@ mod jobfile;
 mod kinds;
 mod logs;
 mod lost;
+mod plugins;
 mod processes;
 mod runs;
 mod runtime;

@@ -2,12 +2,14 @@
 
 mod config;
 mod failure;
+mod logs;
 mod near;
 mod output;
 mod run;
 pub(crate) mod runs;
 mod schema;
 pub(crate) mod show;
+mod synchro;
 mod types;
 
 use std::ffi::OsString;
@@ -34,12 +36,16 @@ struct Cli {
 enum Command {
     /// Run a jobfile
     Run(Box<run::RunArgs>),
+    /// Write the log of a run, or of a task in it
+    Logs(logs::LogsArgs),
     /// List runs, and work on them
     Runs(runs::RunsArgs),
     /// Show the settings, and where each comes from
     Config(config::ConfigArgs),
     /// Print the JSON Schema of a file that Rille writes or reads
     Schema(schema::SchemaArgs),
+    /// Read and change what the tasks of a run share, from a task that is not Lua
+    Synchro(Box<synchro::SynchroArgs>),
     /// Write the annotations of the Lua API for an editor (`LuaCATS`)
     Types(types::TypesArgs),
 }
@@ -66,9 +72,11 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
     let home = cli.home.as_deref();
     let result = match cli.command {
         Command::Run(run) => run::main(*run, handed_on, args, home),
+        Command::Logs(logs) => configured_home(home).and_then(|home| logs::main(&logs, &home)),
         Command::Runs(runs) => configured_home(home).and_then(|home| runs::main(runs, &home)),
         Command::Config(config) => config::main(config, home),
         Command::Schema(schema) => schema::main(&schema),
+        Command::Synchro(synchro) => synchro::main(*synchro),
         Command::Types(types) => types::main(&types),
     };
     result.unwrap_or_else(|failure| {

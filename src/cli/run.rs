@@ -3,6 +3,8 @@
 mod arguments;
 mod jobfile;
 mod recorded;
+mod reports;
+mod sections;
 mod testbed;
 
 use std::ffi::OsString;
@@ -20,16 +22,16 @@ use crate::store;
 use self::arguments::HandedOn;
 pub(crate) use self::arguments::part_arguments;
 
-/// Runs a jobfile, a Lua file that defines main(runtime).
+/// Runs a jobfile, a Lua file that defines main(runtime), or a testscript alone.
 ///
 /// Options that rille does not know, and everything after --, are handed on to the jobfile as runtime.argv.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Exit codes: 0 everything passed, 1 something did not, 2 usage, 4 nothing to run, 7 the run could \
+    after_help = "Exit codes: 0 everything passed, 1 something did not, 2 usage, 3 a plugin failed, 4 nothing to run, 7 the run could \
                         not be recorded, 130/143/129 stopped by SIGINT/SIGTERM/SIGHUP"
 )]
 pub(crate) struct RunArgs {
-    /// The jobfile
+    /// The jobfile, or a testscript
     #[arg(value_name = "JOBFILE")]
     jobfile: PathBuf,
     /// Hand this file (YAML, JSON, or a Lua file that returns a table) to the job and its tasks as the testbed
@@ -46,6 +48,10 @@ pub(crate) struct RunArgs {
     run_dir: Option<PathBuf>,
     #[command(flatten)]
     settings: SettingOptions,
+    #[command(flatten)]
+    reports: reports::ReportOptions,
+    #[command(flatten)]
+    sections: sections::SectionArgs,
 }
 
 /// Runs the job and returns its exit code. `home` is the option `--home`.
@@ -58,10 +64,13 @@ pub(crate) fn main(
     let (jobfile, source) = jobfile::read(&args.jobfile)?;
     let loaded = config::load(&jobfile, &args.settings, home)?;
     let selection = Selection::new(&args.taskid, &args.tags).map_err(|error| Failure::usage(error.to_string()))?;
+    let report_copies = args.reports.checked()?;
+    let mut choice = args.sections.choice()?;
     let testbed = args.testbed.as_deref().map(testbed::read).transpose()?;
     let home = loaded.home()?;
     let config = loaded.config;
     let options = recorded::options(&args, &config);
+    choice.max_failures = choice.max_failures.or(config.max_failures.map(|failures| failures.0));
     let is_hidden = config::hidden(&config.secrets.hide)?;
     let text = |arg: &OsString| arg.to_string_lossy().into_owned();
     let settings = Settings {
@@ -82,11 +91,13 @@ pub(crate) fn main(
         grace: config.grace.map(Seconds::duration).unwrap_or_default(),
         output_limit: config.output_limit.map_or(u64::MAX, |limit| limit.0),
         retries: config.retries.map_or(0, |retries| retries.0),
-        max_failures: config.max_failures.map(|failures| failures.0),
         plugins: config.plugins,
         plugin_timeout: config.plugin_timeout.map(Limit::duration),
         log_levels: config.log_levels.levels(),
         selection,
+        report_copies,
+        choice,
+        parameters: args.sections.parameters(),
         testbed,
         verbosity: config.verbosity.map(config::Verbosity::choice).unwrap_or_default(),
         color: config.color.map(Color::choice).unwrap_or_default(),

@@ -1,7 +1,8 @@
-//! `rille runs`: lists, describes, shows and removes runs, those of Guild included.
+//! `rille runs`: lists, describes, shows, reports and removes runs, those of Guild included.
 
 mod info;
 mod list;
+mod report;
 mod rm;
 
 use clap::{Args, Subcommand};
@@ -35,6 +36,8 @@ pub(crate) enum RunsCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Write the reports of a run again: HTML, JUnit, TAP, JSON
+    Report(report::ReportArgs),
     /// Remove runs, to the trash
     Rm(rm::RmArgs),
 }
@@ -46,6 +49,7 @@ pub(crate) fn main(args: RunsArgs, home: &Home) -> Result<i32, Failure> {
         Some(RunsCommand::List(args)) => list::main(&args, home),
         Some(RunsCommand::Info(args)) => info::main(&args, home),
         Some(RunsCommand::Show { id, json }) => show::main(home, &id, json),
+        Some(RunsCommand::Report(args)) => report::main(&args, home),
         Some(RunsCommand::Rm(args)) => rm::main(&args, home),
     }
 }

@@ -7,7 +7,7 @@ use super::{HostCall, Job};
 use crate::engine::Failure;
 use crate::model::{EventKind, RaisedError};
 use crate::report::{self, Closing, Look, Summary};
-use crate::store::{self, RunDir};
+use crate::store;
 
 /// How long an interrupted run waits for a terminal that takes nothing.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -72,6 +72,7 @@ impl Job {
 
     fn wrap_up(&self, main: MainEnd, failure: Option<Failure>) -> i32 {
         let Some(run) = self.run.lock().take() else { return 7 };
+        self.close_shared();
         let mut problems: Vec<String> = Vec::new();
         if let Some(failure) = failure {
             problems.push(failure.to_string());
@@ -95,15 +96,16 @@ impl Job {
         };
         let end = finished(code, &problems);
         note(&mut problems, self.journal.record(vec![end]));
-        note(&mut problems, self.write_results(&run));
+        note(&mut problems, self.write_reports(&run));
         note(&mut problems, self.journal.sync());
         if !problems.is_empty() && code != 7 {
             // What the log says of its end must not be better than it was.
             code = 7;
             let _ = run.free_ballast();
+            self.drop_reports(&run);
             let end = finished(code, &problems);
             note(&mut problems, self.journal.record(vec![end]));
-            note(&mut problems, self.write_results(&run));
+            note(&mut problems, self.write_reports(&run));
         }
         let status = self.with_summary(|summary| summary.interrupt.map_or(code, |signal| -signal));
         note(&mut problems, run.finish(status, store::now_micros()));
@@ -126,16 +128,12 @@ impl Job {
             .collect()
     }
 
-    fn with_summary<T>(&self, look: impl FnOnce(&Summary) -> T) -> T {
+    pub(super) fn with_summary<T>(&self, look: impl FnOnce(&Summary) -> T) -> T {
         let live = self.live.lock();
         match &*live {
             Some(live) => live.with_summary(look),
             None => look(&Summary::default()),
         }
-    }
-
-    fn write_results(&self, run: &RunDir) -> Result<(), store::Error> {
-        self.with_summary(|summary| run.write_file_with("results.json", |file| report::write(summary, file)))
     }
 
     fn say_the_last_words(&self, problems: &[String]) {
@@ -171,6 +169,9 @@ fn exit_code(summary: &Summary, is_unusable: bool, gave_help: bool, is_unrecorda
     }
     if is_unusable {
         return 2;
+    }
+    if summary.plugin_failure_count > 0 {
+        return 3;
     }
     if summary.main_error.is_some() || summary.dangling > 0 || summary.counts.bad() > 0 {
         return 1;

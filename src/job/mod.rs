@@ -6,11 +6,14 @@ mod arguments;
 mod calls;
 mod draft;
 mod ending;
+mod reports;
 mod resolve;
 mod roster;
+mod sections;
 mod select;
 mod settings;
 mod start;
+mod synchro;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -21,15 +24,17 @@ use parking_lot::{Mutex, RwLock};
 
 use self::arguments::Unread;
 use self::roster::Roster;
-use crate::engine::{End, Engine, Failure, Group, Journal, OnLimit, StopReason, Submission};
-use crate::model::{EventKind, Level, Outcome, Place, RuntimeInfo, SectionChoice, Stream, Task, TaskNumber};
+use crate::engine::{End, Engine, Failure, Group, Journal, OnLimit, StopReason, Submission, Synchro};
+use crate::model::{EventKind, Level, Outcome, Place, RuntimeInfo, Stream, Task, TaskNumber};
 use crate::report::{Announcement, Live, LiveHandle};
 use crate::store::{self, RunDir};
 
 pub(crate) use self::arguments::slip_text;
 pub(crate) use self::calls::HostCall;
-pub(crate) use self::draft::{Draft, Testscript};
+pub(crate) use self::draft::{Draft, DraftSections, Testscript};
 pub(crate) use self::ending::MainEnd;
+pub(crate) use self::reports::{ReportCopy, ReportForm};
+pub(crate) use self::sections::{SectionFilter, quoted};
 pub(crate) use self::select::Selection;
 pub(crate) use self::settings::Settings;
 pub(crate) use self::start::StartError;
@@ -45,6 +50,7 @@ pub(crate) struct Job {
     live: Mutex<Option<Live>>,
     console: LiveHandle,
     engine: OnceLock<Engine>,
+    synchro: Arc<OnceLock<Synchro>>,
     started: Instant,
     next_group: Mutex<u32>,
     unread: Mutex<Unread>,
@@ -118,6 +124,7 @@ impl Job {
             let Some(draft) = entry.draft.take() else { return Err(CannotStart::Twice(entry.id.clone())) };
             let (task, decided) = self.prepare(entry.id.clone(), *draft, entry.decided.take());
             let folder = store::task_folder(number, &entry.id);
+            self.note_shared(number, &task.runnable.kwargs);
             submissions.push(Submission { number, folder, task: Box::new(task), decided });
         }
         drop(roster);
@@ -159,6 +166,9 @@ impl Job {
             runnable.kwargs.insert("testbed".to_owned(), testbed.clone());
         }
         runnable.kwargs.extend(draft.parameters);
+        if runnable.kind == "lua" {
+            runnable.kwargs.extend(self.settings.parameters.clone());
+        }
         let absolute = |path: String| beside.join(path);
         let task = Task {
             id,
@@ -171,7 +181,7 @@ impl Job {
             needs: draft.needs.into_iter().map(|need| need.replace('/', "_")).collect(),
             resources: draft.resources,
             tags: draft.tags,
-            choice: SectionChoice { max_failures: self.settings.max_failures, ..SectionChoice::default() },
+            choice: draft.sections.choice(&self.settings.choice),
             inputs: None,
             place: draft.place,
         };
@@ -194,8 +204,10 @@ impl Job {
         limit: Option<(Duration, OnLimit)>,
         serve: &mut dyn FnMut(HostCall),
     ) -> Result<bool, WaitError> {
+        let follows = self.follow(&numbers, limit.is_some());
         let answer = self.engine().wait(numbers, limit);
-        calls::waited(self.wait_serving(&answer, serve))
+        let answer = self.wait_serving(&answer, &mut |call| follows.interrupted_by(|| serve(call)));
+        calls::waited(answer)
     }
 
     /// Ends tasks, without waiting for their end. One that was not started is left alone.

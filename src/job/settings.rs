@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::reports::ReportCopy;
 use super::select::Selection;
 use crate::engine::Capacity;
-use crate::model::Level;
+use crate::model::{Level, SectionChoice};
 use crate::report::{ColorChoice, Verbosity};
 use crate::store::Home;
 
@@ -48,8 +49,6 @@ pub(crate) struct Settings {
     pub(crate) output_limit: u64,
     /// Attempts after the first of a task that does not say itself how many.
     pub(crate) retries: u32,
-    /// How many testcases of a testscript may fail before the rest of it is not run.
-    pub(crate) max_failures: Option<u32>,
     /// Plugin files in the order in which they are loaded.
     pub(crate) plugins: Vec<PathBuf>,
     /// How long one stage of a plugin may take.
@@ -58,8 +57,14 @@ pub(crate) struct Settings {
     pub(crate) log_levels: BTreeMap<String, Level>,
     /// Which tasks are run at all.
     pub(crate) selection: Selection,
+    /// Which sections of testscripts run, and how; above what `run {}` says.
+    pub(crate) choice: SectionChoice,
+    /// Parameters of every Lua script, above what `run {}` says.
+    pub(crate) parameters: Map<String, Value>,
     /// What the testbed file holds.
     pub(crate) testbed: Option<Value>,
+    /// Reports that are wanted outside the run directory.
+    pub(crate) report_copies: Vec<ReportCopy>,
     /// How much the console says.
     pub(crate) verbosity: Verbosity,
     /// Whether the console is in colour.

@@ -49,7 +49,7 @@ pub(crate) struct Config {
     #[schemars(with = "Count")]
     pub(crate) retries: Option<Count>,
     /// After how many failed testcases of a testscript the rest of it is not run, from 1. Default: no limit.
-    /// Variable `RILLE_MAX_FAILURES`.
+    /// Variable `RILLE_MAX_FAILURES`, option `--max-failures`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Positive")]
     pub(crate) max_failures: Option<Positive>,

@@ -32,5 +32,8 @@ pub(super) fn options(args: &RunArgs, config: &Config) -> Map<String, Value> {
         ("verbose", json!(args.settings.verbose)),
         ("color", json!(config.color)),
     ];
-    options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    let mut options: Map<String, Value> = options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    options.extend(args.sections.recorded().into_iter().map(|(name, value)| (name.to_owned(), value)));
+    args.reports.record(&mut options);
+    options
 }

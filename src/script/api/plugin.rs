@@ -174,14 +174,19 @@ fn read(lua: &Lua, definition: &Value) -> mlua::Result<Plugin> {
     Ok(Plugin { name, order, stages, place: calling_line(lua), has_begun: Cell::new(false) })
 }
 
-/// Calls `pre_job` of the plugins that have not begun, in ascending order. After one that fails the job may not go on:
-/// this and every later call raises.
+/// Begins the job, before the first task: the plugins that `main` has added by now have their turn, in order.
 pub(in crate::script) fn begin_job(lua: &Lua, context: &Context) -> mlua::Result<()> {
-    let plugins = &context.plugins;
-    if plugins.is_busy.get() {
+    if context.plugins.is_busy.get() {
         return Ok(());
     }
-    plugins.is_under_way.set(true);
+    context.plugins.is_under_way.set(true);
+    begin(lua, context)
+}
+
+/// Calls `pre_job` of the plugins that have not begun, in ascending order. After one that fails the job may not go on:
+/// this and every later call raises.
+pub(in crate::script) fn begin(lua: &Lua, context: &Context) -> mlua::Result<()> {
+    let plugins = &context.plugins;
     loop {
         if let Some(text) = plugins.broken.borrow().clone() {
             return Err(raise(lua, "plugin", text));
