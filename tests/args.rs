@@ -148,7 +148,22 @@ fn help_is_shown_and_ends_the_jobfile_as_it_was_asked_to() {
                       :option('--some-very-long-name-for-an-option', { help = 'Below' })\n";
     let project = Project::new().main(&format!("{definition}parser:parse()\nprint('not reached')"));
     let ended = project.job(&["--", "--help"]);
-    insta::assert_snapshot!(ended.code(0).out(), @"");
+    insta::assert_snapshot!(ended.code(0).out(), @r#"
+    Usage: job.lua [--help] [--speed SPEED] --mode {a,b} [-v] [--pair P P] [--some-very-long-name-for-an-option SOME_VERY_LONG_NAME_FOR_AN_OPTION]
+
+    Soaks a switch.
+
+    Options:
+      -h, --help         show this help and end
+      --speed, -s SPEED  Baud (default: 9600)
+      --mode {a,b}       (required)
+      -v
+      --pair P P         Two
+      --some-very-long-name-for-an-option SOME_VERY_LONG_NAME_FOR_AN_OPTION
+                         Below
+
+    The end.
+    "#);
     ended.stderr_lacks("nobody read").stderr_lacks("ERRORED");
     assert!(ended.the_run().events_of("task-started").is_empty());
     let own = "local parser = require 'rille.args'.parser { add_help = false }:option('-h'):option('--x')\n\

@@ -92,9 +92,9 @@ fn lists_add_up_tables_are_merged_and_paths_are_relative_to_their_file() {
     assert_eq!(shown(&project, &["--plugin", "opt.lua"], "plugins"), expected);
     let tags: Vec<_> = shown(&project, &["--tag", "d"], "tags").into_iter().map(|(tag, _)| tag).collect();
     assert_eq!(tags, ["a", "b", "c", "d"]);
-    assert_eq!(shown(&project, &[], "label"), [("high".into(), "/work/rille.toml:4".to_owned())]);
+    assert_eq!(shown(&project, &[], "label"), [("high".into(), "/work/rille.toml:5".to_owned())]);
     assert_eq!(shown(&project, &[], "resources.gpus"), [(1.into(), "/system.toml:5".to_owned())]);
-    assert_eq!(shown(&project, &[], "resources.rack"), [(2048.into(), "/work/rille.toml:6".to_owned())]);
+    assert_eq!(shown(&project, &[], "resources.rack"), [(2048.into(), "/work/rille.toml:7".to_owned())]);
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn a_home_in_a_file_holds_for_every_command() {
     rille(&["--home", "other", "runs"]).code(0).stdout("");
     // A file that cannot be used is no reason to look elsewhere without a word.
     fs::write(project.path("rille.toml"), "home = 3").unwrap();
-    rille(&["runs"]).code(2).stderr_has("rille.toml:1: home ");
+    rille(&["runs"]).code(2).stderr_has("rille.toml:1: home: ");
     rille(&["--home", "kept", "runs"]).code(0).stdout_has("job.lua");
 }
 
@@ -264,7 +264,30 @@ fn show_names_every_key_and_every_place() {
     let ended = project.run(&["config", "show", "-q", "--config", "rille.toml", "--home", "/h"]);
     let text = ended.code(0).out().replace(project.root().to_str().unwrap(), "[ROOT]");
     let text = regex::Regex::new("  +").unwrap().replace_all(&text, "  ");
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    jobs  2  [ROOT]/work/rille.toml:1
+    grace  0.5  environment variable RILLE_GRACE
+    output_limit  268435456  default
+    color  auto  default
+    verbosity  quiet  option --quiet
+    retries  0  default
+    max_failures  -  default
+    resources.cpus  4  [ROOT]/work/rille.toml:6
+    resources.gpus  2  [ROOT]/work/rille.toml:7
+    resources.mem  1073741824  [ROOT]/work/rille.toml:8
+    plugins  [ROOT]/work/a.lua  [ROOT]/work/rille.toml:2
+    plugin_timeout  300.0  default
+    log_levels."lib.part"  DEBUG  [ROOT]/work/rille.toml:4
+    secrets.hide  -  default
+    home  /h  option --home
+    label  -  default
+    tags  -  default
+
+    Files, later ones win:
+    system  [ROOT]/system.toml  not there
+    user  [ROOT]/user/.config/rille/rille.toml  not there
+    --config  [ROOT]/work/rille.toml  read
+    "#);
     let paths = project.run(&["config", "path"]).code(0).out().replace(project.root().to_str().unwrap(), "[ROOT]");
     assert!(paths.ends_with("/rille.toml  read\n") && paths.lines().count() == 3, "{paths}");
     project.run(&["config", "show", "jbo.lua"]).code(2).stderr_has("did you mean 'job.lua'?");

@@ -165,7 +165,7 @@ end
 
 function methods:option(...)
   local count = select("#", ...)
-  local given = select(count, ...)
+  local given = count > 0 and select(count, ...)
   if type(given) ~= "table" then given = {} else count = count - 1 end
   local flags = {}
   for index = 1, count do

@@ -216,12 +216,33 @@ mod tests {
             "plugins = { a = 1 }",
         ];
         let told: Vec<String> = cases.iter().map(|text| parsed(text)).collect();
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @r#"
+        /p/rille.toml:2: grace must be a number of seconds from 0, not "long"
+        /p/rille.toml:1: jobs must be a whole number from 1, not 0
+        /p/rille.toml:1: tags: invalid type: string "a", expected a sequence
+        /p/rille.toml:1: tags: invalid type: integer `3`, expected a string
+        /p/rille.toml:4: resources.mem must be a whole number or a size such as "4G", not "1X"
+        /p/rille.toml:2: log_levels.lib: 'LOUD' is no log level; the levels are DEBUG, INFO, WARNING, ERROR and CRITICAL
+        /p/rille.toml:1: resources: invalid type: integer `3`, expected a map
+        /p/rille.toml:1: color must be one of auto, always, never, not "blue"
+        /p/rille.toml:1: verbosity must be one of silent, quiet, normal, verbose, not "quite"; did you mean "quiet"?
+        /p/rille.toml:2: duplicate key
+        /p/rille.toml:1: extra `=`, expected nothing
+        /p/rille.toml:2: secrets.hide: invalid type: integer `3`, expected a sequence
+        /p/rille.toml:1: label: invalid type: integer `3`, expected a string
+        /p/rille.toml:1: plugins: invalid type: map, expected a sequence
+        "#);
     }
 
     #[test]
     fn unknown_keys_are_named_with_the_nearest_known_one() {
         let text = "job = 3\noutput-limit = 3\nqqq = 1\n[secrets]\nhid = []\n[run]\njobs = 3";
-        insta::assert_snapshot!(parsed(text), @"");
+        insta::assert_snapshot!(parsed(text), @r#"
+        /p/rille.toml:1: unknown key 'job', which has no effect; did you mean 'jobs'?
+        /p/rille.toml:2: unknown key 'output-limit', which has no effect; did you mean 'output_limit'?
+        /p/rille.toml:3: unknown key 'qqq', which has no effect; 'rille config show' lists the keys
+        /p/rille.toml:5: unknown key 'secrets.hid', which has no effect; did you mean 'secrets.hide'?
+        /p/rille.toml:6: unknown key 'run', which has no effect; 'rille config show' lists the keys
+        "#);
     }
 }

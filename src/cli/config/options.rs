@@ -27,7 +27,7 @@ pub(crate) struct SettingOptions {
     #[arg(long, value_name = "NAME=N")]
     pub(crate) resource: Vec<Resource>,
     /// Run a task up to N more times while it fails, unless it has retries of its own [default: 0]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) retries: Option<u32>,
     /// Seconds from the request to end a task until it is killed [default: 2]
     #[arg(long, value_name = "SECONDS", value_parser = grace, allow_negative_numbers = true)]

@@ -348,7 +348,7 @@ mod tests {
         must be a whole number from 0, not 4294967296
         must be a number of seconds from 0, not "2"
         must be a number of seconds from 0, not -0.5
-        must be a number of seconds from 0, not 1e300
+        must be a number of seconds from 0, not 1e+300
         must be a number of seconds above 0, not 0
         must be a size from 1K, such as "64M", not "3"
         must be a whole number or a size such as "4G", not 1.5

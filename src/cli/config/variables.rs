@@ -138,6 +138,22 @@ mod tests {
         ];
         let told: Vec<String> =
             cases.iter().map(|(name, value)| format!("{name}={value}: {}", told(name, value))).collect();
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @r#"
+        RILLE_JOBS=4: jobs = 4
+        RILLE_JOBS=many: the environment variable RILLE_JOBS must be a whole number from 1, not "many"
+        RILLE_JOBS=: 
+        RILLE_GRACE=0.5: grace = 0.5
+        RILLE_OUTPUT_LIMIT=64M: output_limit = 67108864
+        RILLE_COLOR=blue: the environment variable RILLE_COLOR must be one of auto, always, never, not "blue"
+        RILLE_PLUGINS=a.lua:/b.lua: plugins = "/w/a.lua", plugins = "/b.lua"
+        RILLE_RESOURCES=gpus=2, mem=1G: resources.gpus = 2, resources.mem = 1073741824
+        RILLE_RESOURCES=gpus: the environment variable RILLE_RESOURCES has 'gpus'; write NAME=VALUE,…
+        RILLE_LOG_LEVELS=lib.part=debug,root=ERROR: log_levels."lib.part" = "DEBUG", log_levels.root = "ERROR"
+        RILLE_SECRETS_HIDE=A*,B: secrets.hide = "A*", secrets.hide = "B"
+        RILLE_JOBZ=4: the environment variable RILLE_JOBZ means nothing to rille; did you mean RILLE_JOBS?
+        RILLE_TASK_ID=4: 
+        RILLE_SLOTS_TAGS=4: 
+        OTHER=4:
+        "#);
     }
 }
