@@ -289,7 +289,7 @@ fn show_names_every_key_and_every_place() {
     --config  [ROOT]/work/rille.toml  read
     "#);
     let paths = project.run(&["config", "path"]).code(0).out().replace(project.root().to_str().unwrap(), "[ROOT]");
-    assert!(paths.ends_with("/rille.toml  read\n") && paths.lines().count() == 3, "{paths}");
+    assert!(paths.ends_with("read\n") && paths.contains("work/rille.toml") && paths.lines().count() == 3, "{paths}");
     project.run(&["config", "show", "jbo.lua"]).code(2).stderr_has("did you mean 'job.lua'?");
 }
 
