@@ -21,4 +21,5 @@ mod runs;
 mod runtime;
 mod scheduling;
 mod signals;
+mod synchro;
 mod tasks;

@@ -12,6 +12,7 @@ mod leaks;
 mod output;
 mod per_task;
 mod session;
+mod synchro;
 mod whole;
 
 use std::io;
@@ -22,7 +23,7 @@ use self::figure::Figure;
 /// A group of figures: its name on the command line, and what measures it.
 type Group = (&'static str, fn() -> io::Result<Vec<Figure>>);
 
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 8] = [
     ("sequential", per_task::sequential),
     ("parallel", per_task::parallel),
     ("lua", per_task::lua),
@@ -30,6 +31,7 @@ const GROUPS: [Group; 7] = [
     ("output", output::output),
     ("leaks", leaks::leaks),
     ("crowd", crowd::crowd),
+    ("synchro", synchro::synchro),
 ];
 
 fn main() -> ExitCode {

@@ -27,13 +27,17 @@ impl Voice {
     pub(crate) fn print(&self, stream: &str, bytes: &[u8]) {
         for piece in bytes.chunks(PIECE) {
             let text = Blob(piece.to_vec());
-            self.say(&if stream == "stderr" { Message::Stderr { text } } else { Message::Stdout { text } });
+            let time = now();
+            self.say(&match stream {
+                "stderr" => Message::Stderr { time, text },
+                _ => Message::Stdout { time, text },
+            });
         }
     }
 
     /// Logs a record. A text too long for one message is cut: a record is one.
     pub(crate) fn log(&self, level: Level, logger: &str, text: &[u8]) {
-        let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+        let time = now();
         let text = Blob(text[..text.len().min(PIECE)].to_vec());
         self.say(&Message::Log { time, level, logger: logger.to_owned(), text });
     }
@@ -63,4 +67,9 @@ impl HostLine for Voice {
     fn ask(&self, message: &Message) -> io::Result<Reply> {
         self.host.ask(message)
     }
+}
+
+/// Returns the seconds since 1970 by the real-time clock.
+pub(super) fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }

@@ -10,6 +10,7 @@ use super::kind;
 use crate::model::{Message, Outcome, SectionKind, SectionNumber, SectionPlan};
 use crate::script::table;
 use crate::script::task::HostLine;
+use crate::script::voice::now;
 
 /// So many bytes of announced sections make a message; the host takes a few MiB.
 const PLAN_SIZE: usize = 256 << 10;
@@ -77,7 +78,7 @@ impl Reporter {
 
     fn begin(&self, section: SectionNumber, uid: Option<String>) -> mlua::Result<()> {
         self.commit()?;
-        self.tell(&Message::SectionStarted { section, plan: None, uid })
+        self.tell(&Message::SectionStarted { time: now(), section, plan: None, uid })
     }
 
     fn begin_unplanned(&self, plan: SectionPlan) -> mlua::Result<SectionNumber> {
@@ -87,7 +88,7 @@ impl Reporter {
             state.last += 1;
             state.last
         };
-        self.tell(&Message::SectionStarted { section, plan: Some(plan), uid: None })?;
+        self.tell(&Message::SectionStarted { time: now(), section, plan: Some(plan), uid: None })?;
         Ok(section)
     }
 
@@ -129,7 +130,7 @@ pub(super) fn add(lua: &Lua, host: &Table, reporter: &Rc<Reporter>) -> mlua::Res
             Value::Nil => None,
             data => Some(table::to_json(&data, "data").map_err(mlua::Error::runtime)?),
         };
-        shared.tell(&Message::SectionFinished { section, result, reason, data, seconds })
+        shared.tell(&Message::SectionFinished { time: now(), section, result, reason, data, seconds })
     };
     host.set("finished", lua.create_function(finished)?)?;
     // Whether data can be told is found out where the section can still be blamed for it.
