@@ -7,6 +7,8 @@ mod examples;
 mod harness;
 
 mod architecture;
+mod args;
+mod config;
 mod definitions;
 mod disk;
 mod jobfile;
