@@ -2,9 +2,11 @@
 //!
 //! Nothing here knows Lua.
 
+mod arguments;
 mod calls;
 mod draft;
 mod ending;
+mod prompt;
 mod reports;
 mod resolve;
 mod roster;
@@ -21,12 +23,14 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::bounded;
 use parking_lot::{Mutex, RwLock};
 
+use self::arguments::Unread;
 use self::roster::Roster;
 use crate::engine::{End, Engine, Failure, Group, Journal, OnLimit, StopReason, Submission, Synchro};
 use crate::model::{EventKind, Level, Outcome, Place, RuntimeInfo, Stream, Task, TaskNumber};
 use crate::report::{Announcement, Live, LiveHandle};
 use crate::store::{self, RunDir};
 
+pub(crate) use self::arguments::slip_text;
 pub(crate) use self::calls::HostCall;
 pub(crate) use self::draft::{Draft, DraftSections, Testscript};
 pub(crate) use self::ending::MainEnd;
@@ -50,7 +54,10 @@ pub(crate) struct Job {
     synchro: Arc<OnceLock<Synchro>>,
     started: Instant,
     next_group: Mutex<u32>,
+    unread: Mutex<Unread>,
     calls: calls::Calls,
+    /// Held by whoever asks the user.
+    terminal: Mutex<()>,
     /// What made the run unrecordable, once the engine is closed.
     failure: Mutex<Option<Failure>>,
     /// Taken by the thread that wraps up.
@@ -173,7 +180,7 @@ impl Job {
             env: draft.env,
             stdin: draft.stdin.map(absolute),
             max_runtime: draft.max_runtime,
-            retries: draft.retries,
+            retries: draft.retries.unwrap_or(self.settings.retries),
             needs: draft.needs.into_iter().map(|need| need.replace('/', "_")).collect(),
             resources: draft.resources,
             tags: draft.tags,

@@ -16,7 +16,7 @@ use crate::job::SectionFilter;
 use crate::model::{Level, Message, Order, RaisedError, Reply, SectionKind, nearest};
 use crate::script::error::{self, calling_line, raise};
 use crate::script::task::HostLine;
-use crate::script::vm::Vm;
+use crate::script::vm::{GETLOCAL, Vm};
 use crate::script::voice::Voice;
 
 /// The parts of the Lua half in the order in which they build on each other.
@@ -52,6 +52,7 @@ pub(crate) fn preload(vm: &Vm, order: &Order, voice: &Rc<Voice>, parameters: &Va
         host.set("parameters", &parameters)?;
         host.set("getinfo", &getinfo)?;
         host.set("traceback", &traceback)?;
+        host.set("getlocal", lua.named_registry_value::<Function>(GETLOCAL)?)?;
         let core = lua.create_table()?;
         core.set("host", host)?;
         for (name, text) in PARTS {
