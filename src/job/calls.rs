@@ -41,7 +41,7 @@ impl Job {
     /// Takes in what a task wants; called on the engine's thread.
     pub(super) fn take_call(self: &Arc<Self>, task: TaskNumber, call: Call) {
         match call {
-            Call::ArgumentsRead(_) => {}
+            Call::ArgumentsRead(words) => self.arguments_read(words.as_deref()),
             Call::Comes => self.put_call(HostCall::Comes(task)),
             Call::Leaves(end) => self.put_call(HostCall::Leaves(task, end)),
             Call::Select(sections) => self.put_call(HostCall::Select { task, sections }),

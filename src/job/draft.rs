@@ -26,8 +26,8 @@ pub(crate) struct Draft {
     pub(crate) cwd: Option<String>,
     /// The file for standard input.
     pub(crate) stdin: Option<String>,
-    /// Attempts after the first.
-    pub(crate) retries: u32,
+    /// Attempts after the first; `None` for those of the run.
+    pub(crate) retries: Option<u32>,
     /// Ids of tasks that must pass first.
     pub(crate) needs: Vec<String>,
     /// How much of each resource it holds.

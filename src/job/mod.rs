@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows Lua.
 
+mod arguments;
 mod calls;
 mod draft;
 mod ending;
@@ -22,12 +23,14 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::bounded;
 use parking_lot::{Mutex, RwLock};
 
+use self::arguments::Unread;
 use self::roster::Roster;
 use crate::engine::{End, Engine, Failure, Group, Journal, OnLimit, StopReason, Submission, Synchro};
 use crate::model::{EventKind, Level, Outcome, Place, RuntimeInfo, Stream, Task, TaskNumber};
 use crate::report::{Announcement, Live, LiveHandle};
 use crate::store::{self, RunDir};
 
+pub(crate) use self::arguments::slip_text;
 pub(crate) use self::calls::HostCall;
 pub(crate) use self::draft::{Draft, DraftSections, Testscript};
 pub(crate) use self::ending::MainEnd;
@@ -51,6 +54,7 @@ pub(crate) struct Job {
     synchro: Arc<OnceLock<Synchro>>,
     started: Instant,
     next_group: Mutex<u32>,
+    unread: Mutex<Unread>,
     calls: calls::Calls,
     /// Held by whoever asks the user.
     terminal: Mutex<()>,
@@ -176,7 +180,7 @@ impl Job {
             env: draft.env,
             stdin: draft.stdin.map(absolute),
             max_runtime: draft.max_runtime,
-            retries: draft.retries,
+            retries: draft.retries.unwrap_or(self.settings.retries),
             needs: draft.needs.into_iter().map(|need| need.replace('/', "_")).collect(),
             resources: draft.resources,
             tags: draft.tags,

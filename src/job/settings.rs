@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::reports::ReportCopy;
 use super::select::Selection;
 use crate::engine::Capacity;
-use crate::model::SectionChoice;
+use crate::model::{Level, SectionChoice};
 use crate::report::{ColorChoice, Verbosity};
 use crate::store::Home;
 
@@ -29,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) command: Vec<String>,
     /// The arguments that are handed on to the jobfile.
     pub(crate) argv: Vec<String>,
+    /// What looks like a slip in an option of the launcher: the word that was handed on, and the option that may be meant.
+    pub(crate) slips: Vec<(String, String)>,
     /// The launcher's options by name, as the jobfile and `run_params` see them.
     pub(crate) options: Map<String, Value>,
     /// The label of the run.
@@ -45,10 +47,14 @@ pub(crate) struct Settings {
     pub(crate) grace: Duration,
     /// The cap of each output file, in bytes.
     pub(crate) output_limit: u64,
-    /// Files of plugins.
+    /// Attempts after the first of a task that does not say itself how many.
+    pub(crate) retries: u32,
+    /// Plugin files in the order in which they are loaded.
     pub(crate) plugins: Vec<PathBuf>,
     /// How long one stage of a plugin may take.
     pub(crate) plugin_timeout: Option<Duration>,
+    /// Levels of loggers by name, the root's under the empty one.
+    pub(crate) log_levels: BTreeMap<String, Level>,
     /// Which tasks are run at all.
     pub(crate) selection: Selection,
     /// Which sections of testscripts run, and how; above what `run {}` says.
@@ -65,4 +71,6 @@ pub(crate) struct Settings {
     pub(crate) color: ColorChoice,
     /// The environment, as the run records it.
     pub(crate) environment: BTreeMap<String, String>,
+    /// Patterns of names of environment variables that the user calls secret.
+    pub(crate) hide: Vec<String>,
 }

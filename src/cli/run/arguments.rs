@@ -11,8 +11,8 @@ use crate::model::nearest;
 pub(crate) struct HandedOn {
     /// The arguments, in their order.
     pub(crate) arguments: Vec<OsString>,
-    /// What looks like a slip in one of rille's own options.
-    pub(crate) remarks: Vec<String>,
+    /// What looks like a slip in one of rille's own options: the word, and the option that may be meant.
+    pub(crate) slips: Vec<(String, String)>,
 }
 
 /// Parts a command line. Own options are taken wherever they stand before `--`; every other one is handed on. Of a command
@@ -45,9 +45,9 @@ pub(crate) fn part_arguments(cli: &Command, args: Vec<OsString>) -> (Vec<OsStrin
         own.push("--".into());
         own.push(jobfile);
     }
-    let remarks = rest.iter().filter_map(|rest| options.slip(&rest.word)).collect();
+    let slips = rest.iter().filter_map(|rest| options.slip(&rest.word)).collect();
     let arguments = rest.into_iter().map(|rest| rest.word).chain(after_dashes).collect();
-    (own, HandedOn { arguments, remarks })
+    (own, HandedOn { arguments, slips })
 }
 
 struct Rest {
@@ -124,10 +124,11 @@ impl Options<'_> {
         Takes::Alone
     }
 
-    fn slip(&self, word: &OsStr) -> Option<String> {
-        let name = word.to_str()?.strip_prefix("--")?.split('=').next()?;
+    fn slip(&self, word: &OsStr) -> Option<(String, String)> {
+        let word = word.to_str()?;
+        let name = word.strip_prefix("--")?.split('=').next()?;
         let near = nearest(name, self.arguments.iter().filter_map(|arg| arg.get_long()))?;
-        Some(format!("--{name} is no option of rille and is handed on to the jobfile; did you mean --{near}?"))
+        Some((word.to_owned(), format!("--{near}")))
     }
 }
 

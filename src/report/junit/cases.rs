@@ -1,5 +1,7 @@
 //! The testsuite of one task.
 
+use std::fmt::Write;
+
 use quick_junit::{FlakyOrRerun, NonSuccessKind, Property, TestCase, TestCaseStatus, TestRerun, TestSuite};
 
 use super::duration;
@@ -115,7 +117,8 @@ fn section_case(
         text.push_str(&told(name.as_deref(), why.as_deref(), tree.get(*fault).traceback()));
     }
     if faults.len() > MOST_FAULTS {
-        text.push_str(&format!("and {} more\n", faults.len() - MOST_FAULTS));
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "and {} more", faults.len() - MOST_FAULTS);
     }
     let verdict = Verdict {
         state,
