@@ -199,7 +199,9 @@ fn a_recipe_that_is_none_is_an_errored_task() {
 }
 
 #[test]
-fn uids_and_groups_are_said_to_have_no_effect_yet() {
+fn uids_and_groups_are_said_to_have_no_effect_on_an_executable() {
     let ended = Project::new().main("job.run { testscript = '/bin/true', uids = 'a', groups = { 'b' } }").job(&[]);
-    ended.code(0).stderr_has("'uids' chooses sections of a testscript").stderr_has("'groups' chooses sections");
+    ended
+        .code(0)
+        .stderr_has("'uids' and 'groups' choose sections of a testscript; they have no effect on kind 'exec-test'");
 }
