@@ -60,6 +60,11 @@ pub(crate) struct DraftSections {
 }
 
 impl DraftSections {
+    /// Returns whether anything is chosen at all.
+    pub(super) fn is_set(&self) -> bool {
+        !self.uids.is_empty() || !self.groups.is_empty() || self.asks_uids || self.asks_groups
+    }
+
     /// Returns the choice of sections of a task, where the command line wins.
     pub(super) fn choice(self, command_line: &SectionChoice) -> SectionChoice {
         let mut choice = command_line.clone();

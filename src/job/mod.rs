@@ -169,6 +169,10 @@ impl Job {
             runnable.kwargs.insert("testbed".to_owned(), testbed.clone());
         }
         runnable.kwargs.extend(draft.parameters);
+        if runnable.kind != "lua" && draft.sections.is_set() {
+            let text = "'uids' and 'groups' choose sections of a testscript; they have no effect on kind";
+            self.warn(format!("{text} '{}'", runnable.kind), draft.place.clone());
+        }
         if runnable.kind == "lua" {
             runnable.kwargs.extend(self.settings.parameters.clone());
         } else if draft.sections != DraftSections::default() {
