@@ -11,6 +11,7 @@ mod args;
 mod config;
 mod definitions;
 mod disk;
+mod easypy;
 mod jobfile;
 mod kinds;
 mod logs;

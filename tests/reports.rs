@@ -364,3 +364,35 @@ console.log(shown(""), shown("bad"), shown("passed"), shown("flaky"), shown("", 
     node.arg(project.path("page.js"));
     project.start_command(node).wait().code(0).stdout("123 213 321 231\n123 2 13 1 2\n");
 }
+
+#[test]
+fn a_testscript_is_told_from_end_to_end() {
+    let script = r#"
+local ts = require "rille.testscript"
+ts.common_setup():subsection("connect", function(self) print("connecting") end)
+local ping = ts.testcase("Ping", { groups = { "sanity" } })
+ping:test("icmp", function(self, p, steps)
+  steps:start("send", function(step) print("it is sent") end)
+  steps:start("receive", function(step) assert(false, "no answer") end)
+end)
+ping:test("sweep", { loop = { size = { 64, 1500 } } }, function(self, p) print("sweep") end)
+ts.testcase("Trace"):test("hops", function(self) self:skipped("not now") end)
+"#;
+    let project = Project::new().main("job.run { testscript = 's.lua', taskid = 'lab' }").file("s.lua", script);
+    let ended = project.job(&[]);
+    ended.code(1).outcomes("lab=failed");
+    check_agreement(&project, &ended);
+    let report = junit(&project.the_run().text("results.xml"));
+    let names: Vec<&str> = report.test_suites[0].test_cases.iter().map(|case| case.name.as_str()).collect();
+    assert_eq!(names, ["common_setup", "Ping", "Trace"]);
+    let ping = case(&report, "job.lab", "Ping");
+    let (kind, _, _, text) = fault(ping);
+    assert!(kind == NonSuccessKind::Failure && text.matches("s.lua:7: no answer").count() == 1, "{text}");
+    let log = ping.system_out.as_deref().unwrap_or_default();
+    assert!(log.contains("it is sent") && !log.contains("connecting"), "{log}");
+    let task = project.the_run().task("lab");
+    let tests: Vec<&Value> =
+        task["sections"][1]["sections"].as_array().unwrap().iter().map(|test| &test["fullid"]).collect();
+    assert_eq!(tests, ["Ping.icmp", "Ping.sweep[size=64]", "Ping.sweep[size=1500]"]);
+    ended.stderr_has("2 testcases: 1 failed, 1 skipped; 4 tests: 2 passed, 1 failed, 1 skipped\n");
+}

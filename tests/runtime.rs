@@ -37,6 +37,7 @@ fn what_is_not_there_raises_with_the_nearest_name_and_nothing_but_the_name_can_b
         ("return runtime.tasks.activ", "runtime.tasks has no field 'activ'; did you mean 'active'?"),
         ("return runtime.job.qqqqqqqqq", "it has: name, uid, file"),
         ("return runtime.synchro.dct", "runtime.synchro has no field 'dct'; did you mean 'dict'?"),
+        ("return runtime.pluginn", "runtime has no field 'pluginn'; did you mean 'plugin'?"),
         ("runtime.directory = '/'", "runtime.directory cannot be set"),
         ("runtime.mine = 1", "runtime.mine cannot be set"),
         ("runtime.job.uid = 'x'", "runtime.job.uid cannot be set"),

@@ -95,7 +95,7 @@ fn tree(run: &Run) -> String {
                 section.started = true;
                 section.place = at;
                 if let Some(uid) = event["uid"].as_str() {
-                    section.uid = uid.to_owned();
+                    uid.clone_into(&mut section.uid);
                 }
             }
             Some("section-finished") => {

@@ -175,7 +175,11 @@ fn status(verdict: &Verdict<'_>) -> TestCaseStatus {
         SectionState::Ended(Outcome::Aborted) => bad(NonSuccessKind::Error, "aborted"),
         SectionState::Open => bad(NonSuccessKind::Error, "unfinished"),
         SectionState::Ended(Outcome::Blocked) => left_out("blocked"),
-        SectionState::Ended(Outcome::Skipped) => left_out("skipped"),
+        SectionState::Ended(Outcome::Skipped) => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(if reason.is_empty() { "skipped" } else { &reason });
+            status
+        }
         SectionState::NotReached => left_out("not reached"),
     }
 }
