@@ -12,6 +12,7 @@ use crate::script::HostLine;
 /// See the module.
 pub(super) struct Line {
     incoming: RefCell<BufReader<UnixStream>>,
+    /// What is to be written.
     outgoing: RefCell<Vec<u8>>,
 }
 
@@ -28,13 +29,30 @@ impl Line {
     }
 }
 
+impl Line {
+    fn put(&self, message: &Message) -> io::Result<()> {
+        let mut outgoing = self.outgoing.borrow_mut();
+        serde_json::to_writer(&mut *outgoing, message)?;
+        outgoing.push(b'\n');
+        Ok(())
+    }
+}
+
 impl HostLine for Line {
     fn tell(&self, message: &Message) -> io::Result<()> {
-        let mut line = self.outgoing.borrow_mut();
-        line.clear();
-        serde_json::to_writer(&mut *line, message)?;
-        line.push(b'\n');
-        self.incoming.borrow().get_ref().write_all(&line)
+        self.put(message)?;
+        self.flush()
+    }
+
+    fn tell_with_next(&self, message: &Message) -> io::Result<()> {
+        self.put(message)
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        let mut outgoing = self.outgoing.borrow_mut();
+        let written = self.incoming.borrow().get_ref().write_all(&outgoing);
+        outgoing.clear();
+        written
     }
 
     fn ask(&self, message: &Message) -> io::Result<Reply> {

@@ -35,6 +35,10 @@ impl ScriptEnd {
 pub(crate) trait HostLine {
     /// Sends a message.
     fn tell(&self, message: &Message) -> io::Result<()>;
+    /// Sends a message together with the next one, which follows at once: a write for each is dear.
+    fn tell_with_next(&self, message: &Message) -> io::Result<()>;
+    /// Sends what waits for the next message.
+    fn flush(&self) -> io::Result<()>;
     /// Sends a message that asks, and waits for the answer.
     fn ask(&self, message: &Message) -> io::Result<Reply>;
 }
@@ -91,6 +95,7 @@ fn prepare(order: &Order, host: &Rc<dyn HostLine>) -> mlua::Result<(Vm, Value)> 
                 let end = Message::Finished { result: Outcome::Errored, reason: Some(reason), data: None };
                 let _ = exiting.tell(&end);
             }
+            let _ = exiting.flush();
             std::process::exit(code)
         }),
     };

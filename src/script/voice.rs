@@ -64,6 +64,15 @@ impl HostLine for Voice {
         self.host.tell(message)
     }
 
+    fn tell_with_next(&self, message: &Message) -> io::Result<()> {
+        self.is_ahead.set(true);
+        self.host.tell_with_next(message)
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.host.flush()
+    }
+
     fn ask(&self, message: &Message) -> io::Result<Reply> {
         self.host.ask(message)
     }

@@ -23,6 +23,8 @@ local function run_turns(node, context, parent, run, take)
   local loop, turn = node.definition.loop, 0
   while true do
     turn = turn + 1
+    -- What it waits for may take its time.
+    host.flush()
     local ok, values = call(loop.poll, context.self, setmetatable({}, context.reader))
     if not ok then
       local _, reason, data = core.judge(values)

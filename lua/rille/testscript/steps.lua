@@ -90,7 +90,7 @@ function methods.start(parent, name, options, fn)
   if rolled and is_stronger(rolled, result) and not core.is_good[rolled] then
     result, reason = rolled, step.rolled_reason
   end
-  host.finished(step.number, result, reason, data, host.now() - began)
+  host.step_finished(step.number, result, reason, data, host.now() - began)
   note(section, step, result)
   local why = format("step %s '%s' %s%s", index, name, result, reason and ": " .. reason or "")
   if is_stronger(result, parent.rolled) then parent.rolled, parent.rolled_reason = result, why end

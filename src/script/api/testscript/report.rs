@@ -92,6 +92,18 @@ impl Reporter {
         Ok(section)
     }
 
+    /// Makes the message that a section has ended.
+    fn finished(&self, (section, result, reason, data, seconds): Finished) -> mlua::Result<Message> {
+        self.commit()?;
+        let result: Outcome = result.to_string_lossy().parse().map_err(mlua::Error::external)?;
+        let reason = reason.map(|reason| cut(&reason, REASON_SIZE));
+        let data = match data {
+            Value::Nil => None,
+            data => Some(table::to_json(&data, "data").map_err(mlua::Error::runtime)?),
+        };
+        Ok(Message::SectionFinished { time: now(), section, result, reason, data, seconds })
+    }
+
     fn tell(&self, message: &Message) -> mlua::Result<()> {
         self.line.tell(message).map_err(lost)
     }
@@ -122,17 +134,17 @@ pub(super) fn add(lua: &Lua, host: &Table, reporter: &Rc<Reporter>) -> mlua::Res
     };
     host.set("step", lua.create_function(step)?)?;
     let shared = Rc::clone(reporter);
-    let finished = move |_: &Lua, (section, result, reason, data, seconds): Finished| {
-        shared.commit()?;
-        let result: Outcome = result.to_string_lossy().parse().map_err(mlua::Error::external)?;
-        let reason = reason.map(|reason| cut(&reason, REASON_SIZE));
-        let data = match data {
-            Value::Nil => None,
-            data => Some(table::to_json(&data, "data").map_err(mlua::Error::runtime)?),
-        };
-        shared.tell(&Message::SectionFinished { time: now(), section, result, reason, data, seconds })
+    let finished = move |_: &Lua, end: Finished| {
+        let message = shared.finished(end)?;
+        // What follows is the start of the next section, or the end.
+        shared.line.tell_with_next(&message).map_err(lost)
     };
     host.set("finished", lua.create_function(finished)?)?;
+    let shared = Rc::clone(reporter);
+    let step_finished = move |_: &Lua, end: Finished| shared.tell(&shared.finished(end)?);
+    host.set("step_finished", lua.create_function(step_finished)?)?;
+    let shared = Rc::clone(reporter);
+    host.set("flush", lua.create_function(move |_, ()| shared.line.flush().map_err(lost))?)?;
     // Whether data can be told is found out where the section can still be blamed for it.
     let problem = |_: &Lua, data: Value| {
         Ok(match table::to_json(&data, "data").map(|data| data.to_string().len()) {
