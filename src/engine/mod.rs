@@ -40,7 +40,7 @@ pub(crate) use self::descendants::{MARK, mark_host};
 pub(crate) use self::guardian::{Guarded, split};
 pub(crate) use self::journal::Journal;
 pub(crate) use self::request::{Failure, OutputTap, Waited};
-pub(crate) use self::scheduler::{Answer, Capacity, End, Group, Limits, OnLimit, Submission, Timing};
+pub(crate) use self::scheduler::{Answer, Capacity, End, Group, Limits, OnLimit, Reused, Submission, Timing};
 pub(crate) use self::spawn::{Surroundings, TASK_ROLE};
 pub(crate) use self::stop::StopReason;
 

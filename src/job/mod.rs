@@ -109,7 +109,7 @@ impl Job {
             let Some(draft) = entry.draft.take() else { return Err(CannotStart::Twice(entry.id.clone())) };
             let (task, decided) = self.prepare(entry.id.clone(), *draft, entry.decided.take());
             let folder = store::task_folder(number, &entry.id);
-            submissions.push(Submission { number, folder, task: Box::new(task), decided });
+            submissions.push(Submission { number, folder, task: Box::new(task), decided, reused: None });
         }
         drop(roster);
         self.engine().submit(submissions, group);

@@ -139,6 +139,7 @@ fn run_started(settings: &Settings, runtime: &RuntimeInfo, pid: u32) -> EventKin
         pid: i32::try_from(pid).unwrap_or_default(),
         host: store::host(),
         user: store::user(),
+        rerun_of: None,
     }))
 }
 

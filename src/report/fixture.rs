@@ -30,6 +30,7 @@ pub(super) fn run_started() -> EventKind {
         pid: 100,
         host: "bench".into(),
         user: "ada".into(),
+        rerun_of: None,
     }))
 }
 
@@ -69,6 +70,7 @@ pub(super) fn finished(task: TaskNumber, outcome: Outcome, reason: Option<&str>)
         killed_leftovers: 0,
         will_retry: false,
         dangling: false,
+        time_limit: None,
     }
 }
 

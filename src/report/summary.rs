@@ -69,6 +69,8 @@ pub(crate) struct Summary {
     pub(crate) header: Option<Box<RunStarted>>,
     /// When the run started.
     pub(crate) started: Option<DateTime<Utc>>,
+    /// When the run was resumed for the last time.
+    pub(crate) resumed: Option<DateTime<Utc>>,
     /// The reporting name by now.
     pub(crate) name: String,
     /// How many tasks ended in which way.
@@ -96,11 +98,7 @@ impl Summary {
     pub(crate) fn apply(&mut self, event: &Event) {
         self.last_time = Some(event.time);
         match &event.kind {
-            EventKind::RunStarted(header) => {
-                self.name.clone_from(&header.name);
-                self.started = Some(event.time);
-                self.header = Some(header.clone());
-            }
+            EventKind::RunStarted(header) => self.begin(header, event.time),
             EventKind::JobRenamed { name } => self.name.clone_from(name),
             EventKind::TaskQueued(queued) => {
                 if self.index(queued.task).is_none() {
@@ -108,6 +106,7 @@ impl Summary {
                     self.push(row);
                 }
             }
+            EventKind::TaskReused { task, started } => self.row_or_new(*task).reuse(*started),
             EventKind::TaskStarted { task, attempt, pid: _ } => self.row_or_new(*task).start(*attempt, event.time),
             EventKind::TaskFinished(finished) => {
                 let row = self.row_or_new(finished.task);
@@ -143,6 +142,19 @@ impl Summary {
                 });
             }
         }
+    }
+
+    /// Takes the beginning of a run in. A second one is that of a resumed run: what came before it no longer counts.
+    fn begin(&mut self, header: &RunStarted, time: DateTime<Utc>) {
+        let started = self.started;
+        *self = Summary {
+            name: header.name.clone(),
+            started: started.or(Some(time)),
+            resumed: started.map(|_| time),
+            header: Some(Box::new(header.clone())),
+            last_time: Some(time),
+            ..Summary::default()
+        };
     }
 
     /// Returns the tasks in the order in which they were queued.

@@ -181,6 +181,7 @@ mod tests {
             pid: 7,
             host: "vm".into(),
             user: "me".into(),
+            rerun_of: None,
         }))
     }
 
@@ -203,6 +204,7 @@ mod tests {
             killed_leftovers: 2,
             will_retry: false,
             dangling: true,
+            time_limit: None,
         }))
     }
 
