@@ -25,6 +25,7 @@ fn a_job_from_end_to_end() {
     false	failed
     --- stderr
     [RUN] job: [WORK]/job.lua
+    connect | hello sw1
        PASSED [TIME] connect
        FAILED [TIME] soak_a: exit code 1
 

@@ -11,6 +11,7 @@ mod definitions;
 mod disk;
 mod jobfile;
 mod kinds;
+mod logs;
 mod lost;
 mod processes;
 mod runs;

@@ -159,7 +159,7 @@ fn results_of_many_kinds_of_runs_are_as_the_schema_says() {
 #[test]
 fn show_says_again_what_the_console_said() {
     let body = "job.run { testscript = 's.lua', taskid = 'a' }\njob.run { testscript = '/bin/true' , max_runtme = 1 }";
-    let project = Project::new().main(body).file("s.lua", "print('told')\nerror('broken')");
+    let project = Project::new().main(body).file("s.lua", "os.execute('echo told')\nerror('broken')");
     let live = project.job(&[]);
     let shown = project.run(&["runs", "show", "latest"]);
     shown.code(0);

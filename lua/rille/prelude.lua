@@ -44,6 +44,19 @@ function os.exit(code, close)
   return host.exit(code, close)
 end
 
+-- What a program writes stands behind what was printed before it was started.
+if host.before_program then
+  local execute, popen = os.execute, io.popen
+  function os.execute(command)
+    if command ~= nil then host.before_program() end
+    return execute(command)
+  end
+  function io.popen(...)
+    host.before_program()
+    return popen(...)
+  end
+end
+
 debug = { traceback = traceback, getinfo = host.getinfo }
 
 -- What an error looks like to those who catch it: `err.kind`, `err.message`, `tostring(err)`.

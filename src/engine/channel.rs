@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socketpair};
 
-use crate::model::{Message, Order};
+use crate::model::{Message, Order, Reply};
 
 /// The largest message a task may send, in bytes.
 const MESSAGE_LIMIT: usize = 4 << 20;
@@ -42,6 +42,14 @@ impl Channel {
         let mut outbox = serde_json::to_vec(order)?;
         outbox.push(b'\n');
         Ok((Self { socket, outbox, sent: 0, inbox: Vec::new(), broken: false }, task_end))
+    }
+
+    /// Puts an answer behind what waits to be sent.
+    pub(super) fn post(&mut self, reply: &Reply) {
+        // Plain data: there is nothing in it that JSON cannot hold.
+        if serde_json::to_writer(&mut self.outbox, reply).is_ok() {
+            self.outbox.push(b'\n');
+        }
     }
 
     /// Sends what the socket takes now. Returns whether something is left to send.

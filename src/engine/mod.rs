@@ -4,6 +4,7 @@
 //! carries out, on a thread of its own; the [`guardian`] is the process that cleans up when the host is killed. The engine
 //! writes every event through the [`Journal`] before anybody hears of it, and it never prints.
 
+mod capped_file;
 mod channel;
 mod clock;
 mod control;
@@ -15,10 +16,12 @@ mod output;
 mod reactor;
 mod request;
 mod scheduler;
+mod sections;
 mod signals;
 mod spawn;
 mod stop;
 mod supervisor;
+mod task_log;
 mod verdict;
 
 use std::io;
@@ -27,19 +30,19 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crossbeam::channel::{Sender, bounded, unbounded};
+use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
 use parking_lot::{Mutex, RwLock};
 
 use self::control::Control;
 use self::request::{Request, Waker};
 use self::scheduler::{Scheduler, Wait};
 use self::supervisor::{Parts, Supervisor};
-use crate::model::{RuntimeInfo, TaskNumber};
+use crate::model::{Reply, RuntimeInfo, TaskNumber};
 
 pub(crate) use self::descendants::{MARK, mark_host};
 pub(crate) use self::guardian::{Guarded, split};
 pub(crate) use self::journal::Journal;
-pub(crate) use self::request::{Failure, OutputTap, Waited};
+pub(crate) use self::request::{Call, Failure, OnCall, Origin, OutputTap, Waited};
 pub(crate) use self::scheduler::{Answer, Capacity, End, Group, Limits, OnLimit, Reused, Submission, Timing};
 pub(crate) use self::spawn::{Surroundings, TASK_ROLE};
 pub(crate) use self::stop::StopReason;
@@ -64,6 +67,8 @@ pub(crate) struct Settings {
     pub(crate) on_started: Box<dyn Fn(TaskNumber, i32) + Send>,
     /// Hears how a task ended, on the engine's thread, before anybody who waits for the task does.
     pub(crate) on_settled: Box<dyn Fn(TaskNumber, End) + Send>,
+    /// Hears what a task wants that the engine does not know, on the engine's thread.
+    pub(crate) on_call: OnCall,
     /// Called on the engine's thread before the process stops itself: what was announced should be shown by then.
     pub(crate) before_pause: Box<dyn Fn() + Send>,
     /// Called on the engine's thread when the run was interrupted by this signal, every task has ended, and the engine was
@@ -98,6 +103,7 @@ impl Engine {
             tap: settings.tap,
             on_settled: settings.on_settled,
             on_started: settings.on_started,
+            on_call: settings.on_call,
             before_pause: settings.before_pause,
             on_abandoned: settings.on_abandoned,
             grace: settings.timing.grace,
@@ -113,13 +119,16 @@ impl Engine {
         self.send(Request::Submit { tasks, group });
     }
 
-    /// Waits until all of these tasks have ended, at most as long as the limit says.
-    pub(crate) fn wait(&self, tasks: Vec<TaskNumber>, limit: Option<(Duration, OnLimit)>) -> Result<Waited, Failure> {
+    /// Asks for an answer when all of these tasks have ended, or when the limit is reached.
+    pub(crate) fn wait(
+        &self,
+        tasks: Vec<TaskNumber>,
+        limit: Option<(Duration, OnLimit)>,
+    ) -> Receiver<Result<Waited, Failure>> {
         let id = self.next_wait.fetch_add(1, Ordering::Relaxed);
         let (reply, answer) = bounded(1);
         self.send(Request::Wait { wait: Wait { id, tasks, limit }, reply });
-        // The supervisor answers every wait before it ends; it ends without an answer only when the process does.
-        answer.recv().unwrap_or(Ok(Waited::Answer(Answer::Settled)))
+        answer
     }
 
     /// Ends tasks, without waiting for their end.
@@ -127,21 +136,30 @@ impl Engine {
         self.send(Request::Stop { tasks, reason });
     }
 
+    /// Answers a task that has asked something.
+    pub(crate) fn reply(&self, task: TaskNumber, reply: Reply) {
+        self.send(Request::Reply { task, reply });
+    }
+
     /// Returns how often the run was asked to stop.
     pub(crate) fn interrupts(&self) -> u32 {
         self.interrupts.load(Ordering::SeqCst)
     }
 
-    /// Ends what is still alive and stops the engine. The error is the one that made the run unrecordable.
-    pub(crate) fn close(&self) -> Result<(), Failure> {
+    /// Ends what is still alive, and asks for an answer when nothing is. The error is the one that made the run
+    /// unrecordable.
+    pub(crate) fn close(&self) -> Receiver<Result<(), Failure>> {
         let (reply, answer) = bounded(1);
         self.send(Request::Close { reply });
-        let result = answer.recv().unwrap_or(Ok(()));
+        answer
+    }
+
+    /// Waits for the end of the engine's thread, after its answer to [`Engine::close`].
+    pub(crate) fn join(&self) {
         if let Some(thread) = self.thread.lock().take() {
             // A panic of that thread has ended the process already.
             let _ = thread.join();
         }
-        result
     }
 
     fn send(&self, request: Request) {

@@ -11,7 +11,7 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use super::scheduler::{Answer, Group, Submission, Wait};
 use super::stop::StopReason;
-use crate::model::{Stream, TaskNumber};
+use crate::model::{Level, Reply, Stream, TaskNumber};
 use crate::store;
 
 /// A request to the supervisor.
@@ -20,6 +20,8 @@ pub(super) enum Request {
     Submit { tasks: Vec<Submission>, group: Option<Group> },
     /// Answer when these tasks have ended.
     Wait { wait: Wait, reply: Sender<Result<Waited, Failure>> },
+    /// Hand this answer to a task that has asked.
+    Reply { task: TaskNumber, reply: Reply },
     /// End these tasks.
     Stop { tasks: Vec<TaskNumber>, reason: StopReason },
     /// End what is alive, answer when nothing is, and stop.
@@ -59,7 +61,32 @@ impl From<store::Error> for Failure {
 }
 
 /// Hears what tasks write, piece by piece, as it is stored.
-pub(crate) type OutputTap = Box<dyn Fn(TaskNumber, Stream, &[u8]) + Send>;
+pub(crate) type OutputTap = Box<dyn Fn(TaskNumber, Origin, &[u8]) + Send>;
+
+/// By which way a task wrote something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A program wrote it to a standard stream.
+    Program(Stream),
+    /// A Lua script printed it.
+    Script(Stream),
+    /// A Lua script logged it. The bytes are its line as it is to be shown.
+    Log(Level),
+}
+
+/// What a task wants from somebody outside the engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    /// It has read these arguments of the command line; `None` for all.
+    ArgumentsRead(Option<Vec<String>>),
+    /// It asks which of its testcases, by uid and groups, are to run; wants a [`Reply::Selected`].
+    Select(Vec<(String, Vec<String>)>),
+    /// It asks the user, after showing this; wants a [`Reply::Line`].
+    Prompt(Vec<u8>),
+}
+
+/// Hears what tasks want, on the engine's thread.
+pub(crate) type OnCall = Box<dyn Fn(TaskNumber, Call) + Send>;
 
 /// Wakes the supervisor when a request is in its queue and it sleeps; one that is awake looks before it goes to sleep.
 #[derive(Debug)]
@@ -116,6 +143,7 @@ impl fmt::Debug for Request {
         f.write_str(match self {
             Self::Submit { .. } => "Submit",
             Self::Wait { .. } => "Wait",
+            Self::Reply { .. } => "Reply",
             Self::Stop { .. } => "Stop",
             Self::Close { .. } => "Close",
         })

@@ -151,7 +151,6 @@ fn speaker(attempt: &Attempt<'_>, surroundings: &Surroundings) -> Result<Prepare
         started_in: surroundings.started_in.clone(),
         stdin: task.stdin.clone(),
         choice: task.choice.clone(),
-        log_levels: BTreeMap::new(),
         runtime: attempt.runtime.clone(),
     };
     let (channel, task_end) = Channel::new(&order).map_err(|error| exhausted("a socket", &error))?;

@@ -14,6 +14,8 @@ pub(super) struct Evidence {
     pub(super) exit: Option<Exit>,
     /// What it said of its own end.
     pub(super) finished: Option<Verdict>,
+    /// The roll-up of its top-level sections.
+    pub(super) sections: Option<Outcome>,
     /// What was wrong with what it said.
     pub(super) protocol_error: Option<String>,
 }
@@ -40,6 +42,11 @@ impl Verdict {
 }
 
 impl Evidence {
+    /// Takes note of how a top-level section has ended.
+    pub(super) fn take_section(&mut self, outcome: Outcome) {
+        self.sections = Some(self.sections.map_or(outcome, |known| known.and(outcome)));
+    }
+
     /// Takes note of a message.
     pub(super) fn take_message(&mut self, message: Message) {
         let Message::Finished { result, reason, data } = message else { return };
@@ -52,7 +59,7 @@ impl Evidence {
 
 /// Judges an attempt that has ended.
 pub(super) fn judge(runnable: &Runnable, stop: Option<StopReason>, evidence: Evidence) -> Verdict {
-    let Evidence { cannot_start, exit, finished, protocol_error } = evidence;
+    let Evidence { cannot_start, exit, finished, sections, protocol_error } = evidence;
     if let Some(reason) = cannot_start {
         return Verdict::new(Outcome::Errored, reason);
     }
@@ -70,7 +77,7 @@ pub(super) fn judge(runnable: &Runnable, stop: Option<StopReason>, evidence: Evi
     match exit {
         None => Verdict::new(Outcome::Errored, "its process vanished"),
         Some(exit @ Exit::Signal(_)) => Verdict::new(Outcome::Errored, exit.to_string()),
-        Some(Exit::Code(code)) if speaks(&runnable.kind) => judge_speaker(code, finished),
+        Some(Exit::Code(code)) if speaks(&runnable.kind) => judge_speaker(code, finished, sections),
         Some(Exit::Code(code)) => judge_code(runnable, code),
     }
 }
@@ -80,10 +87,16 @@ pub(super) fn speaks(kind: &str) -> bool {
     kind == "lua"
 }
 
-fn judge_speaker(code: i32, finished: Option<Verdict>) -> Verdict {
+fn judge_speaker(code: i32, finished: Option<Verdict>, sections: Option<Outcome>) -> Verdict {
     let exit = Exit::Code(code);
     match finished {
-        Some(verdict) if code == 0 => verdict,
+        Some(verdict) if code == 0 => match sections.map(|sections| verdict.outcome.and(sections)) {
+            Some(rolled_up) if rolled_up != verdict.outcome => {
+                let text = format!("reported {}, but its sections roll up to {rolled_up}", verdict.outcome);
+                Verdict { outcome: rolled_up, reason: Some(text), data: verdict.data }
+            }
+            _ => verdict,
+        },
         Some(verdict) => {
             let text = format!("{exit} after it had reported {}", verdict.outcome);
             Verdict { outcome: verdict.outcome.and(Outcome::Errored), reason: Some(text), data: verdict.data }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use super::Job;
+use super::{HostCall, Job};
 use crate::engine::Failure;
 use crate::model::{EventKind, RaisedError};
 use crate::report::{self, Closing, Look, Summary};
@@ -22,16 +22,25 @@ pub(crate) struct MainEnd {
 }
 
 impl Job {
-    /// Ends the run after `main`, and returns the exit code. What is still alive is ended as dangling.
+    /// Ends what is still alive after `main` as dangling, and the engine. What is asked of the jobfile meanwhile is
+    /// answered by `serve`.
+    pub(crate) fn close(&self, serve: &mut dyn FnMut(HostCall)) {
+        let answer = self.engine().close();
+        let closed = self.wait_serving(&answer, serve).unwrap_or(Ok(()));
+        self.engine().join();
+        *self.failure.lock() = closed.err();
+    }
+
+    /// Ends the run after [`Job::close`], and returns the exit code.
     pub(crate) fn end(&self, main: MainEnd) -> i32 {
-        let closed = self.engine().close();
         if std::mem::replace(&mut *self.ending.lock(), true) {
             // The engine has given main up and wraps up; it ends the process.
             loop {
                 std::thread::park();
             }
         }
-        self.wrap_up(main, closed.err())
+        let failure = self.failure.lock().take();
+        self.wrap_up(main, failure)
     }
 
     /// Ends a run whose `main` did not return after an interrupt. Called on the engine's thread; ends the process.

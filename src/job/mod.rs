@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows Lua.
 
+mod calls;
 mod draft;
 mod ending;
 mod resolve;
@@ -18,11 +19,12 @@ use crossbeam::channel::bounded;
 use parking_lot::{Mutex, RwLock};
 
 use self::roster::Roster;
-use crate::engine::{Answer, End, Engine, Failure, Group, Journal, OnLimit, StopReason, Submission, Waited};
-use crate::model::{EventKind, Outcome, Place, RuntimeInfo, Stream, Task, TaskNumber};
+use crate::engine::{End, Engine, Failure, Group, Journal, OnLimit, StopReason, Submission};
+use crate::model::{EventKind, Level, Outcome, Place, RuntimeInfo, Stream, Task, TaskNumber};
 use crate::report::{Announcement, Live, LiveHandle};
 use crate::store::{self, RunDir};
 
+pub(crate) use self::calls::HostCall;
 pub(crate) use self::draft::{Draft, Testscript};
 pub(crate) use self::ending::MainEnd;
 pub(crate) use self::select::Selection;
@@ -42,6 +44,9 @@ pub(crate) struct Job {
     engine: OnceLock<Engine>,
     started: Instant,
     next_group: Mutex<u32>,
+    calls: calls::Calls,
+    /// What made the run unrecordable, once the engine is closed.
+    failure: Mutex<Option<Failure>>,
     /// Taken by the thread that wraps up.
     ending: Mutex<bool>,
 }
@@ -177,14 +182,16 @@ impl Job {
     }
 
     /// Waits until these tasks have ended. With a limit and [`OnLimit::End`] they are ended when it is reached. Returns
-    /// false only for [`OnLimit::Leave`], when some have not ended.
-    pub(crate) fn wait(&self, numbers: Vec<TaskNumber>, limit: Option<(Duration, OnLimit)>) -> Result<bool, WaitError> {
-        match self.engine().wait(numbers, limit) {
-            Ok(Waited::Answer(Answer::Settled)) => Ok(true),
-            Ok(Waited::Answer(Answer::StillRunning)) => Ok(false),
-            Ok(Waited::Interrupted(signal)) => Err(WaitError::Interrupted(signal)),
-            Err(failure) => Err(WaitError::Unrecordable(failure)),
-        }
+    /// false only for [`OnLimit::Leave`], when some have not ended. What is asked of the jobfile meanwhile is answered by
+    /// `serve`.
+    pub(crate) fn wait(
+        &self,
+        numbers: Vec<TaskNumber>,
+        limit: Option<(Duration, OnLimit)>,
+        serve: &mut dyn FnMut(HostCall),
+    ) -> Result<bool, WaitError> {
+        let answer = self.engine().wait(numbers, limit);
+        calls::waited(self.wait_serving(&answer, serve))
     }
 
     /// Ends tasks, without waiting for their end. One that was not started is left alone.
@@ -234,6 +241,20 @@ impl Job {
     /// Tells the user something.
     pub(crate) fn warn(&self, text: String, place: Option<Place>) {
         self.record(vec![EventKind::Warning { text, place }]);
+    }
+
+    /// Shows what the jobfile itself logs, and keeps it in the job's log.
+    pub(crate) fn log(&self, level: Level, logger: &str, text: &[u8]) {
+        self.console.announce(Announcement::Log { level, logger: logger.to_owned(), text: text.to_vec() });
+    }
+
+    /// Sets the level of a logger for the tasks that start from now on, or takes it away.
+    pub(crate) fn set_level(&self, logger: &str, level: Option<Level>) {
+        let levels = &mut self.runtime.write().log_levels;
+        match level {
+            Some(level) => levels.insert(logger.to_owned(), level),
+            None => levels.remove(logger),
+        };
     }
 
     /// Shows what the jobfile itself prints; returns when it was written.

@@ -1,5 +1,6 @@
 //! The beginning of a run: its directory, its first records, its console and its engine.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -10,9 +11,9 @@ use uuid::Uuid;
 
 use super::roster::Roster;
 use super::{Job, Settings};
-use crate::engine::{self, Engine, Guarded, Journal, Limits, OutputTap, Surroundings, Timing};
-use crate::model::{EVENT_FORMAT, EventKind, JobInfo, RunStarted, RuntimeInfo};
-use crate::report::{self, Announcement, Live, LiveHandle, Verbosity};
+use crate::engine::{self, Engine, Guarded, Journal, Limits, Origin, OutputTap, Surroundings, Timing};
+use crate::model::{EVENT_FORMAT, EventKind, JobInfo, RunStarted, RuntimeInfo, Stream};
+use crate::report::{self, Announcement, JobLog, Live, LiveHandle, Verbosity};
 use crate::store::{self, EventLog, Opref, RunDir};
 
 /// Why a run could not begin.
@@ -25,6 +26,9 @@ pub(crate) enum StartError {
     #[error("cannot start the engine: {0}")]
     System(#[from] std::io::Error),
 }
+
+/// The log of the job in a run directory.
+const LOG_FILE: &str = "job.log";
 
 /// The file of the testbed in a run directory, for tasks that are executables.
 const TESTBED_FILE: &str = "testbed.json";
@@ -49,7 +53,9 @@ impl Job {
             }
         };
 
-        let live = Live::start(report::Settings::standard(settings.color, settings.verbosity))?;
+        let log = JobLog::new(Box::new(run.create_file(LOG_FILE)?), guarded.guardian_pid(), &runtime.job.name);
+        let look = report::Settings::standard(settings.color, settings.verbosity);
+        let live = Live::start(report::Settings { log: Some(log), ..look })?;
         let console = live.handle();
         let audience = live.handle();
         let log = EventLog::create(&run.event_log())?;
@@ -66,7 +72,7 @@ impl Job {
             testbed_file,
             output_limit: settings.output_limit,
         };
-        let tap = (settings.verbosity >= Verbosity::Verbose).then(|| tap(live.handle()));
+        let tap = (settings.verbosity >= Verbosity::Normal).then(|| tap(live.handle(), settings.verbosity));
         let job = Arc::new(Job {
             settings,
             run: Mutex::new(Some(run)),
@@ -79,9 +85,12 @@ impl Job {
             engine: OnceLock::new(),
             started: Instant::now(),
             next_group: Mutex::new(0),
+            calls: super::calls::Calls::default(),
+            failure: Mutex::new(None),
             ending: Mutex::new(false),
         });
         let (starts, ends, abandoned) = (Arc::clone(&job.roster), Arc::clone(&job.roster), Arc::clone(&job));
+        let calls = Arc::clone(&job);
         let pausing = job.console.clone();
         let engine = Engine::start(engine::Settings {
             guarded,
@@ -101,6 +110,7 @@ impl Job {
                     entry.end = Some(Box::new(end));
                 }
             }),
+            on_call: Box::new(move |task, call| calls.take_call(task, call)),
             before_pause: Box::new(move || flush(&pausing)),
             on_abandoned: Box::new(move |signal| abandoned.end_abandoned(signal)),
         })?;
@@ -122,6 +132,7 @@ fn runtime_info(settings: &Settings, run: &RunDir, started: chrono::DateTime<chr
         },
         directory: run.path().to_owned(),
         argv: settings.argv.clone(),
+        log_levels: BTreeMap::new(),
         testbed: settings.testbed.clone(),
     }
 }
@@ -163,9 +174,17 @@ fn flush(console: &LiveHandle) {
     let _ = shown.recv_timeout(Duration::from_millis(200));
 }
 
-fn tap(console: LiveHandle) -> OutputTap {
-    Box::new(move |task, stream, bytes| {
-        console.announce(Announcement::Output { task, stream, bytes: bytes.to_vec() });
+/// What a script prints is shown; what it logs and what programs write, to those who want to see more.
+fn tap(console: LiveHandle, verbosity: Verbosity) -> OutputTap {
+    Box::new(move |task, origin, bytes| {
+        let (stream, from) = match origin {
+            Origin::Script(stream) => (stream, Verbosity::Normal),
+            Origin::Program(stream) => (stream, Verbosity::Verbose),
+            Origin::Log(_) => (Stream::Stderr, Verbosity::Verbose),
+        };
+        if verbosity >= from {
+            console.announce(Announcement::Output { task, stream, bytes: bytes.to_vec() });
+        }
     })
 }
 

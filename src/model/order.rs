@@ -26,9 +26,6 @@ pub(crate) struct Order {
     /// Which of its sections run.
     #[serde(default)]
     pub(crate) choice: SectionChoice,
-    /// Levels of loggers by name, the root's under the empty one; as the jobfile has set them.
-    #[serde(default)]
-    pub(crate) log_levels: BTreeMap<String, Level>,
     /// What the script sees as `runtime`.
     pub(crate) runtime: RuntimeInfo,
 }
@@ -42,6 +39,9 @@ pub(crate) struct RuntimeInfo {
     pub(crate) directory: PathBuf,
     /// Arguments that the launcher handed on.
     pub(crate) argv: Vec<String>,
+    /// Levels of loggers by name, the root's under the empty one; as the jobfile has set them by now.
+    #[serde(default)]
+    pub(crate) log_levels: BTreeMap<String, Level>,
     /// What the testbed file holds.
     pub(crate) testbed: Option<Value>,
 }

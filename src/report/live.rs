@@ -16,12 +16,12 @@ use parking_lot::Mutex;
 
 use super::canvas::terminal_size;
 use super::console::Console;
+use super::job_log::JobLog;
 use super::lines::{Look, Verbosity};
 use super::renderer::{BATCH, Renderer};
 use super::style::ColorChoice;
 use super::summary::Summary;
-use crate::model::Stream;
-use crate::model::{Event, EventKind, TaskNumber};
+use crate::model::{Event, EventKind, Level, Stream, TaskNumber};
 
 /// Bytes of tasks' output that may wait for the console.
 const MAX_OUTPUT: usize = 4 * 1024 * 1024;
@@ -49,6 +49,15 @@ pub(crate) enum Announcement {
         /// Is sent to once it is written.
         done: Sender<()>,
     },
+    /// The jobfile itself logged this.
+    Log {
+        /// How much it matters.
+        level: Level,
+        /// The logger's name; empty for the root.
+        logger: String,
+        /// One line or several.
+        text: Vec<u8>,
+    },
     /// Everything announced before is to be written.
     Flush(Sender<()>),
 }
@@ -65,6 +74,8 @@ pub(crate) struct Settings {
     pub(crate) size: fn() -> (u16, u16),
     /// Where the text goes.
     pub(crate) console: Console,
+    /// The log of the job, which gets everything whatever the look.
+    pub(crate) log: Option<JobLog>,
 }
 
 impl Settings {
@@ -79,6 +90,7 @@ impl Settings {
             stdout_is_terminal: std::io::stdout().is_terminal(),
             size: terminal_size,
             console: Console::standard(),
+            log: None,
         }
     }
 }
@@ -147,7 +159,7 @@ impl LiveHandle {
     /// channel is closed.
     pub(crate) fn announce(&self, announcement: Announcement) {
         let is_urgent = match &announcement {
-            Announcement::Event(_) => false,
+            Announcement::Event(_) | Announcement::Log { .. } => false,
             Announcement::Print { .. } | Announcement::Flush(_) => true,
             Announcement::Output { bytes, .. } => {
                 let length = bytes.len();

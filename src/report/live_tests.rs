@@ -75,7 +75,7 @@ impl Write for Gone {
 
 fn settings(stdout: impl Write + Send + 'static, stderr: impl Write + Send + 'static, bar: bool) -> Settings {
     let console = Console::new(Box::new(stdout), Box::new(stderr));
-    Settings { look: Look::default(), bar, stdout_is_terminal: bar, size: || (80, 24), console }
+    Settings { look: Look::default(), bar, stdout_is_terminal: bar, size: || (80, 24), console, log: None }
 }
 
 fn announce(live: &Live, kinds: Vec<EventKind>) {

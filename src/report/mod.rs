@@ -9,6 +9,7 @@ mod console;
 mod duration;
 #[cfg(test)]
 mod fixture;
+mod job_log;
 mod lines;
 mod live;
 #[cfg(test)]
@@ -24,6 +25,7 @@ mod tails;
 mod tree;
 
 pub(crate) use closing::{Closing, render};
+pub(crate) use job_log::JobLog;
 pub(crate) use lines::{Look, Verbosity, line};
 pub(crate) use live::{Announcement, Live, LiveHandle, Settings};
 pub(crate) use results_json::{schema, write};

@@ -8,14 +8,14 @@ use crossbeam::channel::{Receiver, Select, Sender};
 
 use super::canvas::Canvas;
 use super::console::Console;
+use super::job_log::JobLog;
 use super::lines::{Look, Verbosity, line};
 use super::live::{Announcement, Message, Settings, Shared, ended_task};
 use super::outlines::OutputLines;
 use super::progress::{Progress, TICK};
 use super::style::clean;
 use super::summary::Summary;
-use crate::model::Stream;
-use crate::model::TaskNumber;
+use crate::model::{Level, Stream, TaskNumber};
 
 /// Bytes after which a batch is written, whatever waits.
 pub(super) const BATCH: usize = 256 * 1024;
@@ -35,6 +35,7 @@ pub(super) struct Renderer {
     stdout_is_terminal: bool,
     progress: Option<Progress>,
     lines: OutputLines,
+    log: Option<JobLog>,
     batch: Batch,
     /// Whether the terminal's last line will be unfinished after this batch, so that no bar can stand there.
     open_line: bool,
@@ -82,7 +83,7 @@ impl Batch {
 impl Renderer {
     /// Makes a renderer that has shown nothing yet.
     pub(super) fn new(settings: Settings, shared: Arc<Shared>, inbox: Receiver<Message>, hurry: Receiver<()>) -> Self {
-        let Settings { look, bar, stdout_is_terminal, size, console } = settings;
+        let Settings { look, bar, stdout_is_terminal, size, console, log } = settings;
         let progress = bar.then(|| Progress::new(Canvas::new(size), look.paint, Instant::now()));
         Renderer {
             shared,
@@ -93,6 +94,7 @@ impl Renderer {
             stdout_is_terminal,
             progress,
             lines: OutputLines::default(),
+            log,
             batch: Batch::default(),
             open_line: false,
             line_was_open: false,
@@ -172,6 +174,9 @@ impl Renderer {
     }
 
     fn announcement(&mut self, announcement: Announcement, summary: &Summary, now: Instant) {
+        if let Some(log) = &mut self.log {
+            log.take(&announcement, summary);
+        }
         match announcement {
             Announcement::Event(event) => {
                 if let Some(task) = ended_task(&event.kind) {
@@ -196,6 +201,19 @@ impl Renderer {
                 self.put(stream, &bytes);
                 self.batch.waiting.push(done);
             }
+            Announcement::Log { level, logger, text } => {
+                if self.look.verbosity >= Verbosity::Normal || level >= Level::Warning {
+                    let text = String::from_utf8_lossy(&text);
+                    let text = clean(text.trim_end_matches('\n'), self.look.paint);
+                    let name = if logger.is_empty() { "root" } else { &logger };
+                    let name = clean(name, self.look.paint);
+                    let level = match level {
+                        Level::Debug | Level::Info => self.look.paint.dim(level).to_string(),
+                        Level::Warning | Level::Error | Level::Critical => self.look.paint.warning(level).to_string(),
+                    };
+                    self.say(format!("{level} {name}: {text}\n").as_bytes());
+                }
+            }
             Announcement::Flush(done) => self.batch.waiting.push(done),
         }
     }
@@ -216,6 +234,9 @@ impl Renderer {
 
     /// Writes the batch and brings the bar up to date. Returns whether it was the last.
     fn write(&mut self, now: Instant) -> bool {
+        if let Some(log) = &mut self.log {
+            log.flush();
+        }
         let batch = std::mem::take(&mut self.batch);
         let was_open = std::mem::replace(&mut self.line_was_open, self.open_line);
         if !batch.texts.is_empty() {

@@ -3,19 +3,23 @@
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mlua::{Function, Lua, Value};
 
-use super::api;
+use super::api::{self, Selections};
 use super::error::{ScriptError, calling_line, raise};
 use super::vm::{Setup, Vm};
 use super::{modules, source};
-use crate::job::{Job, MainEnd};
-use crate::model::{RaisedError, Stream};
+use crate::engine::OnLimit;
+use crate::job::{HostCall, Job, MainEnd, WaitError};
+use crate::model::{RaisedError, Stream, TaskNumber};
 
 /// What the functions of a jobfile's modules share.
 pub(super) struct Context {
     pub(super) job: Arc<Job>,
+    /// The functions by which tasks choose their sections.
+    pub(super) selections: Selections,
     /// The top level runs: it declares and does not act.
     is_loading: Cell<bool>,
     /// `os.exit` was called with this code.
@@ -31,8 +35,27 @@ impl Context {
         self.check_running(lua)
     }
 
-    /// Fails if the run is on its way to its end.
+    /// Waits for tasks, and meanwhile answers what the run asks of the jobfile.
+    pub(super) fn wait(
+        &self,
+        lua: &Lua,
+        numbers: Vec<TaskNumber>,
+        limit: Option<(Duration, OnLimit)>,
+    ) -> Result<bool, WaitError> {
+        self.job.wait(numbers, limit, &mut |call| self.serve(lua, call))
+    }
+
+    /// Answers what the run asks of the jobfile.
+    fn serve(&self, lua: &Lua, call: HostCall) {
+        match call {
+            HostCall::Select { task, sections } => self.job.reply(task, self.selections.answer(lua, task, &sections)),
+        }
+    }
+
+    /// Fails if the run is on its way to its end. What is asked of the jobfile by now is answered first: a jobfile that
+    /// looks at its tasks in a loop never waits.
     pub(super) fn check_running(&self, lua: &Lua) -> mlua::Result<()> {
+        self.job.serve_calls(&mut |call| self.serve(lua, call));
         if let Some(code) = self.exit.get() {
             return Err(exit_error(lua, code));
         }
@@ -53,8 +76,27 @@ fn exit_error(lua: &Lua, code: i32) -> mlua::Error {
 
 /// Runs a jobfile to its end. `name` is its path as the user gave it.
 pub(crate) fn run_jobfile(job: &Arc<Job>, name: &std::path::Path) -> MainEnd {
-    let context = Rc::new(Context { job: Arc::clone(job), is_loading: Cell::new(true), exit: Cell::new(None) });
-    match run(&context, name) {
+    let context = Rc::new(Context {
+        job: Arc::clone(job),
+        selections: Selections::default(),
+        is_loading: Cell::new(true),
+        exit: Cell::new(None),
+    });
+    let internal = |error: mlua::Error| {
+        let message = format!("cannot set Lua up: {error}");
+        MainEnd { error: Some(RaisedError { kind: "error".to_owned(), message, traceback: None }), is_unusable: true }
+    };
+    let vm = match prepare(&context) {
+        Ok(vm) => vm,
+        Err(error) => {
+            job.close(&mut |_| {});
+            return internal(error);
+        }
+    };
+    let end = run(&context, &vm, name);
+    // Tasks that main has left alive may still ask something of it.
+    job.close(&mut |call| context.serve(vm.lua(), call));
+    match end {
         Ok(()) => MainEnd::default(),
         Err(end) => after_exit(&context, end),
     }
@@ -68,14 +110,13 @@ fn after_exit(context: &Context, end: MainEnd) -> MainEnd {
     }
 }
 
-fn run(context: &Rc<Context>, name: &std::path::Path) -> Result<(), MainEnd> {
+fn run(context: &Rc<Context>, vm: &Vm, name: &std::path::Path) -> Result<(), MainEnd> {
     let settings = context.job.settings();
     let broken = |error: RaisedError| MainEnd { error: Some(error), is_unusable: true };
     let internal = |error: mlua::Error| {
         let message = format!("cannot set Lua up: {error}");
         broken(RaisedError { kind: "error".to_owned(), message, traceback: None })
     };
-    let vm = prepare(context).map_err(internal)?;
     let chunk = source::compile(vm.lua(), name, &settings.source, &["main", "arg"]).map_err(broken)?;
     vm.call(&chunk, Vec::new()).map_err(broken)?;
     let main: Value = vm.lua().globals().get("main").map_err(internal)?;
@@ -88,7 +129,7 @@ fn run(context: &Rc<Context>, name: &std::path::Path) -> Result<(), MainEnd> {
     };
     context.is_loading.set(false);
     let runtime = api::runtime(vm.lua(), context).map_err(internal)?;
-    let ended = call_main(&vm, &main, runtime);
+    let ended = call_main(vm, &main, runtime);
     // A left-over value of os.exit counts even where the jobfile caught its error.
     match (ended, context.exit.get()) {
         (Ok(()), Some(code)) if code != 0 => Err(MainEnd {
@@ -123,6 +164,15 @@ fn no_main(name: &std::path::Path, source: &[u8], found: &Value) -> String {
     }
 }
 
+/// What a jobfile logs is shown and stands in the job's log; the levels it sets hold in its tasks.
+fn preload_log(vm: &Vm, job: &Arc<Job>) -> mlua::Result<()> {
+    let (logs, levels) = (Arc::clone(job), Arc::clone(job));
+    let emit: api::log::Emit = Rc::new(move |level, logger, text| logs.log(level, logger, text));
+    let set: api::log::LevelSet = Rc::new(move |logger, level| levels.set_level(logger, level));
+    let job = Arc::clone(job);
+    vm.preload("rille.log", move |lua| api::log::module(lua, &emit, &set, &job.runtime().log_levels))
+}
+
 fn prepare(context: &Rc<Context>) -> mlua::Result<Vm> {
     let settings = context.job.settings();
     let printer = Arc::clone(&context.job);
@@ -133,12 +183,14 @@ fn prepare(context: &Rc<Context>) -> mlua::Result<Vm> {
             let stream = if stream == "stderr" { Stream::Stderr } else { Stream::Stdout };
             printer.print(stream, bytes.to_vec());
         })),
+        before_program: None,
         exit: Box::new(move |lua, code| {
             exiting.exit.set(Some(code));
             exit_error(lua, code)
         }),
     })?;
     modules::preload_not_yet(&vm)?;
+    preload_log(&vm, &context.job)?;
     let sharing = Rc::clone(context);
     vm.preload("rille.job", move |lua| api::job_module(lua, &sharing).map(Value::Table))?;
     vm.lua().globals().set("arg", settings.argv.clone())?;

@@ -10,6 +10,7 @@ pub(crate) mod source;
 pub(crate) mod table;
 mod task;
 mod vm;
+mod voice;
 
 pub(crate) use self::host::run_jobfile;
 pub(crate) use self::task::{HostLine, ScriptEnd, run_script};
@@ -21,6 +22,7 @@ pub(crate) fn read_table(path: &Path, text: &[u8]) -> Result<serde_json::Value, 
     let setup = vm::Setup {
         module_folders: modules::folders(path, Path::new(".")),
         write: None,
+        before_program: None,
         exit: Box::new(|lua, _| error::raise(lua, "usage", "a data file cannot exit")),
     };
     let vm = vm::Vm::new(setup).map_err(|error| error.to_string())?;

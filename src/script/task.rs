@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::error::raise;
 use super::vm::{Setup, Vm};
+use super::voice::Voice;
 use super::{modules, source, table};
 use crate::model::{Message, Order, Outcome, RaisedError, Reply};
 
@@ -60,20 +61,23 @@ pub(crate) fn run_script(order: &Order, host: &Rc<dyn HostLine>) -> ScriptEnd {
     }
 }
 
-fn prepare(order: &Order, _host: &Rc<dyn HostLine>) -> mlua::Result<(Vm, Value)> {
+fn prepare(order: &Order, host: &Rc<dyn HostLine>) -> mlua::Result<(Vm, Value)> {
+    let voice = Rc::new(Voice::new(Rc::clone(host)));
+    let (prints, programs) = (Rc::clone(&voice), Rc::clone(&voice));
     let setup = Setup {
         module_folders: modules::folders(&order.script, &order.started_in),
-        write: None,
-        exit: Box::new(|lua, code| {
-            flush(lua);
-            std::process::exit(code)
-        }),
+        write: Some(Box::new(move |stream, bytes| prints.print(stream, bytes))),
+        before_program: Some(Box::new(move || programs.settle())),
+        exit: Box::new(|_, code| std::process::exit(code)),
     };
     let vm = Vm::new(setup)?;
     let lua = vm.lua();
-    // A line is seen when it is written, and in order with standard error, also when the task is killed later.
-    lua.load("io.stdout:setvbuf('line')").exec()?;
     modules::preload_not_yet(&vm)?;
+    let emit: super::api::log::Emit = Rc::new(move |level, logger, text| voice.log(level, logger, text));
+    // What a task sets holds for itself alone.
+    let set: super::api::log::LevelSet = Rc::new(|_, _| {});
+    let levels = order.runtime.log_levels.clone();
+    vm.preload("rille.log", move |lua| super::api::log::module(lua, &emit, &set, &levels))?;
     vm.preload("rille.job", |lua| {
         Err(raise(lua, "usage", "module 'rille.job' is for jobfiles; this is a task of one"))
     })?;
@@ -104,11 +108,6 @@ fn runtime(lua: &Lua, order: &Order) -> mlua::Result<mlua::Table> {
         runtime.set("testbed", table::from_json(lua, testbed)?)?;
     }
     super::api::read_only(lua, "runtime", &runtime)
-}
-
-fn flush(lua: &Lua) {
-    // Best effort on the way out: a closed pipe has nobody to lose it.
-    let _ = lua.load("io.stdout:flush()").exec();
 }
 
 /// Reads what a script returned: nothing or true, or an outcome with its reason and data.

@@ -20,6 +20,9 @@ pub(crate) struct Setup {
     pub(crate) module_folders: Vec<PathBuf>,
     /// What `print` and `io.write` do; `None` leaves them to the standard library.
     pub(crate) write: Option<Write>,
+    /// What comes before a program is started by `os.execute` or `io.popen`: its output must not overtake what was
+    /// printed.
+    pub(crate) before_program: Option<Box<dyn Fn()>>,
     /// What `os.exit` does.
     pub(crate) exit: Exit,
 }
@@ -52,6 +55,13 @@ impl Vm {
             })?;
             let streams = include_str!("../../lua/rille/streams.lua");
             lua.load(streams).set_name("=[rille streams]").set_mode(ChunkMode::Text).call::<()>(write)?;
+        }
+        if let Some(before_program) = setup.before_program {
+            let before_program = lua.create_function(move |_, ()| {
+                before_program();
+                Ok(())
+            })?;
+            host.set("before_program", before_program)?;
         }
         expose_errors(&lua, &host)?;
         restrict_packages(&lua, setup.module_folders)?;

@@ -36,7 +36,6 @@ impl EventLog {
     }
 
     /// Opens a log to go on with it. A torn last line, which a host left that was killed while it wrote, is cut off.
-    #[cfg_attr(not(test), expect(dead_code, reason = "what goes on with a run, restart and resume, is to come"))]
     pub(crate) fn open(path: &Path) -> Result<EventLog> {
         let opened = OpenOptions::new().read(true).append(true).open(path);
         let mut file = opened.map_err(Error::io("open", path))?;

@@ -21,7 +21,7 @@ mod task_folder;
 pub(crate) use environment::recorded_environment;
 pub(crate) use error::Error;
 pub(crate) use event_log::EventLog;
-pub(crate) use event_reader::read;
+pub(crate) use event_reader::{EventLookup, read, read_from};
 pub(crate) use home::Home;
 pub(crate) use list::{RunDetails, RunInfo, list, load, summarise};
 pub(crate) use opref::Opref;
@@ -29,7 +29,7 @@ pub(crate) use platform::{host, platform, user};
 pub(crate) use remove::remove;
 pub(crate) use run_dir::{RunDir, now_micros};
 pub(crate) use status::Status;
-pub(crate) use task_folder::{attempt_folder, output_tail, task_folder};
+pub(crate) use task_folder::{attempt_folder, discard, output_tail, task_folder};
 
 /// The result of everything that the store does.
 pub(crate) type Result<T> = std::result::Result<T, Error>;

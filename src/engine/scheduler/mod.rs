@@ -49,6 +49,8 @@ pub(crate) enum Input {
     SpawnDeferred { task: TaskNumber, reason: String },
     /// A message came on the task's channel.
     Message { task: TaskNumber, message: Message },
+    /// A top-level section of the task's script has ended.
+    SectionEnded { task: TaskNumber, outcome: Outcome },
     /// Something came on the task's channel that is no message.
     BadMessage { task: TaskNumber, what: String },
     /// The task's process has ended.
@@ -228,6 +230,11 @@ impl Scheduler {
             Input::Message { task, message } => {
                 if let Some(active) = self.active(task) {
                     active.evidence.take_message(message);
+                }
+            }
+            Input::SectionEnded { task, outcome } => {
+                if let Some(active) = self.active(task) {
+                    active.evidence.take_section(outcome);
                 }
             }
             Input::BadMessage { task, what } => self.bad_message(task, what, now),

@@ -1,5 +1,6 @@
 //! The thread that carries out what the scheduler decides, and tells it what happens.
 
+mod hearing;
 mod interrupts;
 mod tasks;
 
@@ -19,11 +20,13 @@ use super::descendants::Descendants;
 use super::descriptors::Descriptors;
 use super::journal::Journal;
 use super::reactor::{Reactor, Source};
-use super::request::{Failure, OutputTap, Request, Waited, Waker};
+use super::request::{Failure, OnCall, OutputTap, Request, Waited, Waker};
 use super::scheduler::{Answer, Effect, End, Input, Scheduler, WaitId};
+use super::sections::Sections;
 use super::signals;
 use super::spawn::{Launched, Surroundings};
 use super::stop::StopReason;
+use super::task_log::TaskLog;
 use crate::model::{EventKind, Exit, RuntimeInfo, Stream, TaskNumber};
 
 /// How often descendants are looked for again while some are being killed.
@@ -51,6 +54,7 @@ pub(super) struct Parts {
     pub(super) tap: Option<OutputTap>,
     pub(super) on_settled: Box<dyn Fn(TaskNumber, End) + Send>,
     pub(super) on_started: Box<dyn Fn(TaskNumber, i32) + Send>,
+    pub(super) on_call: OnCall,
     pub(super) before_pause: Box<dyn Fn() + Send>,
     pub(super) on_abandoned: Box<dyn Fn(i32) + Send>,
     pub(super) grace: Duration,
@@ -87,6 +91,8 @@ struct Interrupted {
 
 struct Live {
     launched: Launched,
+    log: TaskLog,
+    sections: Sections,
     exit: Option<Exit>,
     stdout_open: bool,
     stderr_open: bool,
@@ -198,6 +204,7 @@ impl Supervisor {
                     self.waiting.insert(wait.id, reply);
                     self.inputs.push(Input::Wait(wait));
                 }
+                Ok(Request::Reply { task, reply }) => self.reply(task, &reply),
                 Ok(Request::Stop { tasks, reason }) => self.inputs.push(Input::Stop { tasks, reason }),
                 Ok(Request::Close { reply }) => {
                     self.closing = Some(reply);

@@ -2,6 +2,7 @@
 
 use std::os::fd::AsFd;
 
+use chrono::Utc;
 use rustix::process::{Signal, WaitId as WaitFor, WaitIdOptions, waitid};
 
 use super::{HOUSEKEEPING_INTERVAL, Live, Supervisor, kill_group};
@@ -10,9 +11,14 @@ use crate::engine::output::Flow;
 use crate::engine::reactor::Source;
 use crate::engine::request::Failure;
 use crate::engine::scheduler::{Input, Slots, Written};
+use crate::engine::sections::Sections;
 use crate::engine::spawn::{self, Attempt, Launched, SpawnError};
+use crate::engine::task_log::TaskLog;
 use crate::model::{Exit, OutputSize, Stream, TaskNumber};
 use crate::store;
+
+/// The name of a task's log in its folder.
+const LOG_FILE: &str = "task.log";
 
 /// How many times 16 reads are made of what a task has left in its pipes. They hold a mebibyte at most, so more comes from
 /// somebody outside the task who was handed a pipe and writes for ever.
@@ -31,10 +37,15 @@ impl Supervisor {
         let folder = self.parts.surroundings.directory.join(folder);
         let runtime = self.parts.runtime.read();
         let attempt = Attempt { task, number, ordinal, folder, slots, runtime: &runtime };
-        let spawned = spawn::spawn(&attempt, &self.parts.surroundings);
+        let surroundings = &self.parts.surroundings;
+        let spawned = spawn::spawn(&attempt, surroundings).map(|launched| {
+            let path = attempt.folder.join(LOG_FILE);
+            let log = TaskLog::new(path, surroundings.output_limit, launched.pid, &task.id);
+            (launched, log)
+        });
         drop(runtime);
         match spawned {
-            Ok(launched) => self.watch(number, launched),
+            Ok((launched, log)) => self.watch(number, launched, log),
             Err(SpawnError::Task(reason)) => self.inputs.push(Input::SpawnFailed { task: number, reason }),
             Err(SpawnError::Exhausted(reason)) => self.inputs.push(Input::SpawnDeferred { task: number, reason }),
             Err(SpawnError::Storage(path, error)) => {
@@ -45,7 +56,7 @@ impl Supervisor {
         }
     }
 
-    fn watch(&mut self, number: TaskNumber, mut launched: Launched) {
+    fn watch(&mut self, number: TaskNumber, mut launched: Launched, log: TaskLog) {
         let pid = launched.pid;
         let mut watched = self
             .reactor
@@ -59,31 +70,22 @@ impl Supervisor {
                 .and_then(|()| self.reactor.rewatch(&*channel, Source::Channel(number), unsent));
         }
         self.groups.insert(pid, number);
-        let live =
-            Live { launched, exit: None, stdout_open: true, stderr_open: true, killing: false, killed: Vec::new() };
+        let live = Live {
+            launched,
+            log,
+            sections: Sections::default(),
+            exit: None,
+            stdout_open: true,
+            stderr_open: true,
+            killing: false,
+            killed: Vec::new(),
+        };
         self.live.insert(number, live);
         (self.parts.on_started)(number, pid);
         self.inputs.push(Input::Spawned { task: number, pid });
         if let Err(error) = watched {
             self.fail(Failure::new("watching a task", &error));
         }
-    }
-
-    pub(super) fn talk(&mut self, task: TaskNumber) {
-        let Some(live) = self.live.get_mut(&task) else { return };
-        let Some(channel) = &mut live.launched.channel else { return };
-        let unsent = channel.flush();
-        let received = channel.receive(&mut self.buffer);
-        if received.closed {
-            self.reactor.forget(&*channel);
-            live.launched.channel = None;
-        } else if !unsent {
-            let _ = self.reactor.rewatch(&*channel, Source::Channel(task), false);
-        }
-        self.inputs.extend(received.messages.into_iter().map(|message| match message {
-            Ok(message) => Input::Message { task, message },
-            Err(what) => Input::BadMessage { task, what },
-        }));
     }
 
     /// Reads one stream of a task at most `times` times; returns whether it may still bring something.
@@ -104,11 +106,7 @@ impl Supervisor {
                     return false;
                 }
                 Ok((_, Flow::Dry)) => return true,
-                Ok((count, Flow::More)) => {
-                    if let Some(tap) = &self.parts.tap {
-                        tap(task, stream, &self.buffer[..count]);
-                    }
-                }
+                Ok((count, Flow::More)) => self.heard_output(task, stream, count),
                 Err(error) => {
                     let path = capture.path().to_owned();
                     *open = false;
@@ -184,7 +182,7 @@ impl Supervisor {
         self.gone(task);
     }
 
-    fn is_dry(&mut self, task: TaskNumber, stream: Stream) -> bool {
+    pub(super) fn is_dry(&mut self, task: TaskNumber, stream: Stream) -> bool {
         let Some(live) = self.live.get(&task) else { return true };
         let capture = match stream {
             Stream::Stdout => &live.launched.stdout,
@@ -195,7 +193,7 @@ impl Supervisor {
 
     fn gone(&mut self, task: TaskNumber) {
         let Some(live) = self.live.remove(&task) else { return };
-        let Live { launched, killed, .. } = live;
+        let Live { launched, log, killed, .. } = live;
         if self.groups.get(&launched.pid) == Some(&task) {
             self.groups.remove(&launched.pid);
         }
@@ -208,7 +206,12 @@ impl Supervisor {
             }
         }
         let killed_leftovers = u32::try_from(killed.len()).unwrap_or(u32::MAX);
-        let written = Written { stdout: sizes[0], stderr: sizes[1], log: OutputSize::default() };
+        let path = log.path().to_owned();
+        let log = log.finish(Utc::now()).unwrap_or_else(|error| {
+            self.fail(Failure::at(&path, &error));
+            OutputSize::default()
+        });
+        let written = Written { stdout: sizes[0], stderr: sizes[1], log };
         self.inputs.push(Input::Gone { task, written, killed_leftovers });
     }
 

@@ -56,7 +56,7 @@ fn run(lua: &Lua, context: &Rc<Context>, value: &Value) -> mlua::Result<(bool, L
     context.check(lua, "run was called")?;
     let number = context.job.define(draft::read(definition, calling_line(lua))?);
     context.job.start(&[number], None).map_err(|error| cannot_start(lua, &error))?;
-    context.job.wait(vec![number], None).map_err(|error| wait_failed(lua, &error))?;
+    context.wait(lua, vec![number], None).map_err(|error| wait_failed(lua, &error))?;
     let view = context.job.task(number);
     result(lua, &view.ok_or_else(|| mlua::Error::runtime("the task is not in the roster"))?)
 }
@@ -132,12 +132,12 @@ fn run_list(
         context.job.start(&numbers[from..], group).map_err(|error| cannot_start(lua, &error))?;
         // After an interrupt the rest is handed over all the same: that it did not start is to be on record.
         if waited.is_ok() {
-            waited = context.job.wait(numbers[waited_for..from].to_vec(), None);
+            waited = context.wait(lua, numbers[waited_for..from].to_vec(), None);
             waited_for = from;
         }
     }
     waited
-        .and_then(|_| context.job.wait(numbers[waited_for..].to_vec(), None))
+        .and_then(|_| context.wait(lua, numbers[waited_for..].to_vec(), None))
         .map_err(|error| wait_failed(lua, &error))?;
     Ok(numbers)
 }
@@ -183,7 +183,7 @@ fn wait_all(lua: &Lua, context: &Rc<Context>, tasks: &Value, limit: &Value) -> m
         numbers.push(task.number);
     }
     let limit = seconds(lua, "max_runtime", limit)?.map(|limit| (limit, OnLimit::End));
-    context.job.wait(numbers.clone(), limit).map_err(|error| wait_failed(lua, &error))?;
+    context.wait(lua, numbers.clone(), limit).map_err(|error| wait_failed(lua, &error))?;
     let results = lua.create_table_with_capacity(numbers.len(), 0)?;
     for (index, number) in (1..).zip(numbers) {
         let view = context.job.task(number);

@@ -2,8 +2,10 @@
 
 mod draft;
 mod job;
+pub(super) mod log;
 mod result;
 mod runtime;
+mod selection;
 mod task;
 
 use mlua::{Lua, Table, Value};
@@ -13,6 +15,7 @@ use crate::model::nearest;
 
 pub(super) use self::job::module as job_module;
 pub(super) use self::runtime::runtime;
+pub(super) use self::selection::Selections;
 
 /// Makes the error for reading a field that an object does not have.
 fn unknown_field(lua: &Lua, object: &str, name: &str, known: &[&str]) -> mlua::Error {

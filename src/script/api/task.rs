@@ -64,7 +64,7 @@ impl LuaTask {
     fn wait(&self, lua: &Lua, max_runtime: &Value) -> mlua::Result<(bool, LuaResult)> {
         self.check_started(lua, "wait")?;
         let limit = seconds(lua, "max_runtime", max_runtime)?;
-        let waited = self.context.job.wait(vec![self.number], limit.map(|limit| (limit, OnLimit::End)));
+        let waited = self.context.wait(lua, vec![self.number], limit.map(|limit| (limit, OnLimit::End)));
         waited.map_err(|error| wait_failed(lua, &error))?;
         result(lua, &self.view()?)
     }
@@ -72,7 +72,7 @@ impl LuaTask {
     fn join(&self, lua: &Lua, timeout: &Value) -> mlua::Result<bool> {
         self.check_started(lua, "join")?;
         let limit = seconds(lua, "timeout", timeout)?;
-        let waited = self.context.job.wait(vec![self.number], limit.map(|limit| (limit, OnLimit::Leave)));
+        let waited = self.context.wait(lua, vec![self.number], limit.map(|limit| (limit, OnLimit::Leave)));
         waited.map_err(|error| wait_failed(lua, &error))
     }
 }

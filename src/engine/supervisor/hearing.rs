@@ -1,0 +1,217 @@
+//! What a task says and writes: into its log and its files in the order in which it happened, and to whom it concerns.
+
+use std::io;
+
+use chrono::{DateTime, Utc};
+
+use super::{Live, Supervisor};
+use crate::engine::reactor::Source;
+use crate::engine::request::{Call, Failure, Origin};
+use crate::engine::scheduler::Input;
+use crate::model::{
+    EventKind, Level, LogRange, Message, Reply, SectionFinished, SectionNumber, SectionPlan, SectionStarted, Stream,
+    TaskNumber, TaskPlanned,
+};
+
+/// The logger of what the host itself writes into a task's log.
+const OWN_LOGGER: &str = "rille";
+
+/// How often what waits in a task's pipes is read before a message is taken in. More comes from somebody who writes
+/// without an end, and has no place before or after.
+const READS_BEFORE_MESSAGE: usize = 16;
+
+impl Supervisor {
+    /// Takes in what has come on a task's channel.
+    pub(super) fn talk(&mut self, task: TaskNumber) {
+        let Some(live) = self.live.get_mut(&task) else { return };
+        let Some(channel) = &mut live.launched.channel else { return };
+        let unsent = channel.flush();
+        let received = channel.receive(&mut self.buffer);
+        if received.closed {
+            self.reactor.forget(&*channel);
+            live.launched.channel = None;
+        } else if !unsent {
+            let _ = self.reactor.rewatch(&*channel, Source::Channel(task), false);
+        }
+        if received.messages.is_empty() {
+            return;
+        }
+        // What the task's programs wrote before it said this comes before it: a task has its messages taken in before it
+        // starts a program, so nothing that is in a pipe now was written after them.
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            if !self.is_dry(task, stream) {
+                self.read_output(task, stream, READS_BEFORE_MESSAGE);
+            }
+        }
+        for message in received.messages {
+            let heard = match message {
+                Ok(message) => self.hear(task, message),
+                Err(what) => Err(what),
+            };
+            if let Err(what) = heard {
+                self.inputs.push(Input::BadMessage { task, what });
+            }
+        }
+        self.write_log(task);
+    }
+
+    /// Sends an answer to a task that has asked.
+    pub(super) fn reply(&mut self, task: TaskNumber, reply: &Reply) {
+        let Some(live) = self.live.get_mut(&task) else { return };
+        let Some(channel) = &mut live.launched.channel else { return };
+        channel.post(reply);
+        if channel.flush() {
+            let _ = self.reactor.rewatch(&*channel, Source::Channel(task), true);
+        }
+    }
+
+    /// Takes in output of the task: its log and whoever listens get it. The file of the stream has it already.
+    pub(super) fn heard_output(&mut self, task: TaskNumber, stream: Stream, length: usize) {
+        let Some(live) = self.live.get_mut(&task) else { return };
+        let bytes = &self.buffer[..length];
+        let logged = live.log.output(Utc::now(), stream, bytes).and_then(|()| live.log.flush());
+        if let Some(tap) = &self.parts.tap {
+            tap(task, Origin::Program(stream), bytes);
+        }
+        self.note_log(task, logged);
+    }
+
+    fn hear(&mut self, task: TaskNumber, message: Message) -> Result<(), String> {
+        match message {
+            Message::Started {} => {}
+            Message::Stdout { text } => self.printed(task, Stream::Stdout, &text.0),
+            Message::Stderr { text } => self.printed(task, Stream::Stderr, &text.0),
+            Message::Log { time, level, logger, text } => self.logged(task, time, level, &logger, &text.0),
+            Message::Plan { sections } => {
+                let Some(live) = self.live.get_mut(&task) else { return Ok(()) };
+                live.sections.plan(&sections)?;
+                self.records.push(EventKind::TaskPlanned(Box::new(TaskPlanned { task, sections })));
+            }
+            Message::SectionStarted { section, plan, uid } => self.section_started(task, section, plan, uid)?,
+            Message::SectionFinished { section, result, reason, data, seconds } => {
+                let seconds = if seconds.is_finite() { seconds.max(0.0) } else { 0.0 };
+                let log = LogRange::default();
+                let finished = SectionFinished { task, section, outcome: result, reason, data, seconds, log };
+                self.section_finished(finished)?;
+            }
+            Message::ArgumentsRead { words } => (self.parts.on_call)(task, Call::ArgumentsRead(words)),
+            Message::Sync {} => {
+                self.write_log(task);
+                self.reply(task, &Reply::Ack {});
+            }
+            Message::Select { sections } => (self.parts.on_call)(task, Call::Select(sections)),
+            Message::Prompt { text } => {
+                self.write_log(task);
+                (self.parts.on_call)(task, Call::Prompt(text.0));
+            }
+            Message::Finished { result, .. } => {
+                let open = self.live.get(&task).map_or(0, |live| live.sections.open());
+                if open > 0 && result.is_good() {
+                    return Err(format!("it reported {result} while {open} of its sections had not ended"));
+                }
+                self.inputs.push(Input::Message { task, message });
+            }
+        }
+        Ok(())
+    }
+
+    fn printed(&mut self, task: TaskNumber, stream: Stream, bytes: &[u8]) {
+        let Some(Live { launched, log, .. }) = self.live.get_mut(&task) else { return };
+        let capture = match stream {
+            Stream::Stdout => &mut launched.stdout,
+            Stream::Stderr => &mut launched.stderr,
+        };
+        if let Err(error) = capture.append(bytes) {
+            let failure = Failure::at(capture.path(), &error);
+            self.fail(failure);
+            return;
+        }
+        let logged = log.output(Utc::now(), stream, bytes);
+        if let Some(tap) = &self.parts.tap {
+            tap(task, Origin::Script(stream), bytes);
+        }
+        self.note_log(task, logged);
+    }
+
+    fn logged(&mut self, task: TaskNumber, time: f64, level: Level, logger: &str, text: &[u8]) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "what is out of range becomes the end of it, which is no time"
+        )]
+        let time = DateTime::from_timestamp_micros((time * 1e6) as i64).unwrap_or_else(Utc::now);
+        let logger = logger.replace(|c: char| c.is_control() || c == ' ' || c == '[', "_");
+        let Some(live) = self.live.get_mut(&task) else { return };
+        let logged = live.log.record(time, level, &logger, text);
+        if let Some(tap) = &self.parts.tap {
+            let name = if logger.is_empty() { "root" } else { &logger };
+            let mut line = format!("{level} {name}: ").into_bytes();
+            line.extend_from_slice(text.strip_suffix(b"\n").unwrap_or(text));
+            line.push(b'\n');
+            tap(task, Origin::Log(level), &line);
+        }
+        self.note_log(task, logged);
+    }
+
+    fn section_started(
+        &mut self,
+        task: TaskNumber,
+        section: SectionNumber,
+        plan: Option<SectionPlan>,
+        uid: Option<String>,
+    ) -> Result<(), String> {
+        let Some(live) = self.live.get_mut(&task) else { return Ok(()) };
+        let now = Utc::now();
+        let logged = live.log.position(now).and_then(|position| {
+            let known = live.sections.start(section, plan.as_ref(), uid.as_deref(), position);
+            let text = known.map(|known| format!("Starting {} {}", known.kind, known.uid));
+            Ok(match text {
+                Ok(text) => Ok(live.log.record(now, Level::Info, OWN_LOGGER, text.as_bytes())?),
+                Err(what) => Err(what),
+            })
+        });
+        match logged {
+            Ok(heard) => heard?,
+            Err(error) => self.note_log(task, Err(error)),
+        }
+        self.records.push(EventKind::SectionStarted(Box::new(SectionStarted { task, section, plan, uid })));
+        Ok(())
+    }
+
+    fn section_finished(&mut self, mut finished: SectionFinished) -> Result<(), String> {
+        let (task, section) = (finished.task, finished.section);
+        let Some(live) = self.live.get_mut(&task) else { return Ok(()) };
+        let known = live.sections.get(section).ok_or_else(|| format!("there is no section {section}"))?;
+        let mut text =
+            format!("The result of {} {} is => {}", known.kind, known.uid, finished.outcome.name().to_uppercase());
+        if let Some(reason) = &finished.reason {
+            text.extend([": ", reason]);
+        }
+        let is_top = known.parent == 0;
+        let level = if finished.outcome.is_good() { Level::Info } else { Level::Error };
+        let now = Utc::now();
+        let logged = live.log.record(now, level, OWN_LOGGER, text.as_bytes()).and_then(|()| live.log.position(now));
+        match logged {
+            Ok(position) => finished.log = live.sections.finish(section, position)?,
+            Err(error) => self.note_log(task, Err(error)),
+        }
+        if is_top {
+            self.inputs.push(Input::SectionEnded { task, outcome: finished.outcome });
+        }
+        self.records.push(EventKind::SectionFinished(Box::new(finished)));
+        Ok(())
+    }
+
+    /// Writes what the log of a task has taken in.
+    fn write_log(&mut self, task: TaskNumber) {
+        let Some(live) = self.live.get_mut(&task) else { return };
+        let written = live.log.flush();
+        self.note_log(task, written);
+    }
+
+    fn note_log(&mut self, task: TaskNumber, logged: io::Result<()>) {
+        if let (Err(error), Some(live)) = (logged, self.live.get(&task)) {
+            let failure = Failure::at(live.log.path(), &error);
+            self.fail(failure);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What the run asks of the jobfile while its main thread waits: the jobfile's Lua can only run there.
+
+use crossbeam::channel::{Receiver, Sender, select, unbounded};
+
+use super::{Job, WaitError};
+use crate::engine::{Answer, Call, Waited};
+use crate::model::{Reply, TaskNumber};
+
+/// A call of a function that the jobfile has given.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum HostCall {
+    /// Which of these testcases, by uid and groups, are to run? Answered by [`Job::reply`].
+    Select {
+        /// The task that asks.
+        task: TaskNumber,
+        /// Uid and groups of each.
+        sections: Vec<(String, Vec<String>)>,
+    },
+}
+
+/// The calls that wait for the main thread.
+pub(super) struct Calls {
+    sender: Sender<HostCall>,
+    queue: Receiver<HostCall>,
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        let (sender, queue) = unbounded();
+        Self { sender, queue }
+    }
+}
+
+impl Job {
+    /// Takes in what a task wants; called on the engine's thread.
+    pub(super) fn take_call(&self, task: TaskNumber, call: Call) {
+        match call {
+            Call::ArgumentsRead(_) => {}
+            Call::Select(sections) => self.put_call(HostCall::Select { task, sections }),
+            // Without a terminal nobody answers.
+            Call::Prompt(_) => self.reply(task, Reply::Line { text: None }),
+        }
+    }
+
+    /// Answers a task.
+    pub(crate) fn reply(&self, task: TaskNumber, reply: Reply) {
+        self.engine().reply(task, reply);
+    }
+
+    /// Lets `serve` answer what is asked by now.
+    pub(crate) fn serve_calls(&self, serve: &mut dyn FnMut(HostCall)) {
+        while let Ok(call) = self.calls.queue.try_recv() {
+            serve(call);
+        }
+    }
+
+    /// Waits for an answer of the engine; what is asked meanwhile is answered by `serve`.
+    pub(super) fn wait_serving<T>(&self, answer: &Receiver<T>, serve: &mut dyn FnMut(HostCall)) -> Option<T> {
+        loop {
+            select! {
+                recv(answer) -> answer => return answer.ok(),
+                recv(self.calls.queue) -> call => if let Ok(call) = call { serve(call) },
+            }
+        }
+    }
+
+    fn put_call(&self, call: HostCall) {
+        // The receiver lives as long as the job.
+        let _ = self.calls.sender.send(call);
+    }
+}
+
+/// Reads the engine's answer to a wait. The supervisor answers every wait before it ends; it ends without an answer only
+/// when the process does.
+pub(super) fn waited(answer: Option<Result<Waited, crate::engine::Failure>>) -> Result<bool, WaitError> {
+    match answer.unwrap_or(Ok(Waited::Answer(Answer::Settled))) {
+        Ok(Waited::Answer(Answer::Settled)) => Ok(true),
+        Ok(Waited::Answer(Answer::StillRunning)) => Ok(false),
+        Ok(Waited::Interrupted(signal)) => Err(WaitError::Interrupted(signal)),
+        Err(failure) => Err(WaitError::Unrecordable(failure)),
+    }
+}

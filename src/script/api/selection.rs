@@ -1,0 +1,39 @@
+//! Choosing sections by a function of the jobfile: `run { uids = function(uid, groups) … end }`.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use mlua::{Function, Lua, Value};
+
+use crate::model::{Reply, TaskNumber};
+use crate::script::error::plain_text;
+
+/// The functions that tasks were given, by the number of the task.
+#[derive(Default)]
+pub(crate) struct Selections(RefCell<HashMap<TaskNumber, Function>>);
+
+impl Selections {
+    /// Remembers the function of a task. It is called with the uid and the list of groups of a testcase, and returns
+    /// whether it runs.
+    #[expect(dead_code, reason = "the reader of task tables hands functions over")]
+    pub(super) fn keep(&self, task: TaskNumber, function: Function) {
+        self.0.borrow_mut().insert(task, function);
+    }
+
+    /// Asks the function of a task for each testcase.
+    pub(in crate::script) fn answer(&self, lua: &Lua, task: TaskNumber, sections: &[(String, Vec<String>)]) -> Reply {
+        let Some(function) = self.0.borrow().get(&task).cloned() else {
+            return Reply::Selected { sections: vec![true; sections.len()], error: None };
+        };
+        let choose = |(uid, groups): &(String, Vec<String>)| {
+            let groups = lua.create_sequence_from(groups.iter().map(String::as_str))?;
+            function
+                .call::<Value>((uid.as_str(), groups))
+                .map(|chosen| !matches!(chosen, Value::Nil | Value::Boolean(false)))
+        };
+        match sections.iter().map(choose).collect::<mlua::Result<Vec<bool>>>() {
+            Ok(sections) => Reply::Selected { sections, error: None },
+            Err(error) => Reply::Selected { sections: Vec::new(), error: Some(plain_text(&error)) },
+        }
+    }
+}
