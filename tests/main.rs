@@ -13,6 +13,7 @@ mod jobfile;
 mod kinds;
 mod logs;
 mod lost;
+mod plugins;
 mod processes;
 mod runs;
 mod runtime;

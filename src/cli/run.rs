@@ -100,6 +100,8 @@ pub(crate) fn main(args: RunArgs, handed_on: HandedOn, command: &[OsString], hom
         capacity: options::capacity(cpus, &args.resource),
         grace: args.grace,
         output_limit: args.output_limit,
+        plugins: Vec::new(),
+        plugin_timeout: None,
         selection,
         testbed,
         verbosity: verbosity(args.quiet, args.verbose),

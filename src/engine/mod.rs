@@ -13,6 +13,7 @@ mod descriptors;
 mod guardian;
 mod journal;
 mod output;
+mod programs;
 mod reactor;
 mod request;
 mod scheduler;
@@ -42,6 +43,7 @@ use crate::model::{Reply, RuntimeInfo, TaskNumber};
 pub(crate) use self::descendants::{MARK, mark_host};
 pub(crate) use self::guardian::{Guarded, split};
 pub(crate) use self::journal::Journal;
+pub(crate) use self::programs::kill_own_programs;
 pub(crate) use self::request::{Call, Failure, OnCall, Origin, OutputTap, Waited};
 pub(crate) use self::scheduler::{Answer, Capacity, End, Group, Limits, OnLimit, Reused, Submission, Timing};
 pub(crate) use self::spawn::{Surroundings, TASK_ROLE};
@@ -134,6 +136,26 @@ impl Engine {
     /// Ends tasks, without waiting for their end.
     pub(crate) fn stop(&self, tasks: Vec<TaskNumber>, reason: StopReason) {
         self.send(Request::Stop { tasks, reason });
+    }
+
+    /// Has every task that has not started yet announced before it starts and after it has ended.
+    pub(crate) fn use_hooks(&self) {
+        self.send(Request::UseHooks);
+    }
+
+    /// Lets a task start that was announced by [`Call::Comes`], or blocks it for a reason.
+    pub(crate) fn admit(&self, task: TaskNumber, refused: Option<String>) {
+        self.send(Request::Admit { task, refused });
+    }
+
+    /// Lets a task leave that was announced by [`Call::Leaves`]; what has failed meanwhile makes it errored.
+    pub(crate) fn dismiss(&self, task: TaskNumber, failed: Option<String>) {
+        self.send(Request::Dismiss { task, failed });
+    }
+
+    /// Stops waiting for an answer about tasks that were announced.
+    pub(crate) fn give_up_hooks(&self) {
+        self.send(Request::GiveUpHooks);
     }
 
     /// Answers a task that has asked something.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering, fence};
 use crossbeam::channel::{Receiver, Sender};
 use rustix::event::{EventfdFlags, eventfd};
 
-use super::scheduler::{Answer, Group, Submission, Wait};
+use super::scheduler::{Answer, End, Group, Submission, Wait};
 use super::stop::StopReason;
 use crate::model::{Level, Reply, Stream, TaskNumber};
 use crate::store;
@@ -20,6 +20,14 @@ pub(super) enum Request {
     Submit { tasks: Vec<Submission>, group: Option<Group> },
     /// Answer when these tasks have ended.
     Wait { wait: Wait, reply: Sender<Result<Waited, Failure>> },
+    /// From now on tasks are announced before they start and after they have ended.
+    UseHooks,
+    /// Let a task start that was announced, unless there is a reason against it.
+    Admit { task: TaskNumber, refused: Option<String> },
+    /// Let a task leave that was announced to have ended.
+    Dismiss { task: TaskNumber, failed: Option<String> },
+    /// Nobody will answer for tasks that were announced.
+    GiveUpHooks,
     /// Hand this answer to a task that has asked.
     Reply { task: TaskNumber, reply: Reply },
     /// End these tasks.
@@ -75,8 +83,12 @@ pub(crate) enum Origin {
 }
 
 /// What a task wants from somebody outside the engine.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Call {
+    /// It could start now; wants [`Engine::admit`](super::Engine::admit).
+    Comes,
+    /// It has ended so; wants [`Engine::dismiss`](super::Engine::dismiss).
+    Leaves(Box<End>),
     /// It has read these arguments of the command line; `None` for all.
     ArgumentsRead(Option<Vec<String>>),
     /// It asks which of its testcases, by uid and groups, are to run; wants a [`Reply::Selected`].
@@ -143,6 +155,10 @@ impl fmt::Debug for Request {
         f.write_str(match self {
             Self::Submit { .. } => "Submit",
             Self::Wait { .. } => "Wait",
+            Self::UseHooks => "UseHooks",
+            Self::Admit { .. } => "Admit",
+            Self::Dismiss { .. } => "Dismiss",
+            Self::GiveUpHooks => "GiveUpHooks",
             Self::Reply { .. } => "Reply",
             Self::Stop { .. } => "Stop",
             Self::Close { .. } => "Close",

@@ -10,6 +10,8 @@ use crate::model::{Exit, Message, Outcome, Runnable};
 pub(super) struct Evidence {
     /// Why it never had a process.
     pub(super) cannot_start: Option<String>,
+    /// Why it was not let in.
+    pub(super) refused: Option<String>,
     /// How its process ended.
     pub(super) exit: Option<Exit>,
     /// What it said of its own end.
@@ -59,9 +61,12 @@ impl Evidence {
 
 /// Judges an attempt that has ended.
 pub(super) fn judge(runnable: &Runnable, stop: Option<StopReason>, evidence: Evidence) -> Verdict {
-    let Evidence { cannot_start, exit, finished, sections, protocol_error } = evidence;
+    let Evidence { cannot_start, refused, exit, finished, sections, protocol_error } = evidence;
     if let Some(reason) = cannot_start {
         return Verdict::new(Outcome::Errored, reason);
+    }
+    if let Some(reason) = refused {
+        return Verdict::new(Outcome::Blocked, reason);
     }
     let what_broke = protocol_error.map(|what| format!("broke the protocol of its runner: {what}"));
     if let Some(stop) = stop {

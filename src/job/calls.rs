@@ -3,12 +3,16 @@
 use crossbeam::channel::{Receiver, Sender, select, unbounded};
 
 use super::{Job, WaitError};
-use crate::engine::{Answer, Call, Waited};
-use crate::model::{Reply, TaskNumber};
+use crate::engine::{Answer, Call, End, Failure, Waited};
+use crate::model::{EventKind, PluginFailed, RaisedError, Reply, TaskNumber};
 
 /// A call of a function that the jobfile has given.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum HostCall {
+    /// A task could start: the plugins' `pre_task`. Answered by [`Job::admit`].
+    Comes(TaskNumber),
+    /// A task has ended: the plugins' `post_task`. Answered by [`Job::dismiss`].
+    Leaves(TaskNumber, Box<End>),
     /// Which of these testcases, by uid and groups, are to run? Answered by [`Job::reply`].
     Select {
         /// The task that asks.
@@ -36,10 +40,33 @@ impl Job {
     pub(super) fn take_call(&self, task: TaskNumber, call: Call) {
         match call {
             Call::ArgumentsRead(_) => {}
+            Call::Comes => self.put_call(HostCall::Comes(task)),
+            Call::Leaves(end) => self.put_call(HostCall::Leaves(task, end)),
             Call::Select(sections) => self.put_call(HostCall::Select { task, sections }),
             // Without a terminal nobody answers.
             Call::Prompt(_) => self.reply(task, Reply::Line { text: None }),
         }
+    }
+
+    /// Has the plugins told of every task that has not started yet.
+    pub(crate) fn use_hooks(&self) {
+        self.engine().use_hooks();
+    }
+
+    /// Lets a task start, or blocks it for a reason.
+    pub(crate) fn admit(&self, task: TaskNumber, refused: Option<String>) {
+        self.engine().admit(task, refused);
+    }
+
+    /// Lets a task leave that has ended; what has failed meanwhile makes it errored.
+    pub(crate) fn dismiss(&self, task: TaskNumber, failed: Option<String>) {
+        self.engine().dismiss(task, failed);
+    }
+
+    /// Records that a plugin failed.
+    pub(crate) fn plugin_failed(&self, plugin: &str, stage: &str, task: Option<TaskNumber>, error: RaisedError) {
+        let failed = PluginFailed { plugin: plugin.to_owned(), stage: stage.to_owned(), task, error };
+        self.record(vec![EventKind::PluginFailed(Box::new(failed))]);
     }
 
     /// Answers a task.
@@ -72,7 +99,7 @@ impl Job {
 
 /// Reads the engine's answer to a wait. The supervisor answers every wait before it ends; it ends without an answer only
 /// when the process does.
-pub(super) fn waited(answer: Option<Result<Waited, crate::engine::Failure>>) -> Result<bool, WaitError> {
+pub(super) fn waited(answer: Option<Result<Waited, Failure>>) -> Result<bool, WaitError> {
     match answer.unwrap_or(Ok(Waited::Answer(Answer::Settled))) {
         Ok(Waited::Answer(Answer::Settled)) => Ok(true),
         Ok(Waited::Answer(Answer::StillRunning)) => Ok(false),

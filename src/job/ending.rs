@@ -49,7 +49,20 @@ impl Job {
             return;
         }
         let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
-        let message = format!("main did not return after {name} and was given up");
+        self.leave(format!("main did not return after {name} and was given up"));
+    }
+
+    /// Ends a run whose main thread does not come to its end. Called on another thread; ends the process.
+    pub(crate) fn end_given_up(&self, why: &str) {
+        self.engine().give_up_hooks();
+        let _ = self.engine().close().recv();
+        if std::mem::replace(&mut *self.ending.lock(), true) {
+            return;
+        }
+        self.leave(format!("{why}; the run was given up"));
+    }
+
+    fn leave(&self, message: String) -> ! {
         let error = Some(RaisedError { kind: "abandoned".to_owned(), message, traceback: None });
         let code = self.wrap_up(MainEnd { error, is_unusable: false }, None);
         std::process::exit(code);

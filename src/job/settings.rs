@@ -43,6 +43,10 @@ pub(crate) struct Settings {
     pub(crate) grace: Duration,
     /// The cap of each output file, in bytes.
     pub(crate) output_limit: u64,
+    /// Files of plugins.
+    pub(crate) plugins: Vec<PathBuf>,
+    /// How long one stage of a plugin may take.
+    pub(crate) plugin_timeout: Option<Duration>,
     /// Which tasks are run at all.
     pub(crate) selection: Selection,
     /// What the testbed file holds.

@@ -1,23 +1,29 @@
 //! A jobfile in the host: compiled, its top level run, `main` called, and its end turned into data.
 
-use std::cell::Cell;
-use std::rc::Rc;
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mlua::{Function, Lua, Value};
+use mlua::{Function, Lua, MultiValue, Value};
 
+use super::api::plugin::{self, Plugins, Stage};
 use super::api::{self, Selections};
 use super::error::{ScriptError, calling_line, raise};
-use super::vm::{Setup, Vm};
+use super::time_limit::{Measures, TimeLimit};
+use super::vm::{self, Setup, Vm};
 use super::{modules, source};
-use crate::engine::OnLimit;
+use crate::engine::{self, OnLimit};
 use crate::job::{HostCall, Job, MainEnd, WaitError};
 use crate::model::{RaisedError, Stream, TaskNumber};
 
 /// What the functions of a jobfile's modules share.
 pub(super) struct Context {
     pub(super) job: Arc<Job>,
+    this: Weak<Context>,
+    /// The plugins.
+    pub(super) plugins: Plugins,
+    time_limit: RefCell<TimeLimit>,
     /// The functions by which tasks choose their sections.
     pub(super) selections: Selections,
     /// The top level runs: it declares and does not act.
@@ -32,7 +38,57 @@ impl Context {
         if self.is_loading.get() {
             return Err(raise(lua, "usage", format!("{what} while the file is loading; move it into main()")));
         }
-        self.check_running(lua)
+        if self.plugins.is_busy() {
+            return Err(raise(lua, "usage", format!("{what} in a plugin; a plugin cannot run tasks")));
+        }
+        self.check_running(lua)?;
+        plugin::begin_job(lua, self)
+    }
+
+    /// Returns the context as those who share it hold it.
+    pub(super) fn this(&self) -> Option<Rc<Context>> {
+        self.this.upgrade()
+    }
+
+    /// Calls a function of a plugin under the time limit for plugins.
+    pub(super) fn call_limited(
+        &self,
+        lua: &Lua,
+        what: &Stage<'_>,
+        function: &Function,
+        arguments: Vec<Value>,
+    ) -> Result<MultiValue, RaisedError> {
+        let Some(limit) = self.job.settings().plugin_timeout else { return vm::call(lua, function, arguments) };
+        let set = self.time_limit.borrow_mut().set(lua, limit, &what.to_string(), self.measures(what, limit));
+        if let Err(error) = set {
+            let message = format!("cannot set a time limit: {error}");
+            return Err(RaisedError { kind: "error".to_owned(), message, traceback: None });
+        }
+        let called = vm::call(lua, function, arguments);
+        let is_over = self.time_limit.borrow().lift(lua);
+        // What was ended for its time counts as failed, also where it has caught the error.
+        called.and_then(|returned| match is_over {
+            false => Ok(returned),
+            true => {
+                let message = format!("{what} has exceeded its time limit of {} s", limit.as_secs_f64());
+                Err(RaisedError { kind: "timeout".to_owned(), message, traceback: None })
+            }
+        })
+    }
+
+    fn measures(&self, what: &Stage<'_>, limit: Duration) -> Measures {
+        let run = self.job.runtime().job.uid;
+        let job = Arc::clone(&self.job);
+        let (plugin, stage, task) = (what.plugin.to_owned(), what.stage, what.task);
+        let message = format!("{what} has exceeded its time limit of {} s and does not end", limit.as_secs_f64());
+        Measures {
+            kill_programs: Box::new(move || engine::kill_own_programs(&run)),
+            give_up: Box::new(move || {
+                let error = RaisedError { kind: "timeout".to_owned(), message: message.clone(), traceback: None };
+                job.plugin_failed(&plugin, stage, task, error);
+                job.end_given_up(&message);
+            }),
+        }
     }
 
     /// Waits for tasks, and meanwhile answers what the run asks of the jobfile.
@@ -48,6 +104,8 @@ impl Context {
     /// Answers what the run asks of the jobfile.
     fn serve(&self, lua: &Lua, call: HostCall) {
         match call {
+            HostCall::Comes(task) => plugin::task_comes(lua, self, task),
+            HostCall::Leaves(task, end) => plugin::task_leaves(lua, self, task, &end),
             HostCall::Select { task, sections } => self.job.reply(task, self.selections.answer(lua, task, &sections)),
         }
     }
@@ -76,8 +134,11 @@ fn exit_error(lua: &Lua, code: i32) -> mlua::Error {
 
 /// Runs a jobfile to its end. `name` is its path as the user gave it.
 pub(crate) fn run_jobfile(job: &Arc<Job>, name: &std::path::Path) -> MainEnd {
-    let context = Rc::new(Context {
+    let context = Rc::new_cyclic(|this| Context {
         job: Arc::clone(job),
+        this: Weak::clone(this),
+        plugins: Plugins::default(),
+        time_limit: RefCell::default(),
         selections: Selections::default(),
         is_loading: Cell::new(true),
         exit: Cell::new(None),
@@ -96,6 +157,7 @@ pub(crate) fn run_jobfile(job: &Arc<Job>, name: &std::path::Path) -> MainEnd {
     let end = run(&context, &vm, name);
     // Tasks that main has left alive may still ask something of it.
     job.close(&mut |call| context.serve(vm.lua(), call));
+    plugin::end_job(vm.lua(), &context);
     match end {
         Ok(()) => MainEnd::default(),
         Err(end) => after_exit(&context, end),
@@ -128,8 +190,17 @@ fn run(context: &Rc<Context>, vm: &Vm, name: &std::path::Path) -> Result<(), Mai
         }));
     };
     context.is_loading.set(false);
+    plugin::load(vm, context).map_err(broken)?;
+    // What is wrong is on record, and main must not run.
+    if plugin::begin(vm.lua(), context).is_err() {
+        return Ok(());
+    }
     let runtime = api::runtime(vm.lua(), context).map_err(internal)?;
     let ended = call_main(vm, &main, runtime);
+    if ended.is_ok() && context.check_running(vm.lua()).is_ok() {
+        // A job that ran nothing has its plugins too; what is wrong is on record.
+        let _ = plugin::begin_job(vm.lua(), context);
+    }
     // A left-over value of os.exit counts even where the jobfile caught its error.
     match (ended, context.exit.get()) {
         (Ok(()), Some(code)) if code != 0 => Err(MainEnd {

@@ -9,6 +9,7 @@ mod modules;
 pub(crate) mod source;
 pub(crate) mod table;
 mod task;
+mod time_limit;
 mod vm;
 mod voice;
 

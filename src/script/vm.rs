@@ -14,6 +14,9 @@ pub(crate) type Write = Box<dyn Fn(&str, &[u8])>;
 /// Handles `os.exit`: returns the error by which the script is ended.
 pub(crate) type Exit = Box<dyn Fn(&Lua, i32) -> mlua::Error>;
 
+/// The name of the function that calls another and keeps its error together with the stack.
+const PROTECTED: &str = "rille.protected";
+
 /// What differs between the VM of a host and that of a task.
 pub(crate) struct Setup {
     /// Where `require` looks for the user's modules, in order.
@@ -30,7 +33,6 @@ pub(crate) struct Setup {
 /// A VM, and the way to call into it without losing an error.
 pub(crate) struct Vm {
     lua: Lua,
-    protected: Function,
 }
 
 impl Vm {
@@ -67,9 +69,9 @@ impl Vm {
         restrict_packages(&lua, setup.module_folders)?;
         let prelude = include_str!("../../lua/rille/prelude.lua");
         let prelude = lua.load(prelude).set_name("=[rille prelude]").set_mode(ChunkMode::Text);
-        let protected = prelude.call::<Function>(host)?;
+        lua.set_named_registry_value(PROTECTED, prelude.call::<Function>(host)?)?;
         lua.gc_restart();
-        Ok(Self { lua, protected })
+        Ok(Self { lua })
     }
 
     /// Returns the Lua state.
@@ -79,26 +81,34 @@ impl Vm {
 
     /// Calls a function; an error that it does not catch comes back with its stack.
     pub(crate) fn call(&self, function: &Function, arguments: Vec<Value>) -> Result<MultiValue, RaisedError> {
-        let mut all = vec![Value::Function(function.clone())];
-        all.extend(arguments);
-        let mut returned = match self.protected.call::<MultiValue>(Variadic::from_iter(all)) {
-            Ok(returned) => returned,
-            // Even an error in the error handler is an error of the script.
-            Err(error) => {
-                let value = Value::Error(Box::new(error));
-                return Err(error::uncaught(MultiValue::from_vec(vec![value])));
-            }
-        };
-        match returned.pop_front() {
-            Some(Value::Boolean(true)) => Ok(returned),
-            _ => Err(error::uncaught(returned)),
-        }
+        call(&self.lua, function, arguments)
     }
 
     /// Makes `require(name)` give what `open` returns.
     pub(crate) fn preload(&self, name: &str, open: impl Fn(&Lua) -> mlua::Result<Value> + 'static) -> mlua::Result<()> {
         let preload: Table = self.lua.globals().get::<Table>("package")?.get("preload")?;
         preload.set(name, self.lua.create_function(move |lua, _: MultiValue| open(lua))?)
+    }
+}
+
+/// Calls a function of a VM; an error that it does not catch comes back with its stack.
+pub(crate) fn call(lua: &Lua, function: &Function, arguments: Vec<Value>) -> Result<MultiValue, RaisedError> {
+    let mut all = vec![Value::Function(function.clone())];
+    all.extend(arguments);
+    let called = lua
+        .named_registry_value::<Function>(PROTECTED)
+        .and_then(|protected| protected.call::<MultiValue>(Variadic::from_iter(all)));
+    let mut returned = match called {
+        Ok(returned) => returned,
+        // Even an error in the error handler is an error of the script.
+        Err(error) => {
+            let value = Value::Error(Box::new(error));
+            return Err(error::uncaught(MultiValue::from_vec(vec![value])));
+        }
+    };
+    match returned.pop_front() {
+        Some(Value::Boolean(true)) => Ok(returned),
+        _ => Err(error::uncaught(returned)),
     }
 }
 

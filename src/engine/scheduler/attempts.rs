@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::hooks::Leaving;
 use super::{Active, Effect, End, Phase, Scheduler, Written};
 use crate::engine::stop::StopReason;
 use crate::engine::verdict::{self, Evidence, Verdict};
@@ -15,10 +16,15 @@ impl Scheduler {
             let Some((number, slots)) = self.ready.take(is_ready) else { break };
             let Some(entry) = self.tasks.get_mut(&number) else { continue };
             entry.attempt += 1;
-            self.effects.push(Effect::Spawn { task: number, attempt: entry.attempt, slots: slots.clone() });
+            let at_the_door = self.has_hooks && !entry.is_greeted;
+            self.effects.push(match at_the_door {
+                true => Effect::Comes { task: number },
+                false => Effect::Spawn { task: number, attempt: entry.attempt, slots: slots.clone() },
+            });
             entry.phase = Phase::Active(Box::new(Active {
                 slots,
                 started: now,
+                at_the_door,
                 has_process: false,
                 stop: None,
                 deadline: None,
@@ -118,7 +124,7 @@ impl Scheduler {
             reason = Some(reason.map_or(remark.clone(), |reason| format!("{reason} ({remark})")));
         }
         self.ready.give_back(entry.group, &task.resources, &slots);
-        self.effects.push(Effect::Record(EventKind::TaskFinished(Box::new(TaskFinished {
+        let finished = Box::new(TaskFinished {
             task: number,
             attempt: entry.attempt,
             outcome,
@@ -133,11 +139,12 @@ impl Scheduler {
             will_retry,
             dangling: stop == Some(StopReason::Dangling),
             time_limit: stop.and_then(StopReason::limit).map(|limit| limit.as_secs_f64()),
-        }))));
+        });
         if will_retry {
+            self.effects.push(Effect::Record(EventKind::TaskFinished(finished)));
             self.make_ready(number);
         } else {
-            self.settle(number, End { outcome, reason, data, exit, stopped: stop });
+            self.leave(number, Leaving { finished, end: End { outcome, reason, data, exit, stopped: stop } });
         }
     }
 }

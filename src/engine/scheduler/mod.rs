@@ -5,6 +5,7 @@
 //! effect of it, so that a start and a cancel cannot race.
 
 mod attempts;
+mod hooks;
 mod needs;
 mod queue;
 mod resources;
@@ -18,6 +19,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::Duration;
 
+use self::hooks::Leaving;
 use self::queue::ReadyQueue;
 pub(crate) use self::queue::{Group, Limits};
 pub(crate) use self::resources::Capacity;
@@ -41,6 +43,14 @@ pub(crate) enum Input {
     StopAll(StopReason),
     /// Every process is to be killed at once.
     KillAll,
+    /// From now on tasks are announced before they start and after they have ended.
+    UseHooks,
+    /// A task that was announced may start, unless there is a reason against it.
+    Admitted { task: TaskNumber, refused: Option<String> },
+    /// A task whose end was announced may leave; the text says what failed meanwhile.
+    Dismissed { task: TaskNumber, failed: Option<String> },
+    /// Nobody will answer for tasks that were announced.
+    DismissAll,
     /// The attempt that an effect asked for has a process.
     Spawned { task: TaskNumber, pid: i32 },
     /// It could not be started, for a reason that lies in the task.
@@ -101,6 +111,10 @@ pub(crate) struct Reused {
 pub(crate) enum Effect {
     /// Write this event.
     Record(EventKind),
+    /// The task could start; answered by `Admitted`.
+    Comes { task: TaskNumber },
+    /// The task has ended; answered by `Dismissed`.
+    Leaves { task: TaskNumber, end: End },
     /// Start a process; answered by `Spawned`, `SpawnFailed` or `SpawnDeferred`.
     Spawn { task: TaskNumber, attempt: u32, slots: Slots },
     /// Ask the task's process group to end.
@@ -157,6 +171,8 @@ pub(crate) struct Scheduler {
     settled: VecDeque<(String, Outcome, Vec<TaskNumber>)>,
     /// How many tasks have no outcome yet.
     open: usize,
+    /// Tasks are announced before they start and after they have ended.
+    has_hooks: bool,
     /// Set once nothing may start any more.
     closed: Option<StopReason>,
     effects: Vec<Effect>,
@@ -167,6 +183,8 @@ struct Entry {
     task: Option<Box<Task>>,
     phase: Phase,
     attempt: u32,
+    /// It was announced before its first attempt.
+    is_greeted: bool,
     group: Option<Group>,
     /// Tasks that need this one.
     dependants: Vec<TaskNumber>,
@@ -179,6 +197,8 @@ enum Phase {
     Ready,
     /// Has been given the word to start, or runs.
     Active(Box<Active>),
+    /// Has ended, and was not dismissed yet.
+    Leaving(Box<Leaving>),
     /// Has its outcome.
     Done(Outcome),
 }
@@ -186,6 +206,8 @@ enum Phase {
 struct Active {
     slots: Slots,
     started: Duration,
+    /// Waits to be admitted.
+    at_the_door: bool,
     has_process: bool,
     stop: Option<StopReason>,
     /// When the time limit strikes, then when the kill comes.
@@ -207,6 +229,7 @@ impl Scheduler {
             waiters: Waiters::default(),
             settled: VecDeque::new(),
             open: 0,
+            has_hooks: false,
             closed: None,
             effects: Vec::new(),
         }
@@ -224,6 +247,10 @@ impl Scheduler {
             }
             Input::StopAll(reason) => self.stop_all(reason, now),
             Input::KillAll => self.kill_all(),
+            Input::UseHooks => self.has_hooks = true,
+            Input::Admitted { task, refused } => self.admitted(task, refused, now),
+            Input::Dismissed { task, failed } => self.dismissed(task, failed),
+            Input::DismissAll => self.dismiss_all(now),
             Input::Spawned { task, pid } => self.spawned(task, pid, now),
             Input::SpawnFailed { task, reason } => self.spawn_failed(task, reason, now),
             Input::SpawnDeferred { task, reason } => self.spawn_deferred(task, reason, now),
@@ -297,6 +324,7 @@ impl Scheduler {
                 task: Some(task),
                 phase: Phase::Waiting { unmet: 0 },
                 attempt: 0,
+                is_greeted: false,
                 group,
                 dependants: Vec::new(),
             };

@@ -12,7 +12,7 @@ impl Scheduler {
         let grace = self.timing.grace;
         let Some(entry) = self.tasks.get_mut(&number) else { return };
         match &mut entry.phase {
-            Phase::Done(_) => {}
+            Phase::Leaving(_) | Phase::Done(_) => {}
             Phase::Waiting { .. } | Phase::Ready => {
                 self.settle_unstarted(number, reason.outcome(), reason.text_for_unstarted(), Some(reason));
             }

@@ -37,6 +37,8 @@ impl Sim {
         while let Some(input) = inputs.pop() {
             for effect in self.scheduler.handle(input, self.now) {
                 match effect {
+                    Effect::Comes { task } => self.log.push(format!("comes {task}")),
+                    Effect::Leaves { task, end } => self.log.push(format!("leaves {task} {}", end.outcome)),
                     Effect::Spawn { task, attempt, .. } => {
                         self.log.push(format!("spawn {task}.{attempt}"));
                         assert!(self.running.insert(task), "task {task} runs twice");
@@ -332,6 +334,46 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (1_u8..5).prop_map(Step::Advance),
         1 => Just(Step::Interrupt),
     ]
+}
+
+#[test]
+fn announced_tasks_wait_at_both_doors() {
+    let mut sim = Sim::new(Limits { at_once: None, capacity: Capacity::new() });
+    sim.feed(Input::UseHooks);
+    sim.submit(vec![Task { retries: 1, ..task(1) }, task(2)]);
+    assert_eq!(sim.taken(), "comes 1, comes 2");
+    sim.feed(Input::Admitted { task: 1, refused: None });
+    sim.feed(Input::Admitted { task: 2, refused: Some("no".into()) });
+    assert_eq!(sim.taken(), "spawn 1.1, leaves 2 blocked");
+    // Once for a task, not for an attempt.
+    sim.exit(1, Exit::Code(1));
+    assert_eq!(sim.taken(), "spawn 1.2");
+    sim.exit(1, Exit::Code(0));
+    assert_eq!(sim.taken(), "leaves 1 passx");
+    assert!(!sim.scheduler.is_idle());
+    sim.feed(Input::Dismissed { task: 1, failed: Some("plugin".into()) });
+    sim.feed(Input::Dismissed { task: 1, failed: None });
+    sim.feed(Input::Dismissed { task: 2, failed: None });
+    assert_eq!(sim.taken(), "settled 1 errored, settled 2 blocked");
+    assert_eq!(sim.ends[&1].reason.as_deref(), Some("plugin"));
+    assert!(sim.scheduler.is_idle());
+}
+
+#[test]
+fn an_interrupt_ends_the_wait_at_the_doors_when_nobody_answers() {
+    let mut sim = Sim::new(Limits { at_once: None, capacity: Capacity::new() });
+    sim.feed(Input::UseHooks);
+    sim.submit(vec![task(1), task(2)]);
+    sim.feed(Input::Admitted { task: 1, refused: None });
+    sim.exit(1, Exit::Code(0));
+    sim.taken();
+    sim.feed(Input::StopAll(StopReason::Interrupted(2)));
+    assert_eq!(sim.taken(), "");
+    sim.feed(Input::DismissAll);
+    assert_eq!(sim.taken(), "settled 1 passed, settled 2 aborted");
+    sim.feed(Input::Admitted { task: 2, refused: None });
+    assert_eq!(sim.taken(), "");
+    assert!(sim.scheduler.is_idle());
 }
 
 proptest! {

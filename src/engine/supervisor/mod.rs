@@ -20,7 +20,7 @@ use super::descendants::Descendants;
 use super::descriptors::Descriptors;
 use super::journal::Journal;
 use super::reactor::{Reactor, Source};
-use super::request::{Failure, OnCall, OutputTap, Request, Waited, Waker};
+use super::request::{Call, Failure, OnCall, OutputTap, Request, Waited, Waker};
 use super::scheduler::{Answer, Effect, End, Input, Scheduler, WaitId};
 use super::sections::Sections;
 use super::signals;
@@ -79,6 +79,8 @@ pub(super) struct Supervisor {
     buffer: Vec<u8>,
     failure: Option<Failure>,
     interrupted: Option<Interrupted>,
+    /// Nobody answers for tasks that are announced.
+    hooks_given_up: bool,
     housekeeping_at: Duration,
     closing: Option<Sender<Result<(), Failure>>>,
 }
@@ -123,6 +125,7 @@ impl Supervisor {
             buffer: vec![0; 64 << 10],
             failure: None,
             interrupted: None,
+            hooks_given_up: false,
             housekeeping_at: HOUSEKEEPING_INTERVAL,
             closing: None,
         })
@@ -153,6 +156,7 @@ impl Supervisor {
                 self.attend(source);
             }
             self.keep_house();
+            self.give_up_hooks();
             self.inputs.push(Input::Tick);
         }
     }
@@ -173,6 +177,15 @@ impl Supervisor {
             at(interrupted.give_up_at);
         }
         next.map(|next| next.saturating_sub(now))
+    }
+
+    /// Gives up on plugins that do not come to their end, after an interrupt for one.
+    fn give_up_hooks(&mut self) {
+        let now = self.clock.elapsed();
+        let is_late = self.interrupted.as_ref().is_some_and(|interrupted| now >= interrupted.give_up_at);
+        if self.live.is_empty() && (is_late || self.hooks_given_up) {
+            self.inputs.push(Input::DismissAll);
+        }
     }
 
     fn is_over(&mut self) -> bool {
@@ -205,6 +218,10 @@ impl Supervisor {
                     self.inputs.push(Input::Wait(wait));
                 }
                 Ok(Request::Reply { task, reply }) => self.reply(task, &reply),
+                Ok(Request::GiveUpHooks) => self.hooks_given_up = true,
+                Ok(Request::UseHooks) => self.inputs.push(Input::UseHooks),
+                Ok(Request::Admit { task, refused }) => self.inputs.push(Input::Admitted { task, refused }),
+                Ok(Request::Dismiss { task, failed }) => self.inputs.push(Input::Dismissed { task, failed }),
                 Ok(Request::Stop { tasks, reason }) => self.inputs.push(Input::Stop { tasks, reason }),
                 Ok(Request::Close { reply }) => {
                     self.closing = Some(reply);
@@ -237,6 +254,8 @@ impl Supervisor {
                     self.write_records();
                 }
             }
+            Effect::Comes { task } => (self.parts.on_call)(task, Call::Comes),
+            Effect::Leaves { task, end } => (self.parts.on_call)(task, Call::Leaves(Box::new(end))),
             Effect::Spawn { task, attempt, slots } => self.spawn(task, attempt, &slots),
             Effect::Signal { task, reason } => self.signal(task, reason.signal()),
             Effect::Kill { task } => {

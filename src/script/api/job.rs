@@ -55,6 +55,7 @@ fn run(lua: &Lua, context: &Rc<Context>, value: &Value) -> mlua::Result<(bool, L
     let definition = definition(lua, "run", value)?;
     context.check(lua, "run was called")?;
     let number = context.job.define(draft::read(definition, calling_line(lua))?);
+    context.plugins.note_task(number, definition);
     context.job.start(&[number], None).map_err(|error| cannot_start(lua, &error))?;
     context.wait(lua, vec![number], None).map_err(|error| wait_failed(lua, &error))?;
     let view = context.job.task(number);
@@ -65,6 +66,7 @@ fn task(lua: &Lua, context: &Rc<Context>, value: &Value) -> mlua::Result<LuaTask
     let definition = definition(lua, "Task", value)?;
     context.check_running(lua)?;
     let number = context.job.define(draft::read(definition, calling_line(lua))?);
+    context.plugins.note_task(number, definition);
     let testscript = definition.get("testscript")?;
     let kwargs = draft::kwargs(lua, definition)?;
     Ok(LuaTask { context: Rc::clone(context), number, testscript, kwargs })
@@ -126,8 +128,10 @@ fn run_list(
     while numbers.len() < count {
         let from = numbers.len();
         for index in from + 1..=count.min(from + window) {
-            let draft = draft::read(&list.raw_get(index)?, place.clone())?;
-            numbers.push(context.job.define(draft));
+            let definition: Table = list.raw_get(index)?;
+            let number = context.job.define(draft::read(&definition, place.clone())?);
+            context.plugins.note_task(number, &definition);
+            numbers.push(number);
         }
         context.job.start(&numbers[from..], group).map_err(|error| cannot_start(lua, &error))?;
         // After an interrupt the rest is handed over all the same: that it did not start is to be on record.

@@ -3,6 +3,7 @@
 mod draft;
 mod job;
 pub(super) mod log;
+pub(super) mod plugin;
 mod result;
 mod runtime;
 mod selection;

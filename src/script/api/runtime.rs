@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use mlua::{AnyUserData, Lua, MetaMethod, Table, UserData, UserDataFields, UserDataMethods, Value};
+use mlua::{AnyUserData, Function, Lua, MetaMethod, Table, UserData, UserDataFields, UserDataMethods, Value};
 
 use super::result::LuaResult;
 use super::{not_settable, unknown_field};
@@ -26,7 +26,13 @@ pub(crate) fn runtime(lua: &Lua, context: &Rc<Context>) -> mlua::Result<Value> {
         let (name, value) = (name.into_encoded_bytes(), value.into_encoded_bytes());
         environment.raw_set(lua.create_string(name)?, lua.create_string(value)?)?;
     }
+    let sharing = Rc::clone(context);
+    let plugin = lua.create_function(move |lua, definition: Value| {
+        sharing.check_running(lua)?;
+        super::plugin::add(lua, &sharing, &definition)
+    })?;
     let runtime = Runtime {
+        plugin,
         job: lua.create_userdata(LuaJob(Rc::clone(context)))?,
         tasks: lua.create_userdata(LuaTasks(Rc::clone(context)))?,
         directory: job.directory().to_string_lossy().into_owned(),
@@ -46,6 +52,7 @@ struct Runtime {
     argv: Table,
     env: Table,
     testbed: Value,
+    plugin: Function,
 }
 
 impl UserData for Runtime {
@@ -58,15 +65,14 @@ impl UserData for Runtime {
         fields.add_field_method_get("argv", |_, this| Ok(this.argv.clone()));
         fields.add_field_method_get("env", |_, this| Ok(this.env.clone()));
         fields.add_field_method_get("testbed", |_, this| Ok(this.testbed.clone()));
+        fields.add_field_method_get("plugin", |_, this| Ok(this.plugin.clone()));
         fields.add_meta_field("__name", "runtime");
     }
 
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
         methods.add_meta_method(MetaMethod::Index, |lua, _, name: String| -> mlua::Result<Value> {
             match name.as_str() {
-                "synchro" | "plugin" => {
-                    Err(raise(lua, "usage", format!("runtime.{name} is not part of this version of rille")))
-                }
+                "synchro" => Err(raise(lua, "usage", format!("runtime.{name} is not part of this version of rille"))),
                 _ => Err(unknown_field(lua, "runtime", &name, &RUNTIME_FIELDS)),
             }
         });
@@ -74,6 +80,11 @@ impl UserData for Runtime {
             Err(not_settable(lua, "runtime", &name))
         });
     }
+}
+
+/// Makes the object of the job, for those who have no runtime.
+pub(super) fn job(lua: &Lua, context: &Context) -> mlua::Result<Value> {
+    context.this().map_or(Ok(Value::Nil), |context| Ok(Value::UserData(lua.create_userdata(LuaJob(context))?)))
 }
 
 struct LuaJob(Rc<Context>);
