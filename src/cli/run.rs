@@ -1,6 +1,7 @@
 //! `rille run`: runs a jobfile.
 
 mod arguments;
+mod earlier;
 mod options;
 mod testbed;
 
@@ -14,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::Failure;
 use crate::engine;
-use crate::job::{Job, Selection, Settings};
+use crate::job::{Condition, Job, Selection, Settings};
 use crate::model::nearest;
 use crate::report::{ColorChoice, Verbosity};
 use crate::script;
@@ -22,6 +23,7 @@ use crate::store::{self, Home};
 
 use self::arguments::HandedOn;
 pub(crate) use self::arguments::part_arguments;
+pub(crate) use self::earlier::recall;
 use self::options::{Resource, grace, jobs, output_limit};
 
 /// Runs a jobfile, a Lua file that defines main(runtime).
@@ -33,7 +35,7 @@ use self::options::{Resource, grace, jobs, output_limit};
                         not be recorded, 130/143/129 stopped by SIGINT/SIGTERM/SIGHUP"
 )]
 pub(crate) struct RunArgs {
-    /// The jobfile
+    /// The jobfile; with --resume and --rerun that of the earlier run, unless another is named
     #[arg(value_name = "JOBFILE")]
     jobfile: PathBuf,
     /// Hand this file (YAML, JSON, or a Lua file that returns a table) to the job and its tasks as the testbed
@@ -57,6 +59,19 @@ pub(crate) struct RunArgs {
     /// Keep at most SIZE bytes of each output file, its head and its tail (K, M, G)
     #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = output_limit)]
     output_limit: u64,
+    /// Go on with a run that did not come to its end, in its directory and with its options: what had ended stands
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["rerun", "run_dir"])]
+    resume: Option<String>,
+    /// Run what did not pass in an earlier run, tasks and testcases: an id, a path, or an archive
+    #[arg(long, value_name = "RUN")]
+    rerun: Option<String>,
+    /// Rerun what ended in these ways: WORD[,WORD…] of failed, errored, aborted, blocked, skipped, passed, passx, unfinished
+    /// [default: all but the passes]
+    #[arg(long, value_name = "WORDS", requires = "rerun")]
+    rerun_condition: Option<Condition>,
+    /// Pack the run into this file at its end, .zip or .tar.zst, with secrets masked
+    #[arg(long, value_name = "FILE")]
+    archive: Option<PathBuf>,
     /// Keep the run in this directory instead of under the home
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
@@ -82,6 +97,17 @@ pub(crate) fn main(args: RunArgs, handed_on: HandedOn, command: &[OsString], hom
     let (jobfile, source) = read_jobfile(&args.jobfile)?;
     let selection = Selection::new(&args.taskid, &args.tags).map_err(|error| Failure::usage(error.to_string()))?;
     let testbed = args.testbed.as_deref().map(testbed::read).transpose()?;
+    let resume = args.resume.as_deref().map(|given| earlier::unfinished(&home, given)).transpose()?;
+    let rerun = match &args.rerun {
+        Some(given) => match earlier::chosen(&home, given, args.rerun_condition.as_ref())? {
+            Some(rerun) => Some(rerun),
+            // It was said that there is nothing to run.
+            None => return Ok(4),
+        },
+        None => None,
+    };
+    let archive = args.archive.as_deref().map(|path| earlier::archive(path, resume.as_deref())).transpose()?;
+    let command = handed_on.command.as_deref().unwrap_or(command);
     let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let text = |arg: &OsString| arg.to_string_lossy().into_owned();
     let settings = Settings {
@@ -100,6 +126,9 @@ pub(crate) fn main(args: RunArgs, handed_on: HandedOn, command: &[OsString], hom
         capacity: options::capacity(cpus, &args.resource),
         grace: args.grace,
         output_limit: args.output_limit,
+        resume,
+        rerun,
+        archive,
         plugins: Vec::new(),
         plugin_timeout: None,
         selection,
@@ -186,6 +215,9 @@ fn recorded_options(args: &RunArgs) -> Map<String, Value> {
         ("grace", json!(args.grace.as_secs_f64())),
         ("output_limit", json!(args.output_limit)),
         ("run_dir", json!(path(&args.run_dir))),
+        ("resume", json!(args.resume)),
+        ("rerun", json!(args.rerun)),
+        ("archive", json!(path(&args.archive))),
         ("label", json!(args.label)),
         ("tag", json!(args.run_tags)),
         ("quiet", json!(args.quiet)),

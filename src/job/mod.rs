@@ -2,9 +2,13 @@
 //!
 //! Nothing here knows Lua.
 
+mod before;
 mod calls;
 mod draft;
 mod ending;
+mod history;
+mod inputs;
+mod rerun;
 mod resolve;
 mod roster;
 mod select;
@@ -19,14 +23,15 @@ use crossbeam::channel::bounded;
 use parking_lot::{Mutex, RwLock};
 
 use self::roster::Roster;
-use crate::engine::{End, Engine, Failure, Group, Journal, OnLimit, StopReason, Submission};
+use crate::engine::{End, Engine, Failure, Group, Journal, OnLimit, StopReason};
 use crate::model::{EventKind, Level, Outcome, Place, RuntimeInfo, Stream, Task, TaskNumber};
 use crate::report::{Announcement, Live, LiveHandle};
-use crate::store::{self, RunDir};
+use crate::store::RunDir;
 
 pub(crate) use self::calls::HostCall;
 pub(crate) use self::draft::{Draft, Testscript};
 pub(crate) use self::ending::MainEnd;
+pub(crate) use self::rerun::{Condition, Rerun};
 pub(crate) use self::select::Selection;
 pub(crate) use self::settings::Settings;
 pub(crate) use self::start::StartError;
@@ -43,6 +48,7 @@ pub(crate) struct Job {
     console: LiveHandle,
     engine: OnceLock<Engine>,
     started: Instant,
+    history: history::History,
     next_group: Mutex<u32>,
     calls: calls::Calls,
     /// What made the run unrecordable, once the engine is closed.
@@ -108,15 +114,16 @@ impl Job {
     /// Starts tasks that were made before, as members of a group if one is given.
     pub(crate) fn start(&self, numbers: &[TaskNumber], group: Option<Group>) -> Result<(), CannotStart> {
         let mut submissions = Vec::with_capacity(numbers.len());
-        let mut roster = self.roster.lock();
         for &number in numbers {
+            // Not held any longer: to look at a task's files takes time, and the engine needs the roster.
+            let mut roster = self.roster.lock();
             let Some(entry) = roster.get_mut(number) else { continue };
             let Some(draft) = entry.draft.take() else { return Err(CannotStart::Twice(entry.id.clone())) };
-            let (task, decided) = self.prepare(entry.id.clone(), *draft, entry.decided.take());
-            let folder = store::task_folder(number, &entry.id);
-            submissions.push(Submission { number, folder, task: Box::new(task), decided, reused: None });
+            let (id, decided) = (entry.id.clone(), entry.decided.take());
+            drop(roster);
+            let (task, decided) = self.prepare(id, *draft, decided);
+            submissions.push(self.submission(number, task, decided));
         }
-        drop(roster);
         self.engine().submit(submissions, group);
         Ok(())
     }
@@ -282,7 +289,7 @@ impl Job {
 
     /// Returns for how long the run has been going on.
     pub(crate) fn elapsed(&self) -> Duration {
-        self.started.elapsed()
+        self.started.elapsed() + Duration::try_from_secs_f64(self.history.seconds).unwrap_or_default()
     }
 
     fn record(&self, kinds: Vec<EventKind>) {

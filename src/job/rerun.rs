@@ -85,10 +85,7 @@ struct Section {
 
 impl Rerun {
     /// Chooses by the events of the earlier run.
-    pub(crate) fn choose<E>(
-        events: impl Iterator<Item = Result<Event, E>>,
-        condition: &Condition,
-    ) -> Result<Rerun, E> {
+    pub(crate) fn choose<E>(events: impl Iterator<Item = Result<Event, E>>, condition: &Condition) -> Result<Rerun, E> {
         let mut rerun = Rerun::default();
         let mut tasks: HashMap<TaskNumber, Past> = HashMap::new();
         for event in events {
@@ -206,8 +203,10 @@ impl Past {
         if found().any(|section| section.kind == SectionKind::CommonSetup) {
             return Some(None);
         }
-        let testcases: Vec<String> =
-            found().filter(|section| section.kind == SectionKind::Testcase).map(|section| section.uid.clone()).collect();
+        let testcases: Vec<String> = found()
+            .filter(|section| section.kind == SectionKind::Testcase)
+            .map(|section| section.uid.clone())
+            .collect();
         if !testcases.is_empty() {
             return Some(Some(testcases));
         }

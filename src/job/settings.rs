@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::rerun::Rerun;
 use super::select::Selection;
 use crate::engine::Capacity;
 use crate::report::{ColorChoice, Verbosity};
-use crate::store::Home;
+use crate::store::{ArchiveTarget, Home};
 
 /// The settings of one run of a jobfile.
 pub(crate) struct Settings {
@@ -47,6 +48,12 @@ pub(crate) struct Settings {
     pub(crate) plugins: Vec<PathBuf>,
     /// How long one stage of a plugin may take.
     pub(crate) plugin_timeout: Option<Duration>,
+    /// The run directory of the run to go on with.
+    pub(crate) resume: Option<PathBuf>,
+    /// Which tasks of an earlier run are run.
+    pub(crate) rerun: Option<Rerun>,
+    /// The archive to make at the end.
+    pub(crate) archive: Option<ArchiveTarget>,
     /// Which tasks are run at all.
     pub(crate) selection: Selection,
     /// What the testbed file holds.

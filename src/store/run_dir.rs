@@ -37,6 +37,15 @@ pub(crate) fn now_micros() -> i64 {
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
+/// Returns the id of the run in the directory `path`.
+pub(crate) fn run_id(path: &Path) -> String {
+    let id = fs::read_to_string(path.join(".guild/attrs/id")).ok();
+    let id = id.and_then(|text| attr::decode::<Option<String>>(&text).ok().flatten());
+    // Of a run of Guild, and of one that was broken off in its first moment.
+    let name = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    id.filter(|id| !id.is_empty()).unwrap_or_else(name)
+}
+
 impl RunDir {
     /// Makes the directory `path` the run `id` of the process `pid`, pending until [`RunDir::start`].
     ///
@@ -79,10 +88,7 @@ impl RunDir {
     pub(crate) fn reopen(path: &Path, pid: u32) -> Result<RunDir> {
         let path = std::path::absolute(path).map_err(Error::io("find", path))?;
         let guild = path.join(".guild");
-        let id = fs::read_to_string(guild.join("attrs").join("id")).ok();
-        let id = id.and_then(|text| attr::decode::<Option<String>>(&text).ok().flatten());
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let id = id.filter(|id| !id.is_empty()).unwrap_or(name);
+        let id = run_id(&path);
         let lock_path = guild.join("LOCK");
         if lock::is_held(&lock_path).map_err(Error::io("read", &lock_path))? {
             return Err(Error::Running { id });
@@ -148,10 +154,11 @@ impl RunDir {
         self.replace(&self.guild("opref"), &self.guild(""), |mut file| file.write_all(text.as_bytes()))
     }
 
-    /// Makes a file of the run that grows while it goes on.
-    pub(crate) fn create_file(&self, relative: impl AsRef<Path>) -> Result<File> {
+    /// Opens a file of the run that grows while it goes on. One that is there already, of a run that is resumed, grows on.
+    pub(crate) fn append_file(&self, relative: impl AsRef<Path>) -> Result<File> {
         let path = self.path.join(relative);
-        File::create(&path).map_err(Error::io("create", &path))
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        file.map_err(Error::io("create", &path))
     }
 
     /// Writes a file of the run, by its path relative to the run directory. Its folder is made if it is not there.

@@ -36,6 +36,7 @@ pub(crate) fn runtime(lua: &Lua, context: &Rc<Context>) -> mlua::Result<Value> {
         job: lua.create_userdata(LuaJob(Rc::clone(context)))?,
         tasks: lua.create_userdata(LuaTasks(Rc::clone(context)))?,
         directory: job.directory().to_string_lossy().into_owned(),
+        archive: settings.archive.as_ref().map(|archive| archive.path().to_string_lossy().into_owned()),
         args: table::from_json(lua, &serde_json::Value::Object(settings.options.clone()))?,
         argv: lua.create_sequence_from(settings.argv.iter().map(String::as_str))?,
         env: environment,
@@ -48,6 +49,7 @@ struct Runtime {
     job: AnyUserData,
     tasks: AnyUserData,
     directory: String,
+    archive: Option<String>,
     args: Value,
     argv: Table,
     env: Table,
@@ -60,7 +62,7 @@ impl UserData for Runtime {
         fields.add_field_method_get("job", |_, this| Ok(this.job.clone()));
         fields.add_field_method_get("tasks", |_, this| Ok(this.tasks.clone()));
         fields.add_field_method_get("directory", |_, this| Ok(this.directory.clone()));
-        fields.add_field_method_get("archive", |_, _| Ok(Value::Nil));
+        fields.add_field_method_get("archive", |_, this| Ok(this.archive.clone()));
         fields.add_field_method_get("args", |_, this| Ok(this.args.clone()));
         fields.add_field_method_get("argv", |_, this| Ok(this.argv.clone()));
         fields.add_field_method_get("env", |_, this| Ok(this.env.clone()));
