@@ -7,6 +7,7 @@ mod examples;
 mod harness;
 
 mod architecture;
+mod archive;
 mod definitions;
 mod disk;
 mod jobfile;
@@ -15,6 +16,8 @@ mod logs;
 mod lost;
 mod plugins;
 mod processes;
+mod rerun;
+mod resume;
 mod runs;
 mod runtime;
 mod scheduling;

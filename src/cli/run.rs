@@ -23,7 +23,7 @@ use crate::store::{self, Home};
 
 use self::arguments::HandedOn;
 pub(crate) use self::arguments::part_arguments;
-pub(crate) use self::earlier::recall;
+pub(crate) use self::earlier::{bad_archive, recall};
 use self::options::{Resource, grace, jobs, output_limit};
 
 /// Runs a jobfile, a Lua file that defines main(runtime).

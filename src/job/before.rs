@@ -78,7 +78,7 @@ impl Before {
             if let EventKind::RunStarted(header) = &event.kind {
                 before.close_part(part.take());
                 before.leave(open.drain().map(|(_, task)| task));
-                before.started.get_or_insert(event.time);
+                before.started.get_or_insert(header.first_started.unwrap_or(event.time));
                 before.file_hash = Some(header.file_hash.clone());
                 part = Some((event.time, event.time));
             }

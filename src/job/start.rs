@@ -84,7 +84,8 @@ impl Job {
             run.restart(now.timestamp_micros())?;
         }
         let journal = Journal::new(log, Box::new(move |event| audience.event(Arc::new(event))));
-        journal.record([run_started(&settings, &runtime, pid)].into_iter().chain(warning).collect())?;
+        let first_started = before.as_ref().and_then(|before| before.started);
+        journal.record([run_started(&settings, &runtime, pid, first_started)].into_iter().chain(warning).collect())?;
         if before.as_ref().is_none_or(|before| before.started.is_none()) {
             run.start(now.timestamp_micros())?;
         }
@@ -165,7 +166,12 @@ fn runtime_info(settings: &Settings, run: &RunDir, started: chrono::DateTime<chr
     }
 }
 
-fn run_started(settings: &Settings, runtime: &RuntimeInfo, pid: u32) -> EventKind {
+fn run_started(
+    settings: &Settings,
+    runtime: &RuntimeInfo,
+    pid: u32,
+    first_started: Option<chrono::DateTime<chrono::Utc>>,
+) -> EventKind {
     EventKind::RunStarted(Box::new(RunStarted {
         format: EVENT_FORMAT,
         rille: env!("CARGO_PKG_VERSION").to_owned(),
@@ -178,6 +184,7 @@ fn run_started(settings: &Settings, runtime: &RuntimeInfo, pid: u32) -> EventKin
         pid: i32::try_from(pid).unwrap_or_default(),
         host: store::host(),
         user: store::user(),
+        first_started,
         rerun_of: settings.rerun.as_ref().map(|rerun| rerun.of.clone()),
     }))
 }

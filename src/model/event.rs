@@ -126,6 +126,9 @@ pub(crate) struct RunStarted {
     pub(crate) host: String,
     /// Who ran it.
     pub(crate) user: String,
+    /// When the run started first, where this event says that it was resumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) first_started: Option<DateTime<Utc>>,
     /// The id of the run of which this one repeats a part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rerun_of: Option<String>,

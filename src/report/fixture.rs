@@ -30,6 +30,7 @@ pub(super) fn run_started() -> EventKind {
         pid: 100,
         host: "bench".into(),
         user: "ada".into(),
+        first_started: None,
         rerun_of: None,
     }))
 }

@@ -146,11 +146,10 @@ impl Summary {
 
     /// Takes the beginning of a run in. A second one is that of a resumed run: what came before it no longer counts.
     fn begin(&mut self, header: &RunStarted, time: DateTime<Utc>) {
-        let started = self.started;
         *self = Summary {
             name: header.name.clone(),
-            started: started.or(Some(time)),
-            resumed: started.map(|_| time),
+            started: header.first_started.or(Some(time)),
+            resumed: header.first_started.map(|_| time),
             header: Some(Box::new(header.clone())),
             last_time: Some(time),
             ..Summary::default()
@@ -318,6 +317,31 @@ mod tests {
         // What the host recorded is never bettered, and a task without an end is no pass.
         assert_eq!(with(vec![run_finished(Some(Outcome::Failed), 1)]).0, Some(Outcome::Failed));
         assert_eq!(with(vec![queued(2, "b", 0), run_finished(Some(Outcome::Passed), 0)]).0, Some(Outcome::Errored));
+    }
+
+    #[test]
+    fn a_resumed_run_is_one_run() {
+        let again = |first_started| match run_started() {
+            EventKind::RunStarted(header) => EventKind::RunStarted(Box::new(RunStarted { first_started, ..*header })),
+            other => other,
+        };
+        let first = event(1, run_started()).time;
+        let lost = [run_started(), EventKind::JobRenamed { name: "other".into() }, queued(1, "a", 0), started(1, 1)];
+        let ended = [end(finished(1, Outcome::Failed, None)), EventKind::Interrupted { signal: 2, times: 1 }];
+        let resumed = [
+            again(Some(first)),
+            queued(1, "a", 0),
+            EventKind::TaskReused { task: 1, started: Some(first) },
+            started(1, 1),
+            end(finished(1, Outcome::Failed, None)),
+            queued(2, "b", 0),
+        ];
+        let summary = fold(lost.into_iter().chain(ended).chain(resumed).collect());
+        assert_eq!((summary.started, summary.resumed.is_some(), summary.name.as_str()), (Some(first), true, "nightly"));
+        assert_eq!((summary.counts.total, summary.counts.unfinished(), summary.interrupt), (2, 1, None));
+        let row = summary.row(1).unwrap();
+        assert_eq!((row.reused, row.started, row.outcome), (true, Some(first), Some(Outcome::Failed)));
+        assert!(!summary.row(2).unwrap().reused);
     }
 
     #[test]

@@ -180,6 +180,7 @@ mod tests {
             pid: 7,
             host: "vm".into(),
             user: "me".into(),
+            first_started: None,
             rerun_of: None,
         }))
     }
