@@ -162,3 +162,31 @@ fn prints_are_shown_with_the_task_and_programs_with_verbose() {
     assert!(project.job(&["-v"]).err().contains("b | other\n"));
     assert!(!project.job(&["-q"]).err().contains("mine"));
 }
+
+#[test]
+fn logs_are_shown_by_task_and_followed_to_the_end_of_the_run() {
+    let project = Project::new()
+        .main("print('from main')\njob.run { testscript = 's.lua', taskid = 'one/a', retries = 1 }\njob.run { testscript = 'true', taskid = 'b' }")
+        .file("s.lua", "print('attempt ' .. os.getenv('RILLE_ATTEMPT')) assert(os.getenv('RILLE_ATTEMPT') == '2')");
+    project.job(&[]).code(0);
+    assert!(project.run(&["logs"]).code(0).out().contains("from main\n"));
+    assert!(project.run(&["logs", "latest", "one/a"]).code(0).out().ends_with("] attempt 2\n"));
+    assert!(project.run(&["logs", "latest", "1", "--attempt", "1"]).code(0).out().ends_with("] attempt 1\n"));
+    project.run(&["logs", "latest", "b"]).code(0).stdout("").stderr_has("task 'b' has logged nothing");
+    project.run(&["logs", "latest", "one_b"]).code(2).stderr_has("did you mean 'one_a'?");
+    project.run(&["logs", "latest", "b", "--section", "T"]).code(2).stderr_has("task 'b' has no sections");
+    project.run(&["logs", "nowhere"]).code(2);
+
+    let project = Project::new()
+        .main("job.run { testscript = 's.lua', taskid = 'a' }")
+        .file("s.lua", "print('first')\nwhile not io.open(runtime.directory .. '/go') do end\nprint('last')");
+    let running = project.start(&["run", "job.lua"]);
+    running.wait_for_line("a | first");
+    let following = project.start(&["logs", "latest", "a", "-f"]);
+    following.wait_for_line("] first");
+    std::fs::write(project.the_run().path().join("go"), "").unwrap();
+    let followed = following.wait_only(std::time::Duration::from_secs(60));
+    running.wait().code(0);
+    followed.code(0);
+    assert!(followed.out().ends_with("] last\n"), "{followed}");
+}

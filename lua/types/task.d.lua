@@ -30,3 +30,4 @@ runtime = {}
 ---@field directory string             # the absolute path of the run directory
 ---@field argv string[]                # the arguments that are handed on to the jobfile
 ---@field testbed table|nil            # what the file of `--testbed` holds
+---@field synchro rille.Synchro        # makes objects to share, if `main` made one before this task was started

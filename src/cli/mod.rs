@@ -1,11 +1,13 @@
 //! The command line: one file a command. Only here do errors become text and exit codes.
 
 mod failure;
+mod logs;
 mod output;
 mod run;
 pub(crate) mod runs;
 mod schema;
 pub(crate) mod show;
+mod synchro;
 mod types;
 
 use std::ffi::OsString;
@@ -32,10 +34,14 @@ struct Cli {
 enum Command {
     /// Run a jobfile
     Run(Box<run::RunArgs>),
+    /// Write the log of a run, or of a task in it
+    Logs(logs::LogsArgs),
     /// List runs, and work on them
     Runs(runs::RunsArgs),
     /// Print the JSON Schema of a file that Rille writes
     Schema(schema::SchemaArgs),
+    /// Read and change what the tasks of a run share, from a task that is not Lua
+    Synchro(Box<synchro::SynchroArgs>),
     /// Write the annotations of the Lua API for an editor (`LuaCATS`)
     Types(types::TypesArgs),
 }
@@ -71,8 +77,10 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
     };
     let result = Home::locate(cli.home.as_deref()).map_err(Failure::from).and_then(|home| match cli.command {
         Command::Run(run) => run::main(*run, handed_on, args, home),
+        Command::Logs(logs) => logs::main(&logs, &home),
         Command::Runs(runs) => runs::main(runs, &home),
         Command::Schema(schema) => schema::main(&schema),
+        Command::Synchro(synchro) => synchro::main(*synchro),
         Command::Types(types) => types::main(&types),
     });
     result.unwrap_or_else(|failure| {

@@ -8,8 +8,13 @@ use super::{Failure, FailureKind};
 
 /// Writes `text` to standard output. A reader that has gone, like `head`, has seen what it wanted: that is no failure.
 pub(crate) fn write_out(text: &str) -> Result<(), Failure> {
+    write_bytes(text.as_bytes())
+}
+
+/// The same for bytes.
+pub(crate) fn write_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Failure {
             kind: FailureKind::General,
             message: format!("cannot write to standard output: {e}"),

@@ -3,6 +3,8 @@
 mod arguments;
 mod earlier;
 mod options;
+mod reports;
+mod sections;
 mod testbed;
 
 use std::ffi::OsString;
@@ -26,16 +28,16 @@ pub(crate) use self::arguments::part_arguments;
 pub(crate) use self::earlier::{bad_archive, recall};
 use self::options::{Resource, grace, jobs, output_limit};
 
-/// Runs a jobfile, a Lua file that defines main(runtime).
+/// Runs a jobfile, a Lua file that defines main(runtime), or a testscript alone.
 ///
 /// Options that rille does not know, and everything after --, are handed on to the jobfile as runtime.argv.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Exit codes: 0 everything passed, 1 something did not, 2 usage, 4 nothing to run, 7 the run could \
+    after_help = "Exit codes: 0 everything passed, 1 something did not, 2 usage, 3 a plugin failed, 4 nothing to run, 7 the run could \
                         not be recorded, 130/143/129 stopped by SIGINT/SIGTERM/SIGHUP"
 )]
 pub(crate) struct RunArgs {
-    /// The jobfile; with --resume and --rerun that of the earlier run, unless another is named
+    /// The jobfile, or a testscript; with --resume and --rerun that of the earlier run, unless another is named
     #[arg(value_name = "JOBFILE")]
     jobfile: PathBuf,
     /// Hand this file (YAML, JSON, or a Lua file that returns a table) to the job and its tasks as the testbed
@@ -81,6 +83,10 @@ pub(crate) struct RunArgs {
     /// Give the run a tag; may be repeated
     #[arg(long = "tag", value_name = "TAG")]
     run_tags: Vec<String>,
+    #[command(flatten)]
+    reports: reports::ReportOptions,
+    #[command(flatten)]
+    sections: sections::SectionArgs,
     /// Say less: only what did not pass; twice: nothing
     #[arg(short, long, action = ArgAction::Count)]
     quiet: u8,
@@ -96,6 +102,8 @@ pub(crate) struct RunArgs {
 pub(crate) fn main(args: RunArgs, handed_on: HandedOn, command: &[OsString], home: Home) -> Result<i32, Failure> {
     let (jobfile, source) = read_jobfile(&args.jobfile)?;
     let selection = Selection::new(&args.taskid, &args.tags).map_err(|error| Failure::usage(error.to_string()))?;
+    let report_copies = args.reports.checked()?;
+    let choice = args.sections.choice()?;
     let testbed = args.testbed.as_deref().map(testbed::read).transpose()?;
     let resume = args.resume.as_deref().map(|given| earlier::unfinished(&home, given)).transpose()?;
     let rerun = match &args.rerun {
@@ -132,6 +140,9 @@ pub(crate) fn main(args: RunArgs, handed_on: HandedOn, command: &[OsString], hom
         plugins: Vec::new(),
         plugin_timeout: None,
         selection,
+        report_copies,
+        choice,
+        parameters: args.sections.parameters(),
         testbed,
         verbosity: verbosity(args.quiet, args.verbose),
         color: args.color,
@@ -224,5 +235,8 @@ fn recorded_options(args: &RunArgs) -> Map<String, Value> {
         ("verbose", json!(args.verbose)),
         ("color", json!(args.color.to_possible_value().map(|value| value.get_name().to_owned()))),
     ];
-    options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    let mut options: Map<String, Value> = options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    options.extend(args.sections.recorded().into_iter().map(|(name, value)| (name.to_owned(), value)));
+    args.reports.record(&mut options);
+    options
 }

@@ -1,8 +1,9 @@
-//! `rille runs`: lists, describes, shows and removes runs, those of Guild included.
+//! `rille runs`: lists, describes, shows, reports and removes runs, those of Guild included.
 
 mod archive;
 mod info;
 mod list;
+mod report;
 mod rm;
 
 use clap::{Args, Subcommand};
@@ -38,6 +39,8 @@ pub(crate) enum RunsCommand {
     },
     /// Pack a run into one file, with the secrets of the environment masked
     Archive(archive::ArchiveArgs),
+    /// Write the reports of a run again: HTML, JUnit, TAP, JSON
+    Report(report::ReportArgs),
     /// Remove runs, to the trash
     Rm(rm::RmArgs),
 }
@@ -50,6 +53,7 @@ pub(crate) fn main(args: RunsArgs, home: &Home) -> Result<i32, Failure> {
         Some(RunsCommand::Info(args)) => info::main(&args, home),
         Some(RunsCommand::Show { id, json }) => show::main(home, &id, json),
         Some(RunsCommand::Archive(args)) => archive::main(&args, home),
+        Some(RunsCommand::Report(args)) => report::main(&args, home),
         Some(RunsCommand::Rm(args)) => rm::main(&args, home),
     }
 }

@@ -20,7 +20,7 @@ pub(crate) fn main(home: &Home, id: &str, json: bool) -> Result<i32, Failure> {
     }
     if json {
         let mut bytes = Vec::new();
-        report::write(&summary, &mut bytes)
+        report::write_json(&summary, &mut bytes)
             .map_err(|error| Failure::general(format!("cannot encode JSON: {error}")))?;
         text = String::from_utf8_lossy(&bytes).into_owned();
         write_out(&text)?;

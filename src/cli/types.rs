@@ -9,8 +9,10 @@ use super::Failure;
 use super::output::write_out;
 
 /// The annotation files by name.
-const FILES: [(&str, &str); 3] = [
+const FILES: &[(&str, &str)] = &[
     ("rille.job.d.lua", include_str!("../../lua/types/rille.job.d.lua")),
+    ("rille.log.d.lua", include_str!("../../lua/types/rille.log.d.lua")),
+    ("rille.synchro.d.lua", include_str!("../../lua/types/rille.synchro.d.lua")),
     ("runtime.d.lua", include_str!("../../lua/types/runtime.d.lua")),
     ("task.d.lua", include_str!("../../lua/types/task.d.lua")),
 ];

@@ -22,6 +22,7 @@ mod signals;
 mod spawn;
 mod stop;
 mod supervisor;
+mod synchro;
 mod task_log;
 mod verdict;
 
@@ -46,8 +47,9 @@ pub(crate) use self::journal::Journal;
 pub(crate) use self::programs::kill_own_programs;
 pub(crate) use self::request::{Call, Failure, OnCall, Origin, OutputTap, Waited};
 pub(crate) use self::scheduler::{Answer, Capacity, End, Group, Limits, OnLimit, Reused, Submission, Timing};
-pub(crate) use self::spawn::{Surroundings, TASK_ROLE};
+pub(crate) use self::spawn::{Surroundings, TASK_ROLE, variable};
 pub(crate) use self::stop::StopReason;
+pub(crate) use self::synchro::{Synchro, SynchroClient};
 
 /// What an engine is made with.
 pub(crate) struct Settings {
@@ -136,6 +138,16 @@ impl Engine {
     /// Ends tasks, without waiting for their end.
     pub(crate) fn stop(&self, tasks: Vec<TaskNumber>, reason: StopReason) {
         self.send(Request::Stop { tasks, reason });
+    }
+
+    /// Returns a way to ask which tasks start only when others have ended; the reply is called on the engine's thread.
+    pub(crate) fn held_back(&self) -> impl Fn(Box<dyn FnOnce(Vec<TaskNumber>) + Send>) + Send + Sync + 'static {
+        let (requests, waker) = (self.requests.clone(), Arc::clone(&self.waker));
+        move |reply| {
+            // As in `send`.
+            let _ = requests.send(Request::HeldBack { reply });
+            waker.wake();
+        }
     }
 
     /// Has every task that has not started yet announced before it starts and after it has ended.

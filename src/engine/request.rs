@@ -32,6 +32,8 @@ pub(super) enum Request {
     Reply { task: TaskNumber, reply: Reply },
     /// End these tasks.
     Stop { tasks: Vec<TaskNumber>, reason: StopReason },
+    /// Tell which tasks wait for others to end before they start.
+    HeldBack { reply: Box<dyn FnOnce(Vec<TaskNumber>) + Send> },
     /// End what is alive, answer when nothing is, and stop.
     Close { reply: Sender<Result<(), Failure>> },
 }
@@ -161,6 +163,7 @@ impl fmt::Debug for Request {
             Self::GiveUpHooks => "GiveUpHooks",
             Self::Reply { .. } => "Reply",
             Self::Stop { .. } => "Stop",
+            Self::HeldBack { .. } => "HeldBack",
             Self::Close { .. } => "Close",
         })
     }

@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, OnceLock};
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::Value;
@@ -15,8 +16,9 @@ use super::channel::Channel;
 use super::descendants::MARK;
 use super::output::Capture;
 use super::scheduler::Slots;
+use super::synchro::Synchro;
 use super::verdict;
-use crate::model::{Order, RuntimeInfo, Task, TaskNumber};
+use crate::model::{Order, RuntimeInfo, SharedRef, SynchroLine, Task, TaskNumber};
 
 /// The argument by which a task process knows its role.
 pub(crate) const TASK_ROLE: &str = "--as-task-process";
@@ -29,10 +31,13 @@ pub(crate) mod variable {
     pub(crate) const RUN_DIR: &str = "RILLE_RUN_DIR";
     pub(crate) const ATTEMPT: &str = "RILLE_ATTEMPT";
     pub(crate) const TESTBED: &str = "RILLE_TESTBED";
+    /// The socket of the shared objects; as the next, only where there are any.
+    pub(crate) const SYNCHRO: &str = "RILLE_SYNCHRO";
+    pub(crate) const TASK_NUMBER: &str = "RILLE_TASK_NUMBER";
 }
 
 /// What is the same for all tasks of a run.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Surroundings {
     /// The run's id.
     pub(crate) run_id: String,
@@ -44,6 +49,8 @@ pub(crate) struct Surroundings {
     pub(crate) testbed_file: Option<PathBuf>,
     /// The cap of each output file, in bytes.
     pub(crate) output_limit: u64,
+    /// What the processes of the run share, once there is anything.
+    pub(crate) synchro: Arc<OnceLock<Synchro>>,
 }
 
 /// One attempt at a task.
@@ -104,6 +111,9 @@ pub(super) fn spawn(attempt: &Attempt<'_>, surroundings: &Surroundings) -> Resul
     if let Some(testbed) = &surroundings.testbed_file {
         command.env(variable::TESTBED, testbed);
     }
+    if let Some(synchro) = surroundings.synchro.get() {
+        command.env(variable::SYNCHRO, synchro.socket()).env(variable::TASK_NUMBER, attempt.number.to_string());
+    }
     for (name, value) in slot_variables(attempt.slots) {
         command.env(name, value);
     }
@@ -151,6 +161,11 @@ fn speaker(attempt: &Attempt<'_>, surroundings: &Surroundings) -> Result<Prepare
         started_in: surroundings.started_in.clone(),
         stdin: task.stdin.clone(),
         choice: task.choice.clone(),
+        synchro: surroundings.synchro.get().map(|synchro| SynchroLine {
+            socket: synchro.socket().to_owned(),
+            task: attempt.number,
+            attempt: attempt.ordinal,
+        }),
         runtime: attempt.runtime.clone(),
     };
     let (channel, task_end) = Channel::new(&order).map_err(|error| exhausted("a socket", &error))?;
@@ -181,7 +196,7 @@ fn executable(attempt: &Attempt<'_>) -> Result<Prepared, SpawnError> {
         let text = match value {
             Value::Null => continue,
             Value::String(text) => text.clone(),
-            other => other.to_string(),
+            other => SharedRef::of_value(other).map_or_else(|| other.to_string(), |shared| shared.to_string()),
         };
         check_variable("parameter", name, Some(&text))?;
         command.env(name, text);

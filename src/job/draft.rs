@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::model::{Place, Runnable};
+use crate::model::{Place, Runnable, SectionChoice};
 
 /// The content of one `run {}` or `Task {}`.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +34,8 @@ pub(crate) struct Draft {
     pub(crate) resources: BTreeMap<String, u64>,
     /// Labels.
     pub(crate) tags: Vec<String>,
+    /// Which sections of a testscript run: expressions over their uids and groups.
+    pub(crate) sections: DraftSections,
     /// Every other key.
     pub(crate) parameters: Map<String, Value>,
     /// Where it stands.
@@ -42,6 +44,35 @@ pub(crate) struct Draft {
     pub(crate) problem: Option<String>,
     /// What the user should know of it all the same.
     pub(crate) remarks: Vec<String>,
+}
+
+/// The keys `uids` and `groups` of a task.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct DraftSections {
+    /// Expressions over uids.
+    pub(crate) uids: Vec<String>,
+    /// Expressions over groups.
+    pub(crate) groups: Vec<String>,
+    /// `uids` is a function.
+    pub(crate) asks_uids: bool,
+    /// `groups` is a function.
+    pub(crate) asks_groups: bool,
+}
+
+impl DraftSections {
+    /// Returns the choice of sections of a task, where the command line wins.
+    pub(super) fn choice(self, command_line: &SectionChoice) -> SectionChoice {
+        let mut choice = command_line.clone();
+        if choice.uids.is_empty() {
+            choice.uids = self.uids;
+            choice.ask |= self.asks_uids;
+        }
+        if choice.groups.is_empty() {
+            choice.groups = self.groups;
+            choice.ask |= self.asks_groups;
+        }
+        choice
+    }
 }
 
 /// What a task runs, in one of the ways to say it.

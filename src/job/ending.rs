@@ -70,6 +70,7 @@ impl Job {
 
     fn wrap_up(&self, main: MainEnd, failure: Option<Failure>) -> i32 {
         let Some(run) = self.run.lock().take() else { return 7 };
+        self.close_shared();
         let mut problems: Vec<String> = Vec::new();
         if let Some(failure) = failure {
             problems.push(failure.to_string());
@@ -91,16 +92,21 @@ impl Job {
         };
         let end = finished(code, &problems);
         note(&mut problems, self.journal.record(vec![end]));
-        note(&mut problems, self.write_results(&run));
+        note(&mut problems, self.write_reports(&run));
         note(&mut problems, self.journal.sync());
-        note(&mut problems, self.make_archive(&run, code));
-        if !problems.is_empty() && code != 7 {
-            // What the log says of its end must not be better than it was.
-            code = 7;
-            let _ = run.free_ballast();
-            let end = finished(code, &problems);
-            note(&mut problems, self.journal.record(vec![end]));
-            note(&mut problems, self.write_results(&run));
+        // What the log says of its end must not be better than it was, and neither what the archive does.
+        for archived in [false, true] {
+            if archived {
+                note(&mut problems, self.make_archive(&run, code));
+            }
+            if !problems.is_empty() && code != 7 {
+                code = 7;
+                let _ = run.free_ballast();
+                self.drop_reports(&run);
+                let end = finished(code, &problems);
+                note(&mut problems, self.journal.record(vec![end]));
+                note(&mut problems, self.write_reports(&run));
+            }
         }
         let status = self.exit_status(code);
         note(&mut problems, run.finish(status, store::now_micros()));
@@ -139,16 +145,12 @@ impl Job {
             .collect()
     }
 
-    fn with_summary<T>(&self, look: impl FnOnce(&Summary) -> T) -> T {
+    pub(super) fn with_summary<T>(&self, look: impl FnOnce(&Summary) -> T) -> T {
         let live = self.live.lock();
         match &*live {
             Some(live) => live.with_summary(look),
             None => look(&Summary::default()),
         }
-    }
-
-    fn write_results(&self, run: &RunDir) -> Result<(), store::Error> {
-        self.with_summary(|summary| run.write_file_with("results.json", |file| report::write(summary, file)))
     }
 
     fn say_the_last_words(&self, problems: &[String]) {
@@ -193,6 +195,9 @@ fn exit_code(summary: &Summary, is_unusable: bool, is_unrecordable: bool) -> i32
     }
     if is_unusable {
         return 2;
+    }
+    if summary.plugin_failure_count > 0 {
+        return 3;
     }
     if summary.main_error.is_some() || summary.dangling > 0 || summary.counts.bad() > 0 {
         return 1;

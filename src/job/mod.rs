@@ -8,12 +8,15 @@ mod draft;
 mod ending;
 mod history;
 mod inputs;
+mod reports;
 mod rerun;
 mod resolve;
 mod roster;
+mod sections;
 mod select;
 mod settings;
 mod start;
+mod synchro;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -23,15 +26,17 @@ use crossbeam::channel::bounded;
 use parking_lot::{Mutex, RwLock};
 
 use self::roster::Roster;
-use crate::engine::{End, Engine, Failure, Group, Journal, OnLimit, StopReason};
+use crate::engine::{End, Engine, Failure, Group, Journal, OnLimit, StopReason, Synchro};
 use crate::model::{EventKind, Level, Outcome, Place, RuntimeInfo, Stream, Task, TaskNumber};
 use crate::report::{Announcement, Live, LiveHandle};
 use crate::store::RunDir;
 
 pub(crate) use self::calls::HostCall;
-pub(crate) use self::draft::{Draft, Testscript};
+pub(crate) use self::draft::{Draft, DraftSections, Testscript};
 pub(crate) use self::ending::MainEnd;
+pub(crate) use self::reports::{ReportCopy, ReportForm};
 pub(crate) use self::rerun::{Condition, Rerun};
+pub(crate) use self::sections::{SectionFilter, quoted};
 pub(crate) use self::select::Selection;
 pub(crate) use self::settings::Settings;
 pub(crate) use self::start::StartError;
@@ -47,6 +52,7 @@ pub(crate) struct Job {
     live: Mutex<Option<Live>>,
     console: LiveHandle,
     engine: OnceLock<Engine>,
+    synchro: Arc<OnceLock<Synchro>>,
     started: Instant,
     history: history::History,
     next_group: Mutex<u32>,
@@ -122,6 +128,7 @@ impl Job {
             let (id, decided) = (entry.id.clone(), entry.decided.take());
             drop(roster);
             let (task, decided) = self.prepare(id, *draft, decided);
+            self.note_shared(number, &task.runnable.kwargs);
             submissions.push(self.submission(number, task, decided));
         }
         self.engine().submit(submissions, group);
@@ -162,6 +169,9 @@ impl Job {
             runnable.kwargs.insert("testbed".to_owned(), testbed.clone());
         }
         runnable.kwargs.extend(draft.parameters);
+        if runnable.kind == "lua" {
+            runnable.kwargs.extend(self.settings.parameters.clone());
+        }
         let absolute = |path: String| beside.join(path);
         let task = Task {
             id,
@@ -174,7 +184,7 @@ impl Job {
             needs: draft.needs.into_iter().map(|need| need.replace('/', "_")).collect(),
             resources: draft.resources,
             tags: draft.tags,
-            choice: crate::model::SectionChoice::default(),
+            choice: draft.sections.choice(&self.settings.choice),
             inputs: None,
             place: draft.place,
         };
@@ -197,8 +207,10 @@ impl Job {
         limit: Option<(Duration, OnLimit)>,
         serve: &mut dyn FnMut(HostCall),
     ) -> Result<bool, WaitError> {
+        let follows = self.follow(&numbers, limit.is_some());
         let answer = self.engine().wait(numbers, limit);
-        calls::waited(self.wait_serving(&answer, serve))
+        let answer = self.wait_serving(&answer, &mut |call| follows.interrupted_by(|| serve(call)));
+        calls::waited(answer)
     }
 
     /// Ends tasks, without waiting for their end. One that was not started is left alone.

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::reports::ReportCopy;
 use super::rerun::Rerun;
 use super::select::Selection;
 use crate::engine::Capacity;
+use crate::model::SectionChoice;
 use crate::report::{ColorChoice, Verbosity};
 use crate::store::{ArchiveTarget, Home};
 
@@ -56,8 +58,14 @@ pub(crate) struct Settings {
     pub(crate) archive: Option<ArchiveTarget>,
     /// Which tasks are run at all.
     pub(crate) selection: Selection,
+    /// Which sections of testscripts run, and how; above what `run {}` says.
+    pub(crate) choice: SectionChoice,
+    /// Parameters of every Lua script, above what `run {}` says.
+    pub(crate) parameters: Map<String, Value>,
     /// What the testbed file holds.
     pub(crate) testbed: Option<Value>,
+    /// Reports that are wanted outside the run directory.
+    pub(crate) report_copies: Vec<ReportCopy>,
     /// How much the console says.
     pub(crate) verbosity: Verbosity,
     /// Whether the console is in colour.

@@ -93,12 +93,14 @@ impl Job {
 
         let limits = Limits { at_once: settings.jobs, capacity: settings.capacity.clone() };
         let timing = Timing { grace: settings.grace, ..Timing::default() };
+        let synchro = Arc::new(OnceLock::new());
         let surroundings = Surroundings {
             run_id: id,
             directory: directory.clone(),
             started_in: settings.started_in.clone(),
             testbed_file,
             output_limit: settings.output_limit,
+            synchro: Arc::clone(&synchro),
         };
         let tap = (settings.verbosity >= Verbosity::Normal).then(|| tap(live.handle(), settings.verbosity));
         let job = Arc::new(Job {
@@ -111,6 +113,7 @@ impl Job {
             live: Mutex::new(Some(live)),
             console,
             engine: OnceLock::new(),
+            synchro,
             started: Instant::now(),
             history,
             next_group: Mutex::new(0),
@@ -119,6 +122,7 @@ impl Job {
             ending: Mutex::new(false),
         });
         let (starts, ends, abandoned) = (Arc::clone(&job.roster), Arc::clone(&job.roster), Arc::clone(&job));
+        let (starting, ending) = (Arc::clone(&job.synchro), Arc::clone(&job.synchro));
         let calls = Arc::clone(&job);
         let pausing = job.console.clone();
         let engine = Engine::start(engine::Settings {
@@ -133,10 +137,16 @@ impl Job {
                 if let Some(entry) = starts.lock().get_mut(number) {
                     entry.pid = Some(pid);
                 }
+                if let Some(synchro) = starting.get() {
+                    synchro.task_started(number);
+                }
             }),
             on_settled: Box::new(move |number, end| {
                 if let Some(entry) = ends.lock().get_mut(number) {
                     entry.end = Some(Box::new(end));
+                }
+                if let Some(synchro) = ending.get() {
+                    synchro.task_ended(number);
                 }
             }),
             on_call: Box::new(move |task, call| calls.take_call(task, call)),

@@ -15,6 +15,11 @@ const ENCODED: &str = "__base64_encoded__";
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Blob(pub(crate) Vec<u8>);
 
+impl Blob {
+    /// The one key of the JSON object that stands for bytes which are not UTF-8.
+    pub(crate) const ENCODED: &str = ENCODED;
+}
+
 impl From<&str> for Blob {
     fn from(text: &str) -> Self {
         Self(text.as_bytes().to_vec())

@@ -15,11 +15,17 @@ pub(crate) enum Message {
     Started {},
     /// The script printed this to standard output.
     Stdout {
+        /// When, in seconds since 1970 by the real-time clock; 0 for when it is read.
+        #[serde(default)]
+        time: f64,
         /// The bytes.
         text: Blob,
     },
     /// The script printed this to standard error.
     Stderr {
+        /// When, in seconds since 1970 by the real-time clock; 0 for when it is read.
+        #[serde(default)]
+        time: f64,
         /// The bytes.
         text: Blob,
     },
@@ -42,6 +48,9 @@ pub(crate) enum Message {
     },
     /// A section begins.
     SectionStarted {
+        /// When, in seconds since 1970 by the real-time clock; 0 for when it is read.
+        #[serde(default)]
+        time: f64,
         /// Its number.
         section: SectionNumber,
         /// What it is, if it was not planned. Its number is then the next after all that are known.
@@ -53,6 +62,9 @@ pub(crate) enum Message {
     },
     /// A section has ended, or was passed over and so never began.
     SectionFinished {
+        /// When, in seconds since 1970 by the real-time clock; 0 for when it is read.
+        #[serde(default)]
+        time: f64,
         /// Its number.
         section: SectionNumber,
         /// How it ended.

@@ -5,6 +5,7 @@
 mod blob;
 mod event;
 mod exit;
+mod file_slice;
 mod level;
 mod message;
 mod nearest;
@@ -15,6 +16,7 @@ mod runnable;
 mod section;
 mod size;
 mod stream;
+mod synchro;
 mod task;
 
 pub(crate) use blob::Blob;
@@ -23,14 +25,19 @@ pub(crate) use event::{
     TaskFinished, TaskPlanned, TaskQueued,
 };
 pub(crate) use exit::Exit;
+pub(crate) use file_slice::FileSlice;
 pub(crate) use level::Level;
 pub(crate) use message::{Message, Reply};
 pub(crate) use nearest::nearest;
-pub(crate) use order::{JobInfo, Order, RuntimeInfo};
+pub(crate) use order::{JobInfo, Order, RuntimeInfo, SynchroLine};
 pub(crate) use outcome::Outcome;
 pub(crate) use record::RecordForm;
 pub(crate) use runnable::Runnable;
 pub(crate) use section::{LogRange, SectionChoice, SectionKind, SectionNumber, SectionPlan};
 pub(crate) use size::parse_size;
 pub(crate) use stream::Stream;
+pub(crate) use synchro::{
+    Answer, FRAME_LIMIT, Fault, FaultKind, Key, ObjectId, Op, PROTOCOL, REFERENCE, Request, SharedKind, SharedRef,
+    references,
+};
 pub(crate) use task::{Place, Task, TaskNumber};

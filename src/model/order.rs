@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Level, SectionChoice};
+use super::{Level, SectionChoice, TaskNumber};
 
 /// The one message from the host to a task process of a kind that Rille itself runs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -26,8 +26,22 @@ pub(crate) struct Order {
     /// Which of its sections run.
     #[serde(default)]
     pub(crate) choice: SectionChoice,
+    /// How it reaches what the run's processes share, if there is anything.
+    #[serde(default)]
+    pub(crate) synchro: Option<SynchroLine>,
     /// What the script sees as `runtime`.
     pub(crate) runtime: RuntimeInfo,
+}
+
+/// The way to the shared objects of a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct SynchroLine {
+    /// The socket.
+    pub(crate) socket: PathBuf,
+    /// The task's number.
+    pub(crate) task: TaskNumber,
+    /// Which attempt at it, from 1.
+    pub(crate) attempt: u32,
 }
 
 /// The part of a run that its tasks may read.

@@ -2,18 +2,21 @@
 
 use std::fmt::{self, Write};
 
-use super::lines::{Look, Verbosity, counts, short};
+use super::lines::{Look, Verbosity, counts, section_counts, short};
 use super::row::Row;
-use super::style::clean;
-use super::summary::Summary;
+use super::style::{Paint, clean};
+use super::summary::{Summary, plugin_stage};
 use super::tails::{self, ReadTail};
 use super::tree;
 
 /// Tasks left alive that are listed; the tree has them all.
 const MAX_DANGLING: usize = 20;
 
-/// The kind of the error that a run under interrupt raises in the jobfile.
-const CANCELLED: &str = "cancelled";
+/// Failures of plugins that are told; the other reports have more.
+const MAX_PLUGIN_FAILURES: usize = 20;
+
+/// Lines of the call stack of a plugin's error.
+const TRACEBACK_LINES: usize = 20;
 
 /// The exit code of a run whose jobfile has no `main` that could be called.
 const UNUSABLE: i32 = 2;
@@ -74,9 +77,9 @@ fn causes(out: &mut String, summary: &Summary, closing: &Closing<'_>) -> fmt::Re
         }
     }
     let is_unusable = summary.end.as_ref().is_some_and(|end| end.exit_code == UNUSABLE);
+    plugin_failures(out, summary, paint)?;
     // Where the run was interrupted, what main raises for it is no news.
-    let main_error = summary.main_error.as_ref();
-    if let Some(error) = main_error.filter(|error| summary.interrupt.is_none() || error.kind != CANCELLED) {
+    if let Some(error) = summary.main_fault() {
         let head = if is_unusable { "the jobfile cannot be run:" } else { "main raised an error:" };
         writeln!(out, "\n{} {}", paint.warning(head), clean(&error.message, paint))?;
         if let Some(traceback) = &error.traceback {
@@ -99,6 +102,27 @@ fn causes(out: &mut String, summary: &Summary, closing: &Closing<'_>) -> fmt::Re
     Ok(())
 }
 
+fn plugin_failures(out: &mut String, summary: &Summary, paint: Paint) -> fmt::Result {
+    let failures = summary.plugin_failures();
+    if failures.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{}", paint.warning("Plugin errors:"))?;
+    for failed in failures.iter().take(MAX_PLUGIN_FAILURES) {
+        let row = failed.task.and_then(|task| summary.row(task));
+        let of = row.map_or_else(String::new, |row| format!(" of {}", row.id()));
+        let text = format!("{}{of}: {}", plugin_stage(failed), failed.error.message);
+        writeln!(out, "    {}", clean(&text, paint))?;
+        if let Some(traceback) = &failed.error.traceback {
+            tails::indented(out, traceback.as_bytes(), TRACEBACK_LINES, paint)?;
+        }
+    }
+    match summary.plugin_failure_count - failures.len().min(MAX_PLUGIN_FAILURES) {
+        0 => Ok(()),
+        more => writeln!(out, "    and {more} more"),
+    }
+}
+
 fn dangling(out: &mut String, row: &Row, closing: &Closing<'_>) -> fmt::Result {
     let paint = closing.look.paint;
     writeln!(out, "    {}: {}", clean(row.id(), paint), clean(row.uri(), paint))
@@ -112,7 +136,11 @@ fn result(out: &mut String, summary: &Summary, closing: &Closing<'_>) -> fmt::Re
         None => (paint.warning("NOTHING RAN").to_string(), "not ended"),
         Some(outcome) => (paint.outcome(outcome, outcome.name().to_uppercase()).to_string(), "not ended"),
     };
-    writeln!(out, "Result: {word}  {}", counts(summary, unfinished))
+    writeln!(out, "Result: {word}  {}", counts(summary, unfinished))?;
+    match section_counts(summary).filter(|_| closing.look.verbosity > Verbosity::Quiet) {
+        Some(text) => writeln!(out, "        {text}"),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::summary::Summary;
 use crate::model::{
-    EVENT_FORMAT, Event, EventKind, Exit, Outcome, OutputSize, Place, RunStarted, TaskFinished, TaskNumber, TaskQueued,
+    EVENT_FORMAT, Event, EventKind, Exit, LogRange, Outcome, OutputSize, Place, RunStarted, SectionFinished,
+    SectionKind, SectionNumber, SectionPlan, SectionStarted, TaskFinished, TaskNumber, TaskPlanned, TaskQueued,
 };
 
 /// Returns an event of this kind, `seq` tenths of a second after the start.
@@ -129,6 +130,125 @@ pub(super) fn job() -> Vec<EventKind> {
         }),
         EventKind::MainFinished { error: None },
         run_finished(Some(Outcome::Errored), 1),
+    ]
+}
+
+/// Returns a section to come.
+pub(super) fn plan(kind: SectionKind, uid: &str, parent: SectionNumber) -> SectionPlan {
+    SectionPlan { kind, uid: uid.into(), parent, line: None, description: None, groups: Vec::new() }
+}
+
+/// Returns the announcement of sections.
+pub(super) fn planned(task: TaskNumber, sections: Vec<SectionPlan>) -> EventKind {
+    EventKind::TaskPlanned(Box::new(TaskPlanned { task, sections }))
+}
+
+/// Returns the beginning of a section, to be changed as needed.
+pub(super) fn section_start(task: TaskNumber, section: SectionNumber) -> SectionStarted {
+    SectionStarted { task, section, plan: None, uid: None }
+}
+
+/// Wraps the beginning of a planned section.
+pub(super) fn section_started(task: TaskNumber, section: SectionNumber) -> EventKind {
+    EventKind::SectionStarted(Box::new(section_start(task, section)))
+}
+
+/// Returns the end of a section, to be changed as needed.
+pub(super) fn section_end(task: TaskNumber, section: SectionNumber, outcome: Outcome) -> SectionFinished {
+    let log = LogRange::default();
+    SectionFinished { task, section, outcome, reason: None, data: None, seconds: 0.001, log }
+}
+
+fn section_finished(finished: SectionFinished) -> EventKind {
+    EventKind::SectionFinished(Box::new(finished))
+}
+
+/// Returns a task with a testscript of which one testcase fails in a step, and the next is blocked.
+pub(super) fn script(task: TaskNumber) -> Vec<EventKind> {
+    use SectionKind::{CommonCleanup, CommonSetup, Setup, Step, Subsection, Test, Testcase};
+    let ping = SectionPlan {
+        line: Some(12),
+        description: Some("Sends packets".into()),
+        groups: vec!["sanity".into()],
+        ..plan(Testcase, "Ping", 0)
+    };
+    let plans = vec![
+        plan(CommonSetup, "common_setup", 0),
+        plan(Subsection, "connect", 1),
+        ping,
+        plan(Setup, "setup", 3),
+        SectionPlan { line: Some(15), ..plan(Test, "icmp", 3) },
+        plan(Test, "sweep", 3),
+        plan(Testcase, "Trace", 0),
+        plan(Test, "hops", 7),
+        plan(CommonCleanup, "common_cleanup", 0),
+    ];
+    let start = |section, uid: Option<&str>, plan: Option<SectionPlan>| {
+        let uid = uid.map(str::to_owned);
+        EventKind::SectionStarted(Box::new(SectionStarted { plan, uid, ..section_start(task, section) }))
+    };
+    let end_of = |section, outcome| section_finished(section_end(task, section, outcome));
+    let failed = |section, begin, data| SectionFinished {
+        reason: Some("icmp.lua:20: no answer".into()),
+        data,
+        seconds: 0.25,
+        log: LogRange { begin, size: 30 },
+        ..section_end(task, section, Outcome::Failed)
+    };
+    let traceback = json!({ "traceback": "icmp.lua:20: in step 'receive'\n[C]: in ?" });
+    let blocked = |section| SectionFinished {
+        reason: Some("Ping did not pass and must".into()),
+        seconds: 0.0,
+        ..section_end(task, section, Outcome::Blocked)
+    };
+    vec![
+        queued(task, "script", 0),
+        started(task, 1),
+        planned(task, plans),
+        start(1, None, None),
+        start(2, None, None),
+        end_of(2, Outcome::Passed),
+        end_of(1, Outcome::Passed),
+        start(3, None, None),
+        start(4, None, None),
+        end_of(4, Outcome::Passed),
+        start(5, None, None),
+        start(10, None, Some(plan(Step, "send", 5))),
+        end_of(10, Outcome::Passed),
+        start(11, None, Some(plan(Step, "receive", 5))),
+        section_finished(failed(11, 110, Some(traceback))),
+        section_finished(failed(5, 100, None)),
+        start(6, Some("sweep[size=64]"), None),
+        end_of(6, Outcome::Passed),
+        start(12, None, Some(plan(Test, "sweep[size=1500]", 3))),
+        end_of(12, Outcome::Passed),
+        section_finished(failed(3, 50, None)),
+        section_finished(blocked(7)),
+        section_finished(blocked(8)),
+        start(9, None, None),
+        end_of(9, Outcome::Passed),
+        end(TaskFinished {
+            seconds: 0.5,
+            log: OutputSize { bytes: 300, left_out: 0, head: 0 },
+            ..finished(task, Outcome::Failed, Some("1 of 2 testcases failed"))
+        }),
+    ]
+}
+
+/// Returns a task that crashes in its first testcase.
+pub(super) fn cut_off(task: TaskNumber) -> Vec<EventKind> {
+    use SectionKind::{Test, Testcase};
+    let plans = vec![plan(Testcase, "First", 0), plan(Test, "crash", 1), plan(Testcase, "Second", 0)];
+    vec![
+        queued(task, "crash", 0),
+        started(task, 1),
+        planned(task, plans),
+        section_started(task, 1),
+        section_started(task, 2),
+        end(TaskFinished {
+            exit: Some(Exit::Signal(11)),
+            ..finished(task, Outcome::Errored, Some("killed by SIGSEGV (signal 11)"))
+        }),
     ]
 }
 

@@ -6,12 +6,24 @@ use std::fmt::{self, Write};
 
 use super::duration;
 use super::row::Row;
+use super::section_tree::Tally;
 use super::style::{Paint, clean, clean_first_line};
-use super::summary::{Summary, signal_name};
-use crate::model::{Event, EventKind, Outcome, RunStarted, TaskFinished};
+use super::summary::{Summary, plugin_stage, signal_name};
+use crate::model::{Event, EventKind, Outcome, RunStarted, SectionFinished, SectionKind, TaskFinished};
 
 /// Characters of a reason that fit a line.
 const REASON_CHARS: usize = 300;
+
+/// The order in which outcomes are counted up.
+const ORDER: [Outcome; 7] = [
+    Outcome::Passed,
+    Outcome::Passx,
+    Outcome::Failed,
+    Outcome::Errored,
+    Outcome::Aborted,
+    Outcome::Blocked,
+    Outcome::Skipped,
+];
 
 /// How much the console says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,7 +35,7 @@ pub(crate) enum Verbosity {
     /// A line a task.
     #[default]
     Normal,
-    /// Starts of tasks as well (`-v`).
+    /// Starts of tasks and ends of sections as well (`-v`).
     Verbose,
 }
 
@@ -48,16 +60,17 @@ pub(crate) fn line(event: &Event, summary: &Summary, look: Look) -> Option<Strin
         EventKind::TaskFinished(finished) if finished.will_retry || finished.outcome.is_good() => Verbosity::Normal,
         EventKind::TaskFinished(_)
         | EventKind::Warning { .. }
+        | EventKind::PluginFailed(_)
         | EventKind::Interrupted { .. }
         | EventKind::Paused {}
         | EventKind::Resumed {} => Verbosity::Quiet,
+        EventKind::SectionFinished(finished) if is_told(finished, summary) => Verbosity::Verbose,
         EventKind::JobRenamed { .. }
         | EventKind::TaskQueued(_)
         | EventKind::TaskReused { .. }
         | EventKind::TaskPlanned(_)
         | EventKind::SectionStarted(_)
         | EventKind::SectionFinished(_)
-        | EventKind::PluginFailed(_)
         | EventKind::MainFinished { .. }
         | EventKind::RunFinished { .. } => return None,
     };
@@ -101,15 +114,44 @@ fn tell(out: &mut String, event: &Event, summary: &Summary, paint: Paint) -> fmt
         }
         EventKind::Paused {} => write!(out, "{}", paint.dim("paused: tasks and their time limits stand still")),
         EventKind::Resumed {} => write!(out, "{}", paint.dim("resumed")),
+        EventKind::SectionFinished(finished) => section(out, finished, summary.row(finished.task), paint),
+        EventKind::PluginFailed(failed) => {
+            write!(
+                out,
+                "{} {}",
+                paint.outcome(Outcome::Errored, "plugin error:"),
+                clean(&plugin_stage(failed), paint)
+            )?;
+            if let Some(task) = failed.task {
+                write!(out, " of {}", name(summary.row(task), task, paint))?;
+            }
+            write!(out, ": {}", clean_first_line(&failed.error.message, REASON_CHARS, paint))
+        }
         EventKind::JobRenamed { .. }
         | EventKind::TaskQueued(_)
         | EventKind::TaskReused { .. }
         | EventKind::TaskPlanned(_)
         | EventKind::SectionStarted(_)
-        | EventKind::SectionFinished(_)
-        | EventKind::PluginFailed(_)
         | EventKind::MainFinished { .. }
         | EventKind::RunFinished { .. } => Ok(()),
+    }
+}
+
+/// Returns whether a section is told of as it ends: every one but steps that did what they should.
+fn is_told(finished: &SectionFinished, summary: &Summary) -> bool {
+    let sections = summary.row(finished.task).and_then(Row::sections);
+    let section = sections.and_then(|sections| sections.get(finished.section));
+    section.is_some_and(|section| section.kind != SectionKind::Step || !finished.outcome.is_good())
+}
+
+fn section(out: &mut String, finished: &SectionFinished, row: Option<&Row>, paint: Paint) -> fmt::Result {
+    let word = finished.outcome.name().to_uppercase();
+    let full_id = row.and_then(Row::sections).map(|sections| sections.full_id(finished.section)).unwrap_or_default();
+    label(out, paint.outcome(finished.outcome, &word), &word, &format!("{:.3}s", finished.seconds.max(0.0)))?;
+    write!(out, "{} {}", name(row, finished.task, paint), clean(&full_id, paint))?;
+    match finished.reason.as_deref().map(|reason| clean_first_line(reason, REASON_CHARS, paint)) {
+        Some(reason) if !reason.is_empty() => write!(out, ": {reason}"),
+        _ => Ok(()),
     }
 }
 
@@ -179,23 +221,35 @@ pub(super) fn short(run_id: &str) -> &str {
     run_id.char_indices().nth(8).map_or(run_id, |(end, _)| &run_id[..end])
 }
 
+/// Returns counts as in `2 testcases: 1 passed, 1 not reached; 5 tests: 5 passed`; `None` where there are no sections.
+pub(super) fn section_counts(summary: &Summary) -> Option<String> {
+    let counts = summary.section_counts()?;
+    let sorts = [("testcase", counts.testcases), ("test", counts.tests), ("section", counts.sections)];
+    let mut texts: Vec<String> =
+        sorts.iter().filter(|(_, tally)| tally.total > 0).map(|(sort, tally)| tally_words(sort, tally)).collect();
+    // Sections are counted as such only where there are no testcases among them.
+    if texts.len() > 1 {
+        texts.pop();
+    }
+    Some(texts.join("; "))
+}
+
+fn tally_words(sort: &str, tally: &Tally) -> String {
+    let ended = ORDER.into_iter().map(|outcome| (tally.of(outcome), outcome.name()));
+    let others = [(tally.not_reached, "not reached"), (tally.open, "without an end")];
+    let parts = ended.chain(others).filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
+    let s = if tally.total == 1 { "" } else { "s" };
+    format!("{} {sort}{s}: {}", tally.total, parts.collect::<Vec<_>>().join(", "))
+}
+
 /// Returns counts as in `3 tasks: 1 passed, 2 failed in 2.345 s`.
 pub(super) fn counts(summary: &Summary, unfinished: &str) -> String {
     let counts = &summary.counts;
-    let order = [
-        Outcome::Passed,
-        Outcome::Passx,
-        Outcome::Failed,
-        Outcome::Errored,
-        Outcome::Aborted,
-        Outcome::Blocked,
-        Outcome::Skipped,
-    ];
     let mut parts = Vec::new();
     // What passes at a later attempt is passx, but a log may say otherwise.
     let later = if counts.of(Outcome::Passx) > 0 { Outcome::Passx } else { Outcome::Passed };
     let mut flaky = (summary.flaky > 0).then(|| format!(" ({} on a later attempt)", summary.flaky));
-    for outcome in order.into_iter().filter(|outcome| counts.of(*outcome) > 0) {
+    for outcome in ORDER.into_iter().filter(|outcome| counts.of(*outcome) > 0) {
         let flaky = flaky.take_if(|_| outcome == later).unwrap_or_default();
         parts.push(format!("{} {outcome}{flaky}", counts.of(outcome)));
     }

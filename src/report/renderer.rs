@@ -201,21 +201,25 @@ impl Renderer {
                 self.put(stream, &bytes);
                 self.batch.waiting.push(done);
             }
-            Announcement::Log { level, logger, text } => {
-                if self.look.verbosity >= Verbosity::Normal || level >= Level::Warning {
-                    let text = String::from_utf8_lossy(&text);
-                    let text = clean(text.trim_end_matches('\n'), self.look.paint);
-                    let name = if logger.is_empty() { "root" } else { &logger };
-                    let name = clean(name, self.look.paint);
-                    let level = match level {
-                        Level::Debug | Level::Info => self.look.paint.dim(level).to_string(),
-                        Level::Warning | Level::Error | Level::Critical => self.look.paint.warning(level).to_string(),
-                    };
-                    self.say(format!("{level} {name}: {text}\n").as_bytes());
-                }
-            }
+            Announcement::Log { level, logger, text } => self.logged(level, &logger, &text),
             Announcement::Flush(done) => self.batch.waiting.push(done),
         }
+    }
+
+    /// Shows a log record of the jobfile, its further lines indented.
+    fn logged(&mut self, level: Level, logger: &str, text: &[u8]) {
+        if self.look.verbosity < Verbosity::Normal && level < Level::Warning {
+            return;
+        }
+        let paint = self.look.paint;
+        let text = String::from_utf8_lossy(text.strip_suffix(b"\n").unwrap_or(text)).into_owned();
+        let lines: Vec<_> = text.split('\n').map(|line| clean(line, paint)).collect();
+        let name = if logger.is_empty() { "root" } else { logger };
+        let level = match level {
+            Level::Debug | Level::Info => paint.dim(level).to_string(),
+            Level::Warning | Level::Error | Level::Critical => paint.warning(level).to_string(),
+        };
+        self.say(format!("{level} {}: {}\n", clean(name, paint), lines.join("\n    ")).as_bytes());
     }
 
     fn end_output(&mut self, task: TaskNumber, summary: &Summary) {

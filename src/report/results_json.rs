@@ -3,6 +3,8 @@
 //! The file is written task by task, so that its size costs no memory. A change that a reader of the old form would
 //! misread raises `VERSION`; a new optional key does not.
 
+mod sections;
+
 use std::io::{self, BufWriter, Write};
 
 use chrono::{DateTime, Utc};
@@ -11,6 +13,7 @@ use schemars::generate::SchemaSettings;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use self::sections::{PluginErrors, SectionTotals, TaskLog, TaskSections};
 use super::row::Row;
 use super::summary::Summary;
 use crate::model::{Exit, Outcome, OutputSize, Place, RaisedError, RunStarted, TaskNumber};
@@ -37,6 +40,13 @@ struct Results<'a> {
     run: Run<'a>,
     /// How many tasks ended in which way.
     counts: TaskCounts,
+    /// How many sections of testscripts ended in which way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    section_counts: Option<SectionTotals>,
+    /// Plugins that failed.
+    #[serde(skip_serializing_if = "PluginErrors::is_empty")]
+    #[schemars(with = "Option<PluginErrors<'a>>")]
+    plugin_errors: PluginErrors<'a>,
     /// What the user should know.
     warnings: Warnings<'a>,
     /// The tasks in the order in which they were queued.
@@ -187,6 +197,13 @@ struct TaskEntry<'a> {
     stderr: StreamSize,
     /// Processes that were still there after its end and had to be killed.
     killed_leftovers: u32,
+    /// The log of its latest attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<TaskLog>,
+    /// The sections of its testscript, of its latest attempt.
+    #[serde(skip_serializing_if = "TaskSections::is_empty")]
+    #[schemars(with = "Option<TaskSections<'a>>")]
+    sections: TaskSections<'a>,
 }
 
 /// How much a stream carried, and how much of it was kept.
@@ -246,6 +263,8 @@ impl<'a> From<&'a Row> for TaskEntry<'a> {
             stdout: row.stdout().into(),
             stderr: row.stderr().into(),
             killed_leftovers: row.killed_leftovers(),
+            log: TaskLog::of(row),
+            sections: TaskSections(row),
         }
     }
 }
@@ -302,6 +321,8 @@ pub(crate) fn write(summary: &Summary, to: impl Write) -> io::Result<()> {
             interrupted_by: summary.interrupted_by(),
         },
         counts: summary.into(),
+        section_counts: summary.section_counts().map(Into::into),
+        plugin_errors: PluginErrors(summary),
         warnings: Warnings(summary),
         tasks: Tasks(summary),
     };

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use super::sections::Sections;
 use crate::model::{Exit, Outcome, OutputSize, Place, TaskFinished, TaskNumber, TaskQueued};
+use crate::store::attempt_folder;
 
 /// A task as far as the events that came tell it.
 #[derive(Clone, Debug)]
@@ -41,6 +43,7 @@ pub(crate) struct Row {
     reason: Option<Box<str>>,
     stdout_bytes: u64,
     stderr_bytes: u64,
+    log_bytes: u64,
     rare: Option<Box<Rare>>,
 }
 
@@ -50,8 +53,31 @@ struct Rare {
     tags: Vec<String>,
     data: Option<Value>,
     killed_leftovers: u32,
-    stdout_left_out: u64,
-    stderr_left_out: u64,
+    stdout_gap: Gap,
+    stderr_gap: Gap,
+    log_gap: Gap,
+    earlier: Vec<Attempt>,
+    sections: Sections,
+}
+
+/// What is not in the file of a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Gap {
+    head: u64,
+    left_out: u64,
+}
+
+/// An attempt that was followed by another.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Attempt {
+    /// How it ended.
+    pub(crate) outcome: Outcome,
+    /// Why.
+    pub(crate) reason: Option<Box<str>>,
+    /// The call stack of the error it raised.
+    pub(crate) traceback: Option<Box<str>>,
+    /// Seconds it took.
+    pub(crate) seconds: f64,
 }
 
 impl Row {
@@ -91,6 +117,7 @@ impl Row {
             reason: None,
             stdout_bytes: 0,
             stderr_bytes: 0,
+            log_bytes: 0,
             rare: (!tags.is_empty()).then(|| Box::new(Rare { tags, ..Rare::default() })),
         }
     }
@@ -124,6 +151,14 @@ impl Row {
         self.started.get_or_insert(time);
         self.reason = None;
         self.exit = None;
+        if let Some(rare) = &mut self.rare {
+            rare.sections = Sections::default();
+        }
+    }
+
+    /// Returns the sections, to take something in.
+    pub(super) fn sections_mut(&mut self) -> &mut Sections {
+        &mut self.rare.get_or_insert_default().sections
     }
 
     /// Takes note that an attempt has ended. Returns the outcome that counts from now on, if it was the last one.
@@ -136,12 +171,18 @@ impl Row {
         self.reason = finished.reason.as_deref().map(Into::into);
         self.stdout_bytes = finished.stdout.bytes;
         self.stderr_bytes = finished.stderr.bytes;
-        let left_out = (finished.stdout.left_out, finished.stderr.left_out);
-        if finished.data.is_some() || finished.killed_leftovers > 0 || left_out != (0, 0) || self.rare.is_some() {
+        self.log_bytes = finished.log.bytes;
+        let gaps = [finished.stdout, finished.stderr, finished.log].map(Gap::of);
+        let is_cut = gaps != [Gap::default(); 3];
+        let is_rare = finished.data.is_some() || finished.killed_leftovers > 0 || is_cut || finished.will_retry;
+        if is_rare || self.rare.is_some() {
             let rare = self.rare.get_or_insert_default();
             rare.data.clone_from(&finished.data);
             rare.killed_leftovers = finished.killed_leftovers;
-            (rare.stdout_left_out, rare.stderr_left_out) = left_out;
+            [rare.stdout_gap, rare.stderr_gap, rare.log_gap] = gaps;
+            if finished.will_retry {
+                rare.earlier.push(Attempt::of(finished));
+            }
         }
         if !finished.will_retry {
             // A log in which a task ends twice is damaged; the worse end stands.
@@ -197,20 +238,42 @@ impl Row {
 
     /// Returns what the latest attempt wrote to standard output.
     pub(crate) fn stdout(&self) -> OutputSize {
-        OutputSize {
-            bytes: self.stdout_bytes,
-            left_out: self.rare.as_ref().map_or(0, |rare| rare.stdout_left_out),
-            head: 0,
-        }
+        self.size(self.stdout_bytes, |rare| rare.stdout_gap)
     }
 
     /// Returns what the latest attempt wrote to standard error.
     pub(crate) fn stderr(&self) -> OutputSize {
-        OutputSize {
-            bytes: self.stderr_bytes,
-            left_out: self.rare.as_ref().map_or(0, |rare| rare.stderr_left_out),
-            head: 0,
-        }
+        self.size(self.stderr_bytes, |rare| rare.stderr_gap)
+    }
+
+    /// Returns what stands in the log of the latest attempt.
+    pub(crate) fn log(&self) -> OutputSize {
+        self.size(self.log_bytes, |rare| rare.log_gap)
+    }
+
+    /// Returns the path of a file of the latest attempt, relative to the run directory.
+    pub(crate) fn path_of(&self, file: &str) -> String {
+        format!("{}/{file}", attempt_folder(self.folder(), self.attempts))
+    }
+
+    /// Returns the sections of the latest attempt.
+    pub(crate) fn sections(&self) -> Option<&Sections> {
+        self.rare.as_ref().map(|rare| &rare.sections)
+    }
+
+    /// Returns the attempts that were followed by another, in order.
+    pub(crate) fn earlier(&self) -> &[Attempt] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.earlier)
+    }
+
+    /// Returns the call stack of the error that the latest attempt raised.
+    pub(crate) fn traceback(&self) -> Option<&str> {
+        self.data()?.get("traceback")?.as_str()
+    }
+
+    fn size(&self, bytes: u64, gap: fn(&Rare) -> Gap) -> OutputSize {
+        let gap = self.rare.as_ref().map_or(Gap::default(), |rare| gap(rare));
+        OutputSize { bytes, left_out: gap.left_out, head: gap.head }
     }
 
     /// Returns whether the task passed, but not at the first attempt.
@@ -221,6 +284,24 @@ impl Row {
     /// Returns whether the task has passed or was left out on purpose; false while it has not ended.
     pub(crate) fn is_good(&self) -> bool {
         self.outcome.is_some_and(Outcome::is_good)
+    }
+}
+
+impl Gap {
+    fn of(size: OutputSize) -> Self {
+        Gap { head: size.head, left_out: size.left_out }
+    }
+}
+
+impl Attempt {
+    fn of(finished: &TaskFinished) -> Self {
+        let traceback = finished.data.as_ref().and_then(|data| data.get("traceback")).and_then(Value::as_str);
+        Attempt {
+            outcome: finished.outcome,
+            reason: finished.reason.as_deref().map(Into::into),
+            traceback: traceback.map(Into::into),
+            seconds: finished.seconds,
+        }
     }
 }
 

@@ -7,10 +7,17 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 
 use super::row::Row;
-use crate::model::{Event, EventKind, Outcome, Place, RaisedError, RunStarted, TaskNumber};
+use super::section_tree::SectionCounts;
+use crate::model::{Event, EventKind, Outcome, Place, PluginFailed, RaisedError, RunStarted, TaskNumber};
 
 /// Warnings that are kept; the number of those beyond is.
 const MAX_WARNINGS: usize = 1000;
+
+/// Failures of plugins that are kept; the number of those beyond is.
+const MAX_PLUGIN_FAILURES: usize = 1000;
+
+/// The kind of the error that a run under interrupt raises in the jobfile.
+const CANCELLED: &str = "cancelled";
 
 /// How many tasks ended in which way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,6 +94,9 @@ pub(crate) struct Summary {
     pub(crate) end: Option<RunEnd>,
     warnings: Vec<(String, Option<Place>)>,
     warnings_left_out: usize,
+    plugin_failures: Vec<PluginFailed>,
+    /// How often plugins failed, those included that were not kept.
+    pub(crate) plugin_failure_count: usize,
     rows: Vec<Row>,
     /// Where the rows are whose number is not their place in the list, which no sound log has.
     strays: HashMap<TaskNumber, usize>,
@@ -126,12 +136,22 @@ impl Summary {
             EventKind::Interrupted { signal, times: _ } => {
                 self.interrupt.get_or_insert(*signal);
             }
-            EventKind::TaskPlanned(_)
-            | EventKind::SectionStarted(_)
-            | EventKind::SectionFinished(_)
-            | EventKind::PluginFailed(_)
-            | EventKind::Paused {}
-            | EventKind::Resumed {} => {}
+            EventKind::TaskPlanned(planned) => {
+                self.row_or_new(planned.task).sections_mut().plan(&planned.sections);
+            }
+            EventKind::SectionStarted(started) => {
+                self.row_or_new(started.task).sections_mut().start(started, event.time);
+            }
+            EventKind::SectionFinished(finished) => {
+                self.row_or_new(finished.task).sections_mut().finish(finished);
+            }
+            EventKind::PluginFailed(failed) => {
+                self.plugin_failure_count += 1;
+                if self.plugin_failures.len() < MAX_PLUGIN_FAILURES {
+                    self.plugin_failures.push(PluginFailed::clone(failed));
+                }
+            }
+            EventKind::Paused {} | EventKind::Resumed {} => {}
             EventKind::RunFinished { outcome, exit_code, seconds, reason } => {
                 self.end = Some(RunEnd {
                     time: event.time,
@@ -173,12 +193,29 @@ impl Summary {
         self.warnings.iter().cloned().chain(rest)
     }
 
-    /// Returns the roll-up of what is known by now: of the tasks' outcomes, of an error in `main` and of tasks that it
-    /// left alive (errored), of an interrupt (aborted) and of what the host recorded; `None` if there is nothing.
+    /// Returns the failures of plugins in the order in which they came; of very many, the first.
+    pub(crate) fn plugin_failures(&self) -> &[PluginFailed] {
+        &self.plugin_failures
+    }
+
+    /// Returns the error that `main` raised, unless it only says that the run was interrupted.
+    pub(crate) fn main_fault(&self) -> Option<&RaisedError> {
+        self.main_error.as_deref().filter(|error| self.interrupt.is_none() || error.kind != CANCELLED)
+    }
+
+    /// Returns how many sections ended in which way; `None` if no task has any.
+    pub(crate) fn section_counts(&self) -> Option<SectionCounts> {
+        let counts = SectionCounts::of(&self.rows);
+        (counts.sections.total > 0).then_some(counts)
+    }
+
+    /// Returns the roll-up of what is known by now: of the tasks' outcomes, of an error in `main` or in a plugin and of
+    /// tasks that `main` left alive (errored), of an interrupt (aborted) and of what the host recorded; `None` if there is nothing.
     pub(crate) fn outcome(&self) -> Option<Outcome> {
         let tasks = Outcome::BY_STRENGTH.into_iter().find(|outcome| self.counts.of(*outcome) > 0);
         let cut_short = self.end.is_some() && self.counts.unfinished() > 0;
-        let broken = (self.main_error.is_some() || self.dangling > 0 || cut_short).then_some(Outcome::Errored);
+        let broken = self.main_error.is_some() || self.plugin_failure_count > 0 || self.dangling > 0 || cut_short;
+        let broken = broken.then_some(Outcome::Errored);
         let interrupted = self.interrupt.map(|_| Outcome::Aborted);
         let recorded = self.end.as_ref().and_then(|end| end.outcome);
         Outcome::roll_up([tasks, broken, interrupted, recorded].into_iter().flatten())
@@ -213,6 +250,12 @@ impl Summary {
         }
         if let Some(error) = &self.main_error {
             return Some(format!("main raised an error: {}", error.message));
+        }
+        if let Some(failed) = self.plugin_failures.first() {
+            return Some(match self.plugin_failure_count {
+                1 => format!("{}: {}", plugin_stage(failed), failed.error.message),
+                n => format!("plugins failed {n} times, first {}: {}", plugin_stage(failed), failed.error.message),
+            });
         }
         match self.dangling {
             0 => None,
@@ -257,6 +300,11 @@ impl Summary {
         self.flaky = self.flaky + u32::from(now.1) - u32::from(before.1);
         self.dangling = self.dangling + u32::from(now.2) - u32::from(before.2);
     }
+}
+
+/// Returns which plugin failed and when, as in `plugin 'timer' failed in pre_task`.
+pub(super) fn plugin_stage(failed: &PluginFailed) -> String {
+    format!("plugin '{}' failed in {}", failed.plugin, failed.stage)
 }
 
 /// Returns the name of a signal, or its number in words.

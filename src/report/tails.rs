@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::row::Row;
+use super::section_tree::SectionTree;
 use super::style::{Paint, clean, clean_output};
 use crate::model::Outcome;
 
@@ -14,6 +15,9 @@ const LINE_CHARS: usize = 500;
 
 /// Bytes of what the caller gives that are looked at.
 const BYTES: usize = 64 * 1024;
+
+/// Sections of a task whose call stacks are shown.
+const SECTIONS: usize = 10;
 
 /// Tasks whose output is shown; for the rest their folders are named.
 const TASKS: usize = 20;
@@ -50,7 +54,8 @@ fn is_wanted(row: &Row) -> bool {
 }
 
 fn block(out: &mut String, row: &Row, read: ReadTail<'_>, paint: Paint) -> fmt::Result {
-    if let Some(traceback) = row.data().and_then(|data| data.get("traceback")).and_then(serde_json::Value::as_str) {
+    let told = sections(out, row, paint)?;
+    if let Some(traceback) = row.traceback().filter(|traceback| !told.contains(traceback)) {
         writeln!(out, "\n{}: traceback", paint.bold(clean(row.id(), paint)))?;
         indented(out, traceback.as_bytes(), 2 * LINES, paint)?;
     }
@@ -61,6 +66,32 @@ fn block(out: &mut String, row: &Row, read: ReadTail<'_>, paint: Paint) -> fmt::
     let last = if lines > LINES { format!(", last {LINES} lines") } else { String::new() };
     writeln!(out, "\n{}: {stream}{last}", paint.bold(clean(row.id(), paint)))?;
     indented(out, bytes, LINES, paint)
+}
+
+/// Writes a block for each section that raised an error; returns the call stacks that were shown.
+fn sections<'a>(out: &mut String, row: &'a Row, paint: Paint) -> Result<Vec<&'a str>, fmt::Error> {
+    let Some(tree) = SectionTree::of(row) else { return Ok(Vec::new()) };
+    let faults = tree.parts(0).iter().flat_map(|part| tree.faults(*part));
+    let mut told = Vec::new();
+    let mut left_out = 0;
+    for (number, traceback) in faults.filter_map(|number| Some((number, tree.get(number).traceback()?))) {
+        // An error that a section hands on to the one that it is a part of is one error.
+        if told.contains(&traceback) {
+            continue;
+        }
+        if told.len() == SECTIONS {
+            left_out += 1;
+            continue;
+        }
+        let name = format!("{}.{}", row.id(), tree.full_id(number));
+        writeln!(out, "\n{}: traceback", paint.bold(clean(&name, paint)))?;
+        indented(out, traceback.as_bytes(), 2 * LINES, paint)?;
+        told.push(traceback);
+    }
+    if left_out > 0 {
+        writeln!(out, "\n{}: {left_out} more sections raised an error", paint.bold(clean(row.id(), paint)))?;
+    }
+    Ok(told)
 }
 
 /// Writes the last lines of a text, four spaces in.

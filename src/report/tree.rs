@@ -1,29 +1,62 @@
-//! The tasks of a run as a tree, one line each, in columns.
+//! The tasks of a run and their sections as a tree, one line each, in columns.
+
+mod sections;
 
 use std::fmt::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 
+use self::sections::Listing;
 use super::duration;
 use super::lines::says_the_attempt;
 use super::row::Row;
+use super::section_tree::SectionTree;
 use super::style::{Paint, clean, clean_first_line};
 use super::summary::Summary;
 use crate::model::Outcome;
 
-/// With more tasks than this, those that are good are not listed.
+/// With more tasks than this, those that are good are not listed; the same of sections.
 const LIST_ALL: usize = 200;
 
 /// Lines that a list of tasks that are not good may have.
 const MAX_LINES: usize = 500;
 
-/// An id longer than this does not widen the column for all.
-const MAX_ID_WIDTH: usize = 60;
+/// A name, with the branches before it, longer than this does not widen the column for all.
+const MAX_ID_WIDTH: usize = 64;
+
+/// The width of the column of states, unless a longer one occurs.
+const MIN_WORD_WIDTH: usize = 8;
 
 /// Characters of a reason that fit a line.
 const REASON_CHARS: usize = 200;
 
-/// Writes the name of the run and its tasks.
+/// One line of the tree, its name and its state to be aligned with the others.
+struct Line {
+    prefix: String,
+    name: String,
+    word: String,
+    outcome: Option<Outcome>,
+    time: String,
+    remark: String,
+}
+
+impl Line {
+    /// Returns a line that is a remark on what is not listed.
+    fn note(prefix: String, text: impl std::fmt::Display, paint: Paint) -> Self {
+        let remark = paint.dim(text).to_string();
+        Line { prefix, name: String::new(), word: String::new(), outcome: None, time: String::new(), remark }
+    }
+
+    fn is_note(&self) -> bool {
+        self.word.is_empty()
+    }
+
+    fn width(&self) -> usize {
+        self.prefix.width() + self.name.width()
+    }
+}
+
+/// Writes the name of the run, its tasks and their sections.
 pub(super) fn write(out: &mut String, summary: &Summary, still_running: bool, paint: Paint) -> fmt::Result {
     let rows = summary.rows();
     let all = rows.len() <= LIST_ALL;
@@ -39,38 +72,53 @@ pub(super) fn write(out: &mut String, summary: &Summary, still_running: bool, pa
         }
     }
 
-    writeln!(out, "{}", paint.bold(clean(&summary.name, paint)))?;
-    let width = shown.iter().map(|row| clean(row.id(), Paint::default()).width()).max().unwrap_or(0).min(MAX_ID_WIDTH);
-    for (index, row) in shown.iter().enumerate() {
+    let trees: Vec<Option<SectionTree<'_>>> = shown.iter().map(|row| SectionTree::of(row)).collect();
+    let sections: usize = trees.iter().flatten().map(SectionTree::len).sum();
+    let listing = Listing { all: sections <= LIST_ALL, still_running, paint };
+    let mut lines = Vec::with_capacity(shown.len());
+    for (index, (row, tree)) in shown.iter().zip(&trees).enumerate() {
         let last = index + 1 == shown.len() && others.is_empty();
-        task(out, row, last, width, summary.is_complete(), still_running, paint)?;
+        lines.push(task(row, last, summary.is_complete(), still_running, paint));
+        if let Some(tree) = tree.as_ref().filter(|_| lines.len() < MAX_LINES) {
+            sections::add(&mut lines, tree, 0, trunk(last), listing);
+        }
     }
     for (index, line) in others.iter().enumerate() {
-        writeln!(out, "{} {}", branch(index + 1 == others.len()), paint.dim(line))?;
+        lines.push(Line::note(format!("{} ", branch(index + 1 == others.len())), line, paint));
     }
-    Ok(())
+
+    writeln!(out, "{}", paint.bold(clean(&summary.name, paint)))?;
+    let aligned = || lines.iter().filter(|line| !line.is_note());
+    let width = aligned().map(Line::width).max().unwrap_or(0).min(MAX_ID_WIDTH);
+    let word_width = aligned().map(|line| line.word.len()).max().unwrap_or(0).max(MIN_WORD_WIDTH);
+    lines.iter().try_for_each(|line| show(out, line, width, word_width, paint))
 }
 
-fn task(
-    out: &mut String,
-    row: &Row,
-    last: bool,
-    width: usize,
-    complete: bool,
-    still_running: bool,
-    paint: Paint,
-) -> fmt::Result {
-    let id = clean(row.id(), Paint::default());
-    let padding = width.saturating_sub(id.width());
-    let word = state(row, complete, still_running);
-    let painted = row.outcome.map_or_else(
-        || paint.warning(format_args!("{word:<8}")).to_string(),
-        |outcome| paint.outcome(outcome, format_args!("{word:<8}")).to_string(),
-    );
+fn show(out: &mut String, line: &Line, width: usize, word_width: usize, paint: Paint) -> fmt::Result {
+    let Line { prefix, name, word, outcome, time, remark } = line;
+    if line.is_note() {
+        return writeln!(out, "{prefix}{remark}");
+    }
+    let padding = width.saturating_sub(line.width());
+    let word = format!("{word:<word_width$}");
+    let painted = match outcome {
+        None => paint.warning(word).to_string(),
+        Some(outcome) => paint.outcome(*outcome, word).to_string(),
+    };
+    let text = format!("{prefix}{name}{:padding$}  {painted} {time:>11}", "");
+    if remark.is_empty() { writeln!(out, "{text}") } else { writeln!(out, "{text}  {remark}") }
+}
+
+fn task(row: &Row, last: bool, complete: bool, still_running: bool, paint: Paint) -> Line {
     let time = if row.outcome.is_some() && row.attempts > 0 { duration::words(row.seconds) } else { "-".to_owned() };
-    let line = format!("{} {id}{:padding$}  {painted} {time:>11}", branch(last), "");
-    let remark = remark(row, complete, still_running, paint);
-    if remark.is_empty() { writeln!(out, "{line}") } else { writeln!(out, "{line}  {remark}") }
+    Line {
+        prefix: format!("{} ", branch(last)),
+        name: clean(row.id(), Paint::default()).into_owned(),
+        word: state(row, complete, still_running),
+        outcome: row.outcome,
+        time,
+        remark: remark(row, complete, still_running, paint),
+    }
 }
 
 /// Returns the word for how a task ended, or that it has not.
@@ -123,4 +171,9 @@ fn good_ones(summary: &Summary, after_others: bool) -> String {
 
 const fn branch(last: bool) -> &'static str {
     if last { "└──" } else { "├──" }
+}
+
+/// Returns what stands before the parts of an entry.
+const fn trunk(last: bool) -> &'static str {
+    if last { "    " } else { "│   " }
 }

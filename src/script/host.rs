@@ -12,10 +12,10 @@ use super::api::{self, Selections};
 use super::error::{ScriptError, calling_line, raise};
 use super::time_limit::{Measures, TimeLimit};
 use super::vm::{self, Setup, Vm};
-use super::{modules, source};
+use super::{modules, source, standalone};
 use crate::engine::{self, OnLimit};
 use crate::job::{HostCall, Job, MainEnd, WaitError};
-use crate::model::{RaisedError, Stream, TaskNumber};
+use crate::model::{Answer, RaisedError, Request, Stream, TaskNumber};
 
 /// What the functions of a jobfile's modules share.
 pub(super) struct Context {
@@ -26,6 +26,8 @@ pub(super) struct Context {
     time_limit: RefCell<TimeLimit>,
     /// The functions by which tasks choose their sections.
     pub(super) selections: Selections,
+    /// The file, or a module of it, wants to define sections.
+    pub(super) asked_for_sections: Cell<bool>,
     /// The top level runs: it declares and does not act.
     is_loading: Cell<bool>,
     /// `os.exit` was called with this code.
@@ -101,6 +103,12 @@ impl Context {
         self.job.wait(numbers, limit, &mut |call| self.serve(lua, call))
     }
 
+    /// Does what the jobfile asks of the shared objects, and meanwhile answers what the run asks of it.
+    pub(super) fn shared(&self, lua: &Lua, request: Request) -> mlua::Result<Answer> {
+        self.check_running(lua)?;
+        Ok(self.job.shared(request, &mut |call| self.serve(lua, call)))
+    }
+
     /// Answers what the run asks of the jobfile.
     fn serve(&self, lua: &Lua, call: HostCall) {
         match call {
@@ -140,6 +148,7 @@ pub(crate) fn run_jobfile(job: &Arc<Job>, name: &std::path::Path) -> MainEnd {
         plugins: Plugins::default(),
         time_limit: RefCell::default(),
         selections: Selections::default(),
+        asked_for_sections: Cell::new(false),
         is_loading: Cell::new(true),
         exit: Cell::new(None),
     });
@@ -179,8 +188,15 @@ fn run(context: &Rc<Context>, vm: &Vm, name: &std::path::Path) -> Result<(), Mai
         let message = format!("cannot set Lua up: {error}");
         broken(RaisedError { kind: "error".to_owned(), message, traceback: None })
     };
+    if standalone::is_testscript(&settings.source) {
+        return run_alone(context, vm);
+    }
     let chunk = source::compile(vm.lua(), name, &settings.source, &["main", "arg"]).map_err(broken)?;
-    vm.call(&chunk, Vec::new()).map_err(broken)?;
+    if let Err(error) = vm.call(&chunk, Vec::new()) {
+        // A module that the file requires may be the one that defines its sections.
+        let is_alone = context.asked_for_sections.get() && !standalone::defines_main(&settings.source);
+        return if is_alone { run_alone(context, vm) } else { Err(broken(error)) };
+    }
     let main: Value = vm.lua().globals().get("main").map_err(internal)?;
     let Value::Function(main) = main else {
         return Err(broken(RaisedError {
@@ -214,6 +230,18 @@ fn run(context: &Rc<Context>, vm: &Vm, name: &std::path::Path) -> Result<(), Mai
         (Ok(()), _) => Ok(()),
         (Err(error), _) => Err(MainEnd { error: Some(error), is_unusable: false }),
     }
+}
+
+/// Runs a testscript without a jobfile.
+fn run_alone(context: &Rc<Context>, vm: &Vm) -> Result<(), MainEnd> {
+    let broken = |error: RaisedError| MainEnd { error: Some(error), is_unusable: true };
+    context.is_loading.set(false);
+    plugin::load(vm, context).map_err(broken)?;
+    // What is wrong is on record, and so is how the task ends and a signal that ended it.
+    if plugin::begin(vm.lua(), context).is_ok() {
+        let _ = standalone::run(vm.lua(), context);
+    }
+    Ok(())
 }
 
 fn call_main(vm: &Vm, main: &Function, runtime: Value) -> Result<(), RaisedError> {
@@ -261,6 +289,7 @@ fn prepare(context: &Rc<Context>) -> mlua::Result<Vm> {
         }),
     })?;
     modules::preload_not_yet(&vm)?;
+    standalone::preload(&vm, context)?;
     preload_log(&vm, &context.job)?;
     let sharing = Rc::clone(context);
     vm.preload("rille.job", move |lua| api::job_module(lua, &sharing).map(Value::Table))?;

@@ -7,6 +7,7 @@ pub(crate) mod error;
 mod host;
 mod modules;
 pub(crate) mod source;
+mod standalone;
 pub(crate) mod table;
 mod task;
 mod time_limit;

@@ -3,15 +3,30 @@
 use mlua::{Lua, Table, Value};
 use serde_json::{Map, Number, Value as Json};
 
+use super::api::synchro::{Proxy, stands_for};
+use crate::model::{Blob, REFERENCE};
+
 /// How deep a value may be nested.
 const MAX_DEPTH: usize = 100;
 
 /// Converts a Lua value to JSON. The error names the place inside the value, beginning with `path`.
 pub(crate) fn to_json(value: &Value, path: &str) -> Result<Json, String> {
-    convert(value, path, 0)
+    convert(value, path, 0, Bytes::Refused)
 }
 
-fn convert(value: &Value, path: &str, depth: usize) -> Result<Json, String> {
+/// The same for a value that is to be shared: strings may hold any bytes.
+pub(crate) fn to_shared(value: &Value, path: &str) -> Result<Json, String> {
+    convert(value, path, 0, Bytes::Encoded)
+}
+
+/// What becomes of strings that are not UTF-8.
+#[derive(Clone, Copy)]
+enum Bytes {
+    Refused,
+    Encoded,
+}
+
+fn convert(value: &Value, path: &str, depth: usize, bytes: Bytes) -> Result<Json, String> {
     if depth > MAX_DEPTH {
         return Err(format!("{path} is nested more than {MAX_DEPTH} deep; does it hold itself?"));
     }
@@ -22,13 +37,23 @@ fn convert(value: &Value, path: &str, depth: usize) -> Result<Json, String> {
         Value::Number(number) => Number::from_f64(*number)
             .map(Json::Number)
             .ok_or_else(|| format!("{path} is {number}, which cannot be handed over"))?,
-        Value::String(text) => Json::String(utf8(text, path)?),
-        Value::Table(table) => convert_table(table, path, depth)?,
+        Value::String(text) => match (bytes, utf8(text, path)) {
+            (_, Ok(text)) => Json::String(text),
+            (Bytes::Refused, Err(problem)) => return Err(problem),
+            (Bytes::Encoded, Err(problem)) => {
+                serde_json::to_value(Blob(text.as_bytes().to_vec())).map_err(|_| problem)?
+            }
+        },
+        Value::Table(table) => convert_table(table, path, depth, bytes)?,
+        Value::UserData(object) if object.is::<Proxy>() => match object.borrow::<Proxy>() {
+            Ok(proxy) => proxy.0.to_value(),
+            Err(error) => return Err(format!("{path}: {error}")),
+        },
         other => return Err(format!("{path} is a {}, which cannot be handed to another process", other.type_name())),
     })
 }
 
-fn convert_table(table: &Table, path: &str, depth: usize) -> Result<Json, String> {
+fn convert_table(table: &Table, path: &str, depth: usize, bytes: Bytes) -> Result<Json, String> {
     let length = table.raw_len();
     let mut items = vec![Json::Null; length];
     let mut fields = Map::new();
@@ -39,13 +64,13 @@ fn convert_table(table: &Table, path: &str, depth: usize) -> Result<Json, String
             Value::Integer(index) => {
                 let slot = usize::try_from(index).ok().filter(|index| (1..=length).contains(index));
                 let slot = slot.ok_or_else(|| format!("{path} has the item {index} but not all before it"))?;
-                items[slot - 1] = convert(&value, &format!("{path}[{index}]"), depth + 1)?;
+                items[slot - 1] = convert(&value, &format!("{path}[{index}]"), depth + 1, bytes)?;
                 filled += 1;
             }
             Value::String(name) => {
                 let name = utf8(&name, path)?;
                 let inner = format!("{path}.{name}");
-                fields.insert(name, convert(&value, &inner, depth + 1)?);
+                fields.insert(name, convert(&value, &inner, depth + 1, bytes)?);
             }
             other => return Err(format!("{path} has a {} as a key; keys are names or 1, 2, …", other.type_name())),
         }
@@ -59,6 +84,11 @@ fn convert_table(table: &Table, path: &str, depth: usize) -> Result<Json, String
     }
     if filled > 0 {
         return Ok(Json::Array(items));
+    }
+    // It would come back as what it stands for.
+    if let Some(key) = [REFERENCE, Blob::ENCODED].into_iter().find(|key| fields.len() == 1 && fields.contains_key(*key))
+    {
+        return Err(format!("{path} has the one key '{key}', which is reserved"));
     }
     // Lua's order of keys changes from run to run; what is stored is sorted.
     fields.sort_keys();
@@ -88,6 +118,9 @@ pub(crate) fn from_json(lua: &Lua, value: &Json) -> mlua::Result<Value> {
             Value::Table(table)
         }
         Json::Object(fields) => {
+            if let Some(value) = stands_for(lua, fields)? {
+                return Ok(value);
+            }
             let table = lua.create_table_with_capacity(0, fields.len())?;
             for (name, field) in fields {
                 table.raw_set(name.as_str(), from_json(lua, field)?)?;

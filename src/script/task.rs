@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use super::error::raise;
 use super::vm::{Setup, Vm};
 use super::voice::Voice;
-use super::{modules, source, table};
+use super::{api, modules, source, table};
 use crate::model::{Message, Order, Outcome, RaisedError, Reply};
 
 /// How a script ended, in its own words.
@@ -52,7 +52,7 @@ pub(crate) fn run_script(order: &Order, host: &Rc<dyn HostLine>) -> ScriptEnd {
     match prepare(order, host) {
         Ok((vm, parameters)) => match source::compile(vm.lua(), &order.script, &text, &DECLARED) {
             Ok(chunk) => match vm.call(&chunk, vec![parameters]) {
-                Ok(returned) => from_returned(&returned),
+                Ok(returned) => run_sections(&vm).unwrap_or_else(|| from_returned(&returned)),
                 Err(error) => from_error(error),
             },
             Err(error) => from_error(error),
@@ -61,35 +61,60 @@ pub(crate) fn run_script(order: &Order, host: &Rc<dyn HostLine>) -> ScriptEnd {
     }
 }
 
+/// Runs the sections that the script has defined; `None` if there are none, so that it is one itself.
+fn run_sections(vm: &Vm) -> Option<ScriptEnd> {
+    let run = match api::testscript::runner(vm.lua()) {
+        Ok(run) => run?,
+        Err(error) => return Some(ScriptEnd::new(Outcome::Errored, format!("cannot run the sections: {error}"))),
+    };
+    match vm.call(&run, Vec::new()) {
+        Ok(returned) if returned.front().is_none_or(Value::is_nil) => None,
+        Ok(returned) => Some(from_returned(&returned)),
+        Err(error) => Some(ScriptEnd { outcome: Outcome::Errored, ..from_error(error) }),
+    }
+}
+
 fn prepare(order: &Order, host: &Rc<dyn HostLine>) -> mlua::Result<(Vm, Value)> {
     let voice = Rc::new(Voice::new(Rc::clone(host)));
-    let (prints, programs) = (Rc::clone(&voice), Rc::clone(&voice));
+    let exiting = Rc::clone(host);
+    let (prints, programs, logs) = (Rc::clone(&voice), Rc::clone(&voice), Rc::clone(&voice));
     let setup = Setup {
         module_folders: modules::folders(&order.script, &order.started_in),
         write: Some(Box::new(move |stream, bytes| prints.print(stream, bytes))),
         before_program: Some(Box::new(move || programs.settle())),
-        exit: Box::new(|_, code| std::process::exit(code)),
+        exit: Box::new(move |lua, code| {
+            if let Some(reason) = api::testscript::close_sections(lua, code)
+                && code == 0
+            {
+                // The exit code says nothing of it. A host that is gone needs no word.
+                let end = Message::Finished { result: Outcome::Errored, reason: Some(reason), data: None };
+                let _ = exiting.tell(&end);
+            }
+            std::process::exit(code)
+        }),
     };
     let vm = Vm::new(setup)?;
     let lua = vm.lua();
     modules::preload_not_yet(&vm)?;
-    let emit: super::api::log::Emit = Rc::new(move |level, logger, text| voice.log(level, logger, text));
+    let emit: api::log::Emit = Rc::new(move |level, logger, text| logs.log(level, logger, text));
     // What a task sets holds for itself alone.
-    let set: super::api::log::LevelSet = Rc::new(|_, _| {});
+    let set: api::log::LevelSet = Rc::new(|_, _| {});
     let levels = order.runtime.log_levels.clone();
-    vm.preload("rille.log", move |lua| super::api::log::module(lua, &emit, &set, &levels))?;
+    vm.preload("rille.log", move |lua| api::log::module(lua, &emit, &set, &levels))?;
     vm.preload("rille.job", |lua| {
         Err(raise(lua, "usage", "module 'rille.job' is for jobfiles; this is a task of one"))
     })?;
+    let synchro = super::api::synchro::for_task(lua, order.synchro.as_ref())?;
     let parameters = table::from_json(lua, &Json::Object(order.parameters.clone()))?;
+    api::testscript::preload(&vm, order, &voice, &parameters)?;
     let globals = lua.globals();
     globals.set("parameters", &parameters)?;
     globals.set("arg", order.args.clone())?;
-    globals.set("runtime", runtime(lua, order)?)?;
+    globals.set("runtime", runtime(lua, order, synchro)?)?;
     Ok((vm, parameters))
 }
 
-fn runtime(lua: &Lua, order: &Order) -> mlua::Result<mlua::Table> {
+fn runtime(lua: &Lua, order: &Order, synchro: mlua::Table) -> mlua::Result<mlua::Table> {
     let info = &order.runtime;
     let job = lua.create_table()?;
     job.set("name", info.job.name.as_str())?;
@@ -100,14 +125,15 @@ fn runtime(lua: &Lua, order: &Order) -> mlua::Result<mlua::Table> {
     let task = lua.create_table()?;
     task.set("taskid", order.task_id.as_str())?;
     let runtime = lua.create_table()?;
-    runtime.set("job", super::api::read_only(lua, "runtime.job", &job)?)?;
-    runtime.set("task", super::api::read_only(lua, "runtime.task", &task)?)?;
+    runtime.set("job", api::read_only(lua, "runtime.job", &job)?)?;
+    runtime.set("task", api::read_only(lua, "runtime.task", &task)?)?;
     runtime.set("directory", info.directory.to_string_lossy().as_ref())?;
     runtime.set("argv", info.argv.clone())?;
+    runtime.set("synchro", synchro)?;
     if let Some(testbed) = &info.testbed {
         runtime.set("testbed", table::from_json(lua, testbed)?)?;
     }
-    super::api::read_only(lua, "runtime", &runtime)
+    api::read_only(lua, "runtime", &runtime)
 }
 
 /// Reads what a script returned: nothing or true, or an outcome with its reason and data.

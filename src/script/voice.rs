@@ -1,44 +1,49 @@
 //! How a task's script is heard: what it prints and logs goes to the host in order with everything else it says.
 
 use std::cell::Cell;
+use std::io;
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::HostLine;
-use crate::model::{Blob, Level, Message};
+use crate::model::{Blob, Level, Message, Reply};
 
 /// Bytes of one print that go into one message.
 const PIECE: usize = 256 << 10;
 
 /// The script's voice.
-pub(super) struct Voice {
+pub(crate) struct Voice {
     host: Rc<dyn HostLine>,
     /// Something was said that the host may not have taken in.
     is_ahead: Cell<bool>,
 }
 
 impl Voice {
-    pub(super) fn new(host: Rc<dyn HostLine>) -> Self {
+    pub(crate) fn new(host: Rc<dyn HostLine>) -> Self {
         Self { host, is_ahead: Cell::new(false) }
     }
 
     /// Prints to `stdout` or `stderr`.
-    pub(super) fn print(&self, stream: &str, bytes: &[u8]) {
+    pub(crate) fn print(&self, stream: &str, bytes: &[u8]) {
         for piece in bytes.chunks(PIECE) {
             let text = Blob(piece.to_vec());
-            self.say(&if stream == "stderr" { Message::Stderr { text } } else { Message::Stdout { text } });
+            let time = now();
+            self.say(&match stream {
+                "stderr" => Message::Stderr { time, text },
+                _ => Message::Stdout { time, text },
+            });
         }
     }
 
     /// Logs a record. A text too long for one message is cut: a record is one.
-    pub(super) fn log(&self, level: Level, logger: &str, text: &[u8]) {
-        let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+    pub(crate) fn log(&self, level: Level, logger: &str, text: &[u8]) {
+        let time = now();
         let text = Blob(text[..text.len().min(PIECE)].to_vec());
         self.say(&Message::Log { time, level, logger: logger.to_owned(), text });
     }
 
     /// Waits until the host has taken in all that was said.
-    pub(super) fn settle(&self) {
+    pub(crate) fn settle(&self) {
         if self.is_ahead.replace(false) {
             // A host that is gone takes its tasks with it.
             let _ = self.host.ask(&Message::Sync {});
@@ -50,4 +55,21 @@ impl Voice {
         // A host that is gone takes its tasks with it.
         let _ = self.host.tell(message);
     }
+}
+
+/// What is said of sections has its place among what is printed.
+impl HostLine for Voice {
+    fn tell(&self, message: &Message) -> io::Result<()> {
+        self.is_ahead.set(true);
+        self.host.tell(message)
+    }
+
+    fn ask(&self, message: &Message) -> io::Result<Reply> {
+        self.host.ask(message)
+    }
+}
+
+/// Returns the seconds since 1970 by the real-time clock.
+pub(super) fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }

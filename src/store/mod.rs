@@ -36,7 +36,7 @@ pub(crate) use remove::remove;
 pub(crate) use run_dir::{RunDir, now_micros, run_id};
 pub(crate) use secrets::Secrets;
 pub(crate) use status::Status;
-pub(crate) use task_folder::{attempt_folder, discard, output_tail, task_folder};
+pub(crate) use task_folder::{attempt_folder, discard, output_tail, read_part, task_folder};
 
 /// The result of everything that the store does.
 pub(crate) type Result<T> = std::result::Result<T, Error>;

@@ -178,6 +178,11 @@ impl RunDir {
         self.replace(&path, &folder, content)
     }
 
+    /// Removes a file of the run, if it is there.
+    pub(crate) fn remove_file(&self, relative: impl AsRef<Path>) -> Result<()> {
+        self.remove_at(&self.path.join(relative))
+    }
+
     /// Puts `content` in the place of the file `path`, by way of a temporary file in `folder`.
     fn replace(&self, path: &Path, folder: &Path, content: impl FnOnce(&File) -> io::Result<()>) -> Result<()> {
         let number = self.temporaries.fetch_add(1, Ordering::Relaxed);
@@ -237,9 +242,13 @@ impl RunDir {
     }
 
     fn remove(&self, name: &str) -> Result<()> {
-        let path = self.guild(name);
-        match fs::remove_file(&path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", &path)(e)),
+        self.remove_at(&self.guild(name))
+    }
+
+    #[expect(clippy::unused_self, reason = "only who holds the run may change its files")]
+    fn remove_at(&self, path: &Path) -> Result<()> {
+        match fs::remove_file(path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path)(e)),
             _ => Ok(()),
         }
     }

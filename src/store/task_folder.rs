@@ -2,9 +2,12 @@
 //!
 //! A name begins with the task's number, so that no id, however odd, can be another's folder or leave the run directory.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Component, Path};
+
+use rustix::fs::OFlags;
 
 use super::{Error, Result};
 use crate::model::TaskNumber;
@@ -60,6 +63,25 @@ pub(crate) fn output_tail(run: &Path, folder: &str, attempts: u32, stream: &str)
     Some(bytes)
 }
 
+/// Returns so many bytes of a file of a run, from `begin` on, and the length of the whole file; `None` for what is no
+/// regular file inside the run directory.
+pub(crate) fn read_part(run: &Path, relative: &str, begin: u64, size: u64) -> Option<(Vec<u8>, u64)> {
+    let relative = Path::new(relative);
+    // An event log may come from anywhere and name any folder.
+    if !relative.components().all(|part| matches!(part, Component::Normal(_))) {
+        return None;
+    }
+    // What a task has put in the place of its file, a pipe for one, must not keep the reader.
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).ok()?;
+    let mut file = OpenOptions::new().read(true).custom_flags(flags).open(run.join(relative)).ok()?;
+    let meta = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    let length = meta.len();
+    let mut bytes = Vec::with_capacity(usize::try_from(size.min(length.saturating_sub(begin))).ok()?);
+    file.seek(SeekFrom::Start(begin)).ok()?;
+    file.take(size).read_to_end(&mut bytes).ok()?;
+    Some((bytes, length))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +112,25 @@ mod tests {
         let mut left: Vec<_> = fs::read_dir(&tasks).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
         assert_eq!(left, ["1-ab", "11-a"]);
+    }
+
+    #[test]
+    fn a_part_is_read_of_a_regular_file_inside_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path().join("run");
+        std::fs::create_dir(&run).unwrap();
+        std::fs::write(run.join("log"), "0123456789").unwrap();
+        std::fs::write(folder.path().join("secret"), "s").unwrap();
+        let pipe = run.join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+        let read = |path: &str, begin, size| read_part(&run, path, begin, size);
+        assert_eq!(read("log", 2, 3), Some((b"234".to_vec(), 10)));
+        assert_eq!(read("log", 8, 99), Some((b"89".to_vec(), 10)));
+        assert_eq!(read("log", 99, 99), Some((Vec::new(), 10)));
+        let absolute = folder.path().join("secret").display().to_string();
+        for path in ["../secret", &absolute, "pipe", "", "none"] {
+            assert_eq!(read(path, 0, 10), None, "{path}");
+        }
     }
 
     #[test]

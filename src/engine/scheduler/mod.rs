@@ -288,6 +288,12 @@ impl Scheduler {
         self.open == 0
     }
 
+    /// Returns the tasks that start only when others have ended: what can start has been started.
+    pub(crate) fn held_back(&self) -> Vec<TaskNumber> {
+        let is_held = |entry: &Entry| matches!(entry.phase, Phase::Waiting { .. } | Phase::Ready);
+        self.tasks.iter().filter(|(_, entry)| is_held(entry)).map(|(number, _)| *number).collect()
+    }
+
     /// Returns the task, unless it is done.
     pub(crate) fn task(&self, number: TaskNumber) -> Option<&Task> {
         self.tasks.get(&number)?.task.as_deref()

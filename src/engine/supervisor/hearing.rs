@@ -9,8 +9,7 @@ use crate::engine::reactor::Source;
 use crate::engine::request::{Call, Failure, Origin};
 use crate::engine::scheduler::Input;
 use crate::model::{
-    EventKind, Level, LogRange, Message, Reply, SectionFinished, SectionNumber, SectionPlan, SectionStarted, Stream,
-    TaskNumber, TaskPlanned,
+    EventKind, Level, LogRange, Message, Reply, SectionFinished, SectionStarted, Stream, TaskNumber, TaskPlanned,
 };
 
 /// The logger of what the host itself writes into a task's log.
@@ -79,20 +78,22 @@ impl Supervisor {
     fn hear(&mut self, task: TaskNumber, message: Message) -> Result<(), String> {
         match message {
             Message::Started {} => {}
-            Message::Stdout { text } => self.printed(task, Stream::Stdout, &text.0),
-            Message::Stderr { text } => self.printed(task, Stream::Stderr, &text.0),
-            Message::Log { time, level, logger, text } => self.logged(task, time, level, &logger, &text.0),
+            Message::Stdout { time, text } => self.printed(task, at(time), Stream::Stdout, &text.0),
+            Message::Stderr { time, text } => self.printed(task, at(time), Stream::Stderr, &text.0),
+            Message::Log { time, level, logger, text } => self.logged(task, at(time), level, &logger, &text.0),
             Message::Plan { sections } => {
                 let Some(live) = self.live.get_mut(&task) else { return Ok(()) };
                 live.sections.plan(&sections)?;
                 self.records.push(EventKind::TaskPlanned(Box::new(TaskPlanned { task, sections })));
             }
-            Message::SectionStarted { section, plan, uid } => self.section_started(task, section, plan, uid)?,
-            Message::SectionFinished { section, result, reason, data, seconds } => {
+            Message::SectionStarted { time, section, plan, uid } => {
+                self.section_started(at(time), SectionStarted { task, section, plan, uid })?;
+            }
+            Message::SectionFinished { time, section, result, reason, data, seconds } => {
                 let seconds = if seconds.is_finite() { seconds.max(0.0) } else { 0.0 };
                 let log = LogRange::default();
                 let finished = SectionFinished { task, section, outcome: result, reason, data, seconds, log };
-                self.section_finished(finished)?;
+                self.section_finished(at(time), finished)?;
             }
             Message::ArgumentsRead { words } => (self.parts.on_call)(task, Call::ArgumentsRead(words)),
             Message::Sync {} => {
@@ -115,7 +116,7 @@ impl Supervisor {
         Ok(())
     }
 
-    fn printed(&mut self, task: TaskNumber, stream: Stream, bytes: &[u8]) {
+    fn printed(&mut self, task: TaskNumber, time: DateTime<Utc>, stream: Stream, bytes: &[u8]) {
         let Some(Live { launched, log, .. }) = self.live.get_mut(&task) else { return };
         let capture = match stream {
             Stream::Stdout => &mut launched.stdout,
@@ -126,19 +127,14 @@ impl Supervisor {
             self.fail(failure);
             return;
         }
-        let logged = log.output(Utc::now(), stream, bytes);
+        let logged = log.output(time, stream, bytes);
         if let Some(tap) = &self.parts.tap {
             tap(task, Origin::Script(stream), bytes);
         }
         self.note_log(task, logged);
     }
 
-    fn logged(&mut self, task: TaskNumber, time: f64, level: Level, logger: &str, text: &[u8]) {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "what is out of range becomes the end of it, which is no time"
-        )]
-        let time = DateTime::from_timestamp_micros((time * 1e6) as i64).unwrap_or_else(Utc::now);
+    fn logged(&mut self, task: TaskNumber, time: DateTime<Utc>, level: Level, logger: &str, text: &[u8]) {
         let logger = logger.replace(|c: char| c.is_control() || c == ' ' || c == '[', "_");
         let Some(live) = self.live.get_mut(&task) else { return };
         let logged = live.log.record(time, level, &logger, text);
@@ -152,20 +148,14 @@ impl Supervisor {
         self.note_log(task, logged);
     }
 
-    fn section_started(
-        &mut self,
-        task: TaskNumber,
-        section: SectionNumber,
-        plan: Option<SectionPlan>,
-        uid: Option<String>,
-    ) -> Result<(), String> {
+    fn section_started(&mut self, time: DateTime<Utc>, started: SectionStarted) -> Result<(), String> {
+        let (task, section) = (started.task, started.section);
         let Some(live) = self.live.get_mut(&task) else { return Ok(()) };
-        let now = Utc::now();
-        let logged = live.log.position(now).and_then(|position| {
-            let known = live.sections.start(section, plan.as_ref(), uid.as_deref(), position);
+        let logged = live.log.position(time).and_then(|position| {
+            let known = live.sections.start(section, started.plan.as_ref(), started.uid.as_deref(), position);
             let text = known.map(|known| format!("Starting {} {}", known.kind, known.uid));
             Ok(match text {
-                Ok(text) => Ok(live.log.record(now, Level::Info, OWN_LOGGER, text.as_bytes())?),
+                Ok(text) => Ok(live.log.record(time, Level::Info, OWN_LOGGER, text.as_bytes())?),
                 Err(what) => Err(what),
             })
         });
@@ -173,11 +163,11 @@ impl Supervisor {
             Ok(heard) => heard?,
             Err(error) => self.note_log(task, Err(error)),
         }
-        self.records.push(EventKind::SectionStarted(Box::new(SectionStarted { task, section, plan, uid })));
+        self.records.push(EventKind::SectionStarted(Box::new(started)));
         Ok(())
     }
 
-    fn section_finished(&mut self, mut finished: SectionFinished) -> Result<(), String> {
+    fn section_finished(&mut self, time: DateTime<Utc>, mut finished: SectionFinished) -> Result<(), String> {
         let (task, section) = (finished.task, finished.section);
         let Some(live) = self.live.get_mut(&task) else { return Ok(()) };
         let known = live.sections.get(section).ok_or_else(|| format!("there is no section {section}"))?;
@@ -188,8 +178,7 @@ impl Supervisor {
         }
         let is_top = known.parent == 0;
         let level = if finished.outcome.is_good() { Level::Info } else { Level::Error };
-        let now = Utc::now();
-        let logged = live.log.record(now, level, OWN_LOGGER, text.as_bytes()).and_then(|()| live.log.position(now));
+        let logged = live.log.record(time, level, OWN_LOGGER, text.as_bytes()).and_then(|()| live.log.position(time));
         match logged {
             Ok(position) => finished.log = live.sections.finish(section, position)?,
             Err(error) => self.note_log(task, Err(error)),
@@ -214,4 +203,11 @@ impl Supervisor {
             self.fail(failure);
         }
     }
+}
+
+/// Returns the moment that a task has named, or now.
+fn at(seconds: f64) -> DateTime<Utc> {
+    #[expect(clippy::cast_possible_truncation, reason = "what is out of range becomes the end of it, which is no time")]
+    let micros = (seconds * 1e6) as i64;
+    if micros <= 0 { Utc::now() } else { DateTime::from_timestamp_micros(micros).unwrap_or_else(Utc::now) }
 }

@@ -223,6 +223,10 @@ impl Supervisor {
                 Ok(Request::Admit { task, refused }) => self.inputs.push(Input::Admitted { task, refused }),
                 Ok(Request::Dismiss { task, failed }) => self.inputs.push(Input::Dismissed { task, failed }),
                 Ok(Request::Stop { tasks, reason }) => self.inputs.push(Input::Stop { tasks, reason }),
+                // What can start has been started when the queue is empty.
+                Ok(Request::HeldBack { reply }) => {
+                    reply(self.parts.scheduler.held_back());
+                }
                 Ok(Request::Close { reply }) => {
                     self.closing = Some(reply);
                     self.inputs.push(Input::StopAll(StopReason::Dangling));

@@ -13,6 +13,7 @@ use crate::engine::request::Failure;
 use crate::engine::scheduler::{Input, Slots, Written};
 use crate::engine::sections::Sections;
 use crate::engine::spawn::{self, Attempt, Launched, SpawnError};
+use crate::engine::synchro::Synchro;
 use crate::engine::task_log::TaskLog;
 use crate::model::{Exit, OutputSize, Stream, TaskNumber};
 use crate::store;
@@ -26,7 +27,9 @@ const LAST_READS: usize = 16;
 
 impl Supervisor {
     pub(super) fn spawn(&mut self, number: TaskNumber, ordinal: u32, slots: &Slots) {
-        if !self.descriptors.allow_another(self.live.len()) {
+        // A connection to the shared objects is a descriptor too, an eighth of what a task holds.
+        let connections = self.parts.surroundings.synchro.get().map_or(0, Synchro::connections);
+        if !self.descriptors.allow_another(self.live.len() + connections.div_ceil(8)) {
             let reason = "the limit on open files (ulimit -n) does not allow a task to run".to_owned();
             self.inputs.push(Input::SpawnDeferred { task: number, reason });
             return;

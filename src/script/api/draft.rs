@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mlua::{Lua, Table, Value};
+use mlua::{Function, Lua, Table, Value};
 use serde_json::Value as Json;
 
-use crate::job::{Draft, Testscript};
-use crate::model::{Place, nearest, parse_size};
+use crate::job::{Draft, DraftSections, SectionFilter, Testscript, quoted};
+use crate::model::{Place, SectionChoice, nearest, parse_size};
 use crate::script::table::{shown, to_json};
 
 /// The keys that mean something to Rille; every other one is a parameter of the script.
@@ -84,9 +84,7 @@ fn set(draft: &mut Draft, key: &str, value: &Value) -> Result<(), String> {
         "needs" => draft.needs = words(key, value)?,
         "resources" => draft.resources = resources(value)?,
         "tags" => draft.tags = words(key, value)?,
-        "uids" | "groups" => draft.remarks.push(format!(
-            "'{key}' chooses sections of a testscript, which this version does not have; it has no effect"
-        )),
+        "uids" | "groups" => sections(&mut draft.sections, key, value)?,
         _ => {
             if let Some(near) = nearest(key, RESERVED) {
                 draft.remarks.push(format!("'{key}' is handed on as a parameter; did you mean '{near}'?"));
@@ -95,6 +93,48 @@ fn set(draft: &mut Draft, key: &str, value: &Value) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Reads which sections run: an expression, a list of patterns, or a function.
+fn sections(sections: &mut DraftSections, key: &str, value: &Value) -> Result<(), String> {
+    let expressions = match value {
+        Value::Function(_) => Vec::new(),
+        Value::String(_) => vec![text(key, value)?],
+        // The items of a list are patterns, not expressions: a name may hold spaces.
+        Value::Table(_) => words(key, value)?.iter().map(|pattern| quoted(pattern)).collect(),
+        other => return Err(wrong(key, "a pattern, a list of patterns or a function", other)),
+    };
+    let is_function = matches!(value, Value::Function(_));
+    let choice = match key {
+        "uids" => {
+            sections.asks_uids = is_function;
+            sections.uids = expressions;
+            SectionChoice { uids: sections.uids.clone(), ..SectionChoice::default() }
+        }
+        _ => {
+            sections.asks_groups = is_function;
+            sections.groups = expressions;
+            SectionChoice { groups: sections.groups.clone(), ..SectionChoice::default() }
+        }
+    };
+    SectionFilter::new(&choice).map(|_| ()).map_err(|error| error.to_string())
+}
+
+/// Returns the function by which a task chooses its sections, if `uids` or `groups` is one that the command line leaves.
+pub(super) fn selector(lua: &Lua, table: &Table, command_line: &SectionChoice) -> mlua::Result<Option<Function>> {
+    let function = |key: &str, is_free: bool| match table.raw_get::<Value>(key)? {
+        Value::Function(function) if is_free => Ok(Some(function)),
+        _ => mlua::Result::Ok(None),
+    };
+    let uids = function("uids", command_line.uids.is_empty())?;
+    let groups = function("groups", command_line.groups.is_empty())?;
+    match (uids, groups) {
+        (Some(uids), Some(groups)) => {
+            let both = "local a, b = ... return function(u, g) return a(u, g) and b(u, g) end";
+            lua.load(both).set_name("=[rille selector]").call((uids, groups)).map(Some)
+        }
+        (uids, groups) => Ok(uids.or(groups)),
+    }
 }
 
 fn testscript(value: &Value) -> Result<Testscript, String> {

@@ -9,7 +9,7 @@ use super::result::LuaResult;
 use super::task::{LuaTask, cannot_start, result, seconds, wait_failed};
 use super::unknown_field;
 use crate::engine::OnLimit;
-use crate::model::{Outcome, TaskNumber, nearest};
+use crate::model::{Outcome, Place, TaskNumber, nearest};
 use crate::script::error::{calling_line, raise};
 use crate::script::host::Context;
 use crate::script::table::shown;
@@ -51,11 +51,25 @@ fn definition<'a>(lua: &Lua, function: &str, value: &'a Value) -> mlua::Result<&
     }
 }
 
+/// Makes a task of its table.
+fn define(lua: &Lua, context: &Rc<Context>, definition: &Table, place: Option<Place>) -> mlua::Result<TaskNumber> {
+    let number = context.job.define(draft::read(definition, place)?);
+    context.plugins.note_task(number, definition);
+    if let Some(selector) = draft::selector(lua, definition, &context.job.settings().choice)? {
+        context.selections.keep(number, selector);
+    }
+    Ok(number)
+}
+
+/// Runs one task and waits for its end, whatever that is.
+pub(crate) fn run_one(lua: &Lua, context: &Rc<Context>, definition: Table) -> mlua::Result<()> {
+    run(lua, context, &Value::Table(definition)).map(|_| ())
+}
+
 fn run(lua: &Lua, context: &Rc<Context>, value: &Value) -> mlua::Result<(bool, LuaResult)> {
     let definition = definition(lua, "run", value)?;
     context.check(lua, "run was called")?;
-    let number = context.job.define(draft::read(definition, calling_line(lua))?);
-    context.plugins.note_task(number, definition);
+    let number = define(lua, context, definition, calling_line(lua))?;
     context.job.start(&[number], None).map_err(|error| cannot_start(lua, &error))?;
     context.wait(lua, vec![number], None).map_err(|error| wait_failed(lua, &error))?;
     let view = context.job.task(number);
@@ -65,8 +79,7 @@ fn run(lua: &Lua, context: &Rc<Context>, value: &Value) -> mlua::Result<(bool, L
 fn task(lua: &Lua, context: &Rc<Context>, value: &Value) -> mlua::Result<LuaTask> {
     let definition = definition(lua, "Task", value)?;
     context.check_running(lua)?;
-    let number = context.job.define(draft::read(definition, calling_line(lua))?);
-    context.plugins.note_task(number, definition);
+    let number = define(lua, context, definition, calling_line(lua))?;
     let testscript = definition.get("testscript")?;
     let kwargs = draft::kwargs(lua, definition)?;
     Ok(LuaTask { context: Rc::clone(context), number, testscript, kwargs })
@@ -129,9 +142,7 @@ fn run_list(
         let from = numbers.len();
         for index in from + 1..=count.min(from + window) {
             let definition: Table = list.raw_get(index)?;
-            let number = context.job.define(draft::read(&definition, place.clone())?);
-            context.plugins.note_task(number, &definition);
-            numbers.push(number);
+            numbers.push(define(lua, context, &definition, place.clone())?);
         }
         context.job.start(&numbers[from..], group).map_err(|error| cannot_start(lua, &error))?;
         // After an interrupt the rest is handed over all the same: that it did not start is to be on record.

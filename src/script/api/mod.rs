@@ -7,14 +7,16 @@ pub(super) mod plugin;
 mod result;
 mod runtime;
 mod selection;
+pub(super) mod synchro;
 mod task;
+pub(super) mod testscript;
 
 use mlua::{Lua, Table, Value};
 
 use super::error::raise;
 use crate::model::nearest;
 
-pub(super) use self::job::module as job_module;
+pub(super) use self::job::{module as job_module, run_one};
 pub(super) use self::runtime::runtime;
 pub(super) use self::selection::Selections;
 

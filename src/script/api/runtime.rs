@@ -33,6 +33,7 @@ pub(crate) fn runtime(lua: &Lua, context: &Rc<Context>) -> mlua::Result<Value> {
     })?;
     let runtime = Runtime {
         plugin,
+        synchro: super::synchro::for_host(lua, context)?,
         job: lua.create_userdata(LuaJob(Rc::clone(context)))?,
         tasks: lua.create_userdata(LuaTasks(Rc::clone(context)))?,
         directory: job.directory().to_string_lossy().into_owned(),
@@ -55,6 +56,7 @@ struct Runtime {
     env: Table,
     testbed: Value,
     plugin: Function,
+    synchro: Table,
 }
 
 impl UserData for Runtime {
@@ -68,15 +70,13 @@ impl UserData for Runtime {
         fields.add_field_method_get("env", |_, this| Ok(this.env.clone()));
         fields.add_field_method_get("testbed", |_, this| Ok(this.testbed.clone()));
         fields.add_field_method_get("plugin", |_, this| Ok(this.plugin.clone()));
+        fields.add_field_method_get("synchro", |_, this| Ok(this.synchro.clone()));
         fields.add_meta_field("__name", "runtime");
     }
 
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
         methods.add_meta_method(MetaMethod::Index, |lua, _, name: String| -> mlua::Result<Value> {
-            match name.as_str() {
-                "synchro" => Err(raise(lua, "usage", format!("runtime.{name} is not part of this version of rille"))),
-                _ => Err(unknown_field(lua, "runtime", &name, &RUNTIME_FIELDS)),
-            }
+            Err(unknown_field(lua, "runtime", &name, &RUNTIME_FIELDS))
         });
         methods.add_meta_method(MetaMethod::NewIndex, |lua, _, (name, _): (String, Value)| -> mlua::Result<()> {
             Err(not_settable(lua, "runtime", &name))

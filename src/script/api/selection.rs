@@ -15,7 +15,6 @@ pub(crate) struct Selections(RefCell<HashMap<TaskNumber, Function>>);
 impl Selections {
     /// Remembers the function of a task. It is called with the uid and the list of groups of a testcase, and returns
     /// whether it runs.
-    #[expect(dead_code, reason = "the reader of task tables hands functions over")]
     pub(super) fn keep(&self, task: TaskNumber, function: Function) {
         self.0.borrow_mut().insert(task, function);
     }

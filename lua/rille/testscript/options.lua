@@ -1,0 +1,115 @@
+-- Reading the option tables of definitions: unknown keys and wrong values are named with their line.
+local core = ...
+local host = core.host
+local ipairs, pairs, tostring, type = ipairs, pairs, tostring, type
+
+-- Raises for a key that is not among the known ones; the first in order, so that the same one is told every time.
+function core.check_keys(options, known, what, raise)
+  local unknown
+  for key in pairs(options) do
+    local is_known = false
+    for _, name in ipairs(known) do is_known = is_known or name == key end
+    local shown = tostring(key)
+    if not is_known and (unknown == nil or shown < unknown) then unknown = shown end
+  end
+  if unknown == nil then return end
+  local near = host.nearest(unknown, known)
+  local hint = near and ("did you mean '%s'?"):format(near) or "it has: " .. table.concat(known, ", ")
+  host[raise or "definition_error"](("%s has no key '%s'; %s"):format(what, unknown, hint))
+end
+
+-- Returns a list of texts; one text alone is a list of one.
+function core.words(value, what)
+  if value == nil then return {} end
+  if type(value) == "string" then return { value } end
+  if type(value) ~= "table" then host.definition_error(("%s must be a list of strings, not a %s"):format(what, type(value))) end
+  for key, word in pairs(value) do
+    if math.type(key) ~= "integer" or type(word) ~= "string" then
+      host.definition_error(("%s must be a list of strings"):format(what))
+    end
+  end
+  return table.move(value, 1, #value, 1, {})
+end
+
+-- Returns a list of functions, nil for none.
+function core.functions(value, what)
+  if value == nil then return nil end
+  local list = type(value) == "table" and value or { value }
+  for _, f in ipairs(list) do
+    if type(f) ~= "function" then host.definition_error(("%s must be a function or a list of functions"):format(what)) end
+  end
+  if #list == 0 then return nil end
+  return table.move(list, 1, #list, 1, {})
+end
+
+local function check(value, wanted, what)
+  if value ~= nil and type(value) ~= wanted then
+    host.definition_error(("%s must be a %s, not a %s"):format(what, wanted, type(value)))
+  end
+  return value
+end
+core.check = check
+
+local COMMON = { "description", "skip", "skip_if", "skip_unless", "pre", "post", "exception" }
+local function keys(more)
+  return table.move(COMMON, 1, #COMMON, #more + 1, more)
+end
+core.KEYS = {
+  testcase = keys { "groups", "must_pass", "parameters", "loop", "uids" },
+  test = keys { "must_pass", "loop", "uids" },
+  subsection = keys { "must_pass", "loop", "uids" },
+  setup = keys {},
+  cleanup = keys {},
+  ["common setup"] = keys { "parameters" },
+  ["common cleanup"] = keys { "parameters" },
+}
+
+-- Fills a definition from its options.
+function core.read_options(definition, options)
+  if options == nil then return end
+  local kind = definition.kind
+  local what = definition.name and ("%s '%s'"):format(kind, definition.name) or "a " .. kind
+  if type(options) ~= "table" then
+    host.definition_error(("the options of %s must be a table, not a %s"):format(what, type(options)))
+  end
+  core.check_keys(options, core.KEYS[kind], what)
+  definition.description = check(options.description, "string", "description")
+  definition.must_pass = check(options.must_pass, "boolean", "must_pass")
+  definition.groups = options.groups ~= nil and core.words(options.groups, "groups") or nil
+  definition.pre = core.functions(options.pre, "pre")
+  definition.post = core.functions(options.post, "post")
+  definition.exception = core.functions(options.exception, "exception")
+  if options.skip ~= nil or options.skip_if ~= nil or options.skip_unless ~= nil then
+    definition.skip = { always = options.skip, when = options.skip_if, unless = options.skip_unless }
+  end
+  if options.loop ~= nil or options.uids ~= nil then
+    definition.loop = core.read_loop(options.loop, options.uids)
+  end
+  if options.parameters ~= nil then
+    definition.parameters = check(options.parameters, "table", "parameters")
+  end
+end
+
+-- Evaluates a condition: a value, a function, or { value or function, reason }. Returns it, and a reason.
+local function evaluate(condition, self, p)
+  local reason
+  if type(condition) == "table" then condition, reason = condition[1], condition[2] end
+  if type(condition) == "function" then
+    local found, why = condition(self, p)
+    condition, reason = found, reason or why
+  end
+  if type(condition) == "string" and reason == nil then reason = condition end
+  return condition, reason
+end
+
+-- Returns why a section is to be left out, nil if it is not. Calls functions of the user.
+function core.why_skipped(skip, self, p)
+  local found, reason = evaluate(skip.always, self, p)
+  if found then return reason or "skip is set" end
+  found, reason = evaluate(skip.when, self, p)
+  if found then return reason or "its skip_if holds" end
+  if skip.unless ~= nil then
+    found, reason = evaluate(skip.unless, self, p)
+    if not found then return reason or "its skip_unless does not hold" end
+  end
+end

@@ -1,0 +1,3 @@
+-- A prompt inside a section that has failed.
+local core = ...
+core.pause = nil

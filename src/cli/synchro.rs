@@ -1,0 +1,273 @@
+//! `rille synchro`: what a run shares, for tasks that are not written in Lua.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::Failure;
+use super::output::write_bytes;
+use crate::engine::{SynchroClient, variable};
+use crate::model::{Answer, Blob, Fault, FaultKind, Key, Op, Request, SharedKind, SharedRef, nearest};
+
+const HELP: &str = "\
+Operations:
+  dict, namespace  get KEY, set KEY VALUE, has KEY, pop KEY, add KEY [N], keys, items, copy, update JSON, clear, length
+  list             get N, set N VALUE, append VALUE, insert N VALUE, extend JSON, pop [N], add N [N], copy, clear, length
+  queue            put VALUE, get, length
+  lock, rlock, semaphore
+                   lock -- COMMAND…  (holds it as long as COMMAND runs), is-set, length (free slots)
+  event            set, clear, is-set, wait
+  barrier          wait, length
+  value            get, set VALUE, add [N]
+
+A VALUE is JSON if it reads as JSON ('3', 'true', '[1,2]', '\"3\"'), else a text; a KEY that reads as a whole number, as \
+true or false is one. What is read is printed as text, or as JSON where it is more than that.
+
+Exit codes: 0 done, 1 there is nothing (get, pop), it is not so (has, is-set) or it failed, 2 usage, 124 the time was over";
+
+/// Reads and changes what the tasks of a run share, from within a task.
+#[derive(Args, Debug)]
+#[command(after_help = HELP)]
+pub(crate) struct SynchroArgs {
+    /// What to do, see below
+    #[arg(value_name = "OP")]
+    operation: String,
+    /// The parameter that the task got it as, or its name as in dict:3
+    #[arg(value_name = "OBJECT")]
+    object: String,
+    /// Key and value
+    #[arg(value_name = "ARGS", allow_negative_numbers = true)]
+    arguments: Vec<OsString>,
+    /// Wait at most this long
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    timeout: Option<Duration>,
+    /// Print JSON, texts included
+    #[arg(long)]
+    json: bool,
+    /// For 'lock': what to run; else more ARGS, which may begin with -
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+/// The exit code when the time was over, as that of timeout(1).
+const TIMED_OUT: i32 = 124;
+
+/// Runs the command and returns the exit code.
+pub(crate) fn main(mut args: SynchroArgs) -> Result<i32, Failure> {
+    let object = find(&args.object)?;
+    if args.operation == "lock" {
+        return lock(object, &args);
+    }
+    args.arguments.append(&mut args.command);
+    let request = request(object, &args)?;
+    let wants_truth = matches!(request.op, Op::Has | Op::IsSet);
+    match connect()?.call(&request) {
+        Answer::Ok(value) => {
+            print(&request, &value, args.json)?;
+            let is_nothing = value.is_null() && matches!(request.op, Op::Get | Op::Pop);
+            Ok(i32::from(is_nothing || wants_truth && value == Value::Bool(false)))
+        }
+        Answer::Timeout(_) => Ok(timed_out(object, &args)),
+        Answer::Error(fault) => Err(failed(fault)),
+    }
+}
+
+/// Takes a lock and becomes the command: what is held is released when the command, which inherits the connection, is gone.
+fn lock(object: SharedRef, args: &SynchroArgs) -> Result<i32, Failure> {
+    if !matches!(object.kind, SharedKind::Lock | SharedKind::Rlock | SharedKind::Semaphore) {
+        return Err(Failure::usage(format!("{object} cannot be held; 'lock' takes a lock, an rlock or a semaphore")));
+    }
+    let (Some(program), true) = (args.command.first(), args.arguments.is_empty()) else {
+        let usage = format!("write rille synchro lock {} -- COMMAND [ARGS…]", args.object);
+        return Err(Failure::usage("'lock' needs the command that runs while it is held").hint(usage));
+    };
+    let mut client = connect()?;
+    let request =
+        Request { timeout: args.timeout.map(|limit| limit.as_secs_f64()), ..Request::of(Op::Acquire, object) };
+    match client.call(&request) {
+        Answer::Ok(_) => {}
+        Answer::Timeout(_) => return Ok(timed_out(object, args)),
+        Answer::Error(fault) => return Err(failed(fault)),
+    }
+    let inherited = rustix::io::fcntl_setfd(&client, rustix::io::FdFlags::empty());
+    inherited.map_err(|error| Failure::general(format!("cannot hand the connection on: {error}")))?;
+    let error = Command::new(program).args(&args.command[1..]).exec();
+    Err(Failure::general(format!("cannot start {}: {error}", Path::new(program).display())))
+}
+
+fn timed_out(object: SharedRef, args: &SynchroArgs) -> i32 {
+    use std::io::Write;
+    let limit = args.timeout.unwrap_or_default().as_secs_f64();
+    // With a closed terminal there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "error: '{}' of {object} was not done within {limit} s", args.operation);
+    TIMED_OUT
+}
+
+fn failed(fault: Fault) -> Failure {
+    match fault.kind {
+        FaultKind::Usage => Failure::usage(fault.message),
+        _ => Failure::general(fault.message),
+    }
+}
+
+fn connect() -> Result<SynchroClient, Failure> {
+    let hint = "run it from a task of a job that uses runtime.synchro before the task starts";
+    let outside = |name: &str| {
+        Failure::usage(format!("{name} is not set, so this is no task of a run that shares anything")).hint(hint)
+    };
+    let number = |name: &str| {
+        let value = std::env::var(name).ok().and_then(|value| value.parse::<u32>().ok());
+        value.ok_or_else(|| outside(name))
+    };
+    let socket = std::env::var_os(variable::SYNCHRO).filter(|path| !path.is_empty());
+    let socket = socket.ok_or_else(|| outside(variable::SYNCHRO))?;
+    let (task, attempt) = (number(variable::TASK_NUMBER)?, number(variable::ATTEMPT)?);
+    SynchroClient::connect(Path::new(&socket), task, attempt).map_err(failed)
+}
+
+/// Finds the object that a word means: the parameter of that name, or the object itself.
+fn find(word: &str) -> Result<SharedRef, Failure> {
+    let is_name = !word.is_empty() && !word.contains(['=', '\0']);
+    if let Some(value) = std::env::var(word).ok().filter(|_| is_name) {
+        return value
+            .parse()
+            .map_err(|problem| Failure::usage(format!("the parameter '{word}' is no shared object: {problem}")));
+    }
+    word.parse().map_err(|problem| {
+        let shared = |(name, value): (OsString, OsString)| {
+            value.to_str()?.parse::<SharedRef>().ok()?;
+            name.into_string().ok()
+        };
+        let mut names: Vec<String> = std::env::vars_os().filter_map(shared).collect();
+        names.sort();
+        let failure = Failure::usage(format!("there is no parameter '{word}', and {problem}"));
+        match (nearest(word, names.iter().map(String::as_str)), names.is_empty()) {
+            (Some(near), _) => failure.hint(format!("did you mean '{near}'?")),
+            (None, false) => failure.hint(format!("this task has: {}", names.join(", "))),
+            (None, true) => failure.hint("this task has no parameter that is a shared object"),
+        }
+    })
+}
+
+/// Which words follow an operation.
+enum Words {
+    Nothing,
+    Key,
+    KeyOrNothing,
+    Value,
+    ValueOrNothing,
+    KeyAndValue,
+    KeyAndMaybeValue,
+}
+
+fn request(object: SharedRef, args: &SynchroArgs) -> Result<Request, Failure> {
+    let name = match args.operation.as_str() {
+        "len" => "length".to_owned(),
+        other => other.replace('-', "_"),
+    };
+    let op =
+        serde_json::from_value::<Op>(Value::String(name.clone())).map_err(|_| Failure::usage(Op::unknown(&name)))?;
+    if matches!(op, Op::Acquire | Op::Release) {
+        let failure =
+            Failure::usage(format!("a process cannot '{name}' something and end: what it holds ends with it"));
+        return Err(failure.hint(format!("write rille synchro lock {} -- COMMAND [ARGS…]", args.object)));
+    }
+    if matches!(op, Op::Hello | Op::New) {
+        return Err(Failure::usage(format!("'{name}' is no operation of rille synchro; see rille synchro --help")));
+    }
+    let is_keyed = matches!(object.kind, SharedKind::Dict | SharedKind::Namespace | SharedKind::List);
+    let words = match op {
+        Op::Get | Op::Has if is_keyed => Words::Key,
+        Op::Pop if object.kind == SharedKind::List => Words::KeyOrNothing,
+        Op::Pop => Words::Key,
+        Op::Set | Op::Insert if is_keyed => Words::KeyAndValue,
+        Op::Add if is_keyed => Words::KeyAndMaybeValue,
+        Op::Set if object.kind == SharedKind::Value => Words::Value,
+        Op::Add => Words::ValueOrNothing,
+        Op::Append | Op::Extend | Op::Update | Op::Put => Words::Value,
+        _ => Words::Nothing,
+    };
+    let given = args.arguments.as_slice();
+    let key_of = |word: &OsString| key(object.kind, word);
+    let (key, value) = match (words, given) {
+        (Words::Nothing | Words::KeyOrNothing | Words::ValueOrNothing, []) => (None, None),
+        (Words::Key | Words::KeyOrNothing | Words::KeyAndMaybeValue, [word]) => (Some(key_of(word)?), None),
+        (Words::Value | Words::ValueOrNothing, [word]) => (None, Some(value(word))),
+        (Words::KeyAndValue | Words::KeyAndMaybeValue, [first, second]) => (Some(key_of(first)?), Some(value(second))),
+        (words, _) => {
+            let wanted = match words {
+                Words::Nothing => "nothing",
+                Words::Key => "KEY",
+                Words::KeyOrNothing => "at most a position",
+                Words::Value => "VALUE",
+                Words::ValueOrNothing => "at most a number",
+                Words::KeyAndValue => "KEY VALUE",
+                Words::KeyAndMaybeValue => "KEY and at most a number",
+            };
+            let text = format!("'{}' of {object} takes {wanted}, got {} words", args.operation, given.len());
+            return Err(Failure::usage(text));
+        }
+    };
+    Ok(Request { key, value, timeout: args.timeout.map(|limit| limit.as_secs_f64()), ..Request::of(op, object) })
+}
+
+fn key(kind: SharedKind, word: &OsStr) -> Result<Key, Failure> {
+    let text = word.to_str().ok_or_else(|| Failure::usage("a key holds bytes that are not UTF-8"))?;
+    let read = match kind {
+        SharedKind::Namespace => None,
+        _ => serde_json::from_str::<Value>(text).ok().and_then(Key::of_value),
+    };
+    Ok(read.unwrap_or_else(|| Key::Text(text.to_owned())))
+}
+
+fn value(word: &OsStr) -> Value {
+    let text = word.to_str().map(str::to_owned);
+    match text {
+        Some(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        // Plain data always has a JSON form.
+        None => serde_json::to_value(Blob(word.as_bytes().to_vec())).unwrap_or_default(),
+    }
+}
+
+fn print(request: &Request, value: &Value, as_json: bool) -> Result<(), Failure> {
+    let mut out = Vec::new();
+    match value {
+        _ if as_json => {
+            out.extend(value.to_string().into_bytes());
+            out.push(b'\n');
+        }
+        Value::Null => {}
+        // One a line, as a loop in a shell wants them.
+        Value::Array(keys) if request.op == Op::Keys => keys.iter().for_each(|key| line(&mut out, key)),
+        // That it was waited for is what exit code 0 says.
+        Value::Bool(true) if request.op == Op::Wait => {}
+        value => line(&mut out, value),
+    }
+    write_bytes(&out)
+}
+
+fn line(out: &mut Vec<u8>, value: &Value) {
+    match (value, SharedRef::of_value(value)) {
+        (Value::String(text), _) => out.extend(text.bytes()),
+        (_, Some(object)) => out.extend(object.to_string().bytes()),
+        (Value::Object(fields), None) if fields.contains_key(Blob::ENCODED) => {
+            match serde_json::from_value::<Blob>(value.clone()) {
+                Ok(bytes) => out.extend(bytes.0),
+                Err(_) => out.extend(value.to_string().bytes()),
+            }
+        }
+        _ => out.extend(value.to_string().bytes()),
+    }
+    out.push(b'\n');
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or_else(|| "a number of seconds from 0 is wanted".to_owned())
+}

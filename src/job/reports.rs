@@ -1,0 +1,88 @@
+//! The reports of a run, written into its directory and to where the command line wants them as well.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use super::Job;
+use crate::report::{self, ReadFile, Summary};
+use crate::store::{self, RunDir};
+
+/// A form of report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReportForm {
+    /// `results.json`, for programs.
+    Json,
+    /// `results.xml`, for CI servers.
+    Junit,
+    /// `results.tap`, for consumers of TAP.
+    Tap,
+    /// `report.html`, for people.
+    Html,
+}
+
+/// A report that is wanted outside the run directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ReportCopy {
+    /// Which.
+    pub(crate) form: ReportForm,
+    /// Where.
+    pub(crate) path: PathBuf,
+}
+
+impl ReportForm {
+    /// Every form, the one that others rely on first.
+    pub(crate) const ALL: [ReportForm; 4] = [ReportForm::Json, ReportForm::Junit, ReportForm::Tap, ReportForm::Html];
+
+    /// Returns the name of the report in a run directory.
+    pub(crate) const fn file_name(self) -> &'static str {
+        match self {
+            ReportForm::Json => "results.json",
+            ReportForm::Junit => "results.xml",
+            ReportForm::Tap => "results.tap",
+            ReportForm::Html => "report.html",
+        }
+    }
+
+    /// Writes the report. `still_running` says that the host of the run is alive, `read` reads the files of its tasks.
+    pub(crate) fn write(
+        self,
+        summary: &Summary,
+        still_running: bool,
+        read: ReadFile<'_>,
+        to: impl io::Write,
+    ) -> io::Result<()> {
+        match self {
+            ReportForm::Json => report::write_json(summary, to),
+            ReportForm::Junit => report::write_junit(summary, still_running, read, to),
+            ReportForm::Tap => report::write_tap(summary, still_running, to),
+            ReportForm::Html => report::write_html(summary, still_running, read, to),
+        }
+    }
+}
+
+impl Job {
+    /// Writes every report into the run directory, then those that are wanted elsewhere.
+    pub(super) fn write_reports(&self, run: &RunDir) -> Result<(), store::Error> {
+        let read = |path: &str, begin: u64, size: u64| store::read_part(&self.directory, path, begin, size);
+        self.with_summary(|summary| {
+            for form in ReportForm::ALL {
+                run.write_file_with(form.file_name(), |file| form.write(summary, false, &read, file))?;
+            }
+            self.settings.report_copies.iter().try_for_each(|copy| {
+                let written =
+                    fs::File::create(&copy.path).and_then(|file| copy.form.write(summary, false, &read, file));
+                written.map_err(store::Error::io("write", &copy.path))
+            })
+        })
+    }
+
+    /// Takes the reports away that say of the run what is no longer so, all but `results.json`: where a disk is full,
+    /// they may not be written again, and the record needs their room.
+    pub(super) fn drop_reports(&self, run: &RunDir) {
+        for form in ReportForm::ALL.into_iter().filter(|form| *form != ReportForm::Json) {
+            // What cannot be removed is written over, or told of as such.
+            let _ = run.remove_file(form.file_name());
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! `results.tap`: a run in the Test Anything Protocol, version 14.
+//!
+//! A test point a task; a task with sections has a subtest, and so has a section with parts. What went wrong with the run
+//! as a whole is a test point too; an interrupted or lost run bails out.
+
+use std::io::{self, BufWriter, Write};
+
+use super::plain;
+use super::problems::{Problem, nothing_ran, problems};
+use super::row::Row;
+use super::section_tree::{SectionState, SectionTree};
+use super::summary::Summary;
+use crate::model::{Outcome, SectionNumber};
+
+/// What is told below a test point that is not ok.
+struct Diagnosis<'a> {
+    severity: &'a str,
+    message: &'a str,
+    at: Option<String>,
+    traceback: Option<&'a str>,
+}
+
+/// Writes the run. `still_running` says that its host is alive.
+pub(crate) fn write(summary: &Summary, still_running: bool, to: impl Write) -> io::Result<()> {
+    let mut to = BufWriter::new(to);
+    let problems = problems(summary, still_running);
+    let (bails, points): (Vec<Problem>, Vec<Problem>) =
+        problems.into_iter().partition(|problem| matches!(problem.kind.as_str(), "interrupted" | "lost" | "running"));
+    let total = summary.rows().len() + points.len();
+    writeln!(to, "TAP version 14")?;
+    match total {
+        0 if nothing_ran(summary) => writeln!(to, "1..0 # SKIP nothing ran: no task was queued")?,
+        total => writeln!(to, "1..{total}")?,
+    }
+    for (number, row) in (1..).zip(summary.rows()) {
+        task(&mut to, number, row)?;
+    }
+    for (number, problem) in (summary.rows().len() + 1..).zip(&points) {
+        writeln!(to, "not ok {number} - {}", name(&problem.name))?;
+        let (message, traceback) = (problem.message.as_str(), problem.traceback.as_deref());
+        let diagnosis = Diagnosis { severity: &problem.kind, message, at: None, traceback };
+        diagnose(&mut to, "", &diagnosis)?;
+    }
+    if let Some(problem) = bails.first() {
+        writeln!(to, "Bail out! {}", name(&problem.message))?;
+    }
+    to.flush()
+}
+
+fn task(to: &mut impl Write, number: usize, row: &Row) -> io::Result<()> {
+    if let Some(tree) = SectionTree::of(row) {
+        writeln!(to, "# Subtest: {}", name(row.id()))?;
+        parts(to, &tree, 0, "    ")?;
+    }
+    let state = row.outcome.map_or(SectionState::Open, SectionState::Ended);
+    let exit = row.exit.filter(|exit| !exit.is_success()).map(|exit| exit.to_string());
+    let reason = row.reason().or(exit.as_deref());
+    point(to, "", number, row.id(), state, reason)?;
+    if state.is_good() {
+        return match row.is_flaky() {
+            true => writeln!(to, "# flaky: passed at attempt {} of {}", row.attempts, row.max_attempts),
+            false => Ok(()),
+        };
+    }
+    let at = row.place().map(|place| place.to_string());
+    let message = reason.unwrap_or(match state {
+        SectionState::Open => "the task has no end",
+        _ => "",
+    });
+    diagnose(to, "", &Diagnosis { severity: word(state), message, at, traceback: row.traceback() })
+}
+
+/// Writes a plan and a test point for each part of a section.
+fn parts(to: &mut impl Write, tree: &SectionTree<'_>, of: SectionNumber, indent: &str) -> io::Result<()> {
+    let numbers = tree.parts(of);
+    writeln!(to, "{indent}1..{}", numbers.len())?;
+    for (number, section) in (1..).zip(numbers) {
+        let (entry, state, reason) = (tree.get(*section), tree.state(*section), tree.reason(*section));
+        if !tree.parts(*section).is_empty() {
+            writeln!(to, "{indent}# Subtest: {}", name(entry.uid()))?;
+            parts(to, tree, *section, &format!("{indent}    "))?;
+        }
+        point(to, indent, number, entry.uid(), state, reason.as_deref())?;
+        if state.is_good() {
+            continue;
+        }
+        let message = reason.as_deref().unwrap_or(match state {
+            SectionState::NotReached => "it was to come and was never reached",
+            SectionState::Open => "the section has no end",
+            SectionState::Ended(_) => "",
+        });
+        let at = entry.line().map(|line| format!("line {line}"));
+        let traceback = entry.traceback();
+        diagnose(to, indent, &Diagnosis { severity: word(state), message, at, traceback })?;
+    }
+    Ok(())
+}
+
+fn point(
+    to: &mut impl Write,
+    indent: &str,
+    number: usize,
+    id: &str,
+    state: SectionState,
+    reason: Option<&str>,
+) -> io::Result<()> {
+    let ok = if state.is_good() { "ok" } else { "not ok" };
+    let directive = match state {
+        SectionState::Ended(Outcome::Skipped) => format!(" # SKIP {}", name(reason.unwrap_or_default())),
+        _ => String::new(),
+    };
+    writeln!(to, "{}", format!("{indent}{ok} {number} - {}{directive}", name(id)).trim_end())
+}
+
+const fn word(state: SectionState) -> &'static str {
+    match state {
+        SectionState::Ended(outcome) => outcome.name(),
+        SectionState::Open => "unfinished",
+        SectionState::NotReached => "not reached",
+    }
+}
+
+/// Writes the YAML block of a test point.
+fn diagnose(to: &mut impl Write, indent: &str, diagnosis: &Diagnosis<'_>) -> io::Result<()> {
+    writeln!(to, "{indent}  ---")?;
+    if !diagnosis.message.is_empty() {
+        writeln!(to, "{indent}  message: {}", scalar(diagnosis.message))?;
+    }
+    writeln!(to, "{indent}  severity: {}", scalar(diagnosis.severity))?;
+    if let Some(at) = &diagnosis.at {
+        writeln!(to, "{indent}  at: {}", scalar(at))?;
+    }
+    if let Some(traceback) = diagnosis.traceback {
+        writeln!(to, "{indent}  traceback:")?;
+        for line in plain::text(traceback.trim_end()).lines() {
+            writeln!(to, "{indent}    - {}", scalar(line))?;
+        }
+    }
+    writeln!(to, "{indent}  ...")
+}
+
+/// Returns a text as a YAML scalar: a string of JSON, which YAML reads the same.
+fn scalar(text: &str) -> String {
+    serde_json::Value::from(plain::text(text).trim_end()).to_string()
+}
+
+/// Returns a name as the description of a test point: on one line, and with nothing in it that reads as a directive.
+fn name(text: &str) -> String {
+    let line = plain::line(text);
+    line.trim().replace('\\', "\\\\").replace('#', "\\#")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{
+        cut_off, end, finished, fold, job, queued, run_finished, run_started, script, started,
+    };
+    use super::*;
+    use crate::model::EventKind;
+
+    fn tap(kinds: Vec<EventKind>) -> String {
+        let mut bytes = Vec::new();
+        write(&fold(kinds), false, &mut bytes).unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_job_with_testscripts() {
+        let mut kinds = job();
+        let last = kinds.pop().unwrap();
+        insta::assert_snapshot!(tap([kinds, script(6), cut_off(7), vec![last]].concat()));
+    }
+
+    #[test]
+    fn names_are_names_and_an_interrupted_run_bails_out() {
+        let kinds = vec![
+            run_started(),
+            queued(1, "a # SKIP \\ b\nnot ok 2", 0),
+            started(1, 1),
+            end(finished(1, Outcome::Passed, None)),
+            queued(2, "b", 0),
+            started(2, 1),
+            end(finished(2, Outcome::Skipped, Some("no rack # here"))),
+            EventKind::Interrupted { signal: 15, times: 1 },
+            run_finished(Some(Outcome::Aborted), 143),
+        ];
+        assert_eq!(
+            tap(kinds),
+            "TAP version 14\n1..2\nok 1 - a \\# SKIP \\\\ b not ok 2\nok 2 - b # SKIP no rack \\# here\n\
+             Bail out! stopped by SIGTERM\n"
+        );
+        assert_eq!(
+            tap(vec![run_started(), run_finished(None, 4)]),
+            "TAP version 14\n1..0 # SKIP nothing ran: no task was queued\n"
+        );
+    }
+}

@@ -1,0 +1,168 @@
+//! What a testscript says of its sections while it runs: announced, begun, ended.
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+
+use mlua::{Lua, Table, Value};
+
+use super::kind;
+use crate::model::{Message, Outcome, SectionKind, SectionNumber, SectionPlan};
+use crate::script::table;
+use crate::script::task::HostLine;
+use crate::script::voice::now;
+
+/// So many bytes of announced sections make a message; the host takes a few MiB.
+const PLAN_SIZE: usize = 256 << 10;
+/// The longest reason, in bytes.
+const REASON_SIZE: usize = 64 << 10;
+/// The longest name or description, in bytes.
+const NAME_SIZE: usize = 1 << 10;
+/// The most data a section can leave, in bytes of JSON.
+const DATA_SIZE: usize = 1 << 20;
+
+/// Counts the sections of a script and tells the host of them.
+pub(super) struct Reporter {
+    line: Rc<dyn HostLine>,
+    state: RefCell<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The number of the last section.
+    last: SectionNumber,
+    /// Sections that were counted and not yet told.
+    announced: Vec<SectionPlan>,
+    /// About how many bytes they are.
+    size: usize,
+}
+
+/// A section as Lua describes it: kind, name, parent, line, description, groups.
+type Described = (String, mlua::LuaString, SectionNumber, Option<u32>, Option<mlua::LuaString>, Option<Vec<String>>);
+
+/// Makes the error for a host that cannot be reached.
+#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
+pub(super) fn lost(error: io::Error) -> mlua::Error {
+    mlua::Error::runtime(format!("the host cannot be told: {error}"))
+}
+
+impl Reporter {
+    pub(super) fn new(line: Rc<dyn HostLine>) -> Self {
+        Self { line, state: RefCell::default() }
+    }
+
+    fn announce(&self, plan: SectionPlan) -> mlua::Result<SectionNumber> {
+        let (number, is_full) = {
+            let mut state = self.state.borrow_mut();
+            state.last += 1;
+            state.size += plan.uid.len() + plan.description.as_ref().map_or(0, String::len) + 64;
+            state.size += plan.groups.iter().map(|group| group.len() + 4).sum::<usize>();
+            state.announced.push(plan);
+            (state.last, state.size >= PLAN_SIZE)
+        };
+        if is_full {
+            self.commit()?;
+        }
+        Ok(number)
+    }
+
+    /// Tells of the sections that were announced.
+    fn commit(&self) -> mlua::Result<()> {
+        let sections = {
+            let mut state = self.state.borrow_mut();
+            state.size = 0;
+            std::mem::take(&mut state.announced)
+        };
+        if sections.is_empty() { Ok(()) } else { self.tell(&Message::Plan { sections }) }
+    }
+
+    fn begin(&self, section: SectionNumber, uid: Option<String>) -> mlua::Result<()> {
+        self.commit()?;
+        self.tell(&Message::SectionStarted { time: now(), section, plan: None, uid })
+    }
+
+    fn begin_unplanned(&self, plan: SectionPlan) -> mlua::Result<SectionNumber> {
+        self.commit()?;
+        let section = {
+            let mut state = self.state.borrow_mut();
+            state.last += 1;
+            state.last
+        };
+        self.tell(&Message::SectionStarted { time: now(), section, plan: Some(plan), uid: None })?;
+        Ok(section)
+    }
+
+    fn tell(&self, message: &Message) -> mlua::Result<()> {
+        self.line.tell(message).map_err(lost)
+    }
+}
+
+/// Adds to the table of primitives what tells of sections.
+pub(super) fn add(lua: &Lua, host: &Table, reporter: &Rc<Reporter>) -> mlua::Result<()> {
+    let shared = Rc::clone(reporter);
+    host.set("plan", lua.create_function(move |_, described: Described| shared.announce(section(described)?))?)?;
+    let shared = Rc::clone(reporter);
+    host.set("commit", lua.create_function(move |_, ()| shared.commit())?)?;
+    let shared = Rc::clone(reporter);
+    let started = move |_: &Lua, (number, uid): (SectionNumber, Option<mlua::LuaString>)| {
+        shared.begin(number, uid.map(|uid| cut(&uid, NAME_SIZE)))
+    };
+    host.set("started", lua.create_function(started)?)?;
+    let shared = Rc::clone(reporter);
+    let step = move |_: &Lua, (uid, parent, line, description): (_, SectionNumber, Option<u32>, Option<_>)| {
+        let (uid, description): (mlua::LuaString, Option<mlua::LuaString>) = (uid, description);
+        shared.begin_unplanned(SectionPlan {
+            kind: SectionKind::Step,
+            uid: cut(&uid, NAME_SIZE),
+            parent,
+            line,
+            description: description.map(|text| cut(&text, NAME_SIZE)),
+            groups: Vec::new(),
+        })
+    };
+    host.set("step", lua.create_function(step)?)?;
+    let shared = Rc::clone(reporter);
+    let finished = move |_: &Lua, (section, result, reason, data, seconds): Finished| {
+        shared.commit()?;
+        let result: Outcome = result.to_string_lossy().parse().map_err(mlua::Error::external)?;
+        let reason = reason.map(|reason| cut(&reason, REASON_SIZE));
+        let data = match data {
+            Value::Nil => None,
+            data => Some(table::to_json(&data, "data").map_err(mlua::Error::runtime)?),
+        };
+        shared.tell(&Message::SectionFinished { time: now(), section, result, reason, data, seconds })
+    };
+    host.set("finished", lua.create_function(finished)?)?;
+    // Whether data can be told is found out where the section can still be blamed for it.
+    let problem = |_: &Lua, data: Value| {
+        Ok(match table::to_json(&data, "data").map(|data| data.to_string().len()) {
+            Err(problem) => Some(problem),
+            Ok(size) if size > DATA_SIZE => Some(format!("data is {size} bytes as JSON; at most {DATA_SIZE} are kept")),
+            Ok(_) => None,
+        })
+    };
+    host.set("data_problem", lua.create_function(problem)?)
+}
+
+/// The end of a section as Lua tells it: number, result, reason, data, seconds.
+type Finished = (SectionNumber, mlua::LuaString, Option<mlua::LuaString>, Value, f64);
+
+fn section((word, uid, parent, line, description, groups): Described) -> mlua::Result<SectionPlan> {
+    Ok(SectionPlan {
+        kind: kind(&word)?,
+        uid: cut(&uid, NAME_SIZE),
+        parent,
+        line,
+        description: description.map(|text| cut(&text, NAME_SIZE)),
+        groups: groups.unwrap_or_default(),
+    })
+}
+
+/// Returns a text of at most about so many bytes.
+fn cut(text: &mlua::LuaString, size: usize) -> String {
+    let bytes = text.as_bytes();
+    if bytes.len() <= size {
+        return String::from_utf8_lossy(&bytes).into_owned();
+    }
+    format!("{} … ({} bytes more)", String::from_utf8_lossy(&bytes[..size]), bytes.len() - size)
+}

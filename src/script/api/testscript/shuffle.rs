@@ -1,0 +1,56 @@
+//! The random order of testcases: the same seed gives the same order on every machine and in every version.
+//!
+//! Numbers come from SplitMix64 (Steele, Lea and Flood 2014) that begins with the seed; the order is made by the shuffle of
+//! Fisher and Yates, from the last place to the second, each number taken modulo the places that are left.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Returns the numbers from 1 to `count` in the order of a seed.
+pub(super) fn order(count: usize, seed: i64) -> Vec<usize> {
+    let mut state = seed.cast_unsigned();
+    let mut numbers: Vec<usize> = (1..=count).collect();
+    for last in (1..count).rev() {
+        let places = u64::try_from(last + 1).unwrap_or(u64::MAX);
+        let chosen = usize::try_from(next(&mut state) % places).unwrap_or(last);
+        numbers.swap(last, chosen);
+    }
+    numbers
+}
+
+/// Draws a seed that is short enough to be typed.
+pub(super) fn draw() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut state = u64::from(since.subsec_nanos()) ^ since.as_secs().rotate_left(32) ^ u64::from(std::process::id());
+    i64::try_from(next(&mut state) % 1_000_000_000).unwrap_or_default()
+}
+
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut mixed = *state;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_those_of_splitmix64() {
+        let mut state = 1_234_567;
+        let numbers: Vec<u64> = (0..3).map(|_| next(&mut state)).collect();
+        assert_eq!(numbers, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
+    }
+
+    #[test]
+    fn an_order_holds_every_number_once_and_depends_on_the_seed_alone() {
+        for count in [0, 1, 2, 10, 1000] {
+            let mut sorted = order(count, 7);
+            assert_eq!(sorted, order(count, 7));
+            sorted.sort_unstable();
+            assert_eq!(sorted, (1..=count).collect::<Vec<_>>());
+        }
+        assert_ne!(order(10, 1), order(10, 2));
+    }
+}

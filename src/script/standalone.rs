@@ -1,0 +1,78 @@
+//! `rille run script.lua` of a file that defines sections and no `main`: it runs as the one task of a job.
+
+use std::rc::Rc;
+
+use mlua::Lua;
+
+use super::api;
+use super::host::Context;
+use super::vm::Vm;
+
+/// The module that makes a file a testscript.
+pub(super) const MODULE: &str = "rille.testscript";
+
+/// Returns whether a file is a testscript by its text: it names the module and defines no `main`.
+pub(super) fn is_testscript(source: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(source);
+    let names_module = |line: &str| {
+        let code = line.split("--").next().unwrap_or_default();
+        code.contains("require") && (code.contains("\"rille.testscript\"") || code.contains("'rille.testscript'"))
+    };
+    text.lines().any(names_module) && !defines_main(source)
+}
+
+/// Returns whether a file defines `main`.
+pub(super) fn defines_main(source: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(source);
+    text.lines().any(|line| {
+        let line = line.trim_start();
+        let line = line.strip_prefix("global ").map_or(line, str::trim_start);
+        let line = line.strip_prefix("function ").map_or(line, str::trim_start);
+        let rest = line.strip_prefix("main").map(str::trim_start);
+        rest.is_some_and(|rest| rest.starts_with('(') || (rest.starts_with('=') && !rest.starts_with("==")))
+    })
+}
+
+/// Makes the module say in a jobfile what it is for, and remembers that it was asked for.
+pub(super) fn preload(vm: &Vm, context: &Rc<Context>) -> mlua::Result<()> {
+    let context = Rc::clone(context);
+    vm.preload(MODULE, move |lua| {
+        context.asked_for_sections.set(true);
+        let text = "module 'rille.testscript' is for testscripts; a jobfile runs one by run { testscript = \"FILE\" }";
+        Err(super::error::raise(lua, "usage", text))
+    })
+}
+
+/// Runs the file as a task named like the file. How the run ends follows from how that task ends.
+pub(super) fn run(lua: &Lua, context: &Rc<Context>) -> mlua::Result<()> {
+    let settings = context.job.settings();
+    let task = lua.create_table()?;
+    task.set("testscript", settings.jobfile.to_string_lossy().as_ref())?;
+    task.set("kind", "lua")?;
+    task.set("taskid", settings.jobfile.file_stem().map(|stem| stem.to_string_lossy().into_owned()))?;
+    task.set("args", settings.argv.clone())?;
+    api::run_one(lua, context, task)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_testscript_is_known_by_its_text() {
+        let cases = [
+            ("local ts = require \"rille.testscript\"", true),
+            ("local ts = require('rille.testscript')", true),
+            ("-- require \"rille.testscript\"", false),
+            ("local job = require \"rille.job\"\nfunction main() end", false),
+            ("local ts = require \"rille.testscript\"\nfunction main (runtime) end", false),
+            ("local ts = require \"rille.testscript\"\nmain = function() end", false),
+            ("local ts = require \"rille.testscript\"\nlocal function main() end", true),
+            ("local ts = require \"rille.testscript\"\nmainly = 1", true),
+            ("", false),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(is_testscript(text.as_bytes()), expected, "{text}");
+        }
+    }
+}
