@@ -178,7 +178,10 @@ fn a_stopped_run_is_gone_on_with() {
     assert_eq!(ran(&project)["fail"], 1);
     assert_eq!(project.the_run().results()["run"]["interrupted_by"], Value::Null);
     let refused = project.run(&["run", "--resume", "latest"]);
-    refused.code(2).stderr_has("came to its end, so that there is nothing to resume").stderr_has("--rerun latest");
+    refused
+        .code(2)
+        .stderr_has("came to its end, so that there is nothing to resume")
+        .stderr_has(&format!("rille run --rerun {}", project.the_run().id()));
 }
 
 #[test]

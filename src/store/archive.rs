@@ -10,9 +10,11 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::archive_writer::{Format, Stamp, Writer};
 use super::secrets::{Masker, Secrets};
-use super::{Error, Result, run_id};
+use super::{Error, Result, attr, run_id};
 use crate::model::EventKind;
 
 /// Files of a run directory that mean something only while the run goes on.
@@ -20,6 +22,9 @@ const OF_THE_MOMENT: [&str; 3] = [".guild/LOCK", ".guild/PENDING", ".guild/balla
 
 /// The file of an archive that says what is not in it.
 const NOTES: &str = "archive-notes.txt";
+
+/// Bytes of an attribute that is read as a document; what is larger is none that Rille writes.
+const LARGEST_ATTRIBUTE: u64 = 16 << 20;
 
 /// Where an archive is to be, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -201,11 +206,40 @@ impl Packing<'_> {
             return Ok(());
         }
         match open_file(path) {
-            Ok((mut file, metadata)) => self.file(relative, Stamp::of(&metadata), &mut file),
+            Ok((mut file, metadata)) => {
+                let masked = self.masked_attribute(relative, &mut file);
+                match masked {
+                    Some(text) => self.file(relative, Stamp::of(&metadata), &mut Cursor::new(text.into_bytes())),
+                    None => self.file(relative, Stamp::of(&metadata), &mut file),
+                }
+            }
             Err(error) => {
                 self.leave_out(relative, &error.to_string());
                 Ok(())
             }
+        }
+    }
+
+    /// Returns an attribute with the secrets masked as a document again: a mask that stands bare is no YAML.
+    fn masked_attribute(&self, relative: &Path, file: &mut File) -> Option<String> {
+        if self.masker.is_idle() || !relative.starts_with(".guild/attrs") {
+            return None;
+        }
+        let mut text = String::new();
+        file.take(LARGEST_ATTRIBUTE).read_to_string(&mut text).ok()?;
+        let value: Value = attr::decode(&text).ok()?;
+        attr::encode(&self.masked_value(value)).ok()
+    }
+
+    fn masked_value(&self, value: Value) -> Value {
+        let mask = |text: &str| String::from_utf8_lossy(&self.masker.mask(OsStr::new(text))).into_owned();
+        match value {
+            Value::String(text) => Value::String(mask(&text)),
+            Value::Array(items) => items.into_iter().map(|item| self.masked_value(item)).collect(),
+            Value::Object(map) => {
+                map.into_iter().map(|(name, value)| (mask(&name), self.masked_value(value))).collect()
+            }
+            other => other,
         }
     }
 
