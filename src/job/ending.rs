@@ -170,7 +170,7 @@ impl Job {
             if let Some(archive) = self.settings.archive.as_ref().filter(|_| problems.is_empty())
                 && look.verbosity >= report::Verbosity::Normal
             {
-                text.push_str(&format!("Archive: {}\n", archive.path().display()));
+                text.extend(["Archive: ", &archive.path().display().to_string(), "\n"]);
             }
             text
         });

@@ -160,7 +160,9 @@ fn text(hasher: &mut Sha256, text: &str) {
 
 fn texts(hasher: &mut Sha256, words: &[String]) {
     count(hasher, words.len());
-    words.iter().for_each(|word| text(hasher, word));
+    for word in words {
+        text(hasher, word);
+    }
 }
 
 /// Hashes a value so that the order in which a table was walked does not matter.
@@ -184,7 +186,9 @@ fn canonical(hasher: &mut Sha256, value: &Value) {
         Value::Array(items) => {
             hasher.update(b"a");
             count(hasher, items.len());
-            items.iter().for_each(|item| canonical(hasher, item));
+            for item in items {
+                canonical(hasher, item);
+            }
         }
         Value::Object(map) => object(hasher, map.iter()),
     }
@@ -250,9 +254,9 @@ mod tests {
         ];
         let mut seen = vec![same.clone()];
         for change in changes {
-            let changed = hash(&inputs, &script, &plain, change);
-            assert!(changed.is_some() && !seen.contains(&changed), "{changed:?}");
-            seen.push(changed);
+            let other = hash(&inputs, &script, &plain, change);
+            assert!(other.is_some() && !seen.contains(&other), "{other:?}");
+            seen.push(other);
         }
         for other in [Inputs::new(&[], Some(&json!({"a": 1}))), Inputs::new(&["--speed".into()], None)] {
             assert_ne!(hash(&other, &script, &plain, |_| {}), same);

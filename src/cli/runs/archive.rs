@@ -56,5 +56,10 @@ pub(crate) fn main(args: &ArchiveArgs, home: &Home) -> Result<i32, Failure> {
 }
 
 fn hash_of(source: &[u8]) -> String {
-    Sha256::digest(source).iter().map(|byte| format!("{byte:02x}")).collect()
+    use std::fmt::Write;
+    Sha256::digest(source).iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
