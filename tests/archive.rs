@@ -58,13 +58,15 @@ fn project() -> Project {
                   api_key = 'parameter-key-1', secret = { 'deep-secret-1' } }\n\
                 job.run { testscript = 'say.lua', taskid = 'lua' }\n\
                 job.run { testscript = '/bin/false', taskid = 'fail' }";
-    let leak = "#!/bin/sh\necho \"it is $DB_PASSWORD.\"\necho \"$TASK_TOKEN\" >&2\necho \"basic $BASIC\"\n\
+    let leak = "#!/bin/sh\necho \"it is $DB_PASSWORD.\"\necho \"$TASK_TOKEN\" >&2\necho \"basic $BASIC $PLACE_OF_KEY\"\n\
                 mkfifo pipe; ln -s /nowhere link; mkdir empty; echo x > \"of $TASK_TOKEN\"; printf '\\377\\000%s' \"$TASK_TOKEN\" > bytes\n\
                 head -c 3000000 /dev/zero > large; printf '%s' \"$DB_PASSWORD\" >> large\n";
     let basic = STANDARD.encode(format!("user:{SECRET}"));
     Project::new()
         .env("DB_PASSWORD", SECRET)
         .env("SMALL_TOKEN", "1")
+        .env("RILLE_SECRETS_HIDE", "PLACE*")
+        .env("PLACE_OF_KEY", "under the mat")
         .env("BASIC", basic)
         .main(body)
         .executable("sub/leak.sh", leak)
@@ -87,6 +89,7 @@ fn an_archive_holds_the_run_and_no_secret() {
             serde_json::to_string(SECRET).unwrap().trim_matches('"').to_owned(),
             "ter&lt;2&gt;".to_owned(),
             "task-token-1".to_owned(),
+            "under the mat".to_owned(),
             "parameter-key-1".to_owned(),
             "deep-secret-1".to_owned(),
             STANDARD.encode(format!("user:{SECRET}"))[8..24].to_owned(),

@@ -50,6 +50,13 @@ fn check_truth(ended: &Ended, run: &Run) -> usize {
         assert_ne!(results["run"]["exit_code"], 0);
         assert_ne!(results["run"]["result"]["value"], "passed");
     }
+    for (report, sign) in [("results.xml", "<error"), ("results.tap", "not ok"), ("report.html", "<dt>Exit code<dd>7")]
+    {
+        if run.has(report) {
+            let text = run.text(report);
+            assert!(text.contains(sign), "{report} says nothing of it:\n{text}");
+        }
+    }
     assert_ne!(run.try_attr("exit_status"), Some(Value::from(0)));
     recorded.len()
 }

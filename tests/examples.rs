@@ -91,7 +91,8 @@ impl Desk {
         [
             (r"\b[0-9a-f]{32}\b", "ID"),
             (r"\b[0-9a-f]{8}\b", "ID"),
-            (r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "TIME"),
+            (r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+Z)?", "TIME"),
+            (r"\[\d+ ", "[PID "),
             (r"\d+\.\d{3} ?s\b", "SECONDS"),
             (r"pid +\d+", "PID"),
             (r"[ \t]+", " "),
@@ -200,8 +201,43 @@ fn hashes_fails_when_a_program_answers_otherwise() {
     assert!(told("compare failed", "openssl says abad1dea"), "{tasks:#?}");
 }
 
+/// Runs the device lab; returns its exit code, what it wrote, and results.json. `None` without python3.
+fn device_lab(options: &str) -> Option<(i32, String, serde_json::Value)> {
+    if Command::new("python3").arg("--version").output().is_err() {
+        eprintln!("skipped: python3 is missing, whose servers are tested");
+        return None;
+    }
+    let desk = Desk::new();
+    let lab = format!("{ROOT}/examples/device-lab");
+    let (code, text) = desk.run(&format!("rille run '{lab}/job.lua' -t '{lab}/lab.yaml' {options}"), &path(), None);
+    let directory = text.lines().find_map(|line| line.strip_prefix("Run directory: ")).unwrap();
+    assert!(fs::read_to_string(Path::new(directory).join("report.html")).unwrap().contains("server_web"));
+    let results = fs::read(Path::new(directory).join("results.json")).unwrap();
+    Some((code, text, serde_json::from_slice(&results).unwrap()))
+}
+
+#[test]
+fn the_device_lab_passes() {
+    let Some((code, text, results)) = device_lab("") else { return };
+    assert_eq!(code, 0, "{text}");
+    assert_eq!(results["counts"]["passed"], 4, "{results:#}");
+    assert!(text.contains("9 requests, 67101 bytes came back\n") && text.contains("times of the tasks:\n"), "{text}");
+}
+
+#[test]
+fn the_device_lab_with_a_fault_shows_where_it_is() {
+    let Some((code, text, results)) = device_lab("--with-failure") else { return };
+    assert_eq!(code, 1, "{text}");
+    assert_eq!((&results["counts"]["passed"], &results["counts"]["failed"]), (&3.into(), &1.into()), "{results:#}");
+    assert!(text.contains("packet[size=1500]") && text.contains("sent 65536 bytes, got 1024 back"), "{text}");
+}
+
+/// Returns the PATH of a user who has installed rille.
 fn path() -> String {
-    std::env::var("PATH").unwrap()
+    let own = Path::new(RILLE).parent().unwrap().to_owned();
+    let others = std::env::var_os("PATH").unwrap();
+    let all = std::iter::once(own).chain(std::env::split_paths(&others));
+    std::env::join_paths(all).unwrap().into_string().unwrap()
 }
 
 fn find(program: &str) -> PathBuf {

@@ -36,8 +36,8 @@ fn what_is_not_there_raises_with_the_nearest_name_and_nothing_but_the_name_can_b
         ("return runtime.job.nmae", "runtime.job has no field 'nmae'; did you mean 'name'?"),
         ("return runtime.tasks.activ", "runtime.tasks has no field 'activ'; did you mean 'active'?"),
         ("return runtime.job.qqqqqqqqq", "it has: name, uid, file"),
-        ("return runtime.synchro", "not part of this version"),
-        ("return runtime.plugin", "not part of this version"),
+        ("return runtime.synchro.dct", "runtime.synchro has no field 'dct'; did you mean 'dict'?"),
+        ("return runtime.pluginn", "runtime has no field 'pluginn'; did you mean 'plugin'?"),
         ("runtime.directory = '/'", "runtime.directory cannot be set"),
         ("runtime.mine = 1", "runtime.mine cannot be set"),
         ("runtime.job.uid = 'x'", "runtime.job.uid cannot be set"),
@@ -139,4 +139,40 @@ fn a_testbed_that_cannot_be_used_is_a_usage_error() {
         project.job(&["-t", given]).code(2).stderr_has(message).stderr_has("testbed");
         assert!(project.runs().is_empty(), "{name}");
     }
+}
+
+#[test]
+fn a_testbed_that_is_not_there_is_offered_by_its_nearest_name_and_an_empty_one_is_refused() {
+    let project =
+        Project::new().main("job.run { testscript = '/bin/true' }").file("lab.yaml", "a: 1").file("bed/x", "");
+    project
+        .job(&["-t", "labb.yaml"])
+        .code(2)
+        .stderr_has("cannot read the testbed 'labb.yaml'")
+        .stderr_has("did you mean 'lab.yaml'?");
+    project.job(&["-t", "bed"]).code(2).stderr_has("cannot read the testbed 'bed'");
+    for (text, message) in
+        [("", "it is empty"), ("# only this", "it is empty"), ("just text", "must hold a table"), ("\u{0}", "bed.yaml")]
+    {
+        let project = Project::new().main("job.run { testscript = '/bin/true' }").file("bed.yaml", text);
+        project
+            .job(&["-t", "bed.yaml"])
+            .code(2)
+            .stderr_has("the testbed 'bed.yaml' cannot be used")
+            .stderr_has(message);
+    }
+}
+
+#[test]
+fn a_jobfile_loads_further_testbeds_itself() {
+    let body = "local other = dofile 'other.lua'\njob.run { testscript = 'show.lua' }\n\
+                job.run { testscript = 'show.lua', testbed = other }\nprint(runtime.testbed.name)";
+    let project = Project::new()
+        .main(body)
+        .file("one.yaml", "name: one")
+        .file("other.lua", "return { name = 'other', ports = { 1, 2 } }")
+        .file("show.lua", "print(parameters.testbed.name, runtime.testbed.name)");
+    let run = project.job(&["-t", "one.yaml"]).code(0).stdout("one\n").the_run();
+    assert_eq!(run.output("Task-1", "stdout"), b"one\tone\n");
+    assert_eq!(run.output("Task-2", "stdout"), b"other\tone\n");
 }

@@ -25,6 +25,13 @@ impl Figure {
         Self { name: name.to_owned(), measured, floor, is_met, detail }
     }
 
+    /// Makes a figure that is to be at least `floor`, both in `unit`.
+    pub(crate) fn at_least(name: &str, measured: f64, floor: f64, unit: &str, detail: String) -> Self {
+        let is_met = Some(measured >= floor);
+        let (measured, floor) = (format!("{measured:.0} {unit}"), format!("at least {floor} {unit}"));
+        Self { name: name.to_owned(), measured, floor, is_met, detail }
+    }
+
     /// Makes a figure that nothing is asked of.
     pub(crate) fn plain(name: &str, measured: String, detail: String) -> Self {
         Self { name: name.to_owned(), measured, floor: String::new(), is_met: None, detail }

@@ -11,7 +11,10 @@ mod figure;
 mod leaks;
 mod output;
 mod per_task;
+mod reports;
+mod sections;
 mod session;
+mod synchro;
 mod whole;
 
 use std::io;
@@ -22,7 +25,7 @@ use self::figure::Figure;
 /// A group of figures: its name on the command line, and what measures it.
 type Group = (&'static str, fn() -> io::Result<Vec<Figure>>);
 
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 10] = [
     ("sequential", per_task::sequential),
     ("parallel", per_task::parallel),
     ("lua", per_task::lua),
@@ -30,6 +33,9 @@ const GROUPS: [Group; 7] = [
     ("output", output::output),
     ("leaks", leaks::leaks),
     ("crowd", crowd::crowd),
+    ("synchro", synchro::synchro),
+    ("reports", reports::reports),
+    ("sections", sections::sections),
 ];
 
 fn main() -> ExitCode {

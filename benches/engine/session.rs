@@ -35,12 +35,62 @@ function work.output(bytes)
   assert(job.run { testscript = "/usr/bin/head", args = { "-c", tostring(bytes), "/dev/zero" } })
 end
 
-function main()
+
+-- Four tasks that do what they are told through a queue of their own.
+local synchro, workers, done = nil, {}, nil
+function work.shared()
+  local small, large, keys = synchro.dict(), synchro.dict(), {}
+  for i = 1, 10 do small["key" .. i] = i end
+  for i = 1, 100000 do keys["key" .. i] = i end
+  large:update(keys)
+  done = synchro.queue()
+  for i = 1, 4 do
+    local orders = synchro.queue()
+    local task = job.Task { testscript = "worker.lua", orders = orders, done = done, small = small, large = large }
+    task:start()
+    workers[i] = { task = task, orders = orders }
+  end
+end
+local function tell(count, what, number)
+  for i = 1, count do workers[i].orders:put { what = what, number = number } end
+  for _ = 1, count do done:get() end
+end
+function work.trips(count) tell(1, "trips", count) end
+function work.small(count) tell(1, "small", count) end
+function work.large(count) tell(1, "large", count) end
+function work.together(count) tell(4, "trips", count) end
+
+function main(runtime)
+  synchro = runtime.synchro
   for order in io.lines() do
     local name, count = order:match("^(%a+) (%d+)$")
     work[name](math.tointeger(count))
     print("done")
   end
+  for _, worker in ipairs(workers) do
+    worker.orders:put { what = "end" }
+    worker.task:wait()
+  end
+end
+"#;
+
+/// What a task of the jobfile does with shared objects.
+const WORKER: &str = r#"
+local p, keys = parameters, { small = {}, large = {} }
+for i = 1, 1000 do
+  keys.small[i] = "key" .. (i % 10 + 1)
+  keys.large[i] = "key" .. (i * 7919 % 100000 + 1)
+end
+while true do
+  local order = p.orders:get()
+  if order.what == "end" then return end
+  if order.what == "trips" then
+    for _ = 1, order.number do p.small:add("n", 1) end
+  else
+    local dict, keys = p[order.what], keys[order.what]
+    for i = 1, order.number do assert(dict[keys[i % 1000 + 1]]) end
+  end
+  p.done:put(true)
 end
 "#;
 
@@ -64,6 +114,7 @@ impl Site {
         let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?;
         fs::write(folder.path().join("job.lua"), JOBFILE)?;
         fs::write(folder.path().join("noop.lua"), "")?;
+        fs::write(folder.path().join("worker.lua"), WORKER)?;
         Ok(Self { folder })
     }
 

@@ -76,11 +76,12 @@ local job = {}
 --- Labels to choose tasks by with `--tags`.
 ---@field tags? string|string[]
 ---
---- Reserved; without effect in this version.
----@field uids? any
+--- Which testcases of a testscript run, by uid: an expression such as `"sweep* and not Ping"`, a list of patterns, or a
+--- function that is called with uid and groups of each. `--uids` wins.
+---@field uids? string|string[]|fun(uid: string, groups: string[]): boolean
 ---
---- Reserved; without effect in this version.
----@field groups? any
+--- The same by group: `"sanity and not (slow or flaky)"`. `--groups` wins.
+---@field groups? string|string[]|fun(uid: string, groups: string[]): boolean
 ---
 ---@field [string] any
 

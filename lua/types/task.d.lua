@@ -8,6 +8,9 @@
 --- ```lua
 --- return "skipped", "no device", { tried = 3 }   -- an outcome, a reason, and data: plain values
 --- ```
+--- A script that defines sections by `require "rille.testscript"` runs them after its top level; what it returns does not
+--- count then.
+---
 --- `require` looks beside the script, in the project folder and in `RILLE_PATH`. A name that is neither standard nor
 --- listed here must be declared (`local`), or the script is not run; `global *` as its first line turns that off.
 

@@ -1,7 +1,9 @@
 //! The command line: one file a command. Only here do errors become text and exit codes.
 
+mod config;
 mod failure;
 mod logs;
+mod near;
 mod output;
 mod run;
 pub(crate) mod runs;
@@ -12,7 +14,7 @@ mod types;
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -38,7 +40,9 @@ enum Command {
     Logs(logs::LogsArgs),
     /// List runs, and work on them
     Runs(runs::RunsArgs),
-    /// Print the JSON Schema of a file that Rille writes
+    /// Show the settings, and where each comes from
+    Config(config::ConfigArgs),
+    /// Print the JSON Schema of a file that Rille writes or reads
     Schema(schema::SchemaArgs),
     /// Read and change what the tasks of a run share, from a task that is not Lua
     Synchro(Box<synchro::SynchroArgs>),
@@ -69,24 +73,36 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
             // With a closed terminal there is nobody to tell.
             let _ = error.print();
             // A mistyped option was taken for one of the jobfile's; without a jobfile nobody else would say so.
-            for remark in &handed_on.remarks {
-                let _ = writeln!(std::io::stderr(), "hint: {remark}");
+            for (word, near) in &handed_on.slips {
+                let text = crate::job::slip_text(word, near);
+                let _ = writeln!(std::io::stderr(), "hint: {text}");
             }
             return error.exit_code();
         }
     };
-    let result = Home::locate(cli.home.as_deref()).map_err(Failure::from).and_then(|home| match cli.command {
+    let home = cli.home.as_deref();
+    let result = match cli.command {
         Command::Run(run) => run::main(*run, handed_on, args, home),
-        Command::Logs(logs) => logs::main(&logs, &home),
-        Command::Runs(runs) => runs::main(runs, &home),
+        Command::Logs(logs) => configured_home(home).and_then(|home| logs::main(&logs, &home)),
+        Command::Runs(runs) => configured_home(home).and_then(|home| runs::main(runs, &home)),
+        Command::Config(config) => config::main(config, home),
         Command::Schema(schema) => schema::main(&schema),
         Command::Synchro(synchro) => synchro::main(*synchro),
         Command::Types(types) => types::main(&types),
-    });
+    };
     result.unwrap_or_else(|failure| {
         complain(&failure);
         failure.exit_code()
     })
+}
+
+/// Returns the home that the option names, or else the environment or a file of settings.
+fn configured_home(option: Option<&Path>) -> Result<Home, Failure> {
+    let is_given = option.is_some() || std::env::var_os("RILLE_HOME").is_some_and(|value| !value.is_empty());
+    if is_given {
+        return Ok(Home::locate(option)?);
+    }
+    config::load(Path::new("."), &config::SettingOptions::default(), None)?.home()
 }
 
 fn complain(failure: &Failure) {

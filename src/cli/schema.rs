@@ -1,4 +1,4 @@
-//! `rille schema`: prints the JSON Schema of a file that Rille writes.
+//! `rille schema`: prints the JSON Schema of a file that Rille writes or reads.
 
 use clap::{Args, ValueEnum};
 
@@ -18,12 +18,15 @@ pub(crate) struct SchemaArgs {
 enum Document {
     /// results.json of a run
     Results,
+    /// rille.toml, the settings
+    Config,
 }
 
 /// Runs the command and returns the exit code.
 pub(crate) fn main(args: &SchemaArgs) -> Result<i32, Failure> {
     match args.of {
         Document::Results => write_json(&report::schema())?,
+        Document::Config => write_json(&super::config::schema())?,
     }
     Ok(0)
 }

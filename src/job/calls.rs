@@ -1,5 +1,7 @@
 //! What the run asks of the jobfile while its main thread waits: the jobfile's Lua can only run there.
 
+use std::sync::Arc;
+
 use crossbeam::channel::{Receiver, Sender, select, unbounded};
 
 use super::{Job, WaitError};
@@ -37,14 +39,13 @@ impl Default for Calls {
 
 impl Job {
     /// Takes in what a task wants; called on the engine's thread.
-    pub(super) fn take_call(&self, task: TaskNumber, call: Call) {
+    pub(super) fn take_call(self: &Arc<Self>, task: TaskNumber, call: Call) {
         match call {
-            Call::ArgumentsRead(_) => {}
+            Call::ArgumentsRead(words) => self.arguments_read(words.as_deref()),
             Call::Comes => self.put_call(HostCall::Comes(task)),
             Call::Leaves(end) => self.put_call(HostCall::Leaves(task, end)),
             Call::Select(sections) => self.put_call(HostCall::Select { task, sections }),
-            // Without a terminal nobody answers.
-            Call::Prompt(_) => self.reply(task, Reply::Line { text: None }),
+            Call::Prompt(text) => self.ask_user(task, text),
         }
     }
 

@@ -26,8 +26,8 @@ pub(crate) struct Draft {
     pub(crate) cwd: Option<String>,
     /// The file for standard input.
     pub(crate) stdin: Option<String>,
-    /// Attempts after the first.
-    pub(crate) retries: u32,
+    /// Attempts after the first; `None` for those of the run.
+    pub(crate) retries: Option<u32>,
     /// Ids of tasks that must pass first.
     pub(crate) needs: Vec<String>,
     /// How much of each resource it holds.
@@ -47,7 +47,7 @@ pub(crate) struct Draft {
 }
 
 /// The keys `uids` and `groups` of a task.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct DraftSections {
     /// Expressions over uids.
     pub(crate) uids: Vec<String>,
@@ -60,6 +60,11 @@ pub(crate) struct DraftSections {
 }
 
 impl DraftSections {
+    /// Returns whether anything is chosen at all.
+    pub(super) fn is_set(&self) -> bool {
+        !self.uids.is_empty() || !self.groups.is_empty() || self.asks_uids || self.asks_groups
+    }
+
     /// Returns the choice of sections of a task, where the command line wins.
     pub(super) fn choice(self, command_line: &SectionChoice) -> SectionChoice {
         let mut choice = command_line.clone();

@@ -17,8 +17,10 @@ const PATIENCE: Duration = Duration::from_millis(200);
 pub(crate) struct MainEnd {
     /// What it raised.
     pub(crate) error: Option<RaisedError>,
-    /// There was no `main` to call: the jobfile itself is at fault.
+    /// There was no `main` to call: the jobfile itself is at fault, or what it was given.
     pub(crate) is_unusable: bool,
+    /// It showed its help, which is all that it was asked for.
+    pub(crate) gave_help: bool,
 }
 
 impl Job {
@@ -64,7 +66,7 @@ impl Job {
 
     fn leave(&self, message: String) -> ! {
         let error = Some(RaisedError { kind: "abandoned".to_owned(), message, traceback: None });
-        let code = self.wrap_up(MainEnd { error, is_unusable: false }, None);
+        let code = self.wrap_up(MainEnd { error, ..MainEnd::default() }, None);
         std::process::exit(code);
     }
 
@@ -78,12 +80,14 @@ impl Job {
             let _ = run.free_ballast();
         }
         let mut kinds = self.never_started();
-        let is_unusable = main.is_unusable;
+        kinds.extend(self.unread_arguments());
+        let MainEnd { is_unusable, gave_help, .. } = main;
         kinds.push(EventKind::MainFinished { error: main.error });
         note(&mut problems, self.journal.record(kinds));
 
-        let (mut code, outcome) =
-            self.with_summary(|summary| (exit_code(summary, is_unusable, !problems.is_empty()), summary.outcome()));
+        let (mut code, outcome) = self.with_summary(|summary| {
+            (exit_code(summary, is_unusable, gave_help, !problems.is_empty()), summary.outcome())
+        });
         let finished = |code: i32, problems: &[String]| EventKind::RunFinished {
             outcome,
             exit_code: code,
@@ -102,7 +106,7 @@ impl Job {
             if !problems.is_empty() && code != 7 {
                 code = 7;
                 let _ = run.free_ballast();
-                self.drop_reports(&run);
+                Self::drop_reports(&run);
                 let end = finished(code, &problems);
                 note(&mut problems, self.journal.record(vec![end]));
                 note(&mut problems, self.write_reports(&run));
@@ -186,7 +190,7 @@ impl Job {
 }
 
 /// Returns the exit code that the run has earned, as the table of exit codes says.
-fn exit_code(summary: &Summary, is_unusable: bool, is_unrecordable: bool) -> i32 {
+fn exit_code(summary: &Summary, is_unusable: bool, gave_help: bool, is_unrecordable: bool) -> i32 {
     if is_unrecordable {
         return 7;
     }
@@ -202,14 +206,16 @@ fn exit_code(summary: &Summary, is_unusable: bool, is_unrecordable: bool) -> i32
     if summary.main_error.is_some() || summary.dangling > 0 || summary.counts.bad() > 0 {
         return 1;
     }
-    match summary.rows().iter().any(|row| row.attempts > 0) {
+    match gave_help || summary.rows().iter().any(|row| row.attempts > 0) {
         true => 0,
         false => 4,
     }
 }
 
 fn note(problems: &mut Vec<String>, result: Result<(), store::Error>) {
-    if let Err(error) = result {
-        problems.push(error.to_string());
+    // What is tried again may fail again.
+    match result.map_err(|error| error.to_string()) {
+        Err(problem) if !problems.contains(&problem) => problems.push(problem),
+        _ => {}
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct History {
 
 impl History {
     pub(super) fn new(settings: &Settings, before: Option<Before>) -> Self {
-        let mut secrets = Secrets::default();
+        let mut secrets = Secrets::new(&settings.hide);
         if settings.archive.is_some() {
             secrets.add_variables(std::env::vars_os());
             settings.testbed.iter().for_each(|testbed| secrets.add_values(testbed));

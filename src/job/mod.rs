@@ -2,12 +2,14 @@
 //!
 //! Nothing here knows Lua.
 
+mod arguments;
 mod before;
 mod calls;
 mod draft;
 mod ending;
 mod history;
 mod inputs;
+mod prompt;
 mod reports;
 mod rerun;
 mod resolve;
@@ -25,12 +27,14 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::bounded;
 use parking_lot::{Mutex, RwLock};
 
+use self::arguments::Unread;
 use self::roster::Roster;
 use crate::engine::{End, Engine, Failure, Group, Journal, OnLimit, StopReason, Synchro};
 use crate::model::{EventKind, Level, Outcome, Place, RuntimeInfo, Stream, Task, TaskNumber};
 use crate::report::{Announcement, Live, LiveHandle};
 use crate::store::RunDir;
 
+pub(crate) use self::arguments::slip_text;
 pub(crate) use self::calls::HostCall;
 pub(crate) use self::draft::{Draft, DraftSections, Testscript};
 pub(crate) use self::ending::MainEnd;
@@ -56,7 +60,10 @@ pub(crate) struct Job {
     started: Instant,
     history: history::History,
     next_group: Mutex<u32>,
+    unread: Mutex<Unread>,
     calls: calls::Calls,
+    /// Held by whoever asks the user.
+    terminal: Mutex<()>,
     /// What made the run unrecordable, once the engine is closed.
     failure: Mutex<Option<Failure>>,
     /// Taken by the thread that wraps up.
@@ -169,8 +176,15 @@ impl Job {
             runnable.kwargs.insert("testbed".to_owned(), testbed.clone());
         }
         runnable.kwargs.extend(draft.parameters);
+        if runnable.kind != "lua" && draft.sections.is_set() {
+            let text = "'uids' and 'groups' choose sections of a testscript; they have no effect on kind";
+            self.warn(format!("{text} '{}'", runnable.kind), draft.place.clone());
+        }
         if runnable.kind == "lua" {
             runnable.kwargs.extend(self.settings.parameters.clone());
+        } else if draft.sections != DraftSections::default() {
+            let text = format!("'uids' and 'groups' choose sections of a Lua testscript; task '{id}' has none");
+            self.warn(text, draft.place.clone());
         }
         let absolute = |path: String| beside.join(path);
         let task = Task {
@@ -180,7 +194,7 @@ impl Job {
             env: draft.env,
             stdin: draft.stdin.map(absolute),
             max_runtime: draft.max_runtime,
-            retries: draft.retries,
+            retries: draft.retries.unwrap_or(self.settings.retries),
             needs: draft.needs.into_iter().map(|need| need.replace('/', "_")).collect(),
             resources: draft.resources,
             tags: draft.tags,

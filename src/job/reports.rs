@@ -79,7 +79,7 @@ impl Job {
 
     /// Takes the reports away that say of the run what is no longer so, all but `results.json`: where a disk is full,
     /// they may not be written again, and the record needs their room.
-    pub(super) fn drop_reports(&self, run: &RunDir) {
+    pub(super) fn drop_reports(run: &RunDir) {
         for form in ReportForm::ALL.into_iter().filter(|form| *form != ReportForm::Json) {
             // What cannot be removed is written over, or told of as such.
             let _ = run.remove_file(form.file_name());

@@ -65,10 +65,10 @@ impl SectionFilter {
     }
 
     /// Returns what was asked for, and the nearest of the names that there are.
-    pub(crate) fn nothing_fits<'a>(&self, names: impl Iterator<Item = &'a str> + Clone) -> String {
+    pub(crate) fn nothing_fits(&self, names: &[&str]) -> String {
         let wanted: Vec<&str> = self.uids.iter().chain(&self.groups).flat_map(Expression::patterns).collect();
         let listed = self.only.iter().flatten().map(String::as_str);
-        let near = wanted.into_iter().chain(listed).find_map(|word| nearest(word, names.clone()));
+        let near = wanted.into_iter().chain(listed).find_map(|word| nearest(word, names.iter().copied()));
         let text = match (self.text.is_empty(), &self.only) {
             (false, _) => format!("no testcase fits {}", self.text),
             (true, Some(only)) => format!("there is no testcase {}", only.join(", ")),
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn nothing_found_names_the_nearest() {
         let names = ["Ping", "Traceroute"];
-        let text = filter(&["Pnig or x"], &["sanity"]).unwrap().nothing_fits(names.iter().copied());
+        let text = filter(&["Pnig or x"], &["sanity"]).unwrap().nothing_fits(&names);
         assert_eq!(text, "no testcase fits uids Pnig or x and groups sanity; did you mean 'Ping'?");
     }
 

@@ -10,7 +10,7 @@ use super::reports::ReportCopy;
 use super::rerun::Rerun;
 use super::select::Selection;
 use crate::engine::Capacity;
-use crate::model::SectionChoice;
+use crate::model::{Level, SectionChoice};
 use crate::report::{ColorChoice, Verbosity};
 use crate::store::{ArchiveTarget, Home};
 
@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) command: Vec<String>,
     /// The arguments that are handed on to the jobfile.
     pub(crate) argv: Vec<String>,
+    /// What looks like a slip in an option of the launcher: the word that was handed on, and the option that may be meant.
+    pub(crate) slips: Vec<(String, String)>,
     /// The launcher's options by name, as the jobfile and `run_params` see them.
     pub(crate) options: Map<String, Value>,
     /// The label of the run.
@@ -46,10 +48,14 @@ pub(crate) struct Settings {
     pub(crate) grace: Duration,
     /// The cap of each output file, in bytes.
     pub(crate) output_limit: u64,
-    /// Files of plugins.
+    /// Attempts after the first of a task that does not say itself how many.
+    pub(crate) retries: u32,
+    /// Plugin files in the order in which they are loaded.
     pub(crate) plugins: Vec<PathBuf>,
     /// How long one stage of a plugin may take.
     pub(crate) plugin_timeout: Option<Duration>,
+    /// Levels of loggers by name, the root's under the empty one.
+    pub(crate) log_levels: BTreeMap<String, Level>,
     /// The run directory of the run to go on with.
     pub(crate) resume: Option<PathBuf>,
     /// Which tasks of an earlier run are run.
@@ -72,4 +78,6 @@ pub(crate) struct Settings {
     pub(crate) color: ColorChoice,
     /// The environment, as the run records it.
     pub(crate) environment: BTreeMap<String, String>,
+    /// Patterns of names of environment variables that the user calls secret.
+    pub(crate) hide: Vec<String>,
 }

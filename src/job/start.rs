@@ -1,6 +1,5 @@
 //! The beginning of a run: its directory, its first records, its console and its engine.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -9,6 +8,7 @@ use parking_lot::{Mutex, RwLock};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::arguments::Unread;
 use super::before::Before;
 use super::history::{History, keep_rerun};
 use super::inputs::hex;
@@ -103,6 +103,7 @@ impl Job {
             synchro: Arc::clone(&synchro),
         };
         let tap = (settings.verbosity >= Verbosity::Normal).then(|| tap(live.handle(), settings.verbosity));
+        let unread = Mutex::new(Unread::new(&settings.argv));
         let job = Arc::new(Job {
             settings,
             run: Mutex::new(Some(run)),
@@ -117,7 +118,9 @@ impl Job {
             started: Instant::now(),
             history,
             next_group: Mutex::new(0),
+            unread,
             calls: super::calls::Calls::default(),
+            terminal: Mutex::default(),
             failure: Mutex::new(None),
             ending: Mutex::new(false),
         });
@@ -171,7 +174,7 @@ fn runtime_info(settings: &Settings, run: &RunDir, started: chrono::DateTime<chr
         },
         directory: run.path().to_owned(),
         argv: settings.argv.clone(),
-        log_levels: BTreeMap::new(),
+        log_levels: settings.log_levels.clone(),
         testbed: settings.testbed.clone(),
     }
 }

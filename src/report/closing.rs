@@ -145,11 +145,14 @@ fn result(out: &mut String, summary: &Summary, closing: &Closing<'_>) -> fmt::Re
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{end, finished, fold, job, queued, run_finished, run_started, started};
+    use super::super::fixture::{
+        cut_off, end, finished, fold, job, plan, planned, queued, run_finished, run_started, script, section_end,
+        started,
+    };
     use super::super::style::Paint;
     use super::super::tails::telling_stream;
     use super::*;
-    use crate::model::{EventKind, Outcome, RaisedError, TaskFinished};
+    use crate::model::{EventKind, Outcome, PluginFailed, RaisedError, SectionKind, TaskFinished};
 
     fn show(kinds: Vec<EventKind>, verbosity: Verbosity, still_running: bool) -> String {
         let tail = |row: &Row| {
@@ -202,6 +205,89 @@ mod tests {
             traffic stderr line 12
 
         Result: ERRORED  5 tasks: 2 passed (1 on a later attempt), 1 failed, 1 errored, 1 blocked in 2.345 s
+        Run directory: /runs/0123
+        "#);
+    }
+
+    #[test]
+    fn sections_stand_below_their_tasks() {
+        let kinds = [vec![run_started()], script(1), cut_off(2), vec![run_finished(Some(Outcome::Errored), 1)]];
+        insta::assert_snapshot!(show(kinds.concat(), Verbosity::Normal, false), @r#"
+
+        nightly
+        ├── script                    FAILED          0.500 s  1 of 2 testcases failed
+        │   ├── common_setup          PASSED          0.001 s
+        │   │   └── connect           PASSED          0.001 s
+        │   ├── Ping                  FAILED          0.250 s  icmp.lua:20: no answer
+        │   │   ├── setup             PASSED          0.001 s
+        │   │   ├── icmp              FAILED          0.250 s  icmp.lua:20: no answer
+        │   │   │   └── receive       FAILED          0.250 s  icmp.lua:20: no answer
+        │   │   ├── sweep[size=64]    PASSED          0.001 s
+        │   │   └── sweep[size=1500]  PASSED          0.001 s
+        │   ├── Trace                 BLOCKED               -  Ping did not pass and must
+        │   │   └── hops              BLOCKED               -  Ping did not pass and must
+        │   └── common_cleanup        PASSED          0.001 s
+        └── crash                     ERRORED         0.012 s  killed by SIGSEGV (signal 11)
+            ├── First                 ERRORED               -  killed by SIGSEGV (signal 11)
+            │   └── crash             ERRORED               -  killed by SIGSEGV (signal 11)
+            └── Second                NOT REACHED           -
+
+        script.Ping.icmp.receive: traceback
+            icmp.lua:20: in step 'receive'
+            [C]: in ?
+
+        Result: ERRORED  2 tasks: 1 failed, 1 errored in 2.345 s
+                4 testcases: 1 failed, 1 errored, 1 blocked, 1 not reached; 5 tests: 2 passed, 1 failed, 1 errored, 1 blocked
+        Run directory: /runs/0123
+        "#);
+    }
+
+    #[test]
+    fn of_many_sections_only_those_that_are_not_good_are_listed() {
+        let mut kinds = vec![run_started(), queued(1, "big", 0), started(1, 1)];
+        kinds.push(planned(1, vec![plan(SectionKind::Testcase, "T", 0)]));
+        kinds.push(planned(1, (1..=10_000).map(|n| plan(SectionKind::Test, &format!("t{n}"), 1)).collect()));
+        for section in 2..=10_001 {
+            let outcome = if section % 4000 == 0 { Outcome::Failed } else { Outcome::Passed };
+            kinds.push(EventKind::SectionFinished(Box::new(section_end(1, section, outcome))));
+        }
+        kinds.push(EventKind::SectionFinished(Box::new(section_end(1, 1, Outcome::Failed))));
+        kinds.push(end(finished(1, Outcome::Failed, None)));
+        insta::assert_snapshot!(show(kinds, Verbosity::Normal, true), @r#"
+
+        nightly
+        └── big            FAILED       0.012 s
+            └── T          FAILED             -
+                ├── t3999  FAILED             -
+                ├── t7999  FAILED             -
+                └── 9998 others passed
+
+        Result: RUNNING  1 task: 1 failed in 16 min 41 s
+                1 testcase: 1 failed; 10000 tests: 9998 passed, 2 failed
+        Run directory: /runs/0123
+        "#);
+    }
+
+    #[test]
+    fn plugin_errors_are_told_and_counted() {
+        let error = RaisedError { kind: "error".into(), message: "p.lua:3: no".into(), traceback: None };
+        let failed = |stage: &str, task| {
+            let (plugin, stage, error) = ("timer".into(), stage.into(), error.clone());
+            EventKind::PluginFailed(Box::new(PluginFailed { plugin, stage, task, error }))
+        };
+        let mut kinds = vec![run_started(), queued(1, "a", 0), started(1, 1)];
+        kinds.push(end(finished(1, Outcome::Passed, None)));
+        kinds.extend([failed("post_task", Some(1)), failed("post_job", None), run_finished(Some(Outcome::Errored), 3)]);
+        insta::assert_snapshot!(show(kinds, Verbosity::Normal, false), @r#"
+
+        nightly
+        └── a  PASSED       0.012 s
+
+        Plugin errors:
+            plugin 'timer' failed in post_task of a: p.lua:3: no
+            plugin 'timer' failed in post_job: p.lua:3: no
+
+        Result: ERRORED  1 task: 1 passed in 2.345 s
         Run directory: /runs/0123
         "#);
     }

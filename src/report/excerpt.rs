@@ -13,10 +13,13 @@ pub(crate) type ReadFile<'a> = &'a dyn Fn(&str, u64, u64) -> Option<(Vec<u8>, u6
 /// The file of a task that has all its records and output in order.
 pub(crate) const LOG_FILE: &str = "task.log";
 
+/// The kind of tasks that have loggers.
+const LOGGING_KIND: &str = "lua";
+
 /// What of a task's output is there to be shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Output {
-    /// The log, or standard output where there is none.
+    /// The log of a script; of a program, standard output.
     pub(super) out: Option<String>,
     /// Standard error, where it is not in the log.
     pub(super) err: Option<String>,
@@ -27,7 +30,9 @@ pub(super) fn output(row: &Row, room: u64, read: ReadFile<'_>) -> Output {
     // What a task without an end has written, no event tells.
     let may_have = |is_empty: bool| !is_empty || (row.outcome.is_none() && row.attempts > 0);
     let ends = |file: &str, is_empty: bool| may_have(is_empty).then(|| whole(&row.path_of(file), room, read)).flatten();
-    if let Some(log) = ends(LOG_FILE, row.log().is_empty()) {
+    let log = || ends(LOG_FILE, row.log().is_empty());
+    // A script logs more than it prints; what a program prints is all that stands in its log.
+    if let Some(log) = Some(row.kind()).filter(|kind| *kind == LOGGING_KIND).and_then(|_| log()) {
         return Output { out: Some(log), err: None };
     }
     Output { out: ends("stdout", row.stdout().is_empty()), err: ends("stderr", row.stderr().is_empty()) }

@@ -172,7 +172,7 @@ mod tests {
         let mut kinds = job();
         let last = kinds.pop().unwrap();
         let kinds = [kinds, script(6), cut_off(7), vec![last]].concat();
-        insta::assert_snapshot!(body(&page_with(kinds, b"one\ntwo <b>\n")));
+        insta::assert_snapshot!(body(&page_with(kinds, "one\ntwo <b>\n".repeat(20).as_bytes())));
     }
 
     #[test]

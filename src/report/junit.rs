@@ -137,7 +137,7 @@ mod tests {
     }
 
     fn xml(kinds: Vec<EventKind>) -> String {
-        xml_with(kinds, b"x\x1b[31my\n")
+        xml_with(kinds, b"x\x1b[31my\n".repeat(30).as_slice())
     }
 
     #[test]

@@ -264,7 +264,7 @@ pub(super) fn counts(summary: &Summary, unfinished: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{end, event, events, finished, job, run_started};
+    use super::super::fixture::{end, event, events, finished, job, run_started, script};
     use super::*;
 
     fn lines(kinds: Vec<EventKind>, verbosity: Verbosity) -> String {
@@ -315,6 +315,26 @@ mod tests {
           BLOCKED [        -] report: needs 'traffic', which errored
         "#);
         assert_eq!(lines(job(), Verbosity::Silent), "");
+    }
+
+    #[test]
+    fn verbose_tells_of_sections() {
+        insta::assert_snapshot!(lines([vec![run_started()], script(1)].concat(), Verbosity::Verbose), @r#"
+        01234567 nightly: /jobs/nightly.lua
+            START [ pid 1001] script
+           PASSED [   0.001s] script common_setup.connect
+           PASSED [   0.001s] script common_setup
+           PASSED [   0.001s] script Ping.setup
+           FAILED [   0.250s] script Ping.icmp.receive: icmp.lua:20: no answer
+           FAILED [   0.250s] script Ping.icmp: icmp.lua:20: no answer
+           PASSED [   0.001s] script Ping.sweep[size=64]
+           PASSED [   0.001s] script Ping.sweep[size=1500]
+           FAILED [   0.250s] script Ping: icmp.lua:20: no answer
+          BLOCKED [   0.000s] script Trace: Ping did not pass and must
+          BLOCKED [   0.000s] script Trace.hops: Ping did not pass and must
+           PASSED [   0.001s] script common_cleanup
+           FAILED [   0.500s] script: 1 of 2 testcases failed
+        "#);
     }
 
     #[test]

@@ -72,7 +72,7 @@ struct Gap {
 pub(crate) struct Attempt {
     /// How it ended.
     pub(crate) outcome: Outcome,
-    /// Why.
+    /// Why, or else how its process ended.
     pub(crate) reason: Option<Box<str>>,
     /// The call stack of the error it raised.
     pub(crate) traceback: Option<Box<str>>,
@@ -295,10 +295,12 @@ impl Gap {
 
 impl Attempt {
     fn of(finished: &TaskFinished) -> Self {
+        let exit = || finished.exit.filter(|exit| !exit.is_success()).map(|exit| exit.to_string());
+        let reason = finished.reason.clone().or_else(exit);
         let traceback = finished.data.as_ref().and_then(|data| data.get("traceback")).and_then(Value::as_str);
         Attempt {
             outcome: finished.outcome,
-            reason: finished.reason.as_deref().map(Into::into),
+            reason: reason.map(Into::into),
             traceback: traceback.map(Into::into),
             seconds: finished.seconds,
         }

@@ -128,8 +128,8 @@ impl<'a> SectionTree<'a> {
         (range.size > 0).then(|| self.row.log().slice(range))
     }
 
-    /// Returns the sections below and including this one that did not end well and have no part that did not: where the
-    /// fault lies.
+    /// Returns the sections below and including this one where the fault lies: those that did not end well and have no
+    /// part that did not, or an error of their own.
     pub(crate) fn faults(&self, number: SectionNumber) -> Vec<SectionNumber> {
         let mut found = Vec::new();
         self.collect_faults(number, &mut found);
@@ -144,8 +144,10 @@ impl<'a> SectionTree<'a> {
         for part in self.parts(number) {
             self.collect_faults(*part, found);
         }
-        // What a section says itself is told too where its parts do not account for it.
-        if found.len() == before || self.get(number).traceback().is_some() {
+        // An error of its own is told too; one that a part has handed on to it is not told twice.
+        let traceback = self.get(number).traceback();
+        let is_own = traceback.is_some() && found[before..].iter().all(|part| self.get(*part).traceback() != traceback);
+        if found.len() == before || is_own {
             found.push(number);
         }
     }

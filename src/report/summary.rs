@@ -210,11 +210,13 @@ impl Summary {
     }
 
     /// Returns the roll-up of what is known by now: of the tasks' outcomes, of an error in `main` or in a plugin and of
-    /// tasks that `main` left alive (errored), of an interrupt (aborted) and of what the host recorded; `None` if there is nothing.
+    /// tasks that `main` left alive (errored), of a run that could not be recorded (errored too), of an interrupt (aborted) and of what the host recorded; `None` if there is nothing.
     pub(crate) fn outcome(&self) -> Option<Outcome> {
         let tasks = Outcome::BY_STRENGTH.into_iter().find(|outcome| self.counts.of(*outcome) > 0);
         let cut_short = self.end.is_some() && self.counts.unfinished() > 0;
-        let broken = self.main_error.is_some() || self.plugin_failure_count > 0 || self.dangling > 0 || cut_short;
+        let ill_ended = self.end.as_ref().is_some_and(|end| end.reason.is_some());
+        let left_broken = self.main_error.is_some() || self.plugin_failure_count > 0 || self.dangling > 0;
+        let broken = left_broken || cut_short || ill_ended;
         let broken = broken.then_some(Outcome::Errored);
         let interrupted = self.interrupt.map(|_| Outcome::Aborted);
         let recorded = self.end.as_ref().and_then(|end| end.outcome);

@@ -50,7 +50,7 @@ pub(crate) fn write(summary: &Summary, still_running: bool, to: impl Write) -> i
 fn task(to: &mut impl Write, number: usize, row: &Row) -> io::Result<()> {
     if let Some(tree) = SectionTree::of(row) {
         writeln!(to, "# Subtest: {}", name(row.id()))?;
-        parts(to, &tree, 0, "    ")?;
+        parts(to, row, &tree, 0, "    ")?;
     }
     let state = row.outcome.map_or(SectionState::Open, SectionState::Ended);
     let exit = row.exit.filter(|exit| !exit.is_success()).map(|exit| exit.to_string());
@@ -71,14 +71,14 @@ fn task(to: &mut impl Write, number: usize, row: &Row) -> io::Result<()> {
 }
 
 /// Writes a plan and a test point for each part of a section.
-fn parts(to: &mut impl Write, tree: &SectionTree<'_>, of: SectionNumber, indent: &str) -> io::Result<()> {
+fn parts(to: &mut impl Write, row: &Row, tree: &SectionTree<'_>, of: SectionNumber, indent: &str) -> io::Result<()> {
     let numbers = tree.parts(of);
     writeln!(to, "{indent}1..{}", numbers.len())?;
     for (number, section) in (1..).zip(numbers) {
         let (entry, state, reason) = (tree.get(*section), tree.state(*section), tree.reason(*section));
         if !tree.parts(*section).is_empty() {
             writeln!(to, "{indent}# Subtest: {}", name(entry.uid()))?;
-            parts(to, tree, *section, &format!("{indent}    "))?;
+            parts(to, row, tree, *section, &format!("{indent}    "))?;
         }
         point(to, indent, number, entry.uid(), state, reason.as_deref())?;
         if state.is_good() {
@@ -89,7 +89,7 @@ fn parts(to: &mut impl Write, tree: &SectionTree<'_>, of: SectionNumber, indent:
             SectionState::Open => "the section has no end",
             SectionState::Ended(_) => "",
         });
-        let at = entry.line().map(|line| format!("line {line}"));
+        let at = entry.line().map(|line| format!("{}:{line}", row.uri()));
         let traceback = entry.traceback();
         diagnose(to, indent, &Diagnosis { severity: word(state), message, at, traceback })?;
     }

@@ -121,5 +121,10 @@ fn describe(value: &Value) -> (String, String) {
 fn tidy_traceback(text: &str) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && *line != "stack traceback:");
     let own = |line: &&str| !["[rille", "[C]:", "__mlua"].iter().any(|start| line.starts_with(start));
-    lines.filter(own).collect::<Vec<_>>().join("\n")
+    let mut kept: Vec<&str> = lines.filter(own).collect();
+    // Rille's own calls leave this one.
+    while kept.last() == Some(&"(...tail calls...)") {
+        kept.pop();
+    }
+    kept.join("\n")
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mlua::{Function, Lua, MultiValue, Value};
 
+use super::api::args::Arguments;
 use super::api::plugin::{self, Plugins, Stage};
 use super::api::{self, Selections};
 use super::error::{ScriptError, calling_line, raise};
@@ -32,6 +33,12 @@ pub(super) struct Context {
     is_loading: Cell<bool>,
     /// `os.exit` was called with this code.
     exit: Cell<Option<i32>>,
+    /// The arguments that were handed on.
+    pub(super) arguments: Rc<Arguments>,
+    /// It showed its help.
+    gave_help: Cell<bool>,
+    /// Why the parser of the jobfile refused the arguments.
+    refused: RefCell<Option<String>>,
 }
 
 impl Context {
@@ -45,6 +52,12 @@ impl Context {
         }
         self.check_running(lua)?;
         plugin::begin_job(lua, self)
+    }
+
+    /// Returns whether main ended by what its parser said of the arguments, before anything ran.
+    fn is_refusal(&self, error: &RaisedError) -> bool {
+        let refused = self.refused.borrow();
+        self.job.task_count() == 0 && refused.as_ref().is_some_and(|text| error.message.ends_with(text.as_str()))
     }
 
     /// Returns the context as those who share it hold it.
@@ -151,10 +164,14 @@ pub(crate) fn run_jobfile(job: &Arc<Job>, name: &std::path::Path) -> MainEnd {
         asked_for_sections: Cell::new(false),
         is_loading: Cell::new(true),
         exit: Cell::new(None),
+        arguments: Rc::new(arguments(job, this)),
+        gave_help: Cell::new(false),
+        refused: RefCell::default(),
     });
     let internal = |error: mlua::Error| {
         let message = format!("cannot set Lua up: {error}");
-        MainEnd { error: Some(RaisedError { kind: "error".to_owned(), message, traceback: None }), is_unusable: true }
+        let error = Some(RaisedError { kind: "error".to_owned(), message, traceback: None });
+        MainEnd { error, is_unusable: true, gave_help: false }
     };
     let vm = match prepare(&context) {
         Ok(vm) => vm,
@@ -168,7 +185,7 @@ pub(crate) fn run_jobfile(job: &Arc<Job>, name: &std::path::Path) -> MainEnd {
     job.close(&mut |call| context.serve(vm.lua(), call));
     plugin::end_job(vm.lua(), &context);
     match end {
-        Ok(()) => MainEnd::default(),
+        Ok(()) => MainEnd { gave_help: context.gave_help.get(), ..MainEnd::default() },
         Err(end) => after_exit(&context, end),
     }
 }
@@ -176,14 +193,14 @@ pub(crate) fn run_jobfile(job: &Arc<Job>, name: &std::path::Path) -> MainEnd {
 /// A jobfile that left by `os.exit(0)` ended early, but as it wanted.
 fn after_exit(context: &Context, end: MainEnd) -> MainEnd {
     match context.exit.get() {
-        Some(0) => MainEnd::default(),
+        Some(0) => MainEnd { gave_help: context.gave_help.get(), ..MainEnd::default() },
         _ => end,
     }
 }
 
 fn run(context: &Rc<Context>, vm: &Vm, name: &std::path::Path) -> Result<(), MainEnd> {
     let settings = context.job.settings();
-    let broken = |error: RaisedError| MainEnd { error: Some(error), is_unusable: true };
+    let broken = |error: RaisedError| MainEnd { error: Some(error), is_unusable: true, gave_help: false };
     let internal = |error: mlua::Error| {
         let message = format!("cannot set Lua up: {error}");
         broken(RaisedError { kind: "error".to_owned(), message, traceback: None })
@@ -225,16 +242,57 @@ fn run(context: &Rc<Context>, vm: &Vm, name: &std::path::Path) -> Result<(), Mai
                 message: format!("the jobfile called os.exit({code})"),
                 traceback: None,
             }),
-            is_unusable: false,
+            ..MainEnd::default()
         }),
         (Ok(()), _) => Ok(()),
-        (Err(error), _) => Err(MainEnd { error: Some(error), is_unusable: false }),
+        (Err(error), _) => {
+            let is_unusable = context.is_refusal(&error);
+            Err(MainEnd { error: Some(error), is_unusable, gave_help: false })
+        }
+    }
+}
+
+/// Returns the arguments as the jobfile has them. What it takes of them its tasks do not get.
+fn arguments(job: &Arc<Job>, context: &Weak<Context>) -> Arguments {
+    let argv = job.settings().argv.clone();
+    let is_taken = RefCell::new(vec![false; argv.len()]);
+    let (reading, words) = (Arc::clone(job), argv.clone());
+    let (helping, refusing) = (Weak::clone(context), Weak::clone(context));
+    Arguments {
+        program: job.settings().jobfile.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        own: Vec::new(),
+        handed_on: argv,
+        slips: job.settings().slips.clone(),
+        read: Box::new(move |places| {
+            let Some(places) = places else { return reading.arguments_read(None) };
+            let mut is_taken = is_taken.borrow_mut();
+            let mut read = Vec::with_capacity(places.len());
+            for place in places.iter().filter(|place| **place < words.len()) {
+                is_taken[*place] = true;
+                read.push(words[*place].clone());
+            }
+            reading.arguments_read(Some(&read));
+            let rest = words.iter().zip(&*is_taken).filter(|(_, is_taken)| !**is_taken);
+            reading.hand_on(rest.map(|(word, _)| word.clone()).collect());
+        }),
+        help: Box::new(move |lua| {
+            if let Some(context) = helping.upgrade() {
+                context.gave_help.set(true);
+                context.exit.set(Some(0));
+            }
+            exit_error(lua, 0)
+        }),
+        refused: Box::new(move |text| {
+            if let Some(context) = refusing.upgrade() {
+                *context.refused.borrow_mut() = Some(text.to_owned());
+            }
+        }),
     }
 }
 
 /// Runs a testscript without a jobfile.
 fn run_alone(context: &Rc<Context>, vm: &Vm) -> Result<(), MainEnd> {
-    let broken = |error: RaisedError| MainEnd { error: Some(error), is_unusable: true };
+    let broken = |error: RaisedError| MainEnd { error: Some(error), is_unusable: true, gave_help: false };
     context.is_loading.set(false);
     plugin::load(vm, context).map_err(broken)?;
     // What is wrong is on record, and so is how the task ends and a signal that ended it.
@@ -293,6 +351,7 @@ fn prepare(context: &Rc<Context>) -> mlua::Result<Vm> {
     preload_log(&vm, &context.job)?;
     let sharing = Rc::clone(context);
     vm.preload("rille.job", move |lua| api::job_module(lua, &sharing).map(Value::Table))?;
-    vm.lua().globals().set("arg", settings.argv.clone())?;
+    api::args::preload(&vm, &context.arguments)?;
+    api::args::set_arg(vm.lua(), &context.arguments)?;
     Ok(vm)
 }

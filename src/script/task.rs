@@ -7,6 +7,7 @@ use std::rc::Rc;
 use mlua::{Lua, MultiValue, Value};
 use serde_json::Value as Json;
 
+use super::api::args::Arguments;
 use super::error::raise;
 use super::vm::{Setup, Vm};
 use super::voice::Voice;
@@ -110,8 +111,33 @@ fn prepare(order: &Order, host: &Rc<dyn HostLine>) -> mlua::Result<(Vm, Value)> 
     let globals = lua.globals();
     globals.set("parameters", &parameters)?;
     globals.set("arg", order.args.clone())?;
-    globals.set("runtime", runtime(lua, order, synchro)?)?;
+    let runtime = runtime(lua, order, synchro)?;
+    let arguments = Rc::new(arguments(order, host));
+    super::api::args::watch_argv(&runtime, lua, &arguments)?;
+    super::api::args::preload(&vm, &arguments)?;
+    globals.set("runtime", runtime)?;
     Ok((vm, parameters))
+}
+
+/// The kind of the error by which a script ends that was asked for its help.
+const HELP_KIND: &str = "help";
+
+/// Returns the arguments of a script: those of its task, then those of the command line, which win.
+fn arguments(order: &Order, host: &Rc<dyn HostLine>) -> Arguments {
+    let (host, argv) = (Rc::clone(host), order.runtime.argv.clone());
+    Arguments {
+        program: order.script.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        own: order.args.clone(),
+        handed_on: order.runtime.argv.clone(),
+        slips: Vec::new(),
+        read: Box::new(move |places| {
+            let words = places.map(|places| places.iter().filter_map(|place| argv.get(*place).cloned()).collect());
+            // A host that is gone warns of nothing.
+            let _ = host.tell(&Message::ArgumentsRead { words });
+        }),
+        help: Box::new(|lua| raise(lua, HELP_KIND, "showed its help, and ran nothing")),
+        refused: Box::new(|_| {}),
+    }
 }
 
 fn runtime(lua: &Lua, order: &Order, synchro: mlua::Table) -> mlua::Result<mlua::Table> {
@@ -161,6 +187,9 @@ fn from_returned(returned: &MultiValue) -> ScriptEnd {
 }
 
 fn from_error(error: RaisedError) -> ScriptEnd {
+    if error.kind == HELP_KIND {
+        return ScriptEnd::new(Outcome::Skipped, "showed its help, and ran nothing");
+    }
     let outcome = if error.kind == "assertion" { Outcome::Failed } else { Outcome::Errored };
     let data = serde_json::json!({ "kind": error.kind, "traceback": error.traceback });
     ScriptEnd { outcome, reason: Some(error.message), data: Some(data) }

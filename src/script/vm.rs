@@ -17,6 +17,9 @@ pub(crate) type Exit = Box<dyn Fn(&Lua, i32) -> mlua::Error>;
 /// The name of the function that calls another and keeps its error together with the stack.
 const PROTECTED: &str = "rille.protected";
 
+/// The name of `debug.getlocal`.
+pub(crate) const GETLOCAL: &str = "rille.getlocal";
+
 /// What differs between the VM of a host and that of a task.
 pub(crate) struct Setup {
     /// Where `require` looks for the user's modules, in order.
@@ -146,6 +149,8 @@ fn expose_errors(lua: &Lua, host: &Table) -> mlua::Result<()> {
         other => other.to_string(),
     })?;
     host.set("error_text", text)?;
+    // For a prompt inside a section; scripts do not get it.
+    lua.set_named_registry_value(GETLOCAL, debug.get::<Function>("getlocal")?)?;
     host.set("traceback", debug.get::<Function>("traceback")?)?;
     host.set("getinfo", debug.get::<Function>("getinfo")?)
 }

@@ -12,6 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde_json::Value;
 
 use super::environment::is_secret;
@@ -32,13 +33,26 @@ const PIECE: usize = 256 << 10;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Secrets {
     values: BTreeSet<Vec<u8>>,
+    /// Names of variables that the user calls secret.
+    hidden: GlobSet,
 }
 
 impl Secrets {
+    /// Makes an empty collection. Beside what is secret by its name, so are variables whose names match these patterns.
+    pub(crate) fn new(hide: &[String]) -> Self {
+        let mut hidden = GlobSetBuilder::new();
+        // They were checked when the settings were read.
+        let globs = hide.iter().filter_map(|pattern| GlobBuilder::new(pattern).case_insensitive(true).build().ok());
+        globs.for_each(|glob| {
+            hidden.add(glob);
+        });
+        Self { values: BTreeSet::new(), hidden: hidden.build().unwrap_or_default() }
+    }
+
     /// Adds the values of those variables whose names say that they are secret.
     pub(crate) fn add_variables(&mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) {
         for (name, value) in variables {
-            if is_secret(&name.to_string_lossy()) {
+            if is_secret(&name.to_string_lossy()) || self.hidden.is_match(&name) {
                 self.add(value.as_bytes());
             }
         }
@@ -303,12 +317,14 @@ mod tests {
     fn names_tell_what_is_secret() {
         let mut secrets = Secrets::default();
         secrets.add_variables([("DB_PASSWORD".into(), "hunter22".into()), ("PATH".into(), "/usr/bin:/bin".into())]);
+        secrets.hidden = Secrets::new(&["my_*".to_owned()]).hidden;
+        secrets.add_variables([("MY_PLACE".into(), "under the mat".into())]);
         secrets
             .add_values(&json!({"sw1": {"password": "sw1-word", "port": 1234, "credentials": {"a": ["cred-word"]}}}));
         secrets.add_named("api_token", &json!("tok-123456"));
         secrets.add_named("speed", &json!("960000000"));
         let values: Vec<_> = secrets.values.iter().map(|value| String::from_utf8_lossy(value).into_owned()).collect();
-        assert_eq!(values, ["cred-word", "hunter22", "sw1-word", "tok-123456"]);
+        assert_eq!(values, ["cred-word", "hunter22", "sw1-word", "tok-123456", "under the mat"]);
     }
 
     proptest! {

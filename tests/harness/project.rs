@@ -129,6 +129,7 @@ impl Project {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.root().join("user"))
             .env("RILLE_HOME", self.home())
+            .env("RILLE_SYSTEM_CONFIG", self.root().join("system.toml"))
             .env("TERM", "dumb")
             .env(MARK, self.inner.survivors.mark())
             .envs(self.inner.variables.iter().map(|(name, value)| (name, value)));

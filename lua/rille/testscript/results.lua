@@ -3,6 +3,7 @@ local core = ...
 local host = core.host
 local error, getmetatable, setmetatable, tostring, type = error, getmetatable, setmetatable, tostring, type
 local pcall0, xpcall0, traceback = pcall, xpcall, host.traceback
+core.pcall = pcall0
 
 -- What is raised when a section reports its result.
 local Signal = {
@@ -29,14 +30,10 @@ end
 -- The message handler of everything that is the user's: it keeps the stack, and lets a signal be what it is.
 local function keep(err)
   local kind = getmetatable(err)
-  if kind == Signal then
-    if core.pause then core.pause(err) end
-    return err
-  end
   if kind == Caught then return err end
-  local caught = setmetatable({ value = err, traceback = traceback("", 2) }, Caught)
-  if core.pause then core.pause(caught) end
-  return caught
+  if kind ~= Signal then err = setmetatable({ value = err, traceback = traceback("", 2) }, Caught) end
+  if core.pause and not err.was_shown then return core.pause(err) end
+  return err
 end
 
 -- Calls a function of the user. Returns true and what it returned, or false and a signal or a kept error.

@@ -58,7 +58,9 @@ local function run_parts(node, context)
       return false
     end
     if is_good[result] then return true end
-    if part.definition.kind == "setup" then
+    if core.is_aborted and not blocked then
+      blocked = "the script was aborted at the prompt"
+    elseif part.definition.kind == "setup" then
       blocked = because("the setup did not pass", reason)
     elseif part.definition.must_pass and not blocked then
       blocked = because(("%s '%s' must pass and did not"):format(part.definition.kind, part.uid), reason)
@@ -146,13 +148,16 @@ function core.run()
   if plan.setup then
     local result, reason, wanted, over = run_container(plan.setup)
     count(plan.setup, result, reason, wanted, over)
-    if not is_good[result] then blocked = because("common setup did not pass", reason) end
+    if core.is_aborted then blocked = "the script was aborted at the prompt"
+    elseif not is_good[result] then blocked = because("common setup did not pass", reason) end
   end
   local function take(node, result, reason, wanted, over)
     count(node, result, reason, wanted, over)
     if not is_good[result] then
       failures = failures + 1
-      if node.definition.must_pass then
+      if core.is_aborted then
+        blocked = "the script was aborted at the prompt"
+      elseif node.definition.must_pass then
         blocked = ("testcase '%s' must pass and did not"):format(node.uid)
       elseif most and failures >= most then
         blocked = ("%d testcase%s failed, which is as many as may (max_failures)"):format(failures, failures == 1 and "" or "s")

@@ -96,7 +96,9 @@ function methods.start(parent, name, options, fn)
   if is_stronger(result, parent.rolled) then parent.rolled, parent.rolled_reason = result, why end
   if outer then error(outer, 0) end
   if not core.is_good[result] and not goes_on then
-    error(core.signal(parent, result, why, data), 0)
+    local signal = core.signal(parent, result, why, data)
+    signal.was_shown = true
+    error(signal, 0)
   end
   return result
 end

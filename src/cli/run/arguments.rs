@@ -14,8 +14,8 @@ pub(super) const NO_JOBFILE: &str = "-";
 pub(crate) struct HandedOn {
     /// The arguments, in their order.
     pub(crate) arguments: Vec<OsString>,
-    /// What looks like a slip in one of rille's own options.
-    pub(crate) remarks: Vec<String>,
+    /// What looks like a slip in one of rille's own options: the word, and the option that may be meant.
+    pub(crate) slips: Vec<(String, String)>,
     /// The whole command line, where it is not the one that was typed: a run is gone on with, or repeated.
     pub(crate) command: Option<Vec<OsString>>,
 }
@@ -56,9 +56,9 @@ pub(crate) fn part_arguments(cli: &Command, args: Vec<OsString>) -> (Vec<OsStrin
         own.push("--".into());
         own.push(jobfile);
     }
-    let remarks = rest.iter().filter_map(|rest| options.slip(&rest.word)).collect();
+    let slips = rest.iter().filter_map(|rest| options.slip(&rest.word)).collect();
     let arguments = rest.into_iter().map(|rest| rest.word).chain(after_dashes).collect();
-    (own, HandedOn { arguments, remarks, command: None })
+    (own, HandedOn { arguments, slips, command: None })
 }
 
 struct Rest {
@@ -141,10 +141,11 @@ impl Options<'_> {
         Takes::Alone
     }
 
-    fn slip(&self, word: &OsStr) -> Option<String> {
-        let name = word.to_str()?.strip_prefix("--")?.split('=').next()?;
+    fn slip(&self, word: &OsStr) -> Option<(String, String)> {
+        let word = word.to_str()?;
+        let name = word.strip_prefix("--")?.split('=').next()?;
         let near = nearest(name, self.arguments.iter().filter_map(|arg| arg.get_long()))?;
-        Some(format!("--{name} is no option of rille and is handed on to the jobfile; did you mean --{near}?"))
+        Some((word.to_owned(), format!("--{near}")))
     }
 }
 

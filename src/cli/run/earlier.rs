@@ -10,7 +10,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::Value;
 
 use super::arguments::{HandedOn, NO_JOBFILE, part_arguments};
-use crate::cli::Failure;
+use crate::cli::{Failure, configured_home};
 use crate::job::{Condition, Rerun};
 use crate::model::EventKind;
 use crate::store::{self, ArchiveTarget, BadArchive, Home, Status};
@@ -35,7 +35,7 @@ pub(crate) fn recall(
         (None, Some(given)) => ("rerun", given),
         (None, None) => return Ok(None),
     };
-    let home = Home::locate(typed.get_one::<PathBuf>("home").map(PathBuf::as_path))?;
+    let home = configured_home(typed.get_one::<PathBuf>("home").map(PathBuf::as_path))?;
     let jobfile = run.get_one::<PathBuf>("jobfile").filter(|path| path.as_os_str() != NO_JOBFILE);
     let source = Source::find(&home, &given)?;
     if id == "rerun" && jobfile.is_some() {

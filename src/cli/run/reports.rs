@@ -1,9 +1,9 @@
 //! The options of `rille run` that want a report outside the run directory.
 
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use rustix::fs::{Access, access};
 use serde_json::{Map, Value};
 
 use crate::cli::Failure;
@@ -62,9 +62,13 @@ fn check(option: &str, form: ReportForm, path: &Path) -> Result<ReportCopy, Fail
     if !folder.is_dir() {
         return wrong(format!("there is no folder {}", folder.display()));
     }
-    let place = if path.exists() { &path } else { folder };
-    match access(place, Access::WRITE_OK) {
+    // Permissions alone do not tell: a file system may be read-only, or take no files at all.
+    let tried = match path.exists() {
+        true => OpenOptions::new().append(true).open(&path).map(drop),
+        false => tempfile::NamedTempFile::new_in(folder).map(drop),
+    };
+    match tried {
         Ok(()) => Ok(ReportCopy { form, path }),
-        Err(error) => wrong(format!("{} cannot be written: {error}", place.display())),
+        Err(error) => wrong(format!("this cannot be written: {error}")),
     }
 }

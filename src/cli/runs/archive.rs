@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use sha2::{Digest, Sha256};
 
-use crate::cli::Failure;
 use crate::cli::output::write_out;
 use crate::cli::run::bad_archive;
+use crate::cli::{Failure, config};
 use crate::model::EventKind;
 use crate::store::{self, ArchiveTarget, Home, Jobfile, Secrets, Status};
 
@@ -43,7 +43,8 @@ pub(crate) fn main(args: &ArchiveArgs, home: &Home) -> Result<i32, Failure> {
         }
     }
     let source = std::fs::read(&file).ok().filter(|source| hash_of(source) == hash);
-    let mut secrets = Secrets::default();
+    let config = config::load(Path::new("."), &config::SettingOptions::default(), None)?.config;
+    let mut secrets = Secrets::new(&config.secrets.hide);
     secrets.add_variables(std::env::vars_os());
     let testbed = std::fs::read(run.join("testbed.json")).ok();
     if let Some(testbed) = testbed.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {

@@ -13,7 +13,6 @@ use crate::store::{self, Home, Status};
 
 /// Of which run which reports are written, and where.
 #[derive(Args, Debug)]
-#[group(id = "reports", required = true, multiple = true, args = ["html", "junit", "tap", "json"])]
 pub(crate) struct ReportArgs {
     /// The run: its id, the beginning of it, `latest`, or the path of its directory
     #[arg(value_name = "RUN")]
@@ -34,6 +33,16 @@ pub(crate) struct ReportArgs {
 
 /// Writes the reports.
 pub(crate) fn main(args: &ReportArgs, home: &Home) -> Result<i32, Failure> {
+    let wanted = [
+        (ReportForm::Json, &args.json),
+        (ReportForm::Junit, &args.junit),
+        (ReportForm::Tap, &args.tap),
+        (ReportForm::Html, &args.html),
+    ];
+    if wanted.iter().all(|(_, path)| path.is_none()) {
+        let hint = "give a FILE to --html, --junit, --tap or --json, or - for standard output.";
+        return Err(Failure::usage("no report is named").hint(hint));
+    }
     let directory = home.find(&args.id)?;
     let mut summary = Summary::default();
     for event in store::read(&directory.join(".guild").join("events.jsonl"))? {
@@ -41,12 +50,6 @@ pub(crate) fn main(args: &ReportArgs, home: &Home) -> Result<i32, Failure> {
     }
     let still_running = store::summarise(&directory).status == Status::Running;
     let read = |path: &str, begin: u64, size: u64| store::read_part(&directory, path, begin, size);
-    let wanted = [
-        (ReportForm::Json, &args.json),
-        (ReportForm::Junit, &args.junit),
-        (ReportForm::Tap, &args.tap),
-        (ReportForm::Html, &args.html),
-    ];
     for (form, path) in wanted.into_iter().filter_map(|(form, path)| Some((form, path.as_ref()?))) {
         let write = |to: &mut dyn Write| form.write(&summary, still_running, &read, to);
         write_to(path, write)?;

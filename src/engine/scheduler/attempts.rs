@@ -28,6 +28,7 @@ impl Scheduler {
                 has_process: false,
                 stop: None,
                 deadline: None,
+                held: None,
                 killing: false,
                 evidence: Evidence::default(),
             }));

@@ -37,6 +37,10 @@ pub(crate) enum Input {
     Submit { tasks: Vec<Submission>, group: Option<Group> },
     /// Somebody waits for tasks.
     Wait(Wait),
+    /// A task waits for the user: its time limit stands still.
+    Held { task: TaskNumber },
+    /// It goes on.
+    Released { task: TaskNumber },
     /// These tasks are to be ended.
     Stop { tasks: Vec<TaskNumber>, reason: StopReason },
     /// Every task that is not done is to be ended, and none is to start any more.
@@ -212,6 +216,8 @@ struct Active {
     stop: Option<StopReason>,
     /// When the time limit strikes, then when the kill comes.
     deadline: Option<Duration>,
+    /// How much of the time limit was left when the task began to wait for the user.
+    held: Option<Duration>,
     killing: bool,
     evidence: Evidence,
 }
@@ -264,6 +270,8 @@ impl Scheduler {
                     active.evidence.take_section(outcome);
                 }
             }
+            Input::Held { task } => self.hold(task, now),
+            Input::Released { task } => self.release_hold(task, now),
             Input::BadMessage { task, what } => self.bad_message(task, what, now),
             Input::Exited { task, exit } => self.exited(task, exit, now),
             Input::Gone { task, written, killed_leftovers } => {

@@ -71,6 +71,27 @@ impl Scheduler {
         }
     }
 
+    /// Lets the time limit of a task stand still. What ends it for another reason takes its course.
+    pub(super) fn hold(&mut self, task: TaskNumber, now: Duration) {
+        let Some(active) = self.active(task) else { return };
+        if active.stop.is_none()
+            && let Some(at) = active.deadline.take()
+        {
+            active.held = Some(at.saturating_sub(now));
+        }
+    }
+
+    /// Lets it go on.
+    pub(super) fn release_hold(&mut self, task: TaskNumber, now: Duration) {
+        let Some(active) = self.active(task) else { return };
+        let Some(left) = active.held.take() else { return };
+        if active.stop.is_some() || active.evidence.exit.is_some() {
+            return;
+        }
+        active.deadline = Some(now + left);
+        self.arm(task, Some(now + left));
+    }
+
     /// Does what is due at `now`.
     pub(super) fn strike(&mut self, now: Duration) {
         while let Some(Reverse((at, task))) = self.timers.peek().copied()

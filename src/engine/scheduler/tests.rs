@@ -195,6 +195,29 @@ fn past_its_limit_a_task_is_asked_then_killed() {
 }
 
 #[test]
+fn while_a_task_waits_for_the_user_its_limit_stands_still() {
+    let mut sim = sim();
+    sim.submit(vec![Task { max_runtime: Some(Duration::from_secs(5)), ..task(1) }]);
+    sim.taken();
+    sim.advance(4.0);
+    sim.feed(Input::Held { task: 1 });
+    sim.advance(100.0);
+    assert_eq!(sim.taken(), "");
+    sim.feed(Input::Released { task: 1 });
+    sim.advance(0.9);
+    assert_eq!(sim.taken(), "");
+    sim.advance(0.2);
+    assert_eq!(sim.taken(), "signal 1 15");
+    // Once it is asked to end, nothing holds that up.
+    sim.feed(Input::Held { task: 1 });
+    sim.advance(2.0);
+    assert_eq!(sim.taken(), "kill 1");
+    sim.feed(Input::Released { task: 1 });
+    sim.advance(100.0);
+    assert_eq!(sim.taken(), "");
+}
+
+#[test]
 fn an_exit_in_time_is_not_undone_by_what_it_left_behind() {
     let mut sim = sim();
     sim.submit(vec![Task { max_runtime: Some(Duration::from_secs(1)), ..task(1) }]);

@@ -56,6 +56,9 @@ impl Supervisor {
 
     /// Sends an answer to a task that has asked.
     pub(super) fn reply(&mut self, task: TaskNumber, reply: &Reply) {
+        if matches!(reply, Reply::Line { .. }) {
+            self.inputs.push(Input::Released { task });
+        }
         let Some(live) = self.live.get_mut(&task) else { return };
         let Some(channel) = &mut live.launched.channel else { return };
         channel.post(reply);
@@ -103,6 +106,7 @@ impl Supervisor {
             Message::Select { sections } => (self.parts.on_call)(task, Call::Select(sections)),
             Message::Prompt { text } => {
                 self.write_log(task);
+                self.inputs.push(Input::Held { task });
                 (self.parts.on_call)(task, Call::Prompt(text.0));
             }
             Message::Finished { result, .. } => {

@@ -73,58 +73,63 @@ pub(super) struct Scene<'a> {
 impl Scene<'_> {
     /// Returns the places in `calls` of those that wait in vain.
     pub(super) fn in_vain(&self) -> Vec<usize> {
-        let reach: HashMap<Party, HashSet<ObjectId>> =
-            self.parties.keys().filter(|party| **party != MAIN).map(|party| (*party, (self.reach)(*party))).collect();
-        let mut able: HashSet<Party> = HashSet::new();
         let goes = |party: &&Party| matches!(self.parties[*party], Standing::Goes);
-        able.extend(self.parties.keys().filter(goes));
-        loop {
-            let more: Vec<Party> = (self.parties.iter())
-                .filter(|(party, _)| !able.contains(party))
-                .filter(|(party, standing)| self.becomes_able(**party, standing, &able, &reach))
-                .map(|(party, _)| *party)
-                .collect();
-            if more.is_empty() {
-                break;
-            }
-            able.extend(more);
-        }
-        let in_vain = |(_, call): &(usize, &Call)| !can_end(&call.needs, &able, &reach);
-        self.calls.iter().enumerate().filter(in_vain).map(|(place, _)| place).collect()
-    }
-
-    fn becomes_able(
-        &self,
-        party: Party,
-        standing: &Standing,
-        able: &HashSet<Party>,
-        reach: &HashMap<Party, HashSet<ObjectId>>,
-    ) -> bool {
-        match standing {
-            Standing::Goes => true,
-            Standing::HeldBack => {
-                let has_started = |party: &&Party| !matches!(self.parties.get(party), Some(Standing::HeldBack));
-                able.iter().any(|party| has_started(&party))
-            }
-            Standing::Follows(tasks) => {
-                tasks.iter().all(|task| able.contains(task) || !self.parties.contains_key(task))
-            }
-            Standing::Waits => {
-                let mut calls = self.calls.iter().filter(|call| call.party == party);
-                calls.any(|call| can_end(&call.needs, able, reach))
-            }
-        }
+        let able = self.parties.keys().filter(goes).copied().collect();
+        let mut look = Look { scene: self, able, reached: HashMap::new() };
+        while look.finds_more() {}
+        let calls = self.calls.iter().enumerate();
+        calls.filter(|(_, call)| !look.can_end(&call.needs)).map(|(place, _)| place).collect()
     }
 }
 
-fn can_end(needs: &Needs, able: &HashSet<Party>, reach: &HashMap<Party, HashSet<ObjectId>>) -> bool {
-    let reaches = |party: &Party, object| reach.get(party).is_some_and(|reached| reached.contains(object));
-    match needs {
-        Needs::Anybody(object) => able.iter().any(|party| *party == MAIN || reaches(party, object)),
-        Needs::OneOf(parties) => parties.iter().any(|party| able.contains(party)),
-        Needs::Arrivals { barrier, missing, there } => {
-            let comes = |party: &&Party| !there.contains(party) && reaches(party, barrier);
-            able.contains(&MAIN) || able.iter().filter(comes).count() >= *missing
+/// Who is able to go on, as far as is known.
+struct Look<'a> {
+    scene: &'a Scene<'a>,
+    able: HashSet<Party>,
+    /// What was found out about who reaches what: with many tasks that is asked of a few only.
+    reached: HashMap<Party, HashSet<ObjectId>>,
+}
+
+impl Look<'_> {
+    fn finds_more(&mut self) -> bool {
+        let scene = self.scene;
+        let mut more = Vec::new();
+        for (party, standing) in &scene.parties {
+            if !self.able.contains(party) && self.becomes_able(*party, standing) {
+                more.push(*party);
+            }
+        }
+        self.able.extend(&more);
+        !more.is_empty()
+    }
+
+    fn becomes_able(&mut self, party: Party, standing: &Standing) -> bool {
+        let scene = self.scene;
+        match standing {
+            Standing::Goes => true,
+            Standing::HeldBack => {
+                let has_started = |party: &Party| !matches!(scene.parties.get(party), Some(Standing::HeldBack));
+                self.able.iter().any(has_started)
+            }
+            Standing::Follows(tasks) => {
+                tasks.iter().all(|task| self.able.contains(task) || !scene.parties.contains_key(task))
+            }
+            Standing::Waits => scene.calls.iter().any(|call| call.party == party && self.can_end(&call.needs)),
+        }
+    }
+
+    fn can_end(&mut self, needs: &Needs) -> bool {
+        let Self { scene, able, reached } = self;
+        let mut reaches = |party: &Party, object: &ObjectId| {
+            reached.entry(*party).or_insert_with(|| (scene.reach)(*party)).contains(object)
+        };
+        match needs {
+            Needs::Anybody(object) => able.contains(&MAIN) || able.iter().any(|party| reaches(party, object)),
+            Needs::OneOf(parties) => parties.iter().any(|party| able.contains(party)),
+            Needs::Arrivals { barrier, missing, there } => {
+                let comes = |party: &&Party| !there.contains(party) && reaches(party, barrier);
+                able.contains(&MAIN) || able.iter().filter(comes).take(*missing).count() == *missing
+            }
         }
     }
 }

@@ -85,9 +85,9 @@ impl Grip {
 
 impl Object {
     /// Makes an object of this kind.
-    pub(super) fn new(kind: SharedKind, value: Option<Value>) -> Result<Self, Fault> {
+    pub(super) fn new(kind: SharedKind, value: Option<&Value>) -> Result<Self, Fault> {
         let grip = |slots, is_reentrant| Body::Grip(Grip { slots, is_reentrant, owners: Vec::new() });
-        let takes_nothing = |body| match &value {
+        let takes_nothing = |body| match value {
             None => Ok(body),
             Some(other) => Err(Fault::usage(format!("{}() takes nothing, got {other}", kind.name()))),
         };
@@ -96,13 +96,13 @@ impl Object {
             SharedKind::List | SharedKind::Queue => takes_nothing(Body::Items(VecDeque::new()))?,
             SharedKind::Lock => takes_nothing(grip(1, false))?,
             SharedKind::Rlock => takes_nothing(grip(1, true))?,
-            SharedKind::Semaphore => grip(count(kind, value.as_ref())?, false),
+            SharedKind::Semaphore => grip(count(kind, value)?, false),
             SharedKind::Event => takes_nothing(Body::Event(false))?,
-            SharedKind::Barrier => Body::Barrier(count(kind, value.as_ref())?),
-            SharedKind::Value => Body::Value(value.clone().unwrap_or(Value::Null)),
+            SharedKind::Barrier => Body::Barrier(count(kind, value)?),
+            SharedKind::Value => Body::Value(value.cloned().unwrap_or(Value::Null)),
         };
         let mut object = Self { kind, body, links: HashSet::new(), waiting: VecDeque::new() };
-        if let (SharedKind::Value, Some(value)) = (kind, &value) {
+        if let (SharedKind::Value, Some(value)) = (kind, value) {
             object.link(value);
         }
         Ok(object)
@@ -124,8 +124,8 @@ impl Object {
         }
         let Request { op, key, value, .. } = request;
         match &mut self.body {
-            Body::Entries(entries) => on_entries(entries, name, op, key, value),
-            Body::Items(items) if self.kind == SharedKind::List => on_list(items, name, op, key, value),
+            Body::Entries(entries) => on_entries(entries, name, op, key.as_ref(), value),
+            Body::Items(items) if self.kind == SharedKind::List => on_list(items, name, op, key.as_ref(), value),
             Body::Value(content) => on_value(content, name, op, value),
             Body::Items(_) | Body::Grip(_) | Body::Event(_) | Body::Barrier(_) => Err(not_its(name, op)),
         }
@@ -184,10 +184,10 @@ fn on_entries(
     entries: &mut Entries,
     name: SharedRef,
     op: Op,
-    key: Option<Key>,
+    key: Option<&Key>,
     value: Option<Value>,
 ) -> Result<Value, Fault> {
-    let key = |op: &str| match &key {
+    let key = |op: &str| match key {
         Some(other) if name.kind == SharedKind::Namespace && !matches!(other, Key::Text(_)) => {
             Err(Fault::usage(format!("{name} has names as keys, got {other}")))
         }
@@ -276,19 +276,19 @@ fn on_list(
     items: &mut VecDeque<Value>,
     name: SharedRef,
     op: Op,
-    key: Option<Key>,
+    key: Option<&Key>,
     value: Option<Value>,
 ) -> Result<Value, Fault> {
     let length = items.len();
     let position = |op: &str, most: usize| match key {
         Some(Key::Integer(index)) => {
-            let index = usize::try_from(index).ok().filter(|index| (1..=most).contains(index));
+            let index = usize::try_from(*index).ok().filter(|index| (1..=most).contains(index));
             let index = index.map(|index| index - 1);
             index.ok_or_else(|| {
                 Fault::usage(format!("{name} has {length} items; '{op}' takes a position from 1 to {most}"))
             })
         }
-        Some(ref other) => Err(Fault::usage(format!("{name} has positions from 1, got {other}"))),
+        Some(other) => Err(Fault::usage(format!("{name} has positions from 1, got {other}"))),
         None => Err(Fault::usage(format!("'{op}' of {name} needs a position from 1"))),
     };
     let value = value.unwrap_or(Value::Null);
@@ -467,10 +467,10 @@ mod tests {
     #[test]
     fn a_number_of_slots_is_checked() {
         for wrong in [None, Some(json!(0)), Some(json!(1.5)), Some(json!("2")), Some(json!(-1))] {
-            let made = Object::new(SharedKind::Barrier, wrong.clone()).err().unwrap();
+            let made = Object::new(SharedKind::Barrier, wrong.as_ref()).err().unwrap();
             assert!(made.message.starts_with("barrier(n) takes a whole number from 1, got "), "{wrong:?}");
         }
-        assert!(Object::new(SharedKind::Dict, Some(json!(1))).is_err());
+        assert!(Object::new(SharedKind::Dict, Some(&json!(1))).is_err());
         let mut rlock = Grip { slots: 1, is_reentrant: true, owners: Vec::new() };
         assert_eq!([rlock.take(1), rlock.take(1), rlock.take(2), rlock.give_back(2)], [true, true, false, false]);
         assert_eq!([rlock.give_back(1), rlock.take(2), rlock.give_back(1), rlock.take(2)], [true, false, true, true]);

@@ -170,7 +170,7 @@ impl State {
         let Some(name) = self.blocked.get(&call.holder).map(|blocked| blocked.object) else { return Fault::closed() };
         let text = match (&call.needs, name.kind) {
             (Needs::OneOf(owners), _) => {
-                let who: Vec<String> = owners.iter().map(|party| self.name(*party)).collect();
+                let who: Vec<String> = owners.iter().map(|party| name_of(*party)).collect();
                 format!("{name} is held by {}, which cannot go on: each waits for another", who.join(" and "))
             }
             (Needs::Arrivals { missing, there, .. }, _) => format!(
@@ -185,8 +185,8 @@ impl State {
         };
         Fault::new(FaultKind::Broken, text)
     }
+}
 
-    fn name(&self, party: Party) -> String {
-        if party == MAIN { "main".to_owned() } else { format!("task {party}") }
-    }
+fn name_of(party: Party) -> String {
+    if party == MAIN { "main".to_owned() } else { format!("task {party}") }
 }

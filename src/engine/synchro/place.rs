@@ -41,7 +41,10 @@ impl Place {
             DirBuilder::new().mode(0o700).create(&folder)?;
             return Ok(Self { socket: folder.join("socket"), folder });
         }
-        let temporary = |base: &Path| tempfile::Builder::new().prefix("rille-").tempdir_in(base);
+        let temporary = |base: &Path| {
+            let private = Permissions::from_mode(0o700);
+            tempfile::Builder::new().prefix("rille-").permissions(private).tempdir_in(base)
+        };
         let made = temporary(&std::env::temp_dir()).ok().filter(|made| fits(made.path()));
         let made = match made {
             Some(made) => made,

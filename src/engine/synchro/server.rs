@@ -72,10 +72,7 @@ impl Server {
             if self.shared.state.lock().is_closed {
                 return;
             }
-            let events = match epoll::wait(&self.epoll, &mut room, timeout.as_ref()) {
-                Ok((events, _)) => events,
-                Err(_) => continue,
-            };
+            let Ok((events, _)) = epoll::wait(&self.epoll, &mut room, timeout.as_ref()) else { continue };
             for event in events {
                 match event.data.u64() {
                     WAKER => {

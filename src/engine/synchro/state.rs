@@ -98,7 +98,7 @@ impl State {
 
     fn step(&mut self, holder: HolderId, request: Request, now: Instant) -> Result<Step, Fault> {
         if request.op == Op::New {
-            return self.make(holder, request).map(done);
+            return self.make(holder, &request).map(done);
         }
         let Some(name) = request.object else {
             return Err(Fault::usage(format!("'{}' needs an object, such as \"dict:3\"", request.op.name())));
@@ -121,7 +121,7 @@ impl State {
             (Body::Grip(_), Op::Release) => self.release(holder, name).map(done),
             (Body::Grip(grip), Op::IsSet) => Ok(done(Value::Bool(grip.free() == 0))),
             (Body::Grip(grip), Op::Length) => Ok(done(Value::from(grip.free()))),
-            (Body::Event(_), Op::Set) => self.set_event(name).map(done),
+            (Body::Event(_), Op::Set) => Ok(done(self.set_event(name))),
             (Body::Event(_), Op::Clear) => {
                 object.body = Body::Event(false);
                 Ok(done(Value::Null))
@@ -164,10 +164,10 @@ impl State {
         }
     }
 
-    fn make(&mut self, holder: HolderId, request: Request) -> Result<Value, Fault> {
+    fn make(&mut self, holder: HolderId, request: &Request) -> Result<Value, Fault> {
         let kind = request.kind.ok_or_else(|| Fault::usage("'new' needs a type, such as \"dict\""))?;
         self.check_references(request.value.as_ref())?;
-        let object = Object::new(kind, request.value)?;
+        let object = Object::new(kind, request.value.as_ref())?;
         let id = self.next_object;
         self.next_object += 1;
         self.objects.insert(id, object);

@@ -166,13 +166,13 @@ impl State {
         }
     }
 
-    pub(super) fn set_event(&mut self, name: SharedRef) -> Result<Value, Fault> {
-        let Some(object) = self.objects.get_mut(&name.id) else { return Ok(Value::Null) };
+    pub(super) fn set_event(&mut self, name: SharedRef) -> Value {
+        let Some(object) = self.objects.get_mut(&name.id) else { return Value::Null };
         object.body = Body::Event(true);
         for holder in object.waiting.clone() {
             self.wake(holder, Answer::Ok(Value::Bool(true)));
         }
-        Ok(Value::Null)
+        Value::Null
     }
 
     pub(super) fn arrive(

@@ -8,6 +8,7 @@ use crate::report::excerpt::{self, LOG_FILE, ReadFile};
 use crate::report::plain;
 use crate::report::row::Row;
 use crate::report::section_tree::{SectionState, SectionTree, is_fault};
+use crate::report::sections::Sections;
 use crate::report::summary::Summary;
 
 /// Bytes of excerpts and call stacks in a page of up to a hundred tasks, shared among what went wrong.
@@ -41,7 +42,7 @@ struct Table<'a> {
 /// Writes the rows in the order of the run.
 pub(super) fn write(to: &mut impl Write, summary: &Summary, still_running: bool, read: ReadFile<'_>) -> io::Result<()> {
     let rows = summary.rows();
-    let sections: usize = rows.iter().filter_map(Row::sections).map(|sections| sections.len()).sum();
+    let sections: usize = rows.iter().filter_map(Row::sections).map(Sections::len).sum();
     let faults: usize = rows.iter().map(faults_of).sum();
     let text = TEXT + TEXT_PER_TASK * rows.len().saturating_sub(100);
     let room = (text / faults.max(1)).clamp(ROOM.0, ROOM.1);
@@ -190,7 +191,7 @@ impl Table<'_> {
             (false, _) => ("", ""),
         };
         write!(to, "<li>{open}<b class={class}>{word}</b> {}", Escaped(&plain::line(section.uid())))?;
-        if section.started.is_some() {
+        if section.started.is_some() && section.outcome.is_some() {
             write!(to, " <small>{:.3} s</small>", section.seconds)?;
         }
         if !section.groups().is_empty() {

@@ -1,5 +1,7 @@
 //! The testsuite of one task.
 
+use std::fmt::Write;
+
 use quick_junit::{FlakyOrRerun, NonSuccessKind, Property, TestCase, TestCaseStatus, TestRerun, TestSuite};
 
 use super::duration;
@@ -115,7 +117,8 @@ fn section_case(
         text.push_str(&told(name.as_deref(), why.as_deref(), tree.get(*fault).traceback()));
     }
     if faults.len() > MOST_FAULTS {
-        text.push_str(&format!("and {} more\n", faults.len() - MOST_FAULTS));
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "and {} more", faults.len() - MOST_FAULTS);
     }
     let verdict = Verdict {
         state,
@@ -172,7 +175,11 @@ fn status(verdict: &Verdict<'_>) -> TestCaseStatus {
         SectionState::Ended(Outcome::Aborted) => bad(NonSuccessKind::Error, "aborted"),
         SectionState::Open => bad(NonSuccessKind::Error, "unfinished"),
         SectionState::Ended(Outcome::Blocked) => left_out("blocked"),
-        SectionState::Ended(Outcome::Skipped) => left_out("skipped"),
+        SectionState::Ended(Outcome::Skipped) => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(if reason.is_empty() { "skipped" } else { &reason });
+            status
+        }
         SectionState::NotReached => left_out("not reached"),
     }
 }

@@ -51,7 +51,9 @@ fn line(tree: &SectionTree<'_>, number: SectionNumber, prefix: &str, listing: Li
         SectionState::Open => "LOST".to_owned(),
         SectionState::NotReached => "NOT REACHED".to_owned(),
     };
-    let time = if section.started.is_some() { duration::words(section.seconds) } else { "-".to_owned() };
+    // What was cut off has taken nobody knows how long.
+    let is_timed = section.started.is_some() && section.outcome.is_some();
+    let time = if is_timed { duration::words(section.seconds) } else { "-".to_owned() };
     let reason = tree.reason(number);
     let remark = reason.map(|reason| clean_first_line(&reason, super::REASON_CHARS, listing.paint).into_owned());
     Line {

@@ -80,7 +80,7 @@ fn set(draft: &mut Draft, key: &str, value: &Value) -> Result<(), String> {
         "env" => draft.env = environment(value)?,
         "cwd" => draft.cwd = Some(text(key, value)?),
         "stdin" => draft.stdin = Some(text(key, value)?),
-        "retries" => draft.retries = count(key, value)?,
+        "retries" => draft.retries = Some(count(key, value)?),
         "needs" => draft.needs = words(key, value)?,
         "resources" => draft.resources = resources(value)?,
         "tags" => draft.tags = words(key, value)?,

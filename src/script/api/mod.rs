@@ -1,5 +1,6 @@
 //! The Lua modules of Rille, a file each.
 
+pub(super) mod args;
 mod draft;
 mod job;
 pub(super) mod log;

@@ -39,7 +39,7 @@ pub(crate) fn runtime(lua: &Lua, context: &Rc<Context>) -> mlua::Result<Value> {
         directory: job.directory().to_string_lossy().into_owned(),
         archive: settings.archive.as_ref().map(|archive| archive.path().to_string_lossy().into_owned()),
         args: table::from_json(lua, &serde_json::Value::Object(settings.options.clone()))?,
-        argv: lua.create_sequence_from(settings.argv.iter().map(String::as_str))?,
+        argv: super::args::argv(lua, &context.arguments)?,
         env: environment,
         testbed: settings.testbed.as_ref().map_or(Ok(Value::Nil), |testbed| table::from_json(lua, testbed))?,
     };
@@ -52,7 +52,7 @@ struct Runtime {
     directory: String,
     archive: Option<String>,
     args: Value,
-    argv: Table,
+    argv: mlua::Function,
     env: Table,
     testbed: Value,
     plugin: Function,
@@ -66,7 +66,7 @@ impl UserData for Runtime {
         fields.add_field_method_get("directory", |_, this| Ok(this.directory.clone()));
         fields.add_field_method_get("archive", |_, this| Ok(this.archive.clone()));
         fields.add_field_method_get("args", |_, this| Ok(this.args.clone()));
-        fields.add_field_method_get("argv", |_, this| Ok(this.argv.clone()));
+        fields.add_field_method_get("argv", |_, this| this.argv.call::<Table>(()));
         fields.add_field_method_get("env", |_, this| Ok(this.env.clone()));
         fields.add_field_method_get("testbed", |_, this| Ok(this.testbed.clone()));
         fields.add_field_method_get("plugin", |_, this| Ok(this.plugin.clone()));

@@ -14,9 +14,9 @@ use mlua::{Function, Lua, MultiValue, Table, Value};
 use self::report::Reporter;
 use crate::job::SectionFilter;
 use crate::model::{Level, Message, Order, RaisedError, Reply, SectionKind, nearest};
-use crate::script::error::{self, calling_line, raise};
+use crate::script::error::{self, raise};
 use crate::script::task::HostLine;
-use crate::script::vm::Vm;
+use crate::script::vm::{GETLOCAL, Vm};
 use crate::script::voice::Voice;
 
 /// The parts of the Lua half in the order in which they build on each other.
@@ -52,6 +52,7 @@ pub(crate) fn preload(vm: &Vm, order: &Order, voice: &Rc<Voice>, parameters: &Va
         host.set("parameters", &parameters)?;
         host.set("getinfo", &getinfo)?;
         host.set("traceback", &traceback)?;
+        host.set("getlocal", lua.named_registry_value::<Function>(GETLOCAL)?)?;
         let core = lua.create_table()?;
         core.set("host", host)?;
         for (name, text) in PARTS {
@@ -101,8 +102,6 @@ fn primitives(lua: &Lua, order: &Order, voice: &Rc<Voice>) -> mlua::Result<Table
     host.set("definition_error", lua.create_function(definition)?)?;
     let usage = |lua: &Lua, text: String| -> mlua::Result<()> { Err(raise(lua, "usage", text)) };
     host.set("usage_error", lua.create_function(usage)?)?;
-    let place = |lua: &Lua, ()| Ok(calling_line(lua).map(|place| place.to_string()));
-    host.set("place", lua.create_function(place)?)?;
     host.set("shuffle", lua.create_function(|_, (count, seed): (usize, i64)| Ok(shuffle::order(count, seed)))?)?;
     host.set("draw_seed", lua.create_function(|_, ()| Ok(shuffle::draw()))?)?;
     add_filter(lua, &host, order, line)?;
@@ -150,7 +149,10 @@ fn add_filter(lua: &Lua, host: &Table, order: &Order, line: &Rc<dyn HostLine>) -
     host.set("fits", lua.create_function(fits)?)?;
     let shared = Rc::clone(&filter);
     host.set("fits_common", lua.create_function(move |_, uid: String| Ok(shared.fits_common(&uid)))?)?;
-    let nothing = move |_: &Lua, names: Vec<String>| Ok(filter.nothing_fits(names.iter().map(String::as_str)));
+    let nothing = move |_: &Lua, names: Vec<String>| {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        Ok(filter.nothing_fits(&names))
+    };
     host.set("nothing_fits", lua.create_function(nothing)?)?;
     let asking = Rc::clone(line);
     let select = move |lua: &Lua, (uids, groups): (Vec<String>, Vec<Vec<String>>)| {

@@ -1,6 +1,6 @@
 //! The random order of testcases: the same seed gives the same order on every machine and in every version.
 //!
-//! Numbers come from SplitMix64 (Steele, Lea and Flood 2014) that begins with the seed; the order is made by the shuffle of
+//! Numbers come from `SplitMix64` (Steele, Lea and Flood 2014) that begins with the seed; the order is made by the shuffle of
 //! Fisher and Yates, from the last place to the second, each number taken modulo the places that are left.
 
 use std::time::{SystemTime, UNIX_EPOCH};

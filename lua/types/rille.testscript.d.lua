@@ -1,0 +1,219 @@
+---@meta rille.testscript
+
+--- Sections of a testscript: common setup and cleanup with subsections, and testcases with a setup, tests and a cleanup.
+---
+--- The top level of the file defines; when it has come to its end the sections run, in the order of definition: common
+--- setup, the testcases, common cleanup. The file runs as a task of a jobfile, or alone by `rille run script.lua`.
+--- ```lua
+--- local ts = require "rille.testscript"
+--- ts.parameters { speed = 9600 }
+--- ts.common_setup():subsection("connect", function(self, p) self.parent.parameters.link = connect(p.device) end)
+--- local ping = ts.testcase("Ping", { groups = { "sanity" } })
+--- ping:setup(function(self) self.n = 3 end)
+--- ping:test("icmp", function(self, p, steps)
+---   steps:start("send", function(step) assert(p.speed > 0, "no speed") end)
+---   if p.skip then self:skipped("asked to") end
+--- end)
+--- ping:cleanup(function(self) end)
+--- ```
+--- A section passes when its function returns. A failed `assert` makes it `failed`, any other error `errored`, with the
+--- traceback in the data of its result. A method such as `self:failed(reason)` ends it at once; no `pcall` can undo that.
+--- Results roll up, the strongest wins: `aborted`, `errored`, `failed`, `blocked`, `passx`, `passed`, `skipped`.
+---
+--- What blocks: a common setup that did not pass blocks all testcases, a setup the tests of its testcase, a test or
+--- subsection with `must_pass` the rest of its siblings, a testcase with `must_pass` the rest of the testcases. A section
+--- that was skipped blocks nothing. Cleanups run all the same.
+---
+--- An unknown key or a wrong value in a definition raises `definition` with the line and the nearest name.
+---@class rille.testscript
+---
+--- The script's parameters. `ts.parameters { speed = 9600 }` sets defaults, `ts.parameters.speed` reads and writes one. A
+--- value that is written while sections run is seen by all sections after it.
+---@field parameters rille.testscript.Parameters
+---
+--- When so many testcases have ended neither passed, passx nor skipped, the rest is blocked. `--max-failures` wins.
+---@field max_failures? integer
+---
+--- Run the testcases in random order; the log and the task's result data name the seed.
+---@field random? boolean
+---
+--- The seed of the random order, from 0. `--random-seed` wins. The same seed gives the same order on every machine.
+---@field random_seed? integer
+local ts = {}
+
+--- What a section reads as `p`, the nearest first: the values of its loop's turn; those of the command line
+--- (`--param NAME=VALUE`); those of the jobfile's `run {}`; the testcase's; the script's. A function among them is called
+--- with the section's `self` when it is read, once in a section. A name that is not set is nil; one that looks like a slip
+--- is warned of in the log.
+---@class rille.testscript.Parameters: { [string]: any }
+---@field testbed any   # what `--testbed` holds, nil without it
+---@overload fun(defaults: table<string, any>): rille.testscript.Parameters
+
+--- What the sections of a testcase share: fields that one sets the next one finds. It also has the result methods.
+---@class rille.testscript.Self: rille.testscript.Reporter, { [string]: any }
+---@field uid string                                            # of the testcase, `common_setup` or `common_cleanup`
+---@field groups string[]|nil
+---@field parameters rille.testscript.Parameters                # the testcase's own above the script's; can be written
+---@field parent { uid: string, parameters: rille.testscript.Parameters }   # the script
+
+--- How a section ends at once. On `self` it ends the section that runs, on a step that step.
+---@class rille.testscript.Reporter
+local Reporter = {}
+
+---@class rille.testscript.ResultOptions
+---@field go_to? "cleanup"|"next_tc"|"common_cleanup"|"exit"   # go on there; what is jumped over is skipped, or blocked if this result is bad. Also as `["goto"]`
+---@field data? any              # plain values that are kept with the result, at most 1 MiB as JSON
+---@field from_exception? any    # the error that was caught; its text and traceback are kept
+
+---@param reason? string
+---@param options? rille.testscript.ResultOptions
+function Reporter:passed(reason, options) end
+---@param reason? string
+---@param options? rille.testscript.ResultOptions
+function Reporter:failed(reason, options) end
+---@param reason? string
+---@param options? rille.testscript.ResultOptions
+function Reporter:errored(reason, options) end
+---@param reason? string
+---@param options? rille.testscript.ResultOptions
+function Reporter:skipped(reason, options) end
+---@param reason? string
+---@param options? rille.testscript.ResultOptions
+function Reporter:blocked(reason, options) end
+---@param reason? string
+---@param options? rille.testscript.ResultOptions
+function Reporter:aborted(reason, options) end
+---@param reason? string
+---@param options? rille.testscript.ResultOptions
+function Reporter:passx(reason, options) end
+
+--- A step, or what a section finds as `steps`. Steps are numbered 1, 1.1, 1.2, 2, … and named in the log.
+---@class rille.testscript.Step: rille.testscript.Reporter
+local Step = {}
+
+---@class rille.testscript.StepOptions
+---@field continue? boolean      # go on after this step also if it is bad; its result still counts for the section
+---@field description? string
+
+--- Runs a step. A bad one ends what it is a part of, unless it has `continue`.
+---@param name string
+---@param options rille.testscript.StepOptions
+---@param fn fun(step: rille.testscript.Step)
+---@return rille.Outcome result
+---@overload fun(self: rille.testscript.Step, name: string, fn: fun(step: rille.testscript.Step)): rille.Outcome
+function Step:start(name, options, fn) end
+
+---@alias rille.testscript.Function fun(self: rille.testscript.Self, p: rille.testscript.Parameters, steps: rille.testscript.Step)
+
+--- The section that a processor is called for.
+---@class rille.testscript.Section: rille.testscript.Step
+---@field kind "common setup"|"common cleanup"|"subsection"|"testcase"|"setup"|"test"|"cleanup"
+---@field name string
+---@field uid string
+---@field result rille.Outcome|nil   # in a post processor
+---@field reason string|nil          # in a post processor
+
+---@alias rille.testscript.Condition boolean|string|table|fun(self: rille.testscript.Self, p: rille.testscript.Parameters): any, string?
+
+--- Processors run around a section, the global ones first:
+--- `pre` before it: if one returns false or an assertion of it fails, the section is skipped; any other error makes it
+--- errored. `post` after it, unless a `pre` kept it from running: it can make the result worse, not better; false or a
+--- failed assertion makes it failed, any other error errored. `exception` at an error that is no result: it is called with
+--- the error too; if it returns true the section goes on as if the error had not been, a result method gives the section
+--- that result, and an error in it makes the section errored. Each is a function or a list of functions.
+---@class rille.testscript.Processors
+---@field pre? function|function[]         # fun(self, p, section): boolean?
+---@field post? function|function[]        # fun(self, p, section): boolean?
+---@field exception? function|function[]   # fun(self, p, section, err): boolean?
+
+---@class rille.testscript.Options: rille.testscript.Processors
+---@field description? string
+---@field skip? rille.testscript.Condition          # leave it out: true, or the reason
+---@field skip_if? rille.testscript.Condition       # leave it out if this holds: a value, a function that also returns a reason, or { condition, reason }
+---@field skip_unless? rille.testscript.Condition   # leave it out unless this holds
+
+--- A loop runs a section once a turn, with the values of the turn as parameters and in the uid: `sweep[size=64]`.
+--- `{ size = { 64, 1500 } }`: a list of values by name; several names give every combination, the alphabetically first
+--- name changing slowest. `{ { host = "a", port = 1 }, … }`: the turns one by one. `{ 64, 1500 }`: values of the parameter
+--- `value`. A function, also as the only name's value, is called for each turn with `self` and `p` until it returns nil.
+--- A loop without a turn is skipped.
+---@alias rille.testscript.Loop table|fun(self: table, p: rille.testscript.Parameters): any
+
+---@class rille.testscript.PartOptions: rille.testscript.Options
+---@field must_pass? boolean              # block what follows beside it if it does not pass
+---@field loop? rille.testscript.Loop
+---@field uids? string[]                  # the uids of the turns, in order; without `loop` these are the turns
+
+---@class rille.testscript.TestcaseOptions: rille.testscript.PartOptions
+---@field groups? string|string[]         # labels to choose by: `--groups "sanity and not slow"`
+---@field parameters? table<string, any>  # above those of the script
+
+---@class rille.testscript.CommonOptions: rille.testscript.Options
+---@field parameters? table<string, any>
+
+---@class rille.testscript.Common
+---@field parameters table<string, any>
+---@field description? string
+local Common = {}
+
+--- Adds a subsection.
+---@param name string
+---@param options rille.testscript.PartOptions
+---@param fn rille.testscript.Function
+---@return rille.testscript.Common self
+---@overload fun(self: rille.testscript.Common, name: string, fn: rille.testscript.Function): rille.testscript.Common
+function Common:subsection(name, options, fn) end
+
+---@class rille.testscript.Testcase
+---@field parameters table<string, any>
+---@field groups? string|string[]
+---@field must_pass? boolean
+---@field description? string
+local Testcase = {}
+
+--- Sets what runs before the tests. If it does not pass, they are blocked.
+---@param options rille.testscript.Options
+---@param fn rille.testscript.Function
+---@return rille.testscript.Testcase self
+---@overload fun(self: rille.testscript.Testcase, fn: rille.testscript.Function): rille.testscript.Testcase
+function Testcase:setup(options, fn) end
+
+--- Adds a test.
+---@param name string
+---@param options rille.testscript.PartOptions
+---@param fn rille.testscript.Function
+---@return rille.testscript.Testcase self
+---@overload fun(self: rille.testscript.Testcase, name: string, fn: rille.testscript.Function): rille.testscript.Testcase
+function Testcase:test(name, options, fn) end
+
+--- Sets what runs after the tests, whatever became of them.
+---@param options rille.testscript.Options
+---@param fn rille.testscript.Function
+---@return rille.testscript.Testcase self
+---@overload fun(self: rille.testscript.Testcase, fn: rille.testscript.Function): rille.testscript.Testcase
+function Testcase:cleanup(options, fn) end
+
+--- Defines a testcase.
+---@param uid string   # unique in the script
+---@param options? rille.testscript.TestcaseOptions
+---@return rille.testscript.Testcase
+function ts.testcase(uid, options) end
+
+--- Returns what runs before all testcases; there is one.
+---
+--- Common setup and cleanup run with any choice of testcases, unless `--uids` names one of them
+--- (`"Or('common_setup', 'Ping')"`, `"not common_cleanup"`); then that expression decides about both.
+---@param options? rille.testscript.CommonOptions
+---@return rille.testscript.Common
+function ts.common_setup(options) end
+
+--- Returns what runs after all testcases, whatever became of them; there is one.
+---@param options? rille.testscript.CommonOptions
+---@return rille.testscript.Common
+function ts.common_cleanup(options) end
+
+--- Adds processors that run for every section but steps, before those of the section.
+---@param processors rille.testscript.Processors
+function ts.global_processors(processors) end
+
+return ts

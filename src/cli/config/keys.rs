@@ -1,0 +1,190 @@
+//! The keys of `rille.toml`: each with what it means, what it may be, and the environment variable that sets it too.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::values::{Amount, Color, Count, Limit, LogLevels, OutputLimit, Positive, Seconds, Verbosity};
+
+/// Settings of Rille, the content of `rille.toml`.
+///
+/// Files are read in this order, and later ones win: `/etc/rille/rille.toml`; the user's, `rille/rille.toml` in
+/// `$XDG_CONFIG_HOME` or `~/.config`; the project's, `rille.toml` beside the jobfile or in the nearest folder above it;
+/// that of `--config`. Environment variables win over files, options over all. Lists add up instead, and tables are
+/// merged key by key. Paths are relative to the file they stand in; `~/` is the user's home folder.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields, rename = "Configuration")]
+pub(crate) struct Config {
+    /// How many tasks run at once, from 1. Without it a Task starts at once and `parallel` takes the number of CPUs.
+    /// Variable `RILLE_JOBS`, option `--jobs`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Positive")]
+    pub(crate) jobs: Option<Positive>,
+    /// Seconds from the request to end a task until it is killed, from 0. Default: 2.
+    /// Variable `RILLE_GRACE`, option `--grace`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Seconds")]
+    pub(crate) grace: Option<Seconds>,
+    /// How many bytes are kept of each output file, its head and its tail: a number, or a text such as `64M`; from 1K.
+    /// Default: `256M`. Variable `RILLE_OUTPUT_LIMIT`, option `--output-limit`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "OutputLimit")]
+    pub(crate) output_limit: Option<OutputLimit>,
+    /// When to use colour. Default: `auto`. Variable `RILLE_COLOR`, option `--color`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Color")]
+    pub(crate) color: Option<Color>,
+    /// How much the console says. Default: `normal`. Variable `RILLE_VERBOSITY`, options `--quiet` and `--verbose`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Verbosity")]
+    pub(crate) verbosity: Option<Verbosity>,
+    /// How many more attempts a task gets that has no `retries` of its own. Default: 0.
+    /// Variable `RILLE_RETRIES`, option `--retries`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Count")]
+    pub(crate) retries: Option<Count>,
+    /// After how many failed testcases of a testscript the rest of it is not run, from 1. Default: no limit.
+    /// Variable `RILLE_MAX_FAILURES`, option `--max-failures`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Positive")]
+    pub(crate) max_failures: Option<Positive>,
+    /// How much there is of each resource: a number, or a text such as `16G`. There are as many `cpus`, `gpus` and bytes
+    /// of `mem` as the machine has, and 1 of any other. Variable `RILLE_RESOURCES` (`NAME=N,…`), option `--resource`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) resources: BTreeMap<String, Amount>,
+    /// Plugin files to load, in this order. Variable `RILLE_PLUGINS` (parted by `:`), option `--plugin`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) plugins: Vec<PathBuf>,
+    /// Seconds that one stage of a plugin may take, above 0. Default: 300.
+    /// Variable `RILLE_PLUGIN_TIMEOUT`, option `--plugin-timeout`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Limit")]
+    pub(crate) plugin_timeout: Option<Limit>,
+    /// Levels of loggers by name, `root` for the one above all: `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`. Default:
+    /// `INFO`. Variable `RILLE_LOG_LEVELS` (`LOGGER=LEVEL,…`), option `--log-level`.
+    pub(crate) log_levels: LogLevels,
+    /// What is kept out of what a run records.
+    pub(crate) secrets: Secrets,
+    /// The folder that holds the runs. Default: `~/.rille`. Variable `RILLE_HOME`, option `--home`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "PathBuf")]
+    pub(crate) home: Option<PathBuf>,
+    /// The label of runs. Variable `RILLE_LABEL`, option `--label`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub(crate) label: Option<String>,
+    /// Tags of runs. Variable `RILLE_TAGS` (parted by `,`), option `--tag`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tags: Vec<String>,
+}
+
+/// What is kept out of what a run records.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Secrets {
+    /// Names of environment variables whose values are secrets, beside those whose name says so (`…TOKEN…`,
+    /// `…PASSWORD…`): patterns with `*` and `?`, in capitals or not. Variable `RILLE_SECRETS_HIDE` (parted by `,`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) hide: Vec<String>,
+}
+
+/// How an environment variable writes a value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Shape {
+    /// A number.
+    Number,
+    /// A text, or a number that is taken as one.
+    Text,
+    /// Texts, parted by this character.
+    List(char),
+    /// `NAME=VALUE`, parted by commas.
+    Table,
+}
+
+/// A key.
+pub(crate) struct Key {
+    /// Its name; a dot for the table it is in.
+    pub(crate) name: &'static str,
+    /// The environment variable.
+    pub(crate) variable: &'static str,
+    /// How that is written.
+    pub(crate) shape: Shape,
+}
+
+const fn key(name: &'static str, variable: &'static str, shape: Shape) -> Key {
+    Key { name, variable, shape }
+}
+
+/// Every key, in the order in which they are shown.
+pub(crate) const KEYS: [Key; 15] = [
+    key("jobs", "RILLE_JOBS", Shape::Number),
+    key("grace", "RILLE_GRACE", Shape::Number),
+    key("output_limit", "RILLE_OUTPUT_LIMIT", Shape::Text),
+    key("color", "RILLE_COLOR", Shape::Text),
+    key("verbosity", "RILLE_VERBOSITY", Shape::Text),
+    key("retries", "RILLE_RETRIES", Shape::Number),
+    key("max_failures", "RILLE_MAX_FAILURES", Shape::Number),
+    key("resources", "RILLE_RESOURCES", Shape::Table),
+    key("plugins", "RILLE_PLUGINS", Shape::List(':')),
+    key("plugin_timeout", "RILLE_PLUGIN_TIMEOUT", Shape::Number),
+    key("log_levels", "RILLE_LOG_LEVELS", Shape::Table),
+    key("secrets.hide", "RILLE_SECRETS_HIDE", Shape::List(',')),
+    key("home", "RILLE_HOME", Shape::Text),
+    key("label", "RILLE_LABEL", Shape::Text),
+    key("tags", "RILLE_TAGS", Shape::List(',')),
+];
+
+/// The variable that names a file like `--config` does.
+pub(crate) const CONFIG_VARIABLE: &str = "RILLE_CONFIG";
+
+/// The variable that names another system file, for tests and odd systems.
+pub(crate) const SYSTEM_VARIABLE: &str = "RILLE_SYSTEM_CONFIG";
+
+/// What the schema calls itself. It names the form and is no address.
+const SCHEMA_ID: &str = "urn:rille:schema:config:1";
+
+/// Returns the JSON Schema of `rille.toml`.
+pub(crate) fn schema() -> Json {
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    let mut schema = generator.into_root_schema_for::<Config>().to_value();
+    if let Json::Object(fields) = &mut schema {
+        fields.insert("$id".to_owned(), SCHEMA_ID.into());
+    }
+    schema
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_keys_are_those_of_the_schema_and_each_is_documented() {
+        let schema = schema();
+        let properties = schema["properties"].as_object().unwrap();
+        let mut names: Vec<String> = Vec::new();
+        for (name, property) in properties {
+            assert!(property["description"].is_string(), "{name} has no description");
+            match name.as_str() {
+                "secrets" => names.push("secrets.hide".to_owned()),
+                _ => names.push(name.clone()),
+            }
+        }
+        let text = schema.to_string();
+        for Key { name, variable, .. } in KEYS {
+            assert!(names.iter().any(|known| known == name), "{name} is not in the schema");
+            assert!(text.contains(&format!("`{variable}`")), "{variable} is not documented");
+        }
+        assert_eq!(names.len(), KEYS.len());
+    }
+
+    #[test]
+    fn the_schema_is_stable() {
+        insta::assert_snapshot!(serde_json::to_string_pretty(&schema()).unwrap());
+    }
+}

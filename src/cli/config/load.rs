@@ -1,0 +1,107 @@
+//! All settings, from wherever they come.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::file::{self, Remark};
+use super::keys::Config;
+use super::layers::{Entry, Origin, assemble, entries, lay_over};
+use super::options::SettingOptions;
+use super::places::{Place, places, user_home};
+use super::{machine, variables};
+use crate::cli::Failure;
+use crate::cli::near::near_file;
+use crate::store::Home;
+
+/// What came of the search for settings.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// The settings; what has a default has a value.
+    pub(crate) config: Config,
+    /// Each value with its origin.
+    pub(crate) entries: Vec<Entry>,
+    /// Where files were looked for, and whether one was read.
+    pub(crate) files: Vec<(Place, bool)>,
+    /// What the user should know.
+    pub(crate) remarks: Vec<Remark>,
+    /// The option `--home`, in its own bytes.
+    home: Option<PathBuf>,
+}
+
+/// Loads the settings for a jobfile, or for a folder.
+pub(crate) fn load(anchor: &Path, options: &SettingOptions, home: Option<&Path>) -> Result<Loaded, Failure> {
+    let started_in = std::env::current_dir()
+        .map_err(|error| Failure::general(format!("cannot find the working folder: {error}")))?;
+    let anchor = std::path::absolute(anchor)
+        .map_err(|error| Failure::usage(format!("cannot find {}: {error}", anchor.display())))?;
+    let user_home = user_home();
+    let mut all = defaults(user_home.as_deref())?;
+    let mut files = Vec::new();
+    let mut remarks = Vec::new();
+    for place in places(&anchor, &started_in, options.config.as_deref()) {
+        if place.is_foreign {
+            let shown = place.path.display();
+            let text =
+                format!("{shown} belongs to another user and is not read; if you trust it, name it with --config");
+            remarks.push(Remark { text, place: None });
+            files.push((place, false));
+            continue;
+        }
+        let found = file::read(&place.path, user_home.as_deref())?;
+        if found.is_none() && place.is_named {
+            return Err(missing(&place));
+        }
+        files.push((place, found.is_some()));
+        if let Some((entries, more)) = found {
+            lay_over(&mut all, entries);
+            remarks.extend(more);
+        }
+    }
+    let (entries, more) = variables::read(std::env::vars_os(), &started_in)?;
+    lay_over(&mut all, entries);
+    remarks.extend(more);
+    lay_over(&mut all, options.entries(home, &started_in)?);
+    let config = assemble(&all).map_err(|error| Failure::usage(format!("the settings cannot be used: {error}")))?;
+    super::hide::check(&config.secrets.hide)?;
+    Ok(Loaded { config, entries: all, files, remarks, home: home.map(Path::to_owned) })
+}
+
+impl Loaded {
+    /// Returns the home that holds the runs.
+    pub(crate) fn home(&self) -> Result<Home, Failure> {
+        let is_given = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let home = match &self.home {
+            None if !is_given("RILLE_HOME") => self.config.home.as_deref(),
+            // Not as the settings show it: a path need not be UTF-8.
+            given => given.as_deref(),
+        };
+        Ok(Home::locate(home)?)
+    }
+}
+
+fn missing(place: &Place) -> Failure {
+    let failure =
+        Failure::usage(format!("the configuration '{}' of {} does not exist", place.path.display(), place.whose));
+    match near_file(&place.path) {
+        Some(near) => failure.hint(format!("did you mean '{near}'?")),
+        None => failure,
+    }
+}
+
+/// Returns the settings where nobody says anything.
+fn defaults(user_home: Option<&Path>) -> Result<Vec<Entry>, Failure> {
+    let values = json!({
+        "grace": 2.0,
+        "output_limit": "256M",
+        "color": "auto",
+        "verbosity": "normal",
+        "retries": 0,
+        "plugin_timeout": 300.0,
+    });
+    let internal = |error: serde_json::Error| Failure::general(format!("the defaults cannot be used: {error}"));
+    let mut config: Config = serde_json::from_value(values).map_err(internal)?;
+    config.resources = machine::resources();
+    config.home = user_home.map(|home| home.join(".rille").to_string_lossy().into_owned().into());
+    entries(&config, |_| Origin::Default)
+}

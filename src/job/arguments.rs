@@ -1,0 +1,123 @@
+//! The arguments that the launcher handed on: which of them somebody has read, and what tasks get of them.
+
+use super::Job;
+use crate::model::EventKind;
+
+/// Which arguments nobody has read so far. Without arguments it costs nothing.
+#[derive(Debug, Default)]
+pub(super) struct Unread {
+    words: Vec<(String, bool)>,
+}
+
+impl Unread {
+    /// Begins with every word unread.
+    pub(super) fn new(words: &[String]) -> Self {
+        Self { words: words.iter().map(|word| (word.clone(), false)).collect() }
+    }
+
+    /// Notes that these words were read; all if there is no list.
+    pub(super) fn note(&mut self, read: Option<&[String]>) {
+        for (word, is_read) in &mut self.words {
+            *is_read |= read.is_none_or(|read| read.contains(word));
+        }
+    }
+
+    /// Returns the unread words: options with the words behind them that are no options.
+    fn groups(&self) -> Vec<Vec<&str>> {
+        let mut groups: Vec<Vec<&str>> = Vec::new();
+        let mut goes_on = false;
+        for (word, is_read) in &self.words {
+            if *is_read || word == "--" {
+                goes_on = false;
+                continue;
+            }
+            match groups.last_mut() {
+                Some(group) if goes_on && !is_option(word) => group.push(word),
+                _ => groups.push(vec![word]),
+            }
+            goes_on = true;
+        }
+        groups
+    }
+
+    /// Returns what to say of the unread words. `slips` has those that look like an option of the launcher, and which.
+    fn warnings(&self, slips: &[(String, String)]) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let mut others = Vec::new();
+        for group in self.groups() {
+            match slips.iter().find(|(word, _)| word == group[0]) {
+                Some((word, near)) => warnings.push(slip_text(word, near)),
+                None => others.extend(group),
+            }
+        }
+        if !others.is_empty() {
+            let what = if others.len() == 1 { "the argument" } else { "the arguments" };
+            let words = shlex::try_join(others.iter().copied()).unwrap_or_else(|_| others.join(" "));
+            warnings.push(format!("nobody read {what} {words}"));
+        }
+        warnings
+    }
+}
+
+fn is_option(word: &str) -> bool {
+    word.len() > 1 && word.starts_with('-')
+}
+
+/// Says that a word looks like a slip in an option of the launcher.
+pub(crate) fn slip_text(word: &str, near: &str) -> String {
+    let name = word.split('=').next().unwrap_or(word);
+    format!("{name} is no option of rille and is handed on to the jobfile; did you mean {near}?")
+}
+
+impl Job {
+    /// Notes that the jobfile, or a task, has read these arguments; all if there is no list.
+    pub(crate) fn arguments_read(&self, words: Option<&[String]>) {
+        self.unread.lock().note(words);
+    }
+
+    /// Sets what tasks that start from now on get of the arguments.
+    pub(crate) fn hand_on(&self, argv: Vec<String>) {
+        self.runtime.write().argv = argv;
+    }
+
+    /// Returns a warning for arguments that nobody has read.
+    pub(super) fn unread_arguments(&self) -> Vec<EventKind> {
+        let warnings = self.unread.lock().warnings(&self.settings.slips);
+        warnings.into_iter().map(|text| EventKind::Warning { text, place: None }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(line: &str, read: &[&[&str]]) -> String {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        let mut unread = Unread::new(&words);
+        for read in read {
+            unread.note(Some(&read.iter().map(|&word| word.to_owned()).collect::<Vec<_>>()));
+        }
+        unread.warnings(&[("--tesbed".to_owned(), "--testbed".to_owned())]).join(" | ")
+    }
+
+    #[test]
+    fn unread_words_are_named_with_their_values_and_nothing_twice() {
+        let slip = "--tesbed is no option of rille and is handed on to the jobfile; did you mean --testbed?";
+        let cases: [(&str, &[&[&str]], String); 8] = [
+            ("", &[], String::new()),
+            ("--typo-arg T", &[], "nobody read the arguments --typo-arg T".into()),
+            ("--a 1 --b 2", &[&["--a", "1"], &["--b", "2"]], String::new()),
+            ("--a 1 --b 2 stray", &[&["--a", "1"]], "nobody read the arguments --b 2 stray".into()),
+            ("--a x --tesbed y --b", &[], format!("{slip} | nobody read the arguments --a x --b")),
+            ("--tesbed y", &[&["--tesbed", "y"]], String::new()),
+            ("--flag", &[], "nobody read the argument --flag".into()),
+            ("-- x", &[], "nobody read the argument x".into()),
+        ];
+        for (line, read, expected) in cases {
+            assert_eq!(told(line, read), expected, "{line}");
+        }
+        let mut all = Unread::new(&["x".to_owned()]);
+        all.note(None);
+        assert!(all.warnings(&[]).is_empty());
+    }
+}
