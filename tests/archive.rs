@@ -17,9 +17,10 @@ const SECRET: &str = "hun\"ter<2> & co/42";
 /// Unpacks an archive with a program that is not ours; `None` if there is none.
 fn unpack(project: &Project, name: &str) -> Option<PathBuf> {
     let target = project.path(format!("unpacked-{name}"));
-    fs::create_dir(&target).unwrap();
+    fs::create_dir(&target).expect("a folder can be made");
     let archive = project.path(name);
-    let mut command = if name.ends_with(".zip") {
+    let is_zip = archive.extension().is_some_and(|extension| extension == "zip");
+    let mut command = if is_zip {
         let mut command = Command::new("python3");
         command.args(["-m", "zipfile", "-e"]).arg(&archive).arg(&target);
         command
@@ -29,14 +30,14 @@ fn unpack(project: &Project, name: &str) -> Option<PathBuf> {
         command.args(["-c", script, "sh"]).arg(&archive).arg(&target);
         command
     };
-    let programs: &[&str] = if name.ends_with(".zip") { &["python3"] } else { &["zstd", "tar"] };
+    let programs: &[&str] = if is_zip { &["python3"] } else { &["zstd", "tar"] };
     if let Some(missing) = programs.iter().find(|program| !has_program(program)) {
         eprintln!("not tested: there is no {missing}");
         return None;
     }
-    assert!(command.status().unwrap().success(), "{name} cannot be unpacked");
-    let mut entries = fs::read_dir(&target).unwrap();
-    let top = entries.next().expect("one folder").unwrap().path();
+    assert!(command.status().expect("it can be started").success(), "{name} cannot be unpacked");
+    let mut entries = fs::read_dir(&target).expect("it can be listed");
+    let top = entries.next().expect("one folder").expect("listed").path();
     assert!(entries.next().is_none(), "an archive has one folder");
     Some(top)
 }
@@ -44,8 +45,8 @@ fn unpack(project: &Project, name: &str) -> Option<PathBuf> {
 /// Returns the paths of all files below a folder, in order.
 fn files(folder: &std::path::Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in fs::read_dir(folder).expect("it can be listed") {
+        let path = entry.expect("listed").path();
         if path.is_dir() && !path.is_symlink() { found.extend(files(&path)) } else { found.push(path) }
     }
     found.sort();

@@ -47,7 +47,7 @@ fn lose(project: &Project, args: &[&str]) -> Run {
     running.wait_for_file("ran.ready");
     kill_host(&running);
     running.wait().code(7);
-    fs::write(project.path("ran.go"), "").unwrap();
+    fs::write(project.path("ran.go"), "").expect("a file can be written");
     project.the_run()
 }
 
@@ -258,6 +258,9 @@ fn kill_at(running: Running, run: &std::path::Path, bytes: u64) {
     running.wait_only(DEADLINE);
 }
 
+/// At how many points of the log a host is killed.
+const POINTS: u64 = 16;
+
 #[test]
 fn a_host_killed_anywhere_leaves_a_run_that_ends_as_if_nothing_had_been() {
     let undisturbed = many();
@@ -265,7 +268,6 @@ fn a_host_killed_anywhere_leaves_a_run_that_ends_as_if_nothing_had_been() {
     let whole = undisturbed.the_run();
     let expected = timeless(&whole);
     let length = fs::metadata(whole.path().join(".guild/events.jsonl")).unwrap().len();
-    const POINTS: u64 = 16;
     std::thread::scope(|scope| {
         for thread in 0..2 {
             let expected = &expected;
@@ -288,7 +290,8 @@ fn kill_and_resume(first: u64, second: u64, expected: &Value) {
     }
     let run = Run::at(folder.clone(), &project);
     // Twice, and the second time in the middle of taking over what the first part had.
-    for bytes in [Some(fs::metadata(folder.join(".guild/events.jsonl")).unwrap().len() + second / 3), None] {
+    let length = fs::metadata(folder.join(".guild/events.jsonl")).map_or(0, |metadata| metadata.len());
+    for bytes in [Some(length + second / 3), None] {
         let (ended, before) = (ended_by_themselves(&run), ran(&project));
         let running = project.start(&["run", "--resume", path]);
         match bytes {

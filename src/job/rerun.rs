@@ -133,7 +133,7 @@ impl Rerun {
 
     fn add(&mut self, task: Past, condition: &Condition) {
         if let Some(testcases) = task.testcases(condition) {
-            self.tasks.insert(task.id, testcases);
+            self.tasks.insert(task.id, Some(testcases).filter(|testcases| !testcases.is_empty()));
         }
     }
 }
@@ -187,8 +187,8 @@ impl Past {
         self.next_section += 1;
     }
 
-    /// Returns which testcases are to run again, all of them as `Some(None)`; `None` if the task is not to run at all.
-    fn testcases(&self, condition: &Condition) -> Option<Option<Vec<String>>> {
+    /// Returns which testcases are to run again, an empty list for all of them; `None` if the task is not to run at all.
+    fn testcases(&self, condition: &Condition) -> Option<Vec<String>> {
         // Nobody wanted it: --taskid, --tags or an earlier rerun left it out.
         if self.ended == Some((Outcome::Skipped, false)) {
             return None;
@@ -201,16 +201,16 @@ impl Past {
         };
         let found = || self.sections.values().filter(|section| condition.holds(end(section)));
         if found().any(|section| section.kind == SectionKind::CommonSetup) {
-            return Some(None);
+            return Some(Vec::new());
         }
         let testcases: Vec<String> = found()
             .filter(|section| section.kind == SectionKind::Testcase)
             .map(|section| section.uid.clone())
             .collect();
         if !testcases.is_empty() {
-            return Some(Some(testcases));
+            return Some(testcases);
         }
-        condition.holds(self.ended.map(|(outcome, _)| outcome)).then_some(None)
+        condition.holds(self.ended.map(|(outcome, _)| outcome)).then(Vec::new)
     }
 }
 
