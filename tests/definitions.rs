@@ -201,8 +201,8 @@ fn a_recipe_that_is_none_is_an_errored_task() {
 #[test]
 fn uids_and_groups_of_an_executable_are_said_to_have_no_effect() {
     let ended = Project::new().main("job.run { testscript = '/bin/true', uids = 'a', groups = { 'b' } }").job(&[]);
-    ended
-        .code(0)
-        .stderr_has("job.lua:3: 'uids' and 'groups' choose sections of a Lua testscript; task 'Task-1' has none");
+    ended.code(0).stderr_has(
+        "job.lua:3: 'uids' and 'groups' choose sections of a testscript; they have no effect on kind 'exec-test'",
+    );
     Project::new().main("job.run { testscript = '/bin/true' }").job(&[]).code(0).stderr_lacks("sections");
 }

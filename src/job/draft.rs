@@ -47,7 +47,7 @@ pub(crate) struct Draft {
 }
 
 /// The keys `uids` and `groups` of a task.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct DraftSections {
     /// Expressions over uids.
     pub(crate) uids: Vec<String>,

@@ -182,9 +182,6 @@ impl Job {
         }
         if runnable.kind == "lua" {
             runnable.kwargs.extend(self.settings.parameters.clone());
-        } else if draft.sections != DraftSections::default() {
-            let text = format!("'uids' and 'groups' choose sections of a Lua testscript; task '{id}' has none");
-            self.warn(text, draft.place.clone());
         }
         let absolute = |path: String| beside.join(path);
         let task = Task {
