@@ -1,5 +1,6 @@
 //! The beginning of a run: its directory, its first records, its console and its engine.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -45,35 +46,14 @@ impl Job {
             None => Uuid::new_v4().simple().to_string(),
         };
         engine::mark_host(&id);
-        let (run, log, before) = match &settings.resume {
-            Some(path) => {
-                let run = RunDir::reopen(path, pid)?;
-                // What is torn is cut off before anybody reads it.
-                let log = EventLog::open(&run.event_log())?;
-                let before = Before::read(&run.event_log())?;
-                (run, log, Some(before))
-            }
-            None => {
-                let path = settings.run_dir.clone().unwrap_or_else(|| settings.home.runs_dir().join(&id));
-                let run = RunDir::create(&path, &id, pid)?;
-                write_attributes(&run, &settings)?;
-                let log = EventLog::create(&run.event_log())?;
-                (run, log, None)
-            }
-        };
+        let (run, log, before) = open(&settings, &id, pid)?;
         keep_rerun(&run, &mut settings)?;
         let directory = run.path().to_owned();
         let now = chrono::Utc::now();
         let started = before.as_ref().and_then(|before| before.started).unwrap_or(now);
         let runtime = runtime_info(&settings, &run, started);
         let warning = before.as_ref().and_then(|before| changed_jobfile(before, &runtime, &settings));
-        let testbed_file = match &settings.testbed {
-            None => None,
-            Some(testbed) => {
-                run.write_file(TESTBED_FILE, testbed.to_string().as_bytes())?;
-                Some(directory.join(TESTBED_FILE))
-            }
-        };
+        let testbed_file = keep_testbed(&run, &settings)?;
 
         let job_log = JobLog::new(Box::new(run.append_file(LOG_FILE)?), pid, &runtime.job.name);
         let look = report::Settings::standard(settings.color, settings.verbosity);
@@ -160,6 +140,29 @@ impl Job {
         let _ = job.engine.set(engine);
         Ok(job)
     }
+}
+
+/// Makes the directory of a run and its log, or opens those of the run that is resumed.
+fn open(settings: &Settings, id: &str, pid: u32) -> store::Result<(RunDir, EventLog, Option<Before>)> {
+    let Some(path) = &settings.resume else {
+        let path = settings.run_dir.clone().unwrap_or_else(|| settings.home.runs_dir().join(id));
+        let run = RunDir::create(&path, id, pid)?;
+        write_attributes(&run, settings)?;
+        let log = EventLog::create(&run.event_log())?;
+        return Ok((run, log, None));
+    };
+    let run = RunDir::reopen(path, pid)?;
+    // What is torn is cut off before anybody reads it.
+    let log = EventLog::open(&run.event_log())?;
+    let before = Before::read(&run.event_log())?;
+    Ok((run, log, Some(before)))
+}
+
+/// Writes the testbed into the run directory, and returns where.
+fn keep_testbed(run: &RunDir, settings: &Settings) -> store::Result<Option<PathBuf>> {
+    let Some(testbed) = &settings.testbed else { return Ok(None) };
+    run.write_file(TESTBED_FILE, testbed.to_string().as_bytes())?;
+    Ok(Some(run.path().join(TESTBED_FILE)))
 }
 
 fn runtime_info(settings: &Settings, run: &RunDir, started: chrono::DateTime<chrono::Utc>) -> RuntimeInfo {

@@ -160,9 +160,8 @@ fn started(out: &mut String, header: &RunStarted, resumed: bool, paint: Paint) -
     if !header.file.is_empty() {
         write!(out, ": {}", clean(&header.file, paint))?;
     }
-    match &header.rerun_of {
-        Some(id) => write!(out, ", a rerun of {}", short(id))?,
-        None => {}
+    if let Some(id) = &header.rerun_of {
+        write!(out, ", a rerun of {}", short(id))?;
     }
     if resumed { out.write_str(", resumed") } else { Ok(()) }
 }

@@ -150,7 +150,8 @@ fn forms(value: &[u8]) -> Vec<Vec<u8>> {
 }
 
 fn utf16_escapes(c: char) -> String {
-    c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+    let units = c.encode_utf16(&mut [0; 2]).to_vec();
+    units.iter().flat_map(|unit| ["\\u".to_owned(), format!("{unit:04x}")]).collect()
 }
 
 fn percent(value: &[u8], upper: bool, plain: &[u8]) -> String {
@@ -273,7 +274,9 @@ mod tests {
 
     fn secrets(values: &[&str]) -> Secrets {
         let mut secrets = Secrets::default();
-        values.iter().for_each(|value| secrets.add(value.as_bytes()));
+        for value in values {
+            secrets.add(value.as_bytes());
+        }
         secrets
     }
 

@@ -213,7 +213,8 @@ pub(super) fn unfinished(home: &Home, given: &str) -> Result<PathBuf, Failure> {
             _ => {}
         }
     }
-    if ended_well && !broken {
+    // One that was killed between its last event and its last file has no results yet.
+    if ended_well && !broken && status != Status::Lost {
         return Err(Failure::usage(format!("run {id} came to its end, so that there is nothing to resume"))
             .hint(format!("'rille run --rerun {given}' runs again what did not pass.")));
     }
