@@ -7,6 +7,7 @@ mod examples;
 mod harness;
 
 mod architecture;
+mod archive;
 mod args;
 mod config;
 mod definitions;
@@ -19,6 +20,8 @@ mod lost;
 mod plugins;
 mod processes;
 mod reports;
+mod rerun;
+mod resume;
 mod runs;
 mod runtime;
 mod scheduling;

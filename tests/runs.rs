@@ -46,7 +46,8 @@ fn a_run_directory_holds_what_it_should() {
     assert!(run.id().len() == 32 && run.id().bytes().all(|byte| byte.is_ascii_hexdigit()), "{}", run.id());
 
     let mut names = ATTRIBUTES.map(str::to_owned).to_vec();
-    names.push("user".to_owned());
+    names.extend(["started_in", "user"].map(str::to_owned));
+    names.sort();
     assert_eq!(run.attr_names(), names);
     assert_eq!(run.attr("id"), run.id());
     let rille = env!("CARGO_BIN_EXE_rille");

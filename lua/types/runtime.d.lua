@@ -6,7 +6,7 @@
 ---@field job rille.RuntimeJob
 ---@field tasks rille.RuntimeTasks
 ---@field directory string             # the absolute path of the run directory
----@field archive string|nil           # always nil in this version
+---@field archive string|nil           # the path of the archive that is made at the end (`--archive`), or nil
 ---@field args table<string, any>      # the options of `rille run`, by name with `_` for `-`; nil where not given
 ---@field argv string[]                # the arguments that are handed on to the jobfile, in their order
 ---@field env table<string, string>    # the environment of `rille`; changes to this table reach no task

@@ -55,8 +55,19 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
     let mut command = Cli::command();
     command.build();
     // `rille run` hands what it does not know on to the jobfile, so this is parted before clap sees it.
-    let (own, handed_on) = run::part_arguments(&command, args.to_vec());
-    let cli = match command.try_get_matches_from_mut(own).and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let (own, mut handed_on) = run::part_arguments(&command, args.to_vec());
+    let matches = command.try_get_matches_from_mut(own).and_then(|matches| {
+        // What an earlier run was started with is put before what was typed.
+        match run::recall(&command, &matches, &mut handed_on) {
+            Ok(None) => Ok(matches),
+            Ok(Some(words)) => command.try_get_matches_from_mut(words),
+            Err(failure) => {
+                complain(&failure);
+                std::process::exit(failure.exit_code());
+            }
+        }
+    });
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
             // With a closed terminal there is nobody to tell.

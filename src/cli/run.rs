@@ -1,6 +1,7 @@
 //! `rille run`: runs a jobfile.
 
 mod arguments;
+mod earlier;
 mod jobfile;
 mod recorded;
 mod reports;
@@ -15,12 +16,13 @@ use clap::Args;
 use super::Failure;
 use super::config::{self, Color, Limit, Seconds, SettingOptions};
 use crate::engine;
-use crate::job::{Job, Selection, Settings};
+use crate::job::{Condition, Job, Selection, Settings};
 use crate::script;
 use crate::store;
 
 use self::arguments::HandedOn;
 pub(crate) use self::arguments::part_arguments;
+pub(crate) use self::earlier::{bad_archive, recall};
 
 /// Runs a jobfile, a Lua file that defines main(runtime), or a testscript alone.
 ///
@@ -31,7 +33,7 @@ pub(crate) use self::arguments::part_arguments;
                         not be recorded, 130/143/129 stopped by SIGINT/SIGTERM/SIGHUP"
 )]
 pub(crate) struct RunArgs {
-    /// The jobfile, or a testscript
+    /// The jobfile, or a testscript; with --resume and --rerun that of the earlier run, unless another is named
     #[arg(value_name = "JOBFILE")]
     jobfile: PathBuf,
     /// Hand this file (YAML, JSON, or a Lua file that returns a table) to the job and its tasks as the testbed
@@ -43,6 +45,19 @@ pub(crate) struct RunArgs {
     /// Run only tasks that have a tag: TAG[,TAG…], patterns as for --taskid; repeated, all must hold
     #[arg(long, value_name = "TAGS")]
     tags: Vec<String>,
+    /// Go on with a run that did not come to its end, in its directory and with its options: what had ended stands
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["rerun", "run_dir"])]
+    resume: Option<String>,
+    /// Run what did not pass in an earlier run, tasks and testcases: an id, a path, or an archive
+    #[arg(long, value_name = "RUN")]
+    rerun: Option<String>,
+    /// Rerun what ended in these ways: WORD[,WORD…] of failed, errored, aborted, blocked, skipped, passed, passx, unfinished
+    /// [default: all but the passes]
+    #[arg(long, value_name = "WORDS", requires = "rerun")]
+    rerun_condition: Option<Condition>,
+    /// Pack the run into this file at its end, .zip or .tar.zst, with secrets masked
+    #[arg(long, value_name = "FILE")]
+    archive: Option<PathBuf>,
     /// Keep the run in this directory instead of under the home
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
@@ -68,6 +83,17 @@ pub(crate) fn main(
     let mut choice = args.sections.choice()?;
     let testbed = args.testbed.as_deref().map(testbed::read).transpose()?;
     let home = loaded.home()?;
+    let resume = args.resume.as_deref().map(|given| earlier::unfinished(&home, given)).transpose()?;
+    let rerun = match &args.rerun {
+        Some(given) => match earlier::chosen(&home, given, args.rerun_condition.as_ref())? {
+            Some(rerun) => Some(rerun),
+            // It was said that there is nothing to run.
+            None => return Ok(4),
+        },
+        None => None,
+    };
+    let archive = args.archive.as_deref().map(|path| earlier::archive(path, resume.as_deref())).transpose()?;
+    let command = handed_on.command.as_deref().unwrap_or(command);
     let config = loaded.config;
     let options = recorded::options(&args, &config);
     choice.max_failures = choice.max_failures.or(config.max_failures.map(|failures| failures.0));
@@ -94,6 +120,9 @@ pub(crate) fn main(
         plugins: config.plugins,
         plugin_timeout: config.plugin_timeout.map(Limit::duration),
         log_levels: config.log_levels.levels(),
+        resume,
+        rerun,
+        archive,
         selection,
         report_copies,
         choice,

@@ -1,5 +1,6 @@
 //! `rille runs`: lists, describes, shows, reports and removes runs, those of Guild included.
 
+mod archive;
 mod info;
 mod list;
 mod report;
@@ -36,6 +37,8 @@ pub(crate) enum RunsCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Pack a run into one file, with the secrets of the environment masked
+    Archive(archive::ArchiveArgs),
     /// Write the reports of a run again: HTML, JUnit, TAP, JSON
     Report(report::ReportArgs),
     /// Remove runs, to the trash
@@ -49,6 +52,7 @@ pub(crate) fn main(args: RunsArgs, home: &Home) -> Result<i32, Failure> {
         Some(RunsCommand::List(args)) => list::main(&args, home),
         Some(RunsCommand::Info(args)) => info::main(&args, home),
         Some(RunsCommand::Show { id, json }) => show::main(home, &id, json),
+        Some(RunsCommand::Archive(args)) => archive::main(&args, home),
         Some(RunsCommand::Report(args)) => report::main(&args, home),
         Some(RunsCommand::Rm(args)) => rm::main(&args, home),
     }

@@ -46,7 +46,7 @@ pub(crate) use self::guardian::{Guarded, split};
 pub(crate) use self::journal::Journal;
 pub(crate) use self::programs::kill_own_programs;
 pub(crate) use self::request::{Call, Failure, OnCall, Origin, OutputTap, Waited};
-pub(crate) use self::scheduler::{Answer, Capacity, End, Group, Limits, OnLimit, Submission, Timing};
+pub(crate) use self::scheduler::{Answer, Capacity, End, Group, Limits, OnLimit, Reused, Submission, Timing};
 pub(crate) use self::spawn::{Surroundings, TASK_ROLE, variable};
 pub(crate) use self::stop::StopReason;
 pub(crate) use self::synchro::{Synchro, SynchroClient};

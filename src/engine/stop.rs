@@ -51,6 +51,14 @@ impl StopReason {
         }
     }
 
+    /// Returns the time limit that was exceeded.
+    pub(super) const fn limit(self) -> Option<Duration> {
+        match self {
+            Self::TimeLimit(limit) | Self::WaitLimit(limit) => Some(limit),
+            _ => None,
+        }
+    }
+
     /// Returns the signal that asks the task to end.
     pub(super) fn signal(self) -> Signal {
         match self {

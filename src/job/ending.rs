@@ -7,7 +7,7 @@ use super::{HostCall, Job};
 use crate::engine::Failure;
 use crate::model::{EventKind, RaisedError};
 use crate::report::{self, Closing, Look, Summary};
-use crate::store;
+use crate::store::{self, RunDir};
 
 /// How long an interrupted run waits for a terminal that takes nothing.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -91,29 +91,50 @@ impl Job {
         let finished = |code: i32, problems: &[String]| EventKind::RunFinished {
             outcome,
             exit_code: code,
-            seconds: self.started.elapsed().as_secs_f64(),
+            seconds: self.elapsed().as_secs_f64(),
             reason: problems.first().cloned(),
         };
         let end = finished(code, &problems);
         note(&mut problems, self.journal.record(vec![end]));
         note(&mut problems, self.write_reports(&run));
         note(&mut problems, self.journal.sync());
-        if !problems.is_empty() && code != 7 {
-            // What the log says of its end must not be better than it was.
-            code = 7;
-            let _ = run.free_ballast();
-            Self::drop_reports(&run);
-            let end = finished(code, &problems);
-            note(&mut problems, self.journal.record(vec![end]));
-            note(&mut problems, self.write_reports(&run));
+        // What the log says of its end must not be better than it was, and neither what the archive does.
+        for archived in [false, true] {
+            if archived {
+                note(&mut problems, self.make_archive(&run, code));
+            }
+            if !problems.is_empty() && code != 7 {
+                code = 7;
+                let _ = run.free_ballast();
+                Self::drop_reports(&run);
+                let end = finished(code, &problems);
+                note(&mut problems, self.journal.record(vec![end]));
+                note(&mut problems, self.write_reports(&run));
+            }
         }
-        let status = self.with_summary(|summary| summary.interrupt.map_or(code, |signal| -signal));
+        let status = self.exit_status(code);
         note(&mut problems, run.finish(status, store::now_micros()));
         if !problems.is_empty() {
             code = 7;
         }
         self.say_the_last_words(&problems);
         code
+    }
+
+    /// Makes the archive, if one is wanted. It shows how the run ended, so that is written first.
+    fn make_archive(&self, run: &RunDir, code: i32) -> Result<(), store::Error> {
+        let Some(target) = &self.settings.archive else { return Ok(()) };
+        run.write_attr("archive", &target.path().to_string_lossy())?;
+        run.conclude(self.exit_status(code), store::now_micros())?;
+        let name = self.runtime.read().job.name.clone();
+        let jobfile = store::Jobfile { path: &self.settings.jobfile, source: Some(&self.settings.source) };
+        let secrets = self.history.secrets.lock();
+        store::archive(run.path(), target, &name, jobfile, &secrets)
+    }
+
+    /// Returns the attribute `exit_status` of a run that ends with this exit code.
+    fn exit_status(&self, code: i32) -> i32 {
+        self.with_summary(|summary| summary.interrupt.map_or(code, |signal| -signal))
     }
 
     /// Returns a warning for each task that was made for nothing.
@@ -146,7 +167,16 @@ impl Job {
             let tail = |row: &report::Row| {
                 store::output_tail(&self.directory, row.folder(), row.attempts, report::telling_stream(row)?)
             };
-            report::render(summary, &Closing { look, run_dir: Some(&directory), still_running: false, tail: &tail })
+            let mut text = report::render(
+                summary,
+                &Closing { look, run_dir: Some(&directory), still_running: false, tail: &tail },
+            );
+            if let Some(archive) = self.settings.archive.as_ref().filter(|_| problems.is_empty())
+                && look.verbosity >= report::Verbosity::Normal
+            {
+                text.extend(["Archive: ", &archive.path().display().to_string(), "\n"]);
+            }
+            text
         });
         for problem in problems {
             // With a closed terminal there is nobody to tell.

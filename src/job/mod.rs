@@ -3,11 +3,15 @@
 //! Nothing here knows Lua.
 
 mod arguments;
+mod before;
 mod calls;
 mod draft;
 mod ending;
+mod history;
+mod inputs;
 mod prompt;
 mod reports;
+mod rerun;
 mod resolve;
 mod roster;
 mod sections;
@@ -25,16 +29,17 @@ use parking_lot::{Mutex, RwLock};
 
 use self::arguments::Unread;
 use self::roster::Roster;
-use crate::engine::{End, Engine, Failure, Group, Journal, OnLimit, StopReason, Submission, Synchro};
+use crate::engine::{End, Engine, Failure, Group, Journal, OnLimit, StopReason, Synchro};
 use crate::model::{EventKind, Level, Outcome, Place, RuntimeInfo, Stream, Task, TaskNumber};
 use crate::report::{Announcement, Live, LiveHandle};
-use crate::store::{self, RunDir};
+use crate::store::RunDir;
 
 pub(crate) use self::arguments::slip_text;
 pub(crate) use self::calls::HostCall;
 pub(crate) use self::draft::{Draft, DraftSections, Testscript};
 pub(crate) use self::ending::MainEnd;
 pub(crate) use self::reports::{ReportCopy, ReportForm};
+pub(crate) use self::rerun::{Condition, Rerun};
 pub(crate) use self::sections::{SectionFilter, quoted};
 pub(crate) use self::select::Selection;
 pub(crate) use self::settings::Settings;
@@ -53,6 +58,7 @@ pub(crate) struct Job {
     engine: OnceLock<Engine>,
     synchro: Arc<OnceLock<Synchro>>,
     started: Instant,
+    history: history::History,
     next_group: Mutex<u32>,
     unread: Mutex<Unread>,
     calls: calls::Calls,
@@ -121,16 +127,17 @@ impl Job {
     /// Starts tasks that were made before, as members of a group if one is given.
     pub(crate) fn start(&self, numbers: &[TaskNumber], group: Option<Group>) -> Result<(), CannotStart> {
         let mut submissions = Vec::with_capacity(numbers.len());
-        let mut roster = self.roster.lock();
         for &number in numbers {
+            // Not held any longer: to look at a task's files takes time, and the engine needs the roster.
+            let mut roster = self.roster.lock();
             let Some(entry) = roster.get_mut(number) else { continue };
             let Some(draft) = entry.draft.take() else { return Err(CannotStart::Twice(entry.id.clone())) };
-            let (task, decided) = self.prepare(entry.id.clone(), *draft, entry.decided.take());
-            let folder = store::task_folder(number, &entry.id);
+            let (id, decided) = (entry.id.clone(), entry.decided.take());
+            drop(roster);
+            let (task, decided) = self.prepare(id, *draft, decided);
             self.note_shared(number, &task.runnable.kwargs);
-            submissions.push(Submission { number, folder, task: Box::new(task), decided });
+            submissions.push(self.submission(number, task, decided));
         }
-        drop(roster);
         self.engine().submit(submissions, group);
         Ok(())
     }
@@ -305,7 +312,7 @@ impl Job {
 
     /// Returns for how long the run has been going on.
     pub(crate) fn elapsed(&self) -> Duration {
-        self.started.elapsed()
+        self.started.elapsed() + Duration::try_from_secs_f64(self.history.seconds).unwrap_or_default()
     }
 
     fn record(&self, kinds: Vec<EventKind>) {

@@ -7,11 +7,12 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::reports::ReportCopy;
+use super::rerun::Rerun;
 use super::select::Selection;
 use crate::engine::Capacity;
 use crate::model::{Level, SectionChoice};
 use crate::report::{ColorChoice, Verbosity};
-use crate::store::Home;
+use crate::store::{ArchiveTarget, Home};
 
 /// The settings of one run of a jobfile.
 pub(crate) struct Settings {
@@ -55,6 +56,12 @@ pub(crate) struct Settings {
     pub(crate) plugin_timeout: Option<Duration>,
     /// Levels of loggers by name, the root's under the empty one.
     pub(crate) log_levels: BTreeMap<String, Level>,
+    /// The run directory of the run to go on with.
+    pub(crate) resume: Option<PathBuf>,
+    /// Which tasks of an earlier run are run.
+    pub(crate) rerun: Option<Rerun>,
+    /// The archive to make at the end.
+    pub(crate) archive: Option<ArchiveTarget>,
     /// Which tasks are run at all.
     pub(crate) selection: Selection,
     /// Which sections of testscripts run, and how; above what `run {}` says.

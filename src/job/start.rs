@@ -1,5 +1,6 @@
 //! The beginning of a run: its directory, its first records, its console and its engine.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,9 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::arguments::Unread;
+use super::before::Before;
+use super::history::{History, keep_rerun};
+use super::inputs::hex;
 use super::roster::Roster;
 use super::{Job, Settings};
 use crate::engine::{self, Engine, Guarded, Journal, Limits, Origin, OutputTap, Surroundings, Timing};
@@ -35,33 +39,37 @@ const TESTBED_FILE: &str = "testbed.json";
 
 impl Job {
     /// Makes the run directory, writes what is known of the run, and starts its engine and its console.
-    pub(crate) fn begin(settings: Settings, guarded: Guarded) -> Result<Arc<Job>, StartError> {
-        let id = Uuid::new_v4().simple().to_string();
-        engine::mark_host(&id);
-        let path = settings.run_dir.clone().unwrap_or_else(|| settings.home.runs_dir().join(&id));
-        let run = RunDir::create(&path, &id, guarded.guardian_pid())?;
-        let directory = run.path().to_owned();
-        let started = chrono::Utc::now();
-
-        let runtime = runtime_info(&settings, &run, started);
-        write_attributes(&run, &settings)?;
-        let testbed_file = match &settings.testbed {
-            None => None,
-            Some(testbed) => {
-                run.write_file(TESTBED_FILE, testbed.to_string().as_bytes())?;
-                Some(directory.join(TESTBED_FILE))
-            }
+    pub(crate) fn begin(mut settings: Settings, guarded: Guarded) -> Result<Arc<Job>, StartError> {
+        let pid = guarded.guardian_pid();
+        let id = match &settings.resume {
+            Some(path) => store::run_id(path),
+            None => Uuid::new_v4().simple().to_string(),
         };
+        engine::mark_host(&id);
+        let (run, log, before) = open(&settings, &id, pid)?;
+        keep_rerun(&run, &mut settings)?;
+        let directory = run.path().to_owned();
+        let now = chrono::Utc::now();
+        let started = before.as_ref().and_then(|before| before.started).unwrap_or(now);
+        let runtime = runtime_info(&settings, &run, started);
+        let warning = before.as_ref().and_then(|before| changed_jobfile(before, &runtime, &settings));
+        let testbed_file = keep_testbed(&run, &settings)?;
 
-        let log = JobLog::new(Box::new(run.create_file(LOG_FILE)?), guarded.guardian_pid(), &runtime.job.name);
+        let job_log = JobLog::new(Box::new(run.append_file(LOG_FILE)?), pid, &runtime.job.name);
         let look = report::Settings::standard(settings.color, settings.verbosity);
-        let live = Live::start(report::Settings { log: Some(log), ..look })?;
+        let live = Live::start(report::Settings { log: Some(job_log), ..look })?;
         let console = live.handle();
         let audience = live.handle();
-        let log = EventLog::create(&run.event_log())?;
+        if before.as_ref().is_some_and(|before| before.started.is_some()) {
+            run.restart(now.timestamp_micros())?;
+        }
         let journal = Journal::new(log, Box::new(move |event| audience.event(Arc::new(event))));
-        journal.record(vec![run_started(&settings, &runtime, guarded.guardian_pid())])?;
-        run.start(started.timestamp_micros())?;
+        let first_started = before.as_ref().and_then(|before| before.started);
+        journal.record([run_started(&settings, &runtime, pid, first_started)].into_iter().chain(warning).collect())?;
+        if before.as_ref().is_none_or(|before| before.started.is_none()) {
+            run.start(now.timestamp_micros())?;
+        }
+        let history = History::new(&settings, before);
 
         let limits = Limits { at_once: settings.jobs, capacity: settings.capacity.clone() };
         let timing = Timing { grace: settings.grace, ..Timing::default() };
@@ -88,6 +96,7 @@ impl Job {
             engine: OnceLock::new(),
             synchro,
             started: Instant::now(),
+            history,
             next_group: Mutex::new(0),
             unread,
             calls: super::calls::Calls::default(),
@@ -133,6 +142,29 @@ impl Job {
     }
 }
 
+/// Makes the directory of a run and its log, or opens those of the run that is resumed.
+fn open(settings: &Settings, id: &str, pid: u32) -> store::Result<(RunDir, EventLog, Option<Before>)> {
+    let Some(path) = &settings.resume else {
+        let path = settings.run_dir.clone().unwrap_or_else(|| settings.home.runs_dir().join(id));
+        let run = RunDir::create(&path, id, pid)?;
+        write_attributes(&run, settings)?;
+        let log = EventLog::create(&run.event_log())?;
+        return Ok((run, log, None));
+    };
+    let run = RunDir::reopen(path, pid)?;
+    // What is torn is cut off before anybody reads it.
+    let log = EventLog::open(&run.event_log())?;
+    let before = Before::read(&run.event_log())?;
+    Ok((run, log, Some(before)))
+}
+
+/// Writes the testbed into the run directory, and returns where.
+fn keep_testbed(run: &RunDir, settings: &Settings) -> store::Result<Option<PathBuf>> {
+    let Some(testbed) = &settings.testbed else { return Ok(None) };
+    run.write_file(TESTBED_FILE, testbed.to_string().as_bytes())?;
+    Ok(Some(run.path().join(TESTBED_FILE)))
+}
+
 fn runtime_info(settings: &Settings, run: &RunDir, started: chrono::DateTime<chrono::Utc>) -> RuntimeInfo {
     let stem = settings.jobfile.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     RuntimeInfo {
@@ -150,7 +182,12 @@ fn runtime_info(settings: &Settings, run: &RunDir, started: chrono::DateTime<chr
     }
 }
 
-fn run_started(settings: &Settings, runtime: &RuntimeInfo, pid: u32) -> EventKind {
+fn run_started(
+    settings: &Settings,
+    runtime: &RuntimeInfo,
+    pid: u32,
+    first_started: Option<chrono::DateTime<chrono::Utc>>,
+) -> EventKind {
     EventKind::RunStarted(Box::new(RunStarted {
         format: EVENT_FORMAT,
         rille: env!("CARGO_PKG_VERSION").to_owned(),
@@ -163,12 +200,23 @@ fn run_started(settings: &Settings, runtime: &RuntimeInfo, pid: u32) -> EventKin
         pid: i32::try_from(pid).unwrap_or_default(),
         host: store::host(),
         user: store::user(),
+        first_started,
+        rerun_of: settings.rerun.as_ref().map(|rerun| rerun.of.clone()),
     }))
+}
+
+/// Returns a warning if a run is resumed with another jobfile than it had.
+fn changed_jobfile(before: &Before, runtime: &RuntimeInfo, settings: &Settings) -> Option<EventKind> {
+    let is_changed = before.file_hash.as_ref().is_some_and(|hash| *hash != runtime.job.file_hash);
+    let file = settings.jobfile.display();
+    let text = format!("{file} is not as it was; tasks that it makes as before are taken from before, the others run");
+    is_changed.then_some(EventKind::Warning { text, place: None })
 }
 
 fn write_attributes(run: &RunDir, settings: &Settings) -> Result<(), store::Error> {
     run.write_opref(&Opref::for_script(&settings.jobfile))?;
     run.write_attr("cmd", &settings.command)?;
+    run.write_attr("started_in", &settings.started_in.to_string_lossy())?;
     run.write_attr("flags", &serde_json::Map::new())?;
     run.write_attr("label", &settings.label.as_deref().unwrap_or_default())?;
     run.write_attr("tags", &settings.run_tags)?;
@@ -197,14 +245,5 @@ fn tap(console: LiveHandle, verbosity: Verbosity) -> OutputTap {
         if verbosity >= from {
             console.announce(Announcement::Output { task, stream, bytes: bytes.to_vec() });
         }
-    })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
     })
 }

@@ -26,7 +26,7 @@ pub(crate) struct Event {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub(crate) enum EventKind {
-    /// The first event of every run.
+    /// The first event of every run. Where it comes again the run was resumed, and what came before it no longer counts.
     RunStarted(Box<RunStarted>),
     /// The job gave itself another reporting name.
     JobRenamed {
@@ -35,6 +35,14 @@ pub(crate) enum EventKind {
     },
     /// A task was handed to the engine.
     TaskQueued(Box<TaskQueued>),
+    /// What follows of this task, up to its end, was copied from before the run was resumed.
+    TaskReused {
+        /// Which task.
+        task: TaskNumber,
+        /// When its first attempt started.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        started: Option<DateTime<Utc>>,
+    },
     /// An attempt at a task has a process.
     TaskStarted {
         /// Which task.
@@ -118,6 +126,12 @@ pub(crate) struct RunStarted {
     pub(crate) host: String,
     /// Who ran it.
     pub(crate) user: String,
+    /// When the run started first, where this event says that it was resumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) first_started: Option<DateTime<Utc>>,
+    /// The id of the run of which this one repeats a part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rerun_of: Option<String>,
 }
 
 /// A task as it was queued.
@@ -186,6 +200,9 @@ pub(crate) struct TaskFinished {
     /// Main returned while the task was alive.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) dangling: bool,
+    /// The time limit in seconds, if that is what ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) time_limit: Option<f64>,
 }
 
 /// Sections that a testscript has announced.

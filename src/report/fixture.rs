@@ -31,6 +31,8 @@ pub(super) fn run_started() -> EventKind {
         pid: 100,
         host: "bench".into(),
         user: "ada".into(),
+        first_started: None,
+        rerun_of: None,
     }))
 }
 
@@ -70,6 +72,7 @@ pub(super) fn finished(task: TaskNumber, outcome: Outcome, reason: Option<&str>)
         killed_leftovers: 0,
         will_retry: false,
         dangling: false,
+        time_limit: None,
     }
 }
 

@@ -52,6 +52,9 @@ pub(crate) struct Look {
 /// the event already.
 pub(crate) fn line(event: &Event, summary: &Summary, look: Look) -> Option<String> {
     let level = match &event.kind {
+        // What was told before the run was resumed is not told again.
+        EventKind::TaskStarted { task, .. } if is_reused(summary, *task) => return None,
+        EventKind::TaskFinished(finished) if finished.will_retry && is_reused(summary, finished.task) => return None,
         EventKind::TaskStarted { .. } => Verbosity::Verbose,
         EventKind::RunStarted(_) => Verbosity::Normal,
         EventKind::TaskFinished(finished) if finished.will_retry || finished.outcome.is_good() => Verbosity::Normal,
@@ -64,6 +67,7 @@ pub(crate) fn line(event: &Event, summary: &Summary, look: Look) -> Option<Strin
         EventKind::SectionFinished(finished) if is_told(finished, summary) => Verbosity::Verbose,
         EventKind::JobRenamed { .. }
         | EventKind::TaskQueued(_)
+        | EventKind::TaskReused { .. }
         | EventKind::TaskPlanned(_)
         | EventKind::SectionStarted(_)
         | EventKind::SectionFinished(_)
@@ -80,9 +84,13 @@ pub(crate) fn line(event: &Event, summary: &Summary, look: Look) -> Option<Strin
     Some(out)
 }
 
+fn is_reused(summary: &Summary, task: u32) -> bool {
+    summary.row(task).is_some_and(|row| row.reused)
+}
+
 fn tell(out: &mut String, event: &Event, summary: &Summary, paint: Paint) -> fmt::Result {
     match &event.kind {
-        EventKind::RunStarted(header) => started(out, header, paint),
+        EventKind::RunStarted(header) => started(out, header, summary.resumed.is_some(), paint),
         EventKind::TaskStarted { task, attempt, pid } => {
             label(out, paint.bold("START"), "START", &format!("pid {pid}"))?;
             out.push_str(&name(summary.row(*task), *task, paint));
@@ -121,6 +129,7 @@ fn tell(out: &mut String, event: &Event, summary: &Summary, paint: Paint) -> fmt
         }
         EventKind::JobRenamed { .. }
         | EventKind::TaskQueued(_)
+        | EventKind::TaskReused { .. }
         | EventKind::TaskPlanned(_)
         | EventKind::SectionStarted(_)
         | EventKind::MainFinished { .. }
@@ -146,9 +155,15 @@ fn section(out: &mut String, finished: &SectionFinished, row: Option<&Row>, pain
     }
 }
 
-fn started(out: &mut String, header: &RunStarted, paint: Paint) -> fmt::Result {
+fn started(out: &mut String, header: &RunStarted, resumed: bool, paint: Paint) -> fmt::Result {
     write!(out, "{} {}", paint.bold(short(&header.run_id)), paint.bold(clean(&header.name, paint)))?;
-    if header.file.is_empty() { Ok(()) } else { write!(out, ": {}", clean(&header.file, paint)) }
+    if !header.file.is_empty() {
+        write!(out, ": {}", clean(&header.file, paint))?;
+    }
+    if let Some(id) = &header.rerun_of {
+        write!(out, ", a rerun of {}", short(id))?;
+    }
+    if resumed { out.write_str(", resumed") } else { Ok(()) }
 }
 
 fn ended(out: &mut String, finished: &TaskFinished, row: Option<&Row>, paint: Paint) -> fmt::Result {
@@ -157,6 +172,9 @@ fn ended(out: &mut String, finished: &TaskFinished, row: Option<&Row>, paint: Pa
     label(out, paint.outcome(finished.outcome, &word), &word, &time)?;
     out.push_str(&name(row, finished.task, paint));
     let mut remarks = Vec::new();
+    if row.is_some_and(|row| row.reused) {
+        remarks.push("from before".to_owned());
+    }
     let of = row.map_or(1, |row| row.max_attempts).max(finished.attempt);
     let is_said = finished.reason.as_deref().is_some_and(says_the_attempt);
     if finished.will_retry || (finished.attempt > 1 && of > 1 && !is_said) {

@@ -75,6 +75,12 @@ struct Run<'a> {
     user: &'a str,
     /// When it started, by the real-time clock.
     started: Option<DateTime<Utc>>,
+    /// When it was resumed for the last time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resumed: Option<DateTime<Utc>>,
+    /// The id of the run of which it repeats a part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rerun_of: Option<&'a str>,
     /// When it stopped; null for a run without an end.
     stopped: Option<DateTime<Utc>>,
     /// Seconds from its start to its end, by the monotonic clock; to its last event if it has no end.
@@ -177,6 +183,9 @@ struct TaskEntry<'a> {
     flaky: bool,
     /// Whether `main` returned while it was alive.
     dangling: bool,
+    /// Its end is from before the run was resumed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    reused: bool,
     /// When its first attempt started, by the real-time clock.
     #[serde(skip_serializing_if = "Option::is_none")]
     started: Option<DateTime<Utc>>,
@@ -248,6 +257,7 @@ impl<'a> From<&'a Row> for TaskEntry<'a> {
             attempts: row.attempts,
             flaky: row.is_flaky(),
             dangling: row.dangling,
+            reused: row.reused,
             started: row.started,
             seconds: row.seconds,
             stdout: row.stdout().into(),
@@ -300,6 +310,8 @@ pub(crate) fn write(summary: &Summary, to: impl Write) -> io::Result<()> {
             host: text(|header| &header.host),
             user: text(|header| &header.user),
             started: summary.started,
+            resumed: summary.resumed,
+            rerun_of: header.and_then(|header| header.rerun_of.as_deref()),
             stopped: end.map(|end| end.time),
             seconds: summary.seconds(),
             complete: summary.is_complete(),

@@ -22,6 +22,8 @@ pub(crate) struct Row {
     pub(crate) running: bool,
     /// Whether `main` returned while the task was alive.
     pub(crate) dangling: bool,
+    /// Whether its end was copied from before the run was resumed.
+    pub(crate) reused: bool,
     /// How the task ended; `None` until its last attempt has ended.
     pub(crate) outcome: Option<Outcome>,
     /// How the process of the latest attempt ended.
@@ -97,6 +99,7 @@ impl Row {
             max_attempts: queued.retries.saturating_add(1),
             running: false,
             dangling: false,
+            reused: false,
             outcome: None,
             exit: None,
             started: None,
@@ -133,6 +136,12 @@ impl Row {
             place: None,
         };
         Row::new(&queued, None)
+    }
+
+    /// Takes note that it ended before the run was resumed.
+    pub(super) fn reuse(&mut self, started: Option<DateTime<Utc>>) {
+        self.reused = true;
+        self.started = started;
     }
 
     /// Takes note that an attempt has a process.

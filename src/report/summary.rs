@@ -76,6 +76,8 @@ pub(crate) struct Summary {
     pub(crate) header: Option<Box<RunStarted>>,
     /// When the run started.
     pub(crate) started: Option<DateTime<Utc>>,
+    /// When the run was resumed for the last time.
+    pub(crate) resumed: Option<DateTime<Utc>>,
     /// The reporting name by now.
     pub(crate) name: String,
     /// How many tasks ended in which way.
@@ -106,11 +108,7 @@ impl Summary {
     pub(crate) fn apply(&mut self, event: &Event) {
         self.last_time = Some(event.time);
         match &event.kind {
-            EventKind::RunStarted(header) => {
-                self.name.clone_from(&header.name);
-                self.started = Some(event.time);
-                self.header = Some(header.clone());
-            }
+            EventKind::RunStarted(header) => self.begin(header, event.time),
             EventKind::JobRenamed { name } => self.name.clone_from(name),
             EventKind::TaskQueued(queued) => {
                 if self.index(queued.task).is_none() {
@@ -118,6 +116,7 @@ impl Summary {
                     self.push(row);
                 }
             }
+            EventKind::TaskReused { task, started } => self.row_or_new(*task).reuse(*started),
             EventKind::TaskStarted { task, attempt, pid: _ } => self.row_or_new(*task).start(*attempt, event.time),
             EventKind::TaskFinished(finished) => {
                 let row = self.row_or_new(finished.task);
@@ -163,6 +162,18 @@ impl Summary {
                 });
             }
         }
+    }
+
+    /// Takes the beginning of a run in. A second one is that of a resumed run: what came before it no longer counts.
+    fn begin(&mut self, header: &RunStarted, time: DateTime<Utc>) {
+        *self = Summary {
+            name: header.name.clone(),
+            started: header.first_started.or(Some(time)),
+            resumed: header.first_started.map(|_| time),
+            header: Some(Box::new(header.clone())),
+            last_time: Some(time),
+            ..Summary::default()
+        };
     }
 
     /// Returns the tasks in the order in which they were queued.
@@ -356,6 +367,31 @@ mod tests {
         // What the host recorded is never bettered, and a task without an end is no pass.
         assert_eq!(with(vec![run_finished(Some(Outcome::Failed), 1)]).0, Some(Outcome::Failed));
         assert_eq!(with(vec![queued(2, "b", 0), run_finished(Some(Outcome::Passed), 0)]).0, Some(Outcome::Errored));
+    }
+
+    #[test]
+    fn a_resumed_run_is_one_run() {
+        let again = |first_started| match run_started() {
+            EventKind::RunStarted(header) => EventKind::RunStarted(Box::new(RunStarted { first_started, ..*header })),
+            other => other,
+        };
+        let first = event(1, run_started()).time;
+        let lost = [run_started(), EventKind::JobRenamed { name: "other".into() }, queued(1, "a", 0), started(1, 1)];
+        let ended = [end(finished(1, Outcome::Failed, None)), EventKind::Interrupted { signal: 2, times: 1 }];
+        let resumed = [
+            again(Some(first)),
+            queued(1, "a", 0),
+            EventKind::TaskReused { task: 1, started: Some(first) },
+            started(1, 1),
+            end(finished(1, Outcome::Failed, None)),
+            queued(2, "b", 0),
+        ];
+        let summary = fold(lost.into_iter().chain(ended).chain(resumed).collect());
+        assert_eq!((summary.started, summary.resumed.is_some(), summary.name.as_str()), (Some(first), true, "nightly"));
+        assert_eq!((summary.counts.total, summary.counts.unfinished(), summary.interrupt), (2, 1, None));
+        let row = summary.row(1).unwrap();
+        assert_eq!((row.reused, row.started, row.outcome), (true, Some(first), Some(Outcome::Failed)));
+        assert!(!summary.row(2).unwrap().reused);
     }
 
     #[test]

@@ -36,7 +36,6 @@ impl EventLog {
     }
 
     /// Opens a log to go on with it. A torn last line, which a host left that was killed while it wrote, is cut off.
-    #[cfg_attr(not(test), expect(dead_code, reason = "what goes on with a run, restart and resume, is to come"))]
     pub(crate) fn open(path: &Path) -> Result<EventLog> {
         let opened = OpenOptions::new().read(true).append(true).open(path);
         let mut file = opened.map_err(Error::io("open", path))?;
@@ -181,6 +180,8 @@ mod tests {
             pid: 7,
             host: "vm".into(),
             user: "me".into(),
+            first_started: None,
+            rerun_of: None,
         }))
     }
 
@@ -203,6 +204,7 @@ mod tests {
             killed_leftovers: 2,
             will_retry: false,
             dangling: true,
+            time_limit: None,
         }))
     }
 

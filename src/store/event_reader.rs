@@ -1,7 +1,7 @@
 //! The event log of a run as anyone reads it, while it is written or ages later.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -12,17 +12,33 @@ use crate::model::{EVENT_FORMAT, Event};
 /// Opens the event log at `path` for reading from its first event.
 pub(crate) fn read(path: &Path) -> Result<EventReader> {
     let file = File::open(path).map_err(Error::io("open", path))?;
-    Ok(EventReader { lines: BufReader::new(file), path: path.to_owned(), line: Vec::new(), number: 0, ended: false })
+    Ok(read_from(file, path))
+}
+
+/// Returns the events that `log` holds, a log in whatever place; `path` names it in errors.
+pub(crate) fn read_from<R: Read>(log: R, path: &Path) -> EventReader<R> {
+    EventReader {
+        lines: BufReader::new(log),
+        path: path.to_owned(),
+        line: Vec::new(),
+        number: 0,
+        offset: 0,
+        next_offset: 0,
+        ended: false,
+    }
 }
 
 /// The events of a log, in order. After an error there are no more.
 #[derive(Debug)]
-pub(crate) struct EventReader {
-    lines: BufReader<File>,
+pub(crate) struct EventReader<R = File> {
+    lines: BufReader<R>,
     path: PathBuf,
     line: Vec<u8>,
     /// The number of the line that was read last, from 1; it is the number of its event, too.
     number: u64,
+    /// Where that line begins in the file.
+    offset: u64,
+    next_offset: u64,
     ended: bool,
 }
 
@@ -33,7 +49,12 @@ struct Head {
     format: Option<u32>,
 }
 
-impl EventReader {
+impl<R: Read> EventReader<R> {
+    /// Returns where the event that was read last begins, for [`EventLookup`].
+    pub(crate) const fn offset(&self) -> u64 {
+        self.offset
+    }
+
     /// Reads the next line; `None` at the end, and at a torn last line, which is no event: it was never announced.
     fn next_event(&mut self) -> Option<Result<Event>> {
         self.line.clear();
@@ -44,6 +65,8 @@ impl EventReader {
             return None;
         }
         self.number += 1;
+        self.offset = self.next_offset;
+        self.next_offset += self.line.len() as u64 + 1;
         Some(self.parse())
     }
 
@@ -66,7 +89,7 @@ impl EventReader {
     }
 }
 
-impl Iterator for EventReader {
+impl<R: Read> Iterator for EventReader<R> {
     type Item = Result<Event>;
 
     fn next(&mut self) -> Option<Result<Event>> {
@@ -76,6 +99,39 @@ impl Iterator for EventReader {
         let next = self.next_event();
         self.ended = !matches!(next, Some(Ok(_)));
         next
+    }
+}
+
+/// Reads single events of a log again.
+#[derive(Debug)]
+pub(crate) struct EventLookup {
+    lines: BufReader<File>,
+    path: PathBuf,
+    /// Where the reader stands.
+    position: u64,
+    line: Vec<u8>,
+}
+
+impl EventLookup {
+    /// Opens the event log at `path`.
+    pub(crate) fn open(path: &Path) -> Result<EventLookup> {
+        let file = File::open(path).map_err(Error::io("open", path))?;
+        Ok(EventLookup { lines: BufReader::new(file), path: path.to_owned(), position: 0, line: Vec::new() })
+    }
+
+    /// Returns the event that begins at `offset`, as [`EventReader::offset`] told it.
+    pub(crate) fn at(&mut self, offset: u64) -> Result<Event> {
+        // What lies near is in the buffer, which a seek from the start would throw away.
+        let sought = match i64::try_from(offset).ok().zip(i64::try_from(self.position).ok()) {
+            Some((to, from)) => self.lines.seek_relative(to - from),
+            None => self.lines.seek(SeekFrom::Start(offset)).map(|_| ()),
+        };
+        self.line.clear();
+        let read = sought.and_then(|()| self.lines.read_until(b'\n', &mut self.line));
+        let read = read.map_err(Error::io("read", &self.path))?;
+        self.position = offset + read as u64;
+        serde_json::from_slice(&self.line)
+            .map_err(|e| Error::corrupt(&self.path, format!("there is no event at byte {offset}: {e}")))
     }
 }
 
@@ -117,6 +173,24 @@ mod tests {
         check(&format!("{WARNING}\n{second}"), 1, None);
         check(&format!("{WARNING}\n{second}\n"), 2, None);
         check(&format!("{WARNING}\n\0\0\0"), 1, None);
+    }
+
+    #[test]
+    fn events_are_found_again_by_where_they_begin() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let lines: Vec<String> = (1..=300).map(|n| WARNING.replace("\"seq\":1", &format!("\"seq\":{n}"))).collect();
+        fs::write(&path, lines.join("\n") + "\n").unwrap();
+        let mut reader = read(&path).unwrap();
+        let mut offsets = Vec::new();
+        while let Some(event) = reader.next() {
+            offsets.push((event.unwrap().seq, reader.offset()));
+        }
+        let mut lookup = EventLookup::open(&path).unwrap();
+        for (seq, offset) in offsets.iter().chain(offsets.iter().rev().step_by(7)) {
+            assert_eq!(lookup.at(*offset).unwrap().seq, *seq);
+        }
+        assert!(lookup.at(3).unwrap_err().to_string().contains("no event at byte 3"));
     }
 
     #[test]

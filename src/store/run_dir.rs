@@ -8,7 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::FallocateFlags;
 use serde::Serialize;
@@ -18,6 +18,9 @@ use super::{Error, Opref, Result, attr};
 
 /// The size of the ballast, in bytes: room for the last events and attributes of a run on a full disk.
 const BALLAST: u64 = 64 * 1024;
+
+/// How long the guardian of a host that was killed is waited for. It ends when all tasks of the host have.
+const GUARDIANS_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A run directory whose lock this process holds.
 #[derive(Debug)]
@@ -32,6 +35,15 @@ pub(crate) struct RunDir {
 pub(crate) fn now_micros() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Returns the id of the run in the directory `path`.
+pub(crate) fn run_id(path: &Path) -> String {
+    let id = fs::read_to_string(path.join(".guild/attrs/id")).ok();
+    let id = id.and_then(|text| attr::decode::<Option<String>>(&text).ok().flatten());
+    // Of a run of Guild, and of one that was broken off in its first moment.
+    let name = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    id.filter(|id| !id.is_empty()).unwrap_or_else(name)
 }
 
 impl RunDir {
@@ -69,6 +81,45 @@ impl RunDir {
         Ok(run)
     }
 
+    /// Takes up the run in the directory `path` again for the process `pid`, pending until [`RunDir::restart`].
+    ///
+    /// Fails at once if a live process holds it. What is left of a host that was killed, its guardian, is waited for:
+    /// tasks of that host may still be there as long as it is.
+    pub(crate) fn reopen(path: &Path, pid: u32) -> Result<RunDir> {
+        let path = std::path::absolute(path).map_err(Error::io("find", path))?;
+        let guild = path.join(".guild");
+        let id = run_id(&path);
+        let lock_path = guild.join("LOCK");
+        if lock::is_held(&lock_path).map_err(Error::io("read", &lock_path))? {
+            return Err(Error::Running { id });
+        }
+        let patience = Instant::now() + GUARDIANS_PATIENCE;
+        while super::status::recorded_process_lives(&lock_path) {
+            if Instant::now() > patience {
+                return Err(lock_held(path, lock::recorded_pid(&lock_path)));
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let lock = match Lock::acquire(&lock_path, pid) {
+            Ok(lock) => lock,
+            Err(Refused::Held(_)) => return Err(Error::Running { id }),
+            Err(Refused::Failed(error)) => return Err(error),
+        };
+        let run = RunDir { path, id, lock, temporaries: AtomicU64::new(0) };
+        run.reserve_ballast()?;
+        let pending = run.guild("PENDING");
+        File::create(&pending).map_err(Error::io("create", &pending))?;
+        Ok(run)
+    }
+
+    /// Marks a run that was taken up again as running, at `resumed_micros`: it has no end any more.
+    pub(crate) fn restart(&self, resumed_micros: i64) -> Result<()> {
+        self.remove("attrs/exit_status")?;
+        self.remove("attrs/stopped")?;
+        self.write_attr("resumed", &resumed_micros)?;
+        self.remove("PENDING")
+    }
+
     /// Returns the absolute path of the run directory.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -103,10 +154,11 @@ impl RunDir {
         self.replace(&self.guild("opref"), &self.guild(""), |mut file| file.write_all(text.as_bytes()))
     }
 
-    /// Makes a file of the run that grows while it goes on.
-    pub(crate) fn create_file(&self, relative: impl AsRef<Path>) -> Result<File> {
+    /// Opens a file of the run that grows while it goes on. One that is there already, of a run that is resumed, grows on.
+    pub(crate) fn append_file(&self, relative: impl AsRef<Path>) -> Result<File> {
         let path = self.path.join(relative);
-        File::create(&path).map_err(Error::io("create", &path))
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        file.map_err(Error::io("create", &path))
     }
 
     /// Writes a file of the run, by its path relative to the run directory. Its folder is made if it is not there.
@@ -152,6 +204,13 @@ impl RunDir {
     /// Gives the reserved room back, for the last records of a run on a full disk.
     pub(crate) fn free_ballast(&self) -> Result<()> {
         self.remove("ballast")
+    }
+
+    /// Writes how the run ended, while it is still held: what is made of it from now on shows its end. See
+    /// [`RunDir::finish`].
+    pub(crate) fn conclude(&self, exit_status: i32, stopped_micros: i64) -> Result<()> {
+        self.write_attr("exit_status", &exit_status)?;
+        self.write_attr("stopped", &stopped_micros)
     }
 
     /// Ends the run: 0 is completed, a negative number terminated by that signal, any other an error.

@@ -106,14 +106,14 @@ pub(crate) fn derive(guild: &Path, exit_status: Option<i64>) -> Status {
         Some(0) => Status::Completed,
         Some(..0) => Status::Terminated,
         None if is_ours => Status::Lost,
-        None if guild_process_lives(&lock) => Status::Running,
+        None if recorded_process_lives(&lock) => Status::Running,
         Some(_) | None => Status::Error,
     }
 }
 
-/// Returns whether the process that a run of Guild names in its `LOCK` is alive. Guild writes the file after it has
-/// started the process; one that started later has only been given the same number.
-fn guild_process_lives(lock: &Path) -> bool {
+/// Returns whether the process that a run names in its `LOCK` is alive. The file is written after the process has
+/// started; one that started later has only been given the same number.
+pub(super) fn recorded_process_lives(lock: &Path) -> bool {
     let written = || fs::metadata(lock).ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok();
     let Some(started) = lock::recorded_pid(lock).and_then(process_start) else { return false };
     // The start of the machine is known to the second only.

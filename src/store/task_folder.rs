@@ -2,13 +2,14 @@
 //!
 //! A name begins with the task's number, so that no id, however odd, can be another's folder or leave the run directory.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path};
 
 use rustix::fs::OFlags;
 
+use super::{Error, Result};
 use crate::model::TaskNumber;
 
 /// Bytes of an id that go into a folder's name; the number keeps names apart that are cut.
@@ -29,6 +30,24 @@ pub(crate) fn attempt_folder(task_folder: &str, attempt: u32) -> String {
         0 | 1 => task_folder.to_owned(),
         _ => format!("{task_folder}.attempt-{attempt}"),
     }
+}
+
+/// Takes the folder of a task away, with those of its further attempts, so that it can be run again in an empty one.
+///
+/// The folder is moved aside first: what cannot be removed, a folder that its task made unreadable, is left there.
+pub(crate) fn discard(run: &Path, folder: &str) -> Result<()> {
+    for attempt in 1.. {
+        let path = run.join(attempt_folder(folder, attempt));
+        match path.symlink_metadata() {
+            Err(_) if attempt > 1 => break,
+            Err(_) => continue,
+            Ok(_) => {}
+        }
+        let aside = path.with_file_name(format!(".discarded-{}", uuid::Uuid::new_v4().simple()));
+        fs::rename(&path, &aside).map_err(Error::io("move aside", &path))?;
+        let _ = fs::remove_dir_all(&aside);
+    }
+    Ok(())
 }
 
 /// Bytes of output that are read for its last lines.
@@ -79,6 +98,20 @@ mod tests {
             assert_eq!(task_folder(7, id), folder);
         }
         assert_eq!(task_folder(7, &"x".repeat(300)).len(), "tasks/7-".len() + ID_BYTES);
+    }
+
+    #[test]
+    fn a_folder_goes_with_all_its_attempts_and_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let tasks = dir.path().join("tasks");
+        for name in ["1-a/deep", "1-a.attempt-2", "1-a.attempt-3", "1-ab", "11-a"] {
+            fs::create_dir_all(tasks.join(name)).unwrap();
+        }
+        discard(dir.path(), "tasks/1-a").unwrap();
+        discard(dir.path(), "tasks/7-gone").unwrap();
+        let mut left: Vec<_> = fs::read_dir(&tasks).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["1-ab", "11-a"]);
     }
 
     #[test]

@@ -6,6 +6,9 @@ use clap::{Arg, Command};
 
 use crate::model::nearest;
 
+/// What stands in the place of the jobfile where none is named.
+pub(super) const NO_JOBFILE: &str = "-";
+
 /// What the launcher hands on.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct HandedOn {
@@ -13,6 +16,8 @@ pub(crate) struct HandedOn {
     pub(crate) arguments: Vec<OsString>,
     /// What looks like a slip in one of rille's own options: the word, and the option that may be meant.
     pub(crate) slips: Vec<(String, String)>,
+    /// The whole command line, where it is not the one that was typed: a run is gone on with, or repeated.
+    pub(crate) command: Option<Vec<OsString>>,
 }
 
 /// Parts a command line. Own options are taken wherever they stand before `--`; every other one is handed on. Of a command
@@ -39,15 +44,21 @@ pub(crate) fn part_arguments(cli: &Command, args: Vec<OsString>) -> (Vec<OsStrin
             }
         }
     }
-    let jobfile = jobfile_position(&rest).map(|at| rest.remove(at).word);
-    let jobfile = jobfile.or_else(|| (!after_dashes.is_empty()).then(|| after_dashes.remove(0)));
+    // An earlier run has its jobfile, so that none has to be named.
+    let recalls = own.iter().any(recalls);
+    let jobfile = jobfile_position(&rest, recalls).map(|at| rest.remove(at).word);
+    let jobfile = match jobfile {
+        None if recalls => Some(OsString::from(NO_JOBFILE)),
+        None => (!after_dashes.is_empty()).then(|| after_dashes.remove(0)),
+        jobfile => jobfile,
+    };
     if let Some(jobfile) = jobfile {
         own.push("--".into());
         own.push(jobfile);
     }
     let slips = rest.iter().filter_map(|rest| options.slip(&rest.word)).collect();
     let arguments = rest.into_iter().map(|rest| rest.word).chain(after_dashes).collect();
-    (own, HandedOn { arguments, slips })
+    (own, HandedOn { arguments, slips, command: None })
 }
 
 struct Rest {
@@ -68,13 +79,19 @@ fn run_position(options: &Options<'_>, args: &[OsString]) -> Option<usize> {
     }
 }
 
+/// Returns whether a word is an option that names an earlier run.
+fn recalls(word: &OsString) -> bool {
+    let name = word.as_encoded_bytes().split(|byte| *byte == b'=').next().unwrap_or_default();
+    name == b"--resume" || name == b"--rerun"
+}
+
 /// Returns which word is the jobfile: the first that is no option and cannot be the value of one that is handed on; if
-/// there is none, the first that is no option.
-fn jobfile_position(rest: &[Rest]) -> Option<usize> {
+/// there is none, and there must be one, the first that is no option.
+fn jobfile_position(rest: &[Rest], is_optional: bool) -> Option<usize> {
     let is_value =
         |at: usize| at > 0 && rest[at - 1].is_option && !rest[at - 1].word.as_encoded_bytes().contains(&b'=');
     let plain = || (0..rest.len()).filter(|at| !rest[*at].is_option);
-    plain().find(|at| !is_value(*at)).or_else(|| plain().next())
+    plain().find(|at| !is_value(*at)).or_else(|| plain().next().filter(|_| !is_optional))
 }
 
 fn is_option(word: &OsStr) -> bool {
@@ -145,6 +162,7 @@ mod tests {
             .arg(Arg::new("jobs").short('j').long("jobs"))
             .arg(Arg::new("quiet").short('q').long("quiet").action(clap::ArgAction::Count))
             .arg(Arg::new("testbed").short('t').long("testbed"))
+            .arg(Arg::new("resume").long("resume"))
             .arg(Arg::new("jobfile"));
         let mut cli = Command::new("rille").arg(Arg::new("home").long("home").global(true)).subcommand(run);
         cli.build();
@@ -159,6 +177,9 @@ mod tests {
         let cases = [
             ("rille run job.lua", "rille run -- job.lua", ""),
             ("rille run -j 4 job.lua --typo T stray", "rille run -j 4 -- job.lua", "--typo T stray"),
+            ("rille run --resume ID", "rille run --resume ID -- -", ""),
+            ("rille run --resume=ID job.lua", "rille run --resume=ID -- job.lua", ""),
+            ("rille run --resume ID --speed 3 -- a", "rille run --resume ID -- -", "--speed 3 a"),
             ("rille run job.lua --x=1 -j4 -qq y", "rille run -j4 -qq -- job.lua", "--x=1 y"),
             ("rille run --job-arg J job.lua", "rille run -- job.lua", "--job-arg J"),
             ("rille run job.lua -- -q --testbed", "rille run -- job.lua", "-q --testbed"),

@@ -139,6 +139,7 @@ impl Scheduler {
             killed_leftovers,
             will_retry,
             dangling: stop == Some(StopReason::Dangling),
+            time_limit: stop.and_then(StopReason::limit).map(|limit| limit.as_secs_f64()),
         });
         if will_retry {
             self.effects.push(Effect::Record(EventKind::TaskFinished(finished)));

@@ -97,6 +97,17 @@ pub(crate) struct Submission {
     pub(crate) task: Box<Task>,
     /// An outcome that was decided before anything could start: left out by a filter, a reused id, a bad definition.
     pub(crate) decided: Option<(Outcome, String)>,
+    /// How it ended before the run was resumed; then nothing of it runs.
+    pub(crate) reused: Option<Box<Reused>>,
+}
+
+/// A task's end in an earlier part of a resumed run.
+#[derive(Debug)]
+pub(crate) struct Reused {
+    /// What the log said of it, to be said again.
+    pub(crate) events: Vec<EventKind>,
+    /// How it ended.
+    pub(crate) end: End,
 }
 
 /// What is to be done.
@@ -306,7 +317,8 @@ impl Scheduler {
     fn submit(&mut self, submissions: Vec<Submission>, group: Option<Group>) {
         let mut numbers = Vec::with_capacity(submissions.len());
         let mut decided = Vec::new();
-        for Submission { number, folder, task, decided: outcome } in submissions {
+        let mut known = Vec::new();
+        for Submission { number, folder, task, decided: outcome, reused } in submissions {
             self.effects.push(Effect::Record(EventKind::TaskQueued(Box::new(TaskQueued {
                 task: number,
                 id: task.id.clone(),
@@ -332,10 +344,17 @@ impl Scheduler {
             };
             self.tasks.insert(number, entry);
             self.open += 1;
-            match outcome {
-                Some(outcome) => decided.push((number, outcome)),
-                None => numbers.push(number),
+            match (outcome, reused) {
+                (Some(outcome), _) => decided.push((number, outcome)),
+                (None, Some(reused)) => {
+                    self.effects.extend(reused.events.into_iter().map(Effect::Record));
+                    known.push((number, reused.end));
+                }
+                (None, None) => numbers.push(number),
             }
+        }
+        for (number, end) in known {
+            self.settle(number, end);
         }
         for (number, (outcome, reason)) in decided {
             self.settle_unstarted(number, outcome, reason, None);
@@ -385,6 +404,7 @@ impl Scheduler {
             killed_leftovers: 0,
             will_retry: false,
             dangling: stopped == Some(StopReason::Dangling),
+            time_limit: None,
         }))));
         self.settle(number, End { outcome, reason: Some(reason), data: None, exit: None, stopped });
     }

@@ -70,7 +70,7 @@ impl Sim {
     fn submit_group(&mut self, tasks: Vec<Task>, group: Option<Group>) {
         let submission = |task: Task| {
             let number = task.id.trim_start_matches('t').parse().unwrap();
-            Submission { number, folder: String::new(), task: Box::new(task), decided: None }
+            Submission { number, folder: String::new(), task: Box::new(task), decided: None, reused: None }
         };
         self.feed(Input::Submit { tasks: tasks.into_iter().map(submission).collect(), group });
     }

@@ -37,6 +37,7 @@ pub(crate) fn runtime(lua: &Lua, context: &Rc<Context>) -> mlua::Result<Value> {
         job: lua.create_userdata(LuaJob(Rc::clone(context)))?,
         tasks: lua.create_userdata(LuaTasks(Rc::clone(context)))?,
         directory: job.directory().to_string_lossy().into_owned(),
+        archive: settings.archive.as_ref().map(|archive| archive.path().to_string_lossy().into_owned()),
         args: table::from_json(lua, &serde_json::Value::Object(settings.options.clone()))?,
         argv: super::args::argv(lua, &context.arguments)?,
         env: environment,
@@ -49,6 +50,7 @@ struct Runtime {
     job: AnyUserData,
     tasks: AnyUserData,
     directory: String,
+    archive: Option<String>,
     args: Value,
     argv: mlua::Function,
     env: Table,
@@ -62,7 +64,7 @@ impl UserData for Runtime {
         fields.add_field_method_get("job", |_, this| Ok(this.job.clone()));
         fields.add_field_method_get("tasks", |_, this| Ok(this.tasks.clone()));
         fields.add_field_method_get("directory", |_, this| Ok(this.directory.clone()));
-        fields.add_field_method_get("archive", |_, _| Ok(Value::Nil));
+        fields.add_field_method_get("archive", |_, this| Ok(this.archive.clone()));
         fields.add_field_method_get("args", |_, this| Ok(this.args.clone()));
         fields.add_field_method_get("argv", |_, this| this.argv.call::<Table>(()));
         fields.add_field_method_get("env", |_, this| Ok(this.env.clone()));

@@ -1,0 +1,119 @@
+//! What a job does with earlier runs: it goes on with one, repeats a part of one, and leaves what others can go on with.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+
+use super::Job;
+use super::before::{Before, Claim};
+use super::inputs::{Inputs, holds_synchro};
+use super::settings::Settings;
+use crate::engine::Submission;
+use crate::model::{Outcome, Task, TaskNumber};
+use crate::store::{self, RunDir, Secrets};
+
+/// The file of a run directory that says of what it is a rerun.
+const RERUN_FILE: &str = ".guild/rerun.json";
+
+/// See the module.
+pub(super) struct History {
+    inputs: Inputs,
+    /// What the run was before it was resumed.
+    before: Mutex<Option<Before>>,
+    /// Seconds that the run took before it was resumed.
+    pub(super) seconds: f64,
+    /// What is not to be in the archive; only known where one is made.
+    pub(super) secrets: Mutex<Secrets>,
+    told_of_synchro: AtomicBool,
+}
+
+impl History {
+    pub(super) fn new(settings: &Settings, before: Option<Before>) -> Self {
+        let mut secrets = Secrets::new(&settings.hide);
+        if settings.archive.is_some() {
+            secrets.add_variables(std::env::vars_os());
+            settings.testbed.iter().for_each(|testbed| secrets.add_values(testbed));
+        }
+        Self {
+            inputs: Inputs::new(&settings.argv, settings.testbed.as_ref()),
+            seconds: before.as_ref().map_or(0.0, |before| before.seconds),
+            before: Mutex::new(before),
+            secrets: Mutex::new(secrets),
+            told_of_synchro: AtomicBool::new(false),
+        }
+    }
+}
+
+/// Keeps what a run repeats, or reads it where the run is resumed.
+pub(super) fn keep_rerun(run: &RunDir, settings: &mut Settings) -> store::Result<()> {
+    if let Some(rerun) = &settings.rerun {
+        run.write_attr("rerun_of", &rerun.of)?;
+        return run.write_file(RERUN_FILE, &serde_json::to_vec(rerun).unwrap_or_default());
+    }
+    let path = run.path().join(RERUN_FILE);
+    if settings.resume.is_some()
+        && let Ok(bytes) = std::fs::read(&path)
+    {
+        let rerun = serde_json::from_slice(&bytes);
+        settings.rerun = Some(rerun.map_err(|error| store::Error::corrupt(&path, error.to_string()))?);
+    }
+    Ok(())
+}
+
+impl Job {
+    /// Makes of a task what the engine takes: with its folder, and with its end if it has one already.
+    pub(super) fn submission(
+        &self,
+        number: TaskNumber,
+        mut task: Task,
+        mut decided: Option<(Outcome, String)>,
+    ) -> Submission {
+        match self.settings.rerun.as_ref().map(|rerun| rerun.choice(&task.id)) {
+            Some(Err(reason)) => decided = Some((Outcome::Skipped, reason)),
+            Some(Ok(only)) => task.choice.only = only,
+            None => {}
+        }
+        self.note_secrets(&task);
+        let mut folder = store::task_folder(number, &task.id);
+        let mut reused = None;
+        if decided.is_none() {
+            let testbed = self.settings.testbed.as_ref();
+            let has_testbed = testbed.is_some() && task.runnable.kwargs.get("testbed") == testbed;
+            task.inputs = self.history.inputs.of(&task, has_testbed);
+            match self.claim(number, &task) {
+                None => {}
+                Some(Ok(Claim::Run(free))) => folder = free,
+                Some(Ok(Claim::Reused(end, known))) => (folder, reused) = (known, Some(end)),
+                Some(Err(error)) => decided = Some((Outcome::Errored, error.to_string())),
+            }
+        }
+        Submission { number, folder, task: Box::new(task), decided, reused }
+    }
+
+    /// Decides in a resumed run what becomes of a task; `None` in any other.
+    fn claim(&self, number: TaskNumber, task: &Task) -> Option<store::Result<Claim>> {
+        let mut before = self.history.before.lock();
+        let before = before.as_mut()?;
+        let mut changed = None;
+        if task.runnable.kwargs.values().any(holds_synchro) {
+            changed = Some(Task { inputs: None, ..task.clone() });
+            if !self.history.told_of_synchro.swap(true, Ordering::Relaxed) {
+                let text = "synchro objects do not outlive their host, so tasks that are given one run again";
+                self.warn(text.to_owned(), task.place.clone());
+            }
+        }
+        Some(before.claim(&self.directory, number, changed.as_ref().unwrap_or(task)))
+    }
+
+    fn note_secrets(&self, task: &Task) {
+        if self.settings.archive.is_none() {
+            return;
+        }
+        let mut secrets = self.history.secrets.lock();
+        let values = task.env.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
+        secrets.add_variables(values.map(|(name, value)| (name.into(), value.into())));
+        for (name, value) in task.runnable.kwargs.iter().filter(|(name, _)| *name != "testbed") {
+            secrets.add_named(name, value);
+        }
+    }
+}
