@@ -110,6 +110,7 @@ fn an_archive_holds_the_run_and_no_secret() {
         assert_eq!(fs::read(top.join("tasks/1-leak/bytes")).unwrap(), b"\xff\0***");
         assert_eq!(fs::read(top.join("tasks/1-leak/large")).unwrap().len(), 3_000_000 + 3);
         assert!(top.join("tasks/1-leak/of ***").exists() && top.join("tasks/1-leak/empty").is_dir());
+        assert!(read("job.log").contains("FAILED") && read("report.html").contains("<html"));
         assert!(read("jobfile/job.lua").contains("function main(runtime)"));
         assert!(read("testscripts/sub/leak.sh").contains("mkfifo") && read("testscripts/say.lua").contains("print"));
         assert!(read("archive-notes.txt").contains("tasks/1-leak/pipe: left out: a pipe\n"));

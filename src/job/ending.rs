@@ -124,6 +124,8 @@ impl Job {
     /// Makes the archive, if one is wanted. It shows how the run ended, so that is written first.
     fn make_archive(&self, run: &RunDir, code: i32) -> Result<(), store::Error> {
         let Some(target) = &self.settings.archive else { return Ok(()) };
+        // The job's log is to be in it to its end.
+        super::start::flush(&self.console);
         run.write_attr("archive", &target.path().to_string_lossy())?;
         run.conclude(self.exit_status(code), store::now_micros())?;
         let name = self.runtime.read().job.name.clone();

@@ -228,7 +228,7 @@ fn write_attributes(run: &RunDir, settings: &Settings) -> Result<(), store::Erro
 }
 
 /// Lets the console show what was announced, but does not wait for a terminal that takes nothing.
-fn flush(console: &LiveHandle) {
+pub(super) fn flush(console: &LiveHandle) {
     let (done, shown) = bounded(1);
     console.announce(Announcement::Flush(done));
     let _ = shown.recv_timeout(Duration::from_millis(200));
