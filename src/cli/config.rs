@@ -75,9 +75,9 @@ pub(crate) fn main(args: ConfigArgs, home: Option<&Path>) -> Result<i32, Failure
         ConfigCommand::Show(args) => {
             let loaded = load_for(args.jobfile.as_deref(), &args.settings, home)?;
             if args.json {
-                write_json(&as_json(&loaded))?
+                write_json(&as_json(&loaded))?;
             } else {
-                write_out(&as_text(&loaded))?
+                write_out(&as_text(&loaded))?;
             }
             warn(&loaded);
         }

@@ -22,8 +22,11 @@ pub(crate) struct Remark {
 /// A larger file is no file of settings.
 const MOST_BYTES: u64 = 1 << 20;
 
+/// What a file says, and what is worth saying of it.
+pub(crate) type Content = (Vec<Entry>, Vec<Remark>);
+
 /// Reads a file. `Ok(None)` if there is none.
-pub(crate) fn read(path: &Path, user_home: Option<&Path>) -> Result<Option<(Vec<Entry>, Vec<Remark>)>, Failure> {
+pub(crate) fn read(path: &Path, user_home: Option<&Path>) -> Result<Option<Content>, Failure> {
     let shown = path.display();
     let unreadable = |what: String| Failure::usage(format!("cannot read the configuration '{shown}': {what}"));
     match fs::metadata(path) {
@@ -41,14 +44,14 @@ pub(crate) fn read(path: &Path, user_home: Option<&Path>) -> Result<Option<(Vec<
     let bytes = fs::read(path).map_err(|error| unreadable(error.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        let line = 1 + error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count();
+        let line = error.as_bytes()[..at].split(|byte| *byte == b'\n').count();
         Failure::usage(format!("{shown}:{line}: this is not UTF-8 text"))
     })?;
     parse(path, &text, user_home).map(Some)
 }
 
 /// Takes the text of a file apart.
-fn parse(path: &Path, text: &str, user_home: Option<&Path>) -> Result<(Vec<Entry>, Vec<Remark>), Failure> {
+fn parse(path: &Path, text: &str, user_home: Option<&Path>) -> Result<Content, Failure> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let line = |at: usize| 1 + text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count();
     let table = DeTable::parse(text).map_err(|error| {
@@ -86,11 +89,9 @@ fn unknown(root: &DeTable<'_>) -> Vec<(usize, String)> {
     let mut unknown = Vec::new();
     let tops: Vec<&str> = KEYS.iter().map(|key| key.name.split('.').next().unwrap_or(key.name)).collect();
     check_names(root, "", &tops, &mut unknown);
-    for table in ["secrets"] {
-        let names: Vec<&str> = KEYS.iter().filter_map(|key| key.name.strip_prefix(table)?.strip_prefix('.')).collect();
-        if let Some(inner) = root.get(table).and_then(|value| value.get_ref().as_table()) {
-            check_names(inner, &format!("{table}."), &names, &mut unknown);
-        }
+    let names: Vec<&str> = KEYS.iter().filter_map(|key| key.name.strip_prefix("secrets.")).collect();
+    if let Some(inner) = root.get("secrets").and_then(|value| value.get_ref().as_table()) {
+        check_names(inner, "secrets.", &names, &mut unknown);
     }
     unknown.sort();
     unknown

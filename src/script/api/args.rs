@@ -10,6 +10,9 @@ use crate::model::nearest;
 use crate::script::error::raise;
 use crate::script::vm::Vm;
 
+/// Hears which of the words that were handed on, counted from 0, were read; all if there is no list.
+type OnRead = Box<dyn Fn(Option<&[usize]>)>;
+
 /// The arguments of a process, and who hears what becomes of them.
 pub(crate) struct Arguments {
     /// The name in the usage line.
@@ -21,7 +24,7 @@ pub(crate) struct Arguments {
     /// Words that look like a slip in an option of the launcher, and the option.
     pub(crate) slips: Vec<(String, String)>,
     /// Hears which of the words that were handed on, counted from 0, were read; all if there is no list.
-    pub(crate) read: Box<dyn Fn(Option<&[usize]>)>,
+    pub(crate) read: OnRead,
     /// Makes the error by which a process ends that has shown its help.
     pub(crate) help: Box<dyn Fn(&Lua) -> mlua::Error>,
     /// Hears that the arguments were refused, with what was told.
