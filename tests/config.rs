@@ -20,14 +20,15 @@ fn put(project: &Project, path: &str, text: impl AsRef<[u8]>) {
 /// Returns the value and the origin of a key as `rille config show --json` has them.
 fn shown(project: &Project, args: &[&str], key: &str) -> Vec<(Value, String)> {
     let json = project.run(&[&["config", "show", "--json"], args].concat()).code(0).json();
-    let entries = json["values"].as_array().unwrap().iter().filter(|entry| entry["key"] == key);
+    let entries = json["values"].as_array().expect("a list").iter().filter(|entry| entry["key"] == key);
     let origin = |entry: &Value| {
         let origin = &entry["origin"];
-        let path = origin["path"].as_str().map(|path| path.replace(project.root().to_str().unwrap(), ""));
+        let path =
+            origin["path"].as_str().map(|path| path.replace(project.root().to_str().expect("a path is text"), ""));
         match (path, origin["name"].as_str()) {
             (Some(path), _) => format!("{path}:{}", origin["line"]),
             (None, Some(name)) => name.to_owned(),
-            (None, None) => origin["from"].as_str().unwrap().to_owned(),
+            (None, None) => origin["from"].as_str().expect("it has an origin").to_owned(),
         }
     };
     entries.map(|entry| (entry["value"].clone(), origin(entry))).collect()

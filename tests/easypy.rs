@@ -344,11 +344,9 @@ fn case_34_all_pairs_of_results_roll_up_as_the_ladder_says() {
         "{ 'aborted', 'errored', 'failed', 'blocked', 'passx', 'passed', 'skipped' }"
     );
     let ended = Project::new().main(&body).file("s.lua", "return parameters.outcome").job(&["-qq"]);
-    let expected: String = (0..7)
-        .flat_map(|a| (0..7).map(move |b| (a, b)))
-        .map(|(a, b)| format!("{}\t{}\t{}\n", ladder[a], ladder[b], ladder[a.min(b)]))
-        .collect();
-    ended.stdout(&expected);
+    let pairs = (0..7).flat_map(|a| (0..7).map(move |b| (a, b)));
+    let expected = pairs.map(|(a, b)| [ladder[a], ladder[b], ladder[a.min(b)]].join("\t") + "\n").collect::<Vec<_>>();
+    ended.stdout(&expected.concat());
 }
 
 #[test]

@@ -7,7 +7,8 @@ use crate::harness::{Project, Run};
 /// Returns a log without times and process numbers. Every record must have the form of one.
 #[track_caller]
 fn records(run: &Run, path: &str) -> String {
-    let form = Regex::new(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z (\w+ +[^ ]+) \[\d+ ([^\]]*)\] (.*)$").unwrap();
+    let form = Regex::new(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z (\w+ +[^ ]+) \[\d+ ([^\]]*)\] (.*)$");
+    let form = form.expect("a sound pattern");
     let line = |line: &str| match form.captures(line) {
         Some(found) => format!("{} [{}] {}\n", &found[1], &found[2], &found[3]),
         None => {
@@ -185,7 +186,7 @@ fn logs_are_shown_by_task_and_followed_to_the_end_of_the_run() {
     let following = project.start(&["logs", "latest", "a", "-f"]);
     following.wait_for_line("] first");
     std::fs::write(project.the_run().path().join("go"), "").unwrap();
-    let followed = following.wait_only(std::time::Duration::from_secs(60));
+    let followed = following.wait_only(std::time::Duration::from_mins(1));
     running.wait().code(0);
     followed.code(0);
     assert!(followed.out().ends_with("] last\n"), "{followed}");

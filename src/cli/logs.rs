@@ -86,7 +86,7 @@ fn write_log(path: &Path, run: &Path, follow: bool, nothing: &str) -> Result<i32
         let is_running = follow && store::summarise(run).status == Status::Running;
         match File::open(path) {
             Ok(mut file) => {
-                position += copy_from(&mut file, position, u64::MAX).map_err(|error| broken(path, &error))?
+                position += copy_from(&mut file, position, u64::MAX).map_err(|error| broken(path, &error))?;
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(broken(path, &error)),
@@ -126,16 +126,13 @@ fn write_section(run: &Path, row: &Row, wanted: &str) -> Result<i32, Failure> {
     let named = || sections.iter().map(|(number, section)| (number, section, sections.full_id(number)));
     let full = named().find(|(_, _, id)| id == wanted);
     let mut partly = named().filter(|(_, section, id)| section.uid() == wanted || id.ends_with(&format!(".{wanted}")));
-    let found = match full.or_else(|| partly.next()) {
-        Some((_, section, _)) => section,
-        None => {
-            let ids: Vec<String> = named().map(|(_, _, id)| id).collect();
-            let failure = Failure::usage(format!("task '{}' has no section '{wanted}'", row.id()));
-            return Err(match nearest(wanted, ids.iter().map(String::as_str)) {
-                Some(near) => failure.hint(format!("did you mean '{near}'?")),
-                None => failure.hint(format!("its sections are: {}", ids[..ids.len().min(20)].join(", "))),
-            });
-        }
+    let Some((_, found, _)) = full.or_else(|| partly.next()) else {
+        let ids: Vec<String> = named().map(|(_, _, id)| id).collect();
+        let failure = Failure::usage(format!("task '{}' has no section '{wanted}'", row.id()));
+        return Err(match nearest(wanted, ids.iter().map(String::as_str)) {
+            Some(near) => failure.hint(format!("did you mean '{near}'?")),
+            None => failure.hint(format!("its sections are: {}", ids[..ids.len().min(20)].join(", "))),
+        });
     };
     let others: Vec<String> = partly.map(|(_, _, id)| id).collect();
     if !others.is_empty() {

@@ -94,7 +94,7 @@ impl Context {
     fn measures(&self, what: &Stage<'_>, limit: Duration) -> Measures {
         let run = self.job.runtime().job.uid;
         let job = Arc::clone(&self.job);
-        let (plugin, stage, task) = (what.plugin.to_owned(), what.stage, what.task);
+        let (plugin, stage, task) = (what.plugin.to_owned(), what.name, what.task);
         let message = format!("{what} has exceeded its time limit of {} s and does not end", limit.as_secs_f64());
         Measures {
             kill_programs: Box::new(move || engine::kill_own_programs(&run)),

@@ -141,15 +141,15 @@ impl Supervisor {
     fn logged(&mut self, task: TaskNumber, time: DateTime<Utc>, level: Level, logger: &str, text: &[u8]) {
         let logger = logger.replace(|c: char| c.is_control() || c == ' ' || c == '[', "_");
         let Some(live) = self.live.get_mut(&task) else { return };
-        let logged = live.log.record(time, level, &logger, text);
+        let noted = live.log.record(time, level, &logger, text);
         if let Some(tap) = &self.parts.tap {
             let name = if logger.is_empty() { "root" } else { &logger };
-            let mut line = format!("{level} {name}: ").into_bytes();
-            line.extend_from_slice(text.strip_suffix(b"\n").unwrap_or(text));
-            line.push(b'\n');
-            tap(task, Origin::Log(level), &line);
+            let mut shown = format!("{level} {name}: ").into_bytes();
+            shown.extend_from_slice(text.strip_suffix(b"\n").unwrap_or(text));
+            shown.push(b'\n');
+            tap(task, Origin::Log(level), &shown);
         }
-        self.note_log(task, logged);
+        self.note_log(task, noted);
     }
 
     fn section_started(&mut self, time: DateTime<Utc>, started: SectionStarted) -> Result<(), String> {

@@ -29,15 +29,15 @@ const DEFAULT_ORDER: f64 = 100.0;
 pub(in crate::script) struct Stage<'a> {
     /// The plugin's name.
     pub(in crate::script) plugin: &'a str,
-    /// The stage's name.
-    pub(in crate::script) stage: &'static str,
+    /// Which one, by its name.
+    pub(in crate::script) name: &'static str,
     /// The task, in the stages of one.
     pub(in crate::script) task: Option<TaskNumber>,
 }
 
 impl fmt::Display for Stage<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of plugin '{}'", self.stage, self.plugin)
+        write!(f, "{} of plugin '{}'", self.name, self.plugin)
     }
 }
 
@@ -290,7 +290,7 @@ fn call(
     argument: Value,
 ) -> Result<(), RaisedError> {
     let Some(function) = &plugin.stages[stage] else { return Ok(()) };
-    let what = Stage { plugin: &plugin.name, stage: STAGES[stage], task };
+    let what = Stage { plugin: &plugin.name, name: STAGES[stage], task };
     context.plugins.is_busy.set(true);
     let called = context.call_limited(lua, &what, function, vec![argument]);
     context.plugins.is_busy.set(false);
