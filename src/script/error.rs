@@ -39,6 +39,22 @@ pub(crate) fn calling_line(lua: &Lua) -> Option<Place> {
     None
 }
 
+/// Returns the line of this file that called the running function, however indirectly.
+pub(crate) fn line_in(lua: &Lua, file: &str) -> Option<u32> {
+    for level in 1..64 {
+        let line = lua.inspect_stack(level, |frame| {
+            let is_here = frame.source().source.as_deref().and_then(|source| source.strip_prefix('@')) == Some(file);
+            is_here.then(|| frame.current_line().and_then(|line| u32::try_from(line).ok())).flatten()
+        });
+        match line {
+            None => return None,
+            Some(Some(line)) => return Some(line),
+            Some(None) => {}
+        }
+    }
+    None
+}
+
 /// Returns the script error inside an error that may have gone through several calls.
 pub(crate) fn script_error(error: &mlua::Error) -> Option<&ScriptError> {
     match error {

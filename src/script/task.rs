@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::rc::Rc;
 
+use mlua::state::{GcIncParams, GcMode};
 use mlua::{Lua, MultiValue, Value};
 use serde_json::Value as Json;
 
@@ -42,6 +43,9 @@ pub(crate) trait HostLine {
     /// Sends a message that asks, and waits for the answer.
     fn ask(&self, message: &Message) -> io::Result<Reply>;
 }
+
+/// How much the memory of a script grows before it is looked through again, in percent of what was in use.
+const GC_PAUSE: i32 = 400;
 
 /// The names a task's script has beside the standard ones.
 const DECLARED: [&str; 3] = ["parameters", "runtime", "arg"];
@@ -101,6 +105,8 @@ fn prepare(order: &Order, host: &Rc<dyn HostLine>) -> mlua::Result<(Vm, Value)> 
     };
     let vm = Vm::new(setup)?;
     let lua = vm.lua();
+    // A script is short-lived; what it keeps is looked through less often than a server would want.
+    lua.gc_set_mode(GcMode::Incremental(GcIncParams::default().pause(GC_PAUSE)));
     modules::preload_not_yet(&vm)?;
     let emit: api::log::Emit = Rc::new(move |level, logger, text| logs.log(level, logger, text));
     // What a task sets holds for itself alone.

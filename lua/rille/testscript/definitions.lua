@@ -1,24 +1,23 @@
 -- The functions by which a script defines its sections: `require "rille.testscript"`.
 local core = ...
 local host = core.host
-local getinfo, ipairs, pairs, rawget, rawset, setmetatable, tostring, type =
-  host.getinfo, ipairs, pairs, rawget, rawset, setmetatable, tostring, type
+local ipairs, pairs, rawget, rawset, setmetatable, tostring, type =
+  ipairs, pairs, rawget, rawset, setmetatable, tostring, type
 
 core.testcases = {}
 local by_name = {}
 
 -- Returns the line of the script that the running definition stands on; nil if it stands in another file alone.
-local function script_line()
-  for level = 2, 64 do
-    local info = getinfo(level, "Sl")
-    if info == nil then return nil end
-    if info.source == host.script then return info.currentline end
-  end
+local script_line = host.script_line
+
+-- What is defined is named by a text, or by a function that makes one: thousands of definitions need none.
+local function text(what)
+  return type(what) == "function" and what() or what
 end
 
 local function check_loading(what)
   if core.is_running then
-    host.definition_error(what .. " is defined while sections run; define all of them at the top level of the file")
+    host.definition_error(text(what) .. " is defined while sections run; define all of them at the top level of the file")
   end
 end
 
@@ -34,20 +33,22 @@ local function claim(names, name, what, line)
   local first = names[name]
   if first then
     local where = first == true and "elsewhere" or ("at %s:%d"):format(host.script:sub(2), first)
-    host.definition_error(("%s is already defined %s; give each a name of its own"):format(what, where))
+    host.definition_error(("%s is already defined %s; give each a name of its own"):format(text(what), where))
   end
   names[name] = line or true
 end
 
 local function add_part(container, names, kind, name, options, fn)
-  local of = container.kind == "testcase" and ("testcase '%s'"):format(container.name) or container.kind
-  local what = name and ("%s '%s' of %s"):format(kind, name, of) or ("the %s of %s"):format(kind, of)
+  local function what()
+    local of = container.kind == "testcase" and ("testcase '%s'"):format(container.name) or container.kind
+    return name and ("%s '%s' of %s"):format(kind, name, of) or ("the %s of %s"):format(kind, of)
+  end
   check_loading(what)
   local line = script_line()
   claim(names, name or kind, what, line)
   if fn == nil then options, fn = nil, options end
   if type(fn) ~= "function" then
-    host.definition_error(("%s needs a function, not a %s"):format(what, type(fn)))
+    host.definition_error(("%s needs a function, not a %s"):format(what(), type(fn)))
   end
   local part = { kind = kind, name = name or kind, fn = fn, line = line, is_last = container.is_last }
   core.read_options(part, options)

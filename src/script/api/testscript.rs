@@ -83,6 +83,8 @@ fn primitives(lua: &Lua, order: &Order, voice: &Rc<Voice>) -> mlua::Result<Table
     let host = lua.create_table()?;
     report::add(lua, &host, &Rc::new(Reporter::new(Rc::clone(line))))?;
     host.set("script", format!("@{}", order.script.display()))?;
+    let source = order.script.display().to_string();
+    host.set("script_line", lua.create_function(move |lua, ()| Ok(error::line_in(lua, &source)))?)?;
     host.set("stem", order.script.file_stem().map(|stem| stem.to_string_lossy().into_owned()))?;
     host.set("choice", choice(lua, order)?)?;
     let started = Instant::now();
