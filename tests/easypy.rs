@@ -456,3 +456,12 @@ fn case_40_junit_says_what_failed_and_all_reports_agree() {
     assert_eq!((&results["run"]["result"]["value"], &results["run"]["exit_code"]), (&json!("failed"), &json!(1)));
     assert!(run.text("results.tap").contains("not ok "));
 }
+
+#[test]
+fn a_choice_that_fits_nothing_is_no_pass() {
+    let text = "require('rille.testscript').testcase('Tc1'):test('t', function() end)";
+    let ended = script(text).job(&["--uids", "Tc2"]);
+    ended.code(4).outcomes("a=skipped").reason_has("a", "no testcase fits uids Tc2");
+    assert_eq!(ended.the_run().results()["run"]["exit_code"], 4);
+    script(text).job(&["--uids", "Tc1"]).code(0);
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{HostCall, Job};
 use crate::engine::Failure;
-use crate::model::{EventKind, RaisedError};
+use crate::model::{EventKind, Outcome, RaisedError};
 use crate::report::{self, Closing, Look, Summary};
 use crate::store::{self, RunDir};
 
@@ -42,7 +42,7 @@ impl Job {
             }
         }
         let failure = self.failure.lock().take();
-        self.wrap_up(main, failure)
+        self.wrap_up(&main, failure)
     }
 
     /// Ends a run whose `main` did not return after an interrupt. Called on the engine's thread; ends the process.
@@ -66,11 +66,11 @@ impl Job {
 
     fn leave(&self, message: String) -> ! {
         let error = Some(RaisedError { kind: "abandoned".to_owned(), message, traceback: None });
-        let code = self.wrap_up(MainEnd { error, ..MainEnd::default() }, None);
+        let code = self.wrap_up(&MainEnd { error, ..MainEnd::default() }, None);
         std::process::exit(code);
     }
 
-    fn wrap_up(&self, main: MainEnd, failure: Option<Failure>) -> i32 {
+    fn wrap_up(&self, main: &MainEnd, failure: Option<Failure>) -> i32 {
         let Some(run) = self.run.lock().take() else { return 7 };
         self.close_shared();
         let mut problems: Vec<String> = Vec::new();
@@ -81,13 +81,13 @@ impl Job {
         }
         let mut kinds = self.never_started();
         kinds.extend(self.unread_arguments());
-        let MainEnd { is_unusable, gave_help, .. } = main;
-        kinds.push(EventKind::MainFinished { error: main.error });
+        kinds.push(EventKind::MainFinished { error: main.error.clone() });
         note(&mut problems, self.journal.record(kinds));
 
-        let (mut code, outcome) = self.with_summary(|summary| {
-            (exit_code(summary, is_unusable, gave_help, !problems.is_empty()), summary.outcome())
-        });
+        let choice = &self.settings.choice;
+        let is_chosen = !(choice.uids.is_empty() && choice.groups.is_empty());
+        let (mut code, outcome) = self
+            .with_summary(|summary| (exit_code(summary, main, is_chosen, !problems.is_empty()), summary.outcome()));
         let finished = |code: i32, problems: &[String]| EventKind::RunFinished {
             outcome,
             exit_code: code,
@@ -192,14 +192,14 @@ impl Job {
 }
 
 /// Returns the exit code that the run has earned, as the table of exit codes says.
-fn exit_code(summary: &Summary, is_unusable: bool, gave_help: bool, is_unrecordable: bool) -> i32 {
+fn exit_code(summary: &Summary, main: &MainEnd, is_chosen: bool, is_unrecordable: bool) -> i32 {
     if is_unrecordable {
         return 7;
     }
     if let Some(signal) = summary.interrupt {
         return 128 + signal;
     }
-    if is_unusable {
+    if main.is_unusable {
         return 2;
     }
     if summary.plugin_failure_count > 0 {
@@ -208,7 +208,9 @@ fn exit_code(summary: &Summary, is_unusable: bool, gave_help: bool, is_unrecorda
     if summary.main_error.is_some() || summary.dangling > 0 || summary.counts.bad() > 0 {
         return 1;
     }
-    match gave_help || summary.rows().iter().any(|row| row.attempts > 0) {
+    // A task that was left out of a choice of sections started, and yet ran nothing.
+    let has_run = |row: &report::Row| row.attempts > 0 && !(is_chosen && row.outcome == Some(Outcome::Skipped));
+    match main.gave_help || summary.rows().iter().any(has_run) {
         true => 0,
         false => 4,
     }
