@@ -178,3 +178,28 @@ fn a_pause_stops_tasks_and_their_time_limits() {
     let seconds = run.task("a")["seconds"].as_f64().expect("a number");
     assert!((2.0..3.0).contains(&seconds), "the pause counted: {seconds} s");
 }
+
+#[test]
+fn an_interrupt_reaches_a_script_that_waits_for_a_program() {
+    let text = "local ts = require 'rille.testscript'\n\
+                ts.testcase('A'):test('waits', function() os.execute('echo ready > ' .. parameters.ready .. '; exec sleep 600') end)\n\
+                ts.testcase('B'):test('never', function() print('went on') end)";
+    let body = "job.run { testscript = 's.lua', taskid = 'a', ready = runtime.env.PWD .. '/ready' }";
+    let project = Project::new().main(body).file("s.lua", text);
+    let pwd = project.path("").display().to_string();
+    let running = project.env("PWD", pwd).start(&["run", "job.lua"]);
+    running.wait_for_file("ready");
+    running.signal(Signal::INT);
+    let ended = running.wait();
+    ended.code(130).outcomes("a=aborted");
+    let sections = ended.the_run().task("a")["sections"].clone();
+    assert_eq!(sections[0]["result"]["value"], "aborted", "{sections:#}");
+    assert_eq!(sections[1]["result"], serde_json::json!(null), "{sections:#}");
+    assert!(!ended.err().contains("went on"), "{ended}");
+    // A script whose program dies of the signal by itself is left alone.
+    let calm = Project::new().main("job.run { testscript = 's.lua', taskid = 'a' }").file(
+        "s.lua",
+        "local ok, how, code = os.execute('kill -INT $$')\nassert(not ok and how == 'signal' and code == 2)",
+    );
+    calm.job(&[]).code(0).outcomes("a=passed");
+}

@@ -48,8 +48,12 @@ end
 if host.before_program then
   local execute, popen = os.execute, io.popen
   function os.execute(command)
-    if command ~= nil then host.before_program() end
-    return execute(command)
+    if command == nil then return execute() end
+    host.before_program()
+    local ok, how, code = execute(command)
+    -- system(3) ignores SIGINT while the program runs: a Ctrl-C would end that alone, and the script would go on.
+    if how == "signal" and code == 2 then host.after_interrupt() end
+    return ok, how, code
   end
   function io.popen(...)
     host.before_program()

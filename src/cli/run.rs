@@ -141,7 +141,7 @@ pub(crate) fn main(
         job.warn(remark.text, remark.place);
     }
     let end = script::run_jobfile(&job, &args.jobfile);
-    Ok(job.end(end))
+    Ok(job.end(&end))
 }
 
 fn start_failed(error: crate::job::StartError) -> Failure {

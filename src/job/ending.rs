@@ -34,7 +34,7 @@ impl Job {
     }
 
     /// Ends the run after [`Job::close`], and returns the exit code.
-    pub(crate) fn end(&self, main: MainEnd) -> i32 {
+    pub(crate) fn end(&self, main: &MainEnd) -> i32 {
         if std::mem::replace(&mut *self.ending.lock(), true) {
             // The engine has given main up and wraps up; it ends the process.
             loop {
@@ -42,7 +42,7 @@ impl Job {
             }
         }
         let failure = self.failure.lock().take();
-        self.wrap_up(&main, failure)
+        self.wrap_up(main, failure)
     }
 
     /// Ends a run whose `main` did not return after an interrupt. Called on the engine's thread; ends the process.
@@ -86,8 +86,8 @@ impl Job {
 
         let choice = &self.settings.choice;
         let is_chosen = !(choice.uids.is_empty() && choice.groups.is_empty());
-        let (mut code, outcome) = self
-            .with_summary(|summary| (exit_code(summary, main, is_chosen, !problems.is_empty()), summary.outcome()));
+        let (mut code, outcome) =
+            self.with_summary(|summary| (exit_code(summary, main, is_chosen, !problems.is_empty()), summary.outcome()));
         let finished = |code: i32, problems: &[String]| EventKind::RunFinished {
             outcome,
             exit_code: code,

@@ -114,7 +114,11 @@ pub(crate) enum Message {
 #[serde(tag = "reply", rename_all = "kebab-case")]
 pub(crate) enum Reply {
     /// Everything up to here was taken in.
-    Ack {},
+    Ack {
+        /// The run was asked to stop.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        interrupted: bool,
+    },
     /// Which sections are to run, in the order they were asked for; or why nobody could tell.
     Selected {
         /// One answer a section.

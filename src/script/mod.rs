@@ -25,6 +25,7 @@ pub(crate) fn read_table(path: &Path, text: &[u8]) -> Result<serde_json::Value, 
         module_folders: modules::folders(path, Path::new(".")),
         write: None,
         before_program: None,
+        after_interrupt: None,
         exit: Box::new(|lua, _| error::raise(lua, "usage", "a data file cannot exit")),
     };
     let vm = vm::Vm::new(setup).map_err(|error| error.to_string())?;

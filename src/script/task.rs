@@ -87,10 +87,12 @@ fn prepare(order: &Order, host: &Rc<dyn HostLine>) -> mlua::Result<(Vm, Value)> 
     let voice = Rc::new(Voice::new(Rc::clone(host)));
     let exiting = Rc::clone(host);
     let (prints, programs, logs) = (Rc::clone(&voice), Rc::clone(&voice), Rc::clone(&voice));
+    let interrupted = Rc::clone(&voice);
     let setup = Setup {
         module_folders: modules::folders(&order.script, &order.started_in),
         write: Some(Box::new(move |stream, bytes| prints.print(stream, bytes))),
         before_program: Some(Box::new(move || programs.settle())),
+        after_interrupt: Some(Box::new(move || interrupted.heed_interrupt())),
         exit: Box::new(move |lua, code| {
             if let Some(reason) = api::testscript::close_sections(lua, code)
                 && code == 0

@@ -29,6 +29,8 @@ pub(crate) struct Setup {
     /// What comes before a program is started by `os.execute` or `io.popen`: its output must not overtake what was
     /// printed.
     pub(crate) before_program: Option<Box<dyn Fn()>>,
+    /// What comes after a program has died of SIGINT.
+    pub(crate) after_interrupt: Option<Box<dyn Fn()>>,
     /// What `os.exit` does.
     pub(crate) exit: Exit,
 }
@@ -67,6 +69,13 @@ impl Vm {
                 Ok(())
             })?;
             host.set("before_program", before_program)?;
+        }
+        if let Some(after_interrupt) = setup.after_interrupt {
+            let after_interrupt = lua.create_function(move |_, ()| {
+                after_interrupt();
+                Ok(())
+            })?;
+            host.set("after_interrupt", after_interrupt)?;
         }
         expose_errors(&lua, &host)?;
         restrict_packages(&lua, setup.module_folders)?;

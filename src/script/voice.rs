@@ -50,6 +50,15 @@ impl Voice {
         }
     }
 
+    /// Ends this process by SIGINT if the run was asked to stop. Called after a program has died of that signal: while it
+    /// ran, the script itself was deaf to it.
+    pub(crate) fn heed_interrupt(&self) {
+        if let Ok(Reply::Ack { interrupted: true }) = self.host.ask(&Message::Sync {}) {
+            // SAFETY: the default action ends the process; nothing of it runs any more.
+            unsafe { libc::raise(libc::SIGINT) };
+        }
+    }
+
     fn say(&self, message: &Message) {
         self.is_ahead.set(true);
         // A host that is gone takes its tasks with it.

@@ -101,7 +101,8 @@ impl Supervisor {
             Message::ArgumentsRead { words } => (self.parts.on_call)(task, Call::ArgumentsRead(words)),
             Message::Sync {} => {
                 self.write_log(task);
-                self.reply(task, &Reply::Ack {});
+                let interrupted = self.interrupted.is_some();
+                self.reply(task, &Reply::Ack { interrupted });
             }
             Message::Select { sections } => (self.parts.on_call)(task, Call::Select(sections)),
             Message::Prompt { text } => {
