@@ -23,8 +23,7 @@ fn shown(project: &Project, args: &[&str], key: &str) -> Vec<(Value, String)> {
     let entries = json["values"].as_array().expect("a list").iter().filter(|entry| entry["key"] == key);
     let origin = |entry: &Value| {
         let origin = &entry["origin"];
-        let path =
-            origin["path"].as_str().map(|path| path.replace(project.root().to_str().expect("a path is text"), ""));
+        let path = origin["path"].as_str().map(|path| path.replace(&format!("{}/", project.root().display()), ""));
         match (path, origin["name"].as_str()) {
             (Some(path), _) => format!("{path}:{}", origin["line"]),
             (None, Some(name)) => name.to_owned(),
@@ -39,10 +38,10 @@ fn each_place_wins_over_those_before_it() {
     let mut project = Project::new().env("XDG_CONFIG_HOME", "relative/is/ignored").main(SHOW);
     let steps: [(&str, i64, &str); 5] = [
         ("", 0, "default"),
-        ("system.toml", 1, "/system.toml:2"),
-        ("user/.config/rille/rille.toml", 2, "/user/.config/rille/rille.toml:2"),
-        ("work/rille.toml", 3, "/work/rille.toml:2"),
-        ("--config", 4, "/work/more.toml:2"),
+        ("system.toml", 1, "system.toml:2"),
+        ("user/.config/rille/rille.toml", 2, "user/.config/rille/rille.toml:2"),
+        ("work/rille.toml", 3, "work/rille.toml:2"),
+        ("--config", 4, "work/more.toml:2"),
     ];
     let mut args: Vec<&str> = Vec::new();
     for (place, jobs, origin) in steps {
@@ -63,7 +62,7 @@ fn each_place_wins_over_those_before_it() {
     project = Project::new().env("RILLE_JOBS", "5").env("RILLE_CONFIG", "more.toml").main(SHOW);
     put(&project, "work/more.toml", "jobs = 4\ngrace = 0.5");
     assert_eq!(shown(&project, &[], "jobs"), [(5.into(), "RILLE_JOBS".to_owned())]);
-    assert_eq!(shown(&project, &[], "grace"), [(0.5.into(), "/work/more.toml:2".to_owned())]);
+    assert_eq!(shown(&project, &[], "grace"), [(0.5.into(), "work/more.toml:2".to_owned())]);
     project.job(&[]).code(0).stdout("5\t0.5\n");
     assert_eq!(shown(&project, &["-j", "6"], "jobs"), [(6.into(), "--jobs".to_owned())]);
     project.job(&["-j6"]).code(0).stdout("6\t0.5\n");
@@ -85,17 +84,17 @@ fn lists_add_up_tables_are_merged_and_paths_are_relative_to_their_file() {
     let root = project.root().to_str().unwrap().to_owned();
     let plugin = |path: &str, origin: &str| (Value::from(format!("{root}/{path}")), origin.to_owned());
     let expected = [
-        plugin("sys.lua", "/system.toml:1"),
-        plugin("work/lib/own.lua", "/work/rille.toml:2"),
-        plugin("user/home.lua", "/work/rille.toml:3"),
+        plugin("sys.lua", "system.toml:1"),
+        plugin("work/lib/own.lua", "work/rille.toml:2"),
+        plugin("user/home.lua", "work/rille.toml:3"),
         plugin("work/opt.lua", "--plugin"),
     ];
     assert_eq!(shown(&project, &["--plugin", "opt.lua"], "plugins"), expected);
     let tags: Vec<_> = shown(&project, &["--tag", "d"], "tags").into_iter().map(|(tag, _)| tag).collect();
     assert_eq!(tags, ["a", "b", "c", "d"]);
-    assert_eq!(shown(&project, &[], "label"), [("high".into(), "/work/rille.toml:5".to_owned())]);
-    assert_eq!(shown(&project, &[], "resources.gpus"), [(1.into(), "/system.toml:5".to_owned())]);
-    assert_eq!(shown(&project, &[], "resources.rack"), [(2048.into(), "/work/rille.toml:7".to_owned())]);
+    assert_eq!(shown(&project, &[], "label"), [("high".into(), "work/rille.toml:5".to_owned())]);
+    assert_eq!(shown(&project, &[], "resources.gpus"), [(1.into(), "system.toml:5".to_owned())]);
+    assert_eq!(shown(&project, &[], "resources.rack"), [(2048.into(), "work/rille.toml:7".to_owned())]);
 }
 
 #[test]
