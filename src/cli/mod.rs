@@ -34,7 +34,7 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Run a jobfile
+    /// Run a jobfile, or a testscript alone
     Run(Box<run::RunArgs>),
     /// Write the log of a run, or of a task in it
     Logs(logs::LogsArgs),
