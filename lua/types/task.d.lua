@@ -1,7 +1,8 @@
 ---@meta
 
 --- What a Lua script finds when it runs as a task. It runs in a process and a working folder of its own. `print` and what
---- its children write are kept in the files `stdout` and `stderr` of that folder.
+--- its children write are kept in the files `stdout` and `stderr` of that folder, and together with what it logs in
+--- `task.log`; what it prints is shown on the console too.
 ---
 --- It ends as `passed` when it reaches its end or returns true, as `failed` by a failed `assert` or `return false`, and
 --- as `errored` by any other error or by `os.exit`. It may return more, up to three values:
