@@ -116,7 +116,10 @@ impl Synchro {
         let mut state = self.shared.state.lock();
         loop {
             if let Some(answer) = state.main_answer.take() {
-                return answer;
+                // The tasks that could have helped may be gone because the run was asked to stop: then that is why.
+                let is_broken = matches!(&answer, Answer::Error(fault) if fault.kind == FaultKind::Broken);
+                let is_cancelled = is_broken && !MutexGuard::unlocked(&mut state, &mut goes_on);
+                return if is_cancelled { cancelled() } else { answer };
             }
             if !MutexGuard::unlocked(&mut state, &mut goes_on) {
                 state.unblock(MAIN_HOLDER);
@@ -124,7 +127,7 @@ impl Synchro {
                 if let Some(answer) = state.main_answer.take() {
                     return answer;
                 }
-                return Answer::Error(Fault::new(FaultKind::Cancelled, "the run was asked to stop"));
+                return cancelled();
             }
             if state.main_answer.is_none() {
                 self.shared.answered.wait_for(&mut state, LOOK_INTERVAL);
@@ -176,4 +179,9 @@ impl Synchro {
         change(&mut state);
         self.shared.release(state);
     }
+}
+
+/// Returns what `main` is told when the run was asked to stop.
+fn cancelled() -> Answer {
+    Answer::Error(Fault::new(FaultKind::Cancelled, "the run was asked to stop"))
 }
