@@ -5,10 +5,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::thread;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::harness::{DEADLINE, Project, Run, Running, check_results, until};
+use crate::harness::{DEADLINE, Project, Run, check_results, until};
 
 /// A script that tells that it runs and stays.
 const STAY: &str = "#!/bin/sh\necho ready > \"$RILLE_RUN_DIR/ready\"\nexec sleep 1000\n";
@@ -22,22 +22,10 @@ fn lost_run() -> (Project, Run) {
     running.wait_for_event(|event| event["event"] == "task-started" && event["task"] == 2);
     let run = project.the_run();
     until("the task's word", DEADLINE, || run.has("ready").then_some(()));
-    kill_host(&running);
+    running.kill_host();
     let ended = running.wait();
     ended.code(7).stderr_has("the host process was killed by SIGKILL; its run is lost, and its tasks were ended");
     (project, run)
-}
-
-/// Kills the child of the process that was started: the host. The process itself is its guardian, and the host's
-/// guardian is killed where there is no child yet.
-fn kill_host(running: &Running) {
-    let path = format!("/proc/{0}/task/{0}/children", running.pid());
-    let children = fs::read_to_string(path).unwrap_or_default();
-    match children.split_whitespace().next().and_then(|pid| Pid::from_raw(pid.parse().ok()?)) {
-        // It may have ended in this moment, which is as good.
-        Some(host) => drop(kill_process(host, Signal::KILL)),
-        None => running.signal(Signal::KILL),
-    }
 }
 
 #[test]
@@ -150,7 +138,7 @@ fn run_and_kill(project: &Project, number: usize) {
     };
     until("the moment to kill", DEADLINE, || (is_time() || running.has_ended()).then_some(()));
     match number % 8 {
-        0..5 => kill_host(&running),
+        0..5 => running.kill_host(),
         _ => running.signal(Signal::KILL),
     }
     running.wait_only(DEADLINE);

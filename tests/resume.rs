@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::harness::{DEADLINE, Project, Run, Running, check_results, until};
@@ -31,21 +31,11 @@ fn ran(project: &Project) -> BTreeMap<String, u32> {
     counts
 }
 
-/// Kills the host, the child of the process that was started.
-fn kill_host(running: &Running) {
-    let path = format!("/proc/{0}/task/{0}/children", running.pid());
-    let children = fs::read_to_string(path).unwrap_or_default();
-    match children.split_whitespace().next().and_then(|pid| Pid::from_raw(pid.parse().ok()?)) {
-        Some(host) => drop(kill_process(host, Signal::KILL)),
-        None => running.signal(Signal::KILL),
-    }
-}
-
 /// Starts the job and kills its host when `stay.sh` runs.
 fn lose(project: &Project, args: &[&str]) -> Run {
     let running = project.start(&[&["run", "job.lua"], args].concat());
     running.wait_for_file("ran.ready");
-    kill_host(&running);
+    running.kill_host();
     running.wait().code(7);
     fs::write(project.path("ran.go"), "").expect("a file can be written");
     project.the_run()
@@ -254,7 +244,7 @@ fn timeless(run: &Run) -> Value {
 fn kill_at(running: Running, run: &std::path::Path, bytes: u64) {
     let length = || fs::metadata(run.join(".guild/events.jsonl")).map_or(0, |metadata| metadata.len());
     until("the moment to kill", DEADLINE, || (length() > bytes || running.has_ended()).then_some(()));
-    kill_host(&running);
+    running.kill_host();
     running.wait_only(DEADLINE);
 }
 

@@ -712,7 +712,7 @@ fn garbage_costs_only_the_connection_on_which_it_came() {
 }
 
 #[test]
-fn a_reader_that_does_not_read_and_a_thousand_connections_hold_nobody_up() {
+fn a_reader_that_does_not_read_and_300_connections_hold_nobody_up() {
     let (project, running) = waiting_job();
     let mut slow = Speaker::connect(&running, &project);
     slow.ask(HELLO);

@@ -38,6 +38,19 @@ impl Running {
         kill_process(pid, signal).expect("the process is there");
     }
 
+    /// Kills the child of the process that was started: the host. The process itself is its guardian, and that is killed
+    /// where there is no child yet.
+    #[track_caller]
+    pub(crate) fn kill_host(&self) {
+        let path = format!("/proc/{0}/task/{0}/children", self.pid());
+        let children = fs::read_to_string(path).unwrap_or_default();
+        match children.split_whitespace().next().and_then(|pid| Pid::from_raw(pid.parse().ok()?)) {
+            // It may have ended in this moment, which is as good.
+            Some(host) => drop(kill_process(host, Signal::KILL)),
+            None => self.signal(Signal::KILL),
+        }
+    }
+
     /// Returns whether the process has ended. It is not reaped before it is waited for.
     pub(crate) fn has_ended(&self) -> bool {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
