@@ -4,6 +4,7 @@ mod cli;
 mod engine;
 mod job;
 mod model;
+mod operation;
 mod report;
 mod runner;
 mod script;

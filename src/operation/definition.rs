@@ -1,0 +1,110 @@
+//! An operation as it was defined, in `rille.lua`, in `guild.yml`, or by being a script.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+use super::{Flag, Resource};
+use crate::model::Place;
+
+/// What kind of file defines an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// `guild.yml`, by its absolute path.
+    GuildFile(PathBuf),
+    /// `rille.lua`, by its absolute path.
+    RilleFile(PathBuf),
+    /// A script that is run without a definition, by its absolute path.
+    Script(PathBuf),
+}
+
+/// What an operation runs.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Body {
+    /// A command line, not yet split; `${flag}` stands for values, `${flag_args}` for all of them as arguments.
+    Exec(String),
+    /// A Python module with arguments, not yet split.
+    Main(String),
+    /// The function `main` that `rille.lua` gives the operation.
+    LuaFunction,
+    /// A script, relative to the project: Python, shell, Lua, or any executable. With its arguments, not yet split.
+    Script(String),
+    /// Other operations; comes with batches.
+    Steps(Vec<Value>),
+}
+
+/// The scalar that a search makes small or large.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Objective {
+    /// The smaller the better.
+    Minimize(String),
+    /// The larger the better.
+    Maximize(String),
+}
+
+/// A definition with everything that includes, models and defaults have added.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Operation {
+    /// The model; empty for the anonymous one.
+    pub(crate) model: String,
+    /// The name.
+    pub(crate) name: String,
+    /// The file that defines it.
+    pub(crate) origin: Origin,
+    /// The absolute folder that its paths are relative to.
+    pub(crate) project: PathBuf,
+    /// Where it stands.
+    pub(crate) place: Option<Place>,
+    /// Whether it is run when none is named.
+    pub(crate) is_default: bool,
+    /// What it does.
+    pub(crate) description: String,
+    /// What it runs.
+    pub(crate) body: Body,
+    /// Its flags.
+    pub(crate) flags: BTreeMap<String, Flag>,
+    /// How flags reach it: `args`, `globals`, `global:VAR`, `dict:VAR`, `config:FILE`, `none`. `None` for the default.
+    pub(crate) flags_dest: Option<String>,
+    /// What it requires, in order.
+    pub(crate) requires: Vec<Resource>,
+    /// Environment variables; values may hold `${flag}`.
+    pub(crate) env: BTreeMap<String, Value>,
+    /// Names of variables that are not recorded.
+    pub(crate) env_secrets: Vec<String>,
+    /// The version of Python, `>=3.8`.
+    pub(crate) python_requires: Option<String>,
+    /// Folders for Python's modules.
+    pub(crate) python_path: Option<Value>,
+    /// `output-scalars` as it was written; `None` for the default, `false` or an empty list for none.
+    pub(crate) output_scalars: Option<Value>,
+    /// `sourcecode` of the model and of the operation, as written; later rules win.
+    pub(crate) sourcecode: Vec<Value>,
+    /// The template of the label.
+    pub(crate) label: Option<String>,
+    /// Tags of its runs.
+    pub(crate) tags: Vec<String>,
+    /// Columns of `rille runs compare`.
+    pub(crate) compare: Vec<String>,
+    /// What a search is for.
+    pub(crate) objective: Option<Objective>,
+    /// Whether a run that has completed is removed.
+    pub(crate) delete_on_success: bool,
+    /// `publish` as it was written.
+    pub(crate) publish: Option<Value>,
+    /// More attributes of its runs.
+    pub(crate) run_attrs: Map<String, Value>,
+    /// Whether flags are not passed as arguments unless they say so.
+    pub(crate) default_flag_arg_skip: bool,
+    /// Seconds that the operation may take.
+    pub(crate) stop_after: Option<f64>,
+    /// What is known and comes with batches: `optimizers`, `default-max-trials`, `flag-encoder`, …
+    pub(crate) later: Map<String, Value>,
+}
+
+impl Operation {
+    /// Returns the operation as a user would name it: `model:op`, or the op alone.
+    pub(crate) fn full_name(&self) -> String {
+        if self.model.is_empty() { self.name.clone() } else { format!("{}:{}", self.model, self.name) }
+    }
+}

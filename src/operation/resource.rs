@@ -1,0 +1,132 @@
+//! Resources that an operation requires: each has sources, which are resolved into its run directory.
+//!
+//! The serialised form is Guild's, as it stands in `guild.yml` and in a run's `op` attribute.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// A named group of sources.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Resource {
+    /// The name in messages and in the run's `deps`; that of its one source for a source written in place.
+    pub(crate) name: String,
+    /// The flag by which a user chooses another source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) flag_name: Option<String>,
+    /// What it consists of.
+    #[serde(default)]
+    pub(crate) sources: Vec<Source>,
+    /// Where in the run directory it goes, for sources that do not say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) target_path: Option<String>,
+    /// How it goes there, for sources that do not say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) target_type: Option<TargetType>,
+    /// Whether folders are kept, for sources that do not say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) preserve_path: Option<bool>,
+    /// Whether archives are unpacked, for sources that do not say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) default_unpack: Option<bool>,
+    /// What it is.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) description: String,
+}
+
+/// Copied into the run directory, or a symbolic link there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum TargetType {
+    /// A copy.
+    Copy,
+    /// A relative symbolic link.
+    Link,
+}
+
+/// Where a source comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SourceKind {
+    /// A file or folder, relative to the project.
+    File(String),
+    /// A URL: http, https, file.
+    Url(String),
+    /// Files of a run of another operation: its name, a comma list of names, or a regular expression.
+    Operation(String),
+    /// A file of settings with the flags put in.
+    Config(String),
+    /// A Python module that must be there.
+    Module(String),
+    /// What is written to the standard input of `rille run`: the name of the file it becomes.
+    Stdin(String),
+}
+
+/// One source of a resource.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Source {
+    /// Where it comes from. May hold `${flag}`.
+    #[serde(flatten)]
+    pub(crate) kind: SourceKind,
+    /// The name in messages and in `deps`; by default the URI.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    /// The flag by which a user chooses another source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) flag_name: Option<String>,
+    /// Regular expressions that a path inside must match as a whole; empty for the default of the kind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) select: Vec<String>,
+    /// Keeps the path whose group is the smallest number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) select_min: Option<String>,
+    /// Keeps the path whose group is the largest number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) select_max: Option<String>,
+    /// `[pattern, replacement]` pairs for the base name; the first that changes it counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) rename: Vec<(String, String)>,
+    /// The folder in the run directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) target_path: Option<String>,
+    /// How it goes there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) target_type: Option<TargetType>,
+    /// Whether folders of the source are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) preserve_path: Option<bool>,
+    /// Whether an archive is unpacked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unpack: Option<bool>,
+    /// The kind of archive, where its name does not tell.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub(crate) archive_type: Option<String>,
+    /// SHA-256 that the file must have, hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sha256: Option<String>,
+    /// Whether the run goes on without it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) optional: bool,
+    /// Whether it is said that nothing was resolved; by default it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) warn_if_empty: Option<bool>,
+    /// Whether it is an error that nothing was resolved.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) fail_if_empty: bool,
+    /// Whether a file of that name in the run directory is replaced.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) replace_existing: bool,
+    /// Whether it is resolved again when the run is restarted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) always_resolve: bool,
+    /// Values put into a config source, by dotted name.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub(crate) params: Map<String, Value>,
+    /// What to do when it cannot be resolved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) help: Option<String>,
+    /// A shell command that is run once where an archive was unpacked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) post_process: Option<String>,
+}
