@@ -29,7 +29,7 @@ pub(crate) use error::Error;
 pub(crate) use event_log::EventLog;
 pub(crate) use event_reader::{EventLookup, read, read_from};
 pub(crate) use home::Home;
-pub(crate) use list::{RunDetails, RunInfo, list, load, summarise};
+pub(crate) use list::{RunDetails, RunInfo, attribute, list, load, summarise};
 pub(crate) use opref::Opref;
 pub(crate) use platform::{host, platform, user};
 pub(crate) use remove::remove;
