@@ -9,9 +9,13 @@
 
 mod definition;
 mod flag;
+mod inside;
+pub(crate) mod manifest;
 mod notice;
 mod record;
+mod relative;
 mod resource;
+pub(crate) mod sourcecode;
 
 pub(crate) use definition::{Body, Objective, Operation, Origin};
 pub(crate) use flag::{Choice, Flag, FlagType};
@@ -21,3 +25,13 @@ pub(crate) use resource::{Resource, Source, SourceKind, TargetType};
 
 /// Values of flags by name, as YAML and JSON have them: null, boolean, number, string or list.
 pub(crate) type FlagValues = std::collections::BTreeMap<String, serde_json::Value>;
+
+/// Returns bytes as lower-case hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
