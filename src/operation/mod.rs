@@ -8,6 +8,7 @@
 #![expect(dead_code, unused_imports, reason = "the parts that use it are being built")]
 
 mod definition;
+pub(crate) mod dependency;
 mod flag;
 mod inside;
 pub(crate) mod manifest;
