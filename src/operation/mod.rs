@@ -15,6 +15,7 @@ pub(crate) mod flags;
 mod guildfile;
 mod inside;
 mod label;
+pub(crate) mod dependency;
 pub(crate) mod manifest;
 mod notice;
 mod project;
