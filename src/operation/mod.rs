@@ -10,14 +10,18 @@
 mod definition;
 mod flag;
 mod notice;
+mod python_regex;
 mod record;
 mod resource;
+mod scalars;
 
 pub(crate) use definition::{Body, Objective, Operation, Origin};
 pub(crate) use flag::{Choice, Flag, FlagType};
 pub(crate) use notice::Notice;
+pub(crate) use python_regex::from_python;
 pub(crate) use record::{DependencyRecord, FlagPassing, OpCommand, OpRecord, SourceCodeRecord};
 pub(crate) use resource::{Resource, Source, SourceKind, TargetType};
+pub(crate) use scalars::{FoundScalar, ScalarPatterns, ScalarScan, ScalarsError};
 
 /// Values of flags by name, as YAML and JSON have them: null, boolean, number, string or list.
 pub(crate) type FlagValues = std::collections::BTreeMap<String, serde_json::Value>;

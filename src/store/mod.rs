@@ -18,9 +18,12 @@ mod opref;
 mod platform;
 mod remove;
 mod run_dir;
+mod run_output;
 mod secrets;
 mod status;
 mod task_folder;
+#[expect(dead_code, unused_imports, reason = "the parts that use it are being built")]
+pub(crate) mod tfevents;
 
 pub(crate) use archive::{ArchiveTarget, BadArchive, Jobfile, archive};
 pub(crate) use archive_reader::{archived_attribute, is_archive, with_archived_log};
@@ -34,6 +37,7 @@ pub(crate) use opref::Opref;
 pub(crate) use platform::{host, platform, user};
 pub(crate) use remove::remove;
 pub(crate) use run_dir::{RunDir, now_micros, run_id};
+pub(crate) use run_output::RunOutput;
 pub(crate) use secrets::Secrets;
 pub(crate) use status::Status;
 pub(crate) use task_folder::{attempt_folder, discard, output_tail, read_part, task_folder};
