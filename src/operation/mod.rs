@@ -21,12 +21,14 @@ mod notice;
 mod project;
 pub(crate) mod python;
 pub(crate) mod read;
+mod python_regex;
 mod record;
 mod record_new;
 mod relative;
 mod resource;
 mod scalar;
 pub(crate) mod sourcecode;
+mod scalars;
 
 pub(crate) use definition::{Body, Objective, Operation, Origin};
 pub(crate) use encode::{join, quote};
@@ -36,8 +38,10 @@ pub(crate) use label::{default_label, formatted, label};
 pub(crate) use manifest::{EntryKind, Manifest, ManifestEntry};
 pub(crate) use notice::Notice;
 pub(crate) use project::{Broken, LookupError, ModelName, Project, Remark};
+pub(crate) use python_regex::from_python;
 pub(crate) use record::{DependencyRecord, FlagPassing, OpCommand, OpRecord, SourceCodeRecord};
 pub(crate) use resource::{Resource, Source, SourceKind, TargetType};
+pub(crate) use scalars::{FoundScalar, ScalarPatterns, ScalarScan, ScalarsError};
 
 /// Values of flags by name, as YAML and JSON have them: null, boolean, number, string or list.
 pub(crate) type FlagValues = std::collections::BTreeMap<String, serde_json::Value>;

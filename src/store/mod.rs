@@ -23,9 +23,12 @@ mod remove;
 mod run_dir;
 mod run_edit;
 mod run_files;
+mod run_output;
 mod secrets;
 mod status;
 mod task_folder;
+#[expect(dead_code, unused_imports, reason = "the parts that use it are being built")]
+pub(crate) mod tfevents;
 mod trash;
 mod zip_export;
 mod zip_import;
@@ -51,6 +54,7 @@ pub(crate) use run_dir::{RunDir, now_micros, run_id};
 pub(crate) use run_files::{
     FileKind, ManifestEntry, RunFile, Walk, clean, files, manifest, open_file, sourcecode_folder,
 };
+pub(crate) use run_output::RunOutput;
 pub(crate) use secrets::Secrets;
 pub(crate) use status::Status;
 pub(crate) use task_folder::{attempt_folder, discard, output_tail, read_part, task_folder};
