@@ -55,7 +55,7 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
     let mut command = Cli::command();
     command.build();
     // `rille run` hands what it does not know on to the jobfile, so this is parted before clap sees it.
-    let (own, mut handed_on) = run::part_arguments(&command, args.to_vec());
+    let (own, mut handed_on) = run::part_arguments(&command, runs::spell_out(args.to_vec()));
     let matches = command.try_get_matches_from_mut(own).and_then(|matches| {
         // What an earlier run was started with is put before what was typed.
         match run::recall(&command, &matches, &mut handed_on) {
