@@ -26,6 +26,7 @@ mod secrets;
 mod status;
 mod task_folder;
 mod trash;
+mod worker;
 mod zip_export;
 mod zip_import;
 
@@ -53,6 +54,7 @@ pub(crate) use secrets::Secrets;
 pub(crate) use status::Status;
 pub(crate) use task_folder::{attempt_folder, discard, output_tail, read_part, task_folder};
 pub(crate) use trash::{purge, restore};
+pub(crate) use worker::{Worker, worker};
 pub(crate) use zip_export::ZipExport;
 pub(crate) use zip_import::ZipImport;
 
