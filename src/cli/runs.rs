@@ -4,7 +4,9 @@ mod archive;
 mod cat;
 mod chosen;
 mod comment;
+mod compared;
 mod criteria;
+mod diff;
 mod export;
 mod import;
 mod info;
@@ -12,11 +14,15 @@ mod label;
 mod list;
 mod ls;
 mod mark;
+mod markdown;
+mod merge;
 mod open;
+mod publish;
 mod purge;
 mod report;
 mod restore;
 mod rm;
+mod scalars;
 mod selection;
 mod shorts;
 mod stop;
@@ -81,6 +87,12 @@ pub(crate) enum RunsCommand {
     Cat(cat::CatArgs),
     /// Open a run, or a file of it, in another program
     Open(open::OpenArgs),
+    /// Show in what two runs differ
+    Diff(diff::DiffArgs),
+    /// Copy files of a run back to its project
+    Merge(merge::MergeArgs),
+    /// Write a summary of runs in Markdown
+    Publish(publish::PublishArgs),
     /// Copy or move runs to a folder or a zip file
     Export(export::ExportArgs),
     /// Bring runs from a folder or a zip file
@@ -107,6 +119,9 @@ pub(crate) fn main(args: RunsArgs, home: &Home) -> Result<i32, Failure> {
         Some(RunsCommand::Ls(args)) => ls::main(&args, home),
         Some(RunsCommand::Cat(args)) => cat::main(&args, home),
         Some(RunsCommand::Open(args)) => open::main(&args, home),
+        Some(RunsCommand::Diff(args)) => diff::main(&args, home),
+        Some(RunsCommand::Merge(args)) => merge::main(&args, home),
+        Some(RunsCommand::Publish(args)) => publish::main(&args, home),
         Some(RunsCommand::Export(args)) => export::main(&args, home),
         Some(RunsCommand::Import(args)) => import::main(&args, home),
     }

@@ -36,6 +36,7 @@ pub(crate) use annotations::{
 };
 pub(crate) use archive::{ArchiveTarget, BadArchive, Jobfile, archive};
 pub(crate) use archive_reader::{archived_attribute, is_archive, with_archived_log};
+pub(crate) use attr::{decode as from_yaml, encode as yaml};
 pub(crate) use copy::{Transfer, bring};
 pub(crate) use environment::recorded_environment;
 pub(crate) use error::Error;

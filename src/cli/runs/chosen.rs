@@ -50,6 +50,43 @@ impl ChosenOne {
     }
 }
 
+/// The two runs that a command is about.
+#[derive(Args, Debug)]
+pub(crate) struct ChosenPair {
+    /// The two runs, each as for other commands [default: the newest but one, and the newest]
+    #[arg(value_name = "RUN", num_args = 0..=2)]
+    runs: Vec<String>,
+    #[command(flatten)]
+    filter: RunFilter,
+}
+
+impl ChosenPair {
+    /// Returns the two runs.
+    pub(crate) fn find_two(&self, home: &Home) -> Result<(RunInfo, RunInfo), Failure> {
+        match &self.runs[..] {
+            [first, second] => Ok((one(home, first, &self.filter)?, one(home, second, &self.filter)?)),
+            [] => {
+                let mut runs = select_runs(home, &[], &self.filter, Unnamed::All)?.into_iter();
+                match (runs.next(), runs.next()) {
+                    (Some(newest), Some(older)) => Ok((older, newest)),
+                    _ => Err(Failure::usage("there are no two runs to compare")
+                        .hint("'rille runs --all' lists the runs there are.")),
+                }
+            }
+            _ => Err(Failure::usage("diff requires two runs").hint("name a second one.")),
+        }
+    }
+
+    /// Returns the one run, where the other is something else.
+    pub(crate) fn find_one(&self, home: &Home) -> Result<RunInfo, Failure> {
+        match &self.runs[..] {
+            [] => one(home, "latest", &self.filter),
+            [run] => one(home, run, &self.filter),
+            _ => Err(Failure::usage("a folder is compared with one run, and two are named")),
+        }
+    }
+}
+
 /// Returns the one run that a selector means.
 pub(crate) fn one(home: &Home, selector: &str, filter: &RunFilter) -> Result<RunInfo, Failure> {
     // Where there is no run at all this tells so, and what to do.
