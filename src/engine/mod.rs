@@ -14,6 +14,7 @@ mod foreground;
 mod guardian;
 mod journal;
 mod output;
+mod output_sink;
 mod programs;
 mod reactor;
 mod request;
@@ -47,6 +48,7 @@ pub(crate) use self::descendants::{MARK, mark_host};
 pub(crate) use self::foreground::{become_program, output_of, run_in_foreground};
 pub(crate) use self::guardian::{Guarded, split};
 pub(crate) use self::journal::Journal;
+pub(crate) use self::output_sink::{OutputSink, SinkWaker};
 pub(crate) use self::programs::kill_own_programs;
 pub(crate) use self::request::{Call, Failure, OnCall, Origin, OutputTap, Waited};
 pub(crate) use self::scheduler::{Answer, Capacity, End, Group, Limits, OnLimit, Reused, Submission, Timing};
@@ -71,6 +73,9 @@ pub(crate) struct Settings {
     pub(crate) runtime: Arc<RwLock<RuntimeInfo>>,
     /// Hears what tasks write.
     pub(crate) tap: Option<OutputTap>,
+    /// Takes what the only task of the run writes. That task works in the run directory itself, and no folder, log or
+    /// file of output is made for it.
+    pub(crate) sink: Option<Box<dyn OutputSink>>,
     /// Hears that a task has a process, on the engine's thread.
     pub(crate) on_started: Box<dyn Fn(TaskNumber, i32) + Send>,
     /// Hears how a task ended, on the engine's thread, before anybody who waits for the task does.
@@ -99,6 +104,15 @@ impl Engine {
         let (requests, queue) = unbounded();
         let waker = Arc::new(Waker::new()?);
         let interrupts = Arc::new(AtomicU32::new(0));
+        let sink = settings.sink.map(|mut sink| {
+            let (requests, waker) = (requests.clone(), Arc::clone(&waker));
+            sink.connect(Box::new(move || {
+                // As in `send`.
+                let _ = requests.send(Request::SinkHasRoom);
+                waker.wake();
+            }));
+            Arc::new(Mutex::new(sink))
+        });
         let parts = Parts {
             requests: queue,
             waker: Arc::clone(&waker),
@@ -109,6 +123,7 @@ impl Engine {
             runtime: settings.runtime,
             interrupts: Arc::clone(&interrupts),
             tap: settings.tap,
+            sink,
             on_settled: settings.on_settled,
             on_started: settings.on_started,
             on_call: settings.on_call,

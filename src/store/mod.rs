@@ -13,6 +13,7 @@ mod environment;
 mod error;
 mod event_log;
 mod event_reader;
+mod filter;
 mod home;
 mod list;
 mod lock;
@@ -22,9 +23,12 @@ mod remove;
 mod run_dir;
 mod run_edit;
 mod run_files;
+mod run_output;
 mod secrets;
 mod status;
 mod task_folder;
+#[expect(dead_code, unused_imports, reason = "the parts that use it are being built")]
+pub(crate) mod tfevents;
 mod trash;
 mod worker;
 mod zip_export;
@@ -42,6 +46,7 @@ pub(crate) use environment::recorded_environment;
 pub(crate) use error::Error;
 pub(crate) use event_log::EventLog;
 pub(crate) use event_reader::{EventLookup, read, read_from};
+pub(crate) use filter::{Filter, Lookup, Mistake, Name, Scope, TimeRange};
 pub(crate) use home::Home;
 pub(crate) use list::{RunDetails, RunInfo, attribute, list, load, summarise};
 pub(crate) use opref::Opref;
@@ -51,6 +56,7 @@ pub(crate) use run_dir::{RunDir, now_micros, run_id};
 pub(crate) use run_files::{
     FileKind, ManifestEntry, RunFile, Walk, clean, files, manifest, open_file, sourcecode_folder,
 };
+pub(crate) use run_output::RunOutput;
 pub(crate) use secrets::Secrets;
 pub(crate) use status::Status;
 pub(crate) use task_folder::{attempt_folder, discard, output_tail, read_part, task_folder};
