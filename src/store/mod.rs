@@ -30,6 +30,7 @@ mod task_folder;
 #[expect(dead_code, unused_imports, reason = "the parts that use it are being built")]
 pub(crate) mod tfevents;
 mod trash;
+mod worker;
 mod zip_export;
 mod zip_import;
 
@@ -39,6 +40,7 @@ pub(crate) use annotations::{
 };
 pub(crate) use archive::{ArchiveTarget, BadArchive, Jobfile, archive};
 pub(crate) use archive_reader::{archived_attribute, is_archive, with_archived_log};
+pub(crate) use attr::{decode as from_yaml, encode as yaml};
 pub(crate) use copy::{Transfer, bring};
 pub(crate) use environment::{is_secret, recorded_environment};
 pub(crate) use error::Error;
@@ -59,6 +61,7 @@ pub(crate) use secrets::Secrets;
 pub(crate) use status::Status;
 pub(crate) use task_folder::{attempt_folder, discard, output_tail, read_part, task_folder};
 pub(crate) use trash::{purge, restore};
+pub(crate) use worker::{Worker, worker};
 pub(crate) use zip_export::ZipExport;
 pub(crate) use zip_import::ZipImport;
 
