@@ -9,13 +9,18 @@
 
 mod definition;
 mod flag;
+mod guildfile;
 mod notice;
+mod project;
+pub(crate) mod read;
 mod record;
 mod resource;
 
 pub(crate) use definition::{Body, Objective, Operation, Origin};
 pub(crate) use flag::{Choice, Flag, FlagType};
+pub(crate) use guildfile::add_guild_file;
 pub(crate) use notice::Notice;
+pub(crate) use project::{Broken, LookupError, ModelName, Project, Remark};
 pub(crate) use record::{DependencyRecord, FlagPassing, OpCommand, OpRecord, SourceCodeRecord};
 pub(crate) use resource::{Resource, Source, SourceKind, TargetType};
 
