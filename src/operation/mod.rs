@@ -5,30 +5,30 @@
 //!
 //! Nothing here starts a process or knows where runs are kept; clock, environment and randomness come by argument.
 
-#![expect(dead_code, unused_imports, reason = "the parts that use it are being built")]
+#![allow(dead_code, unused_imports, reason = "the parts that use it are being built")]
 
 pub(crate) mod command;
 mod definition;
+pub(crate) mod dependency;
 mod encode;
 mod flag;
 pub(crate) mod flags;
 mod guildfile;
 mod inside;
 mod label;
-pub(crate) mod dependency;
 pub(crate) mod manifest;
 mod notice;
 mod project;
 pub(crate) mod python;
-pub(crate) mod read;
 mod python_regex;
+pub(crate) mod read;
 mod record;
 mod record_new;
 mod relative;
 mod resource;
 mod scalar;
-pub(crate) mod sourcecode;
 mod scalars;
+pub(crate) mod sourcecode;
 
 pub(crate) use definition::{Body, Objective, Operation, Origin};
 pub(crate) use encode::{join, quote};
