@@ -23,6 +23,7 @@ mod sections;
 mod signals;
 mod spawn;
 mod stop;
+mod stop_run;
 mod supervisor;
 mod synchro;
 mod task_log;
@@ -44,7 +45,7 @@ use self::supervisor::{Parts, Supervisor};
 use crate::model::{Reply, RuntimeInfo, TaskNumber};
 
 pub(crate) use self::descendants::{MARK, mark_host};
-pub(crate) use self::foreground::run_in_foreground;
+pub(crate) use self::foreground::{become_program, output_of, run_in_foreground};
 pub(crate) use self::guardian::{Guarded, split};
 pub(crate) use self::journal::Journal;
 pub(crate) use self::output_sink::{OutputSink, SinkWaker};
@@ -53,6 +54,7 @@ pub(crate) use self::request::{Call, Failure, OnCall, Origin, OutputTap, Waited}
 pub(crate) use self::scheduler::{Answer, Capacity, End, Group, Limits, OnLimit, Reused, Submission, Timing};
 pub(crate) use self::spawn::{OPERATION_KIND, Surroundings, TASK_ROLE, variable};
 pub(crate) use self::stop::StopReason;
+pub(crate) use self::stop_run::{StopEnd, StopRefused, Stopping};
 pub(crate) use self::synchro::{Synchro, SynchroClient};
 
 /// What an engine is made with.

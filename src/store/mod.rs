@@ -23,10 +23,14 @@ mod remove;
 mod run_dir;
 mod run_edit;
 mod run_files;
+mod run_output;
 mod secrets;
 mod status;
 mod task_folder;
+#[expect(dead_code, unused_imports, reason = "the parts that use it are being built")]
+pub(crate) mod tfevents;
 mod trash;
+mod worker;
 mod zip_export;
 mod zip_import;
 
@@ -36,6 +40,7 @@ pub(crate) use annotations::{
 };
 pub(crate) use archive::{ArchiveTarget, BadArchive, Jobfile, archive};
 pub(crate) use archive_reader::{archived_attribute, is_archive, with_archived_log};
+pub(crate) use attr::{decode as from_yaml, encode as yaml};
 pub(crate) use copy::{Transfer, bring};
 pub(crate) use environment::{is_secret, recorded_environment};
 pub(crate) use error::Error;
@@ -51,10 +56,12 @@ pub(crate) use run_dir::{RunDir, now_micros, run_id};
 pub(crate) use run_files::{
     FileKind, ManifestEntry, RunFile, Walk, clean, files, manifest, open_file, sourcecode_folder,
 };
+pub(crate) use run_output::RunOutput;
 pub(crate) use secrets::Secrets;
 pub(crate) use status::Status;
 pub(crate) use task_folder::{attempt_folder, discard, output_tail, read_part, task_folder};
 pub(crate) use trash::{purge, restore};
+pub(crate) use worker::{Worker, worker};
 pub(crate) use zip_export::ZipExport;
 pub(crate) use zip_import::ZipImport;
 

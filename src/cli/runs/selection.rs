@@ -110,7 +110,6 @@ impl FromStr for StatusLetters {
 
 /// Which runs are meant where none is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(dead_code, reason = "the commands that select by it are being built")]
 pub(crate) enum Unnamed {
     /// The newest.
     Latest,
@@ -174,7 +173,6 @@ impl Criteria<'_> {
 /// A selector is an id or the beginning of one, a path, `latest`, the number that a run has in the list (newest first,
 /// with the same filter), or a range of these, `a:b`, `a:`, `:b` or `:`. A number that the list does not have is the
 /// beginning of an id. Where there is no selector, `unnamed` says which are meant; then there may be none.
-#[expect(dead_code, reason = "the commands that select by it are being built")]
 pub(crate) fn select_runs(
     home: &Home,
     selectors: &[String],

@@ -21,7 +21,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::engine::Guarded;
-use crate::operation::{FlagValues, Notice, OpRecord, Operation};
+use crate::operation::{FlagValues, Notice, OpRecord, Operation, ScalarPatterns};
 use crate::store::{self, Home, Opref};
 
 pub(crate) use self::recorded::{CannotStart, RecordedRun};
@@ -52,6 +52,8 @@ pub(crate) struct Plan {
     pub(crate) attributes: Map<String, Value>,
     /// What of its dependencies is resolved already, as the attribute `deps` has it.
     pub(crate) resolved: Map<String, Value>,
+    /// Which lines of the output are scalars.
+    pub(crate) scalars: Option<ScalarPatterns>,
     /// Where the user started it.
     pub(crate) started_in: PathBuf,
     /// The folder of the definition.
