@@ -569,9 +569,9 @@ fn edited_flags_come_back() {
     assert!(text.starts_with("# Editing flags for op\n\na: null\n"), "{text}");
     assert!(text.contains("\nlr: 0.1\n  # Learning rate\n  # Default: 0.1\n\n"), "{text}");
     assert!(text.contains("\nopt: adam\n  # Choices: adam, sgd\n  # Default: adam\n"), "{text}");
-    let pairs = read_edited(&text, Some(&operation)).unwrap().unwrap();
+    let pairs = read_edited(&text, Some(&operation), false).unwrap().unwrap();
     assert_eq!(resolve(context(&operation), &pairs).unwrap().values, values);
-    assert_eq!(read_edited(" \n# nothing\n", Some(&operation)).unwrap(), None);
+    assert_eq!(read_edited(" \n# nothing\n", Some(&operation), false).unwrap(), None);
     let wrong = [
         (
             "lr: 0.1\nopt: [1, 2]\n",
@@ -584,8 +584,8 @@ fn edited_flags_come_back() {
         ("- a\n", "cannot read the edited flags: expected NAME: VALUE on each line"),
     ];
     for (text, expected) in wrong {
-        assert_eq!(read_edited(text, Some(&operation)).unwrap_err().to_string(), expected);
+        assert_eq!(read_edited(text, Some(&operation), false).unwrap_err().to_string(), expected);
     }
-    let error = read_edited("lr: 0.1\nopt: 'x\n", Some(&operation)).unwrap_err().to_string();
+    let error = read_edited("lr: 0.1\nopt: 'x\n", Some(&operation), false).unwrap_err().to_string();
     assert!(error.starts_with("cannot read the edited flags on line "), "{error}");
 }

@@ -175,7 +175,7 @@ fn resolve(
     let context = Context { operation, stored, force: args.force_flags, cwd: started_in, home: user_home.as_deref() };
     let mut resolved = flags::resolve(context, given).map_err(failure)?;
     if args.edit_flags {
-        let given = super::flags::edited(operation, &resolved)?;
+        let given = super::flags::edited(operation, &resolved, args.force_flags)?;
         resolved = flags::resolve(context, &given).map_err(failure)?;
     }
     for notice in &resolved.notices {
