@@ -9,13 +9,13 @@
 
 pub(crate) mod command;
 mod definition;
+pub(crate) mod dependency;
 mod encode;
 mod flag;
 pub(crate) mod flags;
 mod guildfile;
 mod inside;
 mod label;
-pub(crate) mod dependency;
 pub(crate) mod manifest;
 mod notice;
 mod project;

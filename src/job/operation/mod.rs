@@ -13,6 +13,7 @@ mod python;
 mod recorded;
 mod sourcecode;
 mod state;
+mod upstream;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -202,6 +203,17 @@ pub(crate) fn run(plan: Plan, guarded: Guarded, audience: Box<dyn Audience>) -> 
 /// Returns the command line that a run would have.
 pub(crate) fn command_words(record: &OpRecord, values: &FlagValues) -> Result<Vec<String>, String> {
     prepare::command_words(record, values)
+}
+
+/// Returns for each operation that is required the flag that chooses its run, and the id of the run that it would be now.
+/// Where there is none that is told.
+pub(crate) fn upstream_flags(
+    record: &OpRecord,
+    values: &FlagValues,
+    home: &Home,
+    notify: &mut dyn FnMut(Notice),
+) -> FlagValues {
+    dependencies::default_runs(&record.deps, values, home, notify)
 }
 
 /// Returns the environment that a run would add to the present one, a line for each variable.

@@ -27,7 +27,7 @@ pub(super) fn prepare(
     let check = || interrupted().map_or(Ok(()), |signal| Err(RunError::Interrupted(signal)));
     with(state, |run| write_attributes(run, plan))?;
     check()?;
-    sourcecode::provide(plan, state, audience)?;
+    sourcecode::provide(plan, state, audience, interrupted)?;
     check()?;
     dependencies::resolve(plan, state, audience, interrupted)?;
     check()?;

@@ -9,7 +9,7 @@ use super::again;
 use super::audience::show;
 use super::options::OperationArgs;
 use crate::cli::Failure;
-use crate::job::operation::{RecordedRun, SourceCode};
+use crate::job::operation::{self as job, RecordedRun, SourceCode};
 use crate::operation::flags::{self, Context, FlagError};
 use crate::operation::{FlagValues, Notice, Objective, OpRecord, Operation, Origin};
 use crate::script;
@@ -44,8 +44,11 @@ pub(super) fn choose(args: &OperationArgs, home: &Home, started_in: &Path) -> Re
     }
     let operation = find(started_in, name)?;
     let mut record = OpRecord::new(&operation).map_err(|what| unusable(&operation, &what))?;
-    let resolved = resolve(&operation, &given, None, args, started_in)?;
+    let mut resolved = resolve(&operation, &given, None, args, started_in)?;
     record.accept_flags(&resolved.forced);
+    // The runs that are newest now are those that this run stands for, whenever it is started.
+    let upstreams = job::upstream_flags(&record, &resolved.values, home, &mut |notice| show(&notice));
+    resolved.values.extend(upstreams);
     Ok(Chosen {
         recorded: None,
         opref: opref(&operation)?,
