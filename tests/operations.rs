@@ -146,7 +146,9 @@ fn an_operation_is_ended_after_a_time() {
 #[test]
 fn a_run_that_is_the_same_is_not_needed() {
     let definition = |comment: &str, command: &str| {
-        format!("# {comment}\nop:\n  exec: {command}\n  flags: {{x: 1}}\n  requires: [{{file: data.txt}}]\nother:\n  exec: 'true'\n")
+        format!(
+            "# {comment}\nop:\n  exec: {command}\n  flags: {{x: 1}}\n  requires: [{{file: data.txt}}]\nother:\n  exec: 'true'\n"
+        )
     };
     let project = Project::new().file("guild.yml", definition("a", "cat data.txt")).file("data.txt", "one\n");
     let needed = |args: &[&str]| project.run(&[&["run", "op", "--needed", "--label", "again"], args].concat());
@@ -238,8 +240,8 @@ fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 
 #[test]
 fn what_would_run_is_shown_and_nothing_runs() {
-    let project =
-        Project::new().file("guild.yml", "op:\n  exec: echo ${flag_args}\n  flags: {a: 1, b: two words}\n  env: {E: 'x ${a}'}\n");
+    let project = Project::new()
+        .file("guild.yml", "op:\n  exec: echo ${flag_args}\n  flags: {a: 1, b: two words}\n  env: {E: 'x ${a}'}\n");
     project.run(&["run", "op", "a=2", "--print-cmd"]).code(0).stdout("echo --a 2 --b 'two words'\n");
     let shown = project.run(&["run", "op", "--print-env"]);
     shown.code(0).stdout_has("E='x 1'\n").stdout_has("FLAG_B='two words'\n");
@@ -251,8 +253,8 @@ fn what_would_run_is_shown_and_nothing_runs() {
 
 #[test]
 fn a_run_that_is_deleted_on_success_goes_to_the_trash() {
-    let project =
-        Project::new().file("guild.yml", "op:\n  exec: sh -c 'exit ${code}'\n  flags: {code: 0}\n  delete-on-success: yes\n");
+    let project = Project::new()
+        .file("guild.yml", "op:\n  exec: sh -c 'exit ${code}'\n  flags: {code: 0}\n  delete-on-success: yes\n");
     project.run(&["run", "op"]).code(0);
     assert!(project.runs().is_empty());
     assert_eq!(fs::read_dir(project.home().join("trash/runs")).expect("there is one").count(), 1);

@@ -21,7 +21,8 @@ pub(super) fn interpreter(record: &OpRecord) -> Result<String, String> {
 
 /// Returns the Python that a shell would start.
 fn first() -> Option<PathBuf> {
-    let mut candidates = ["python3", "python"].into_iter().flat_map(|name| folders().map(move |folder| folder.join(name)));
+    let mut candidates =
+        ["python3", "python"].into_iter().flat_map(|name| folders().map(move |folder| folder.join(name)));
     candidates.find(|path| is_executable(path))
 }
 
