@@ -67,6 +67,8 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// Grace times.
     pub(crate) timing: Timing,
+    /// How long the engine waits to be closed after an interrupt, once every task has ended.
+    pub(crate) patience: Duration,
     /// What is the same for all tasks.
     pub(crate) surroundings: Surroundings,
     /// What tasks may read of their run; the job may change it while it runs.
@@ -85,7 +87,7 @@ pub(crate) struct Settings {
     /// Called on the engine's thread before the process stops itself: what was announced should be shown by then.
     pub(crate) before_pause: Box<dyn Fn() + Send>,
     /// Called on the engine's thread when the run was interrupted by this signal, every task has ended, and the engine was
-    /// not closed within the grace. It has to end the process.
+    /// not closed within the patience. It has to end the process.
     pub(crate) on_abandoned: Box<dyn Fn(i32) + Send>,
 }
 
@@ -132,7 +134,7 @@ impl Engine {
             on_call: settings.on_call,
             before_pause: settings.before_pause,
             on_abandoned: settings.on_abandoned,
-            grace: settings.timing.grace,
+            patience: settings.patience,
         };
         let supervisor = Supervisor::new(parts)?;
         let thread = thread::Builder::new().name("supervisor".to_owned()).spawn(move || supervisor.run())?;

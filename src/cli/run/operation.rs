@@ -282,7 +282,7 @@ fn failure(error: RunError) -> Failure {
         _ => FailureKind::General,
     };
     let hints = match &error {
-        RunError::Unmet(_, Some(hint)) => vec![hint.clone()],
+        RunError::Unmet { hints, .. } => hints.clone(),
         _ => Vec::new(),
     };
     Failure { kind, message: error.to_string(), hints }

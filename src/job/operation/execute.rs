@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
@@ -18,6 +19,9 @@ use crate::store::{self, EventLog, RunDir};
 
 /// The one task of the run.
 const TASK: TaskNumber = 1;
+
+/// How long a copy or a download may go on after an interrupt.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Runs the plan; see [`super::run`].
 pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audience>) -> Result<Done, RunError> {
@@ -101,6 +105,7 @@ fn start_engine(plan: &Plan, directory: &Path, runtime: RuntimeInfo, parts: Part
         journal: parts.journal,
         limits: Limits { at_once: None, capacity: BTreeMap::new() },
         timing: Timing { grace: plan.grace, ..Timing::default() },
+        patience: PATIENCE,
         surroundings: Surroundings {
             run_id: runtime.job.uid.clone(),
             directory: directory.to_owned(),
