@@ -296,3 +296,30 @@ fn a_python_script_has_its_flags_as_variables() {
     );
     assert!(run.has(".guild/sourcecode/train.py") && run.has(".guild/python/rille/op_main.py"));
 }
+
+#[test]
+fn an_operation_gets_a_python_that_it_accepts() {
+    let python = |version: &str| {
+        format!("#!/bin/sh\ncase $1 in --version) echo Python {version};; *) echo ran {version};; esac\n")
+    };
+    let project = Project::new();
+    let path = format!("{}:/usr/bin:/bin", project.path("bin").display());
+    let project = project
+        .env("PATH", path)
+        .executable("bin/python3", python("3.10.2"))
+        .executable("bin/python3.8", python("3.8.10"))
+        .executable("bin/python3.99", python("3.99.0"))
+        .executable("bin/python3.98", "#!/bin/sh\nexit 1\n")
+        .file("m.py", "")
+        .file(
+            "guild.yml",
+            "any:\n  main: m\nhigh:\n  main: m\n  python-requires: '>=3.8'\nlow:\n  main: m\n  python-requires: '<3.9,>=3.8'\n\
+             none:\n  main: m\n  python-requires: '>99'\nwrong:\n  main: m\n  python-requires: new\n",
+        );
+    let run = |name: &str| project.run(&["run", name, "-y"]);
+    run("any").code(0).stdout("ran 3.10.2\n");
+    run("high").code(0).stdout("ran 3.99.0\n");
+    run("low").code(0).stdout("ran 3.8.10\n");
+    run("none").stderr_has("cannot find a python interpreter for requirement '>99': ");
+    run("wrong").stderr_has("invalid python-requires 'new': 'new' is no version like '3.11' or '>=3.8'");
+}
