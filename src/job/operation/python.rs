@@ -1,64 +1,58 @@
 //! Which Python runs an operation.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::engine;
 use crate::operation::OpRecord;
 use crate::operation::python::{Interpreter, choose};
 
-/// Prints the version alone, on any Python.
-const PRINT_VERSION: &str = "import sys; print('.'.join(map(str, sys.version_info[:3])))";
-
-/// Returns the interpreter's path: the first `python3` or `python` of the `PATH`, or the newest one there of a version that
-/// the operation requires.
+/// Returns the interpreter's path: the first `python3` or `python` of the `PATH`, or of all of them the highest version
+/// that the operation accepts.
 pub(super) fn interpreter(record: &OpRecord) -> Result<String, String> {
-    match &record.python_requires {
-        None => Ok(first().map_or_else(|| "python3".to_owned(), |path| path.to_string_lossy().into_owned())),
-        Some(requirements) => Ok(choose(requirements, &all())?.program.clone()),
-    }
-}
-
-/// Returns the Python that a shell would start.
-fn first() -> Option<PathBuf> {
-    let mut candidates =
-        ["python3", "python"].into_iter().flat_map(|name| folders().map(move |folder| folder.join(name)));
-    candidates.find(|path| is_executable(path))
-}
-
-/// Returns every Python of the `PATH` with its version, in the order of the `PATH`.
-fn all() -> Vec<Interpreter> {
-    let is_python = |name: &str| {
-        name.strip_prefix("python").is_some_and(|version| version.chars().all(|c| c.is_ascii_digit() || c == '.'))
-    };
-    let mut found = Vec::new();
-    let mut seen = BTreeSet::new();
-    for folder in folders() {
-        let names = std::fs::read_dir(&folder).into_iter().flatten().flatten();
-        let mut names: Vec<String> = names.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-        names.retain(|name| is_python(name));
-        names.sort();
-        found.extend(names.into_iter().map(|name| folder.join(name)).filter(|path| is_executable(path)));
-    }
-    // Several names often lead to one program, and each costs a start of it.
-    found.retain(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));
-    found.iter().filter_map(|path| version(path)).collect()
-}
-
-/// Asks a Python for its version; `None` if it does not run.
-fn version(program: &Path) -> Option<Interpreter> {
-    let words = [program.as_os_str(), "-c".as_ref(), PRINT_VERSION.as_ref()].map(ToOwned::to_owned);
-    let output = engine::output_of(&words, Path::new("/")).ok().filter(|output| output.status.success())?;
-    let version = String::from_utf8(output.stdout).ok()?.trim().to_owned();
-    Some(Interpreter { program: program.to_string_lossy().into_owned(), version })
-}
-
-fn folders() -> impl Iterator<Item = PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).collect::<Vec<_>>().into_iter().filter(|folder| folder.is_absolute())
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    let Some(requirements) = record.python_requires.as_deref().filter(|text| !text.trim().is_empty()) else {
+        let found = ["python3", "python"].iter().find_map(|name| on_path(&folders, name));
+        return Ok(found.map_or_else(|| "python3".to_owned(), |path| path.to_string_lossy().into_owned()));
+    };
+    let candidates: Vec<Interpreter> = all(&folders).iter().filter_map(|program| asked(program)).collect();
+    choose(requirements, &candidates).map(|chosen| chosen.program.clone())
+}
+
+/// Returns the first program of this name on the `PATH`.
+fn on_path(folders: &[PathBuf], program: &str) -> Option<PathBuf> {
+    folders.iter().map(|folder| folder.join(program)).find(|path| is_executable(path))
 }
 
 fn is_executable(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
     path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+}
+
+/// Returns the interpreters of the `PATH`, those without a version in their names first, each program once.
+fn all(folders: &[PathBuf]) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = ["python3", "python"].iter().filter_map(|name| on_path(folders, name)).collect();
+    let mut names = BTreeSet::new();
+    for entry in folders.iter().filter_map(|folder| folder.read_dir().ok()).flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let version = name.strip_prefix("python").unwrap_or_default();
+        let is_version = version.contains('.') && version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        if is_version && names.insert(name) && is_executable(&entry.path()) {
+            found.push(entry.path());
+        }
+    }
+    found
+}
+
+/// Returns an interpreter with the version that it says it has. What does not answer is none.
+fn asked(program: &Path) -> Option<Interpreter> {
+    let words = [program.as_os_str().to_owned(), OsString::from("--version")];
+    let output = engine::output_of(&words, Path::new("/")).ok().filter(|output| output.status.success())?;
+    // Python 2 says it on the standard error.
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    let version = text.trim().strip_prefix("Python ")?.split_whitespace().next()?.to_owned();
+    Some(Interpreter { program: program.to_string_lossy().into_owned(), version })
 }
