@@ -10,6 +10,7 @@ mod clock;
 mod control;
 mod descendants;
 mod descriptors;
+mod foreground;
 mod guardian;
 mod journal;
 mod output;
@@ -29,7 +30,7 @@ mod verdict;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -43,13 +44,14 @@ use self::supervisor::{Parts, Supervisor};
 use crate::model::{Reply, RuntimeInfo, TaskNumber};
 
 pub(crate) use self::descendants::{MARK, mark_host};
+pub(crate) use self::foreground::run_in_foreground;
 pub(crate) use self::guardian::{Guarded, split};
 pub(crate) use self::journal::Journal;
 pub(crate) use self::output_sink::{OutputSink, SinkWaker};
 pub(crate) use self::programs::kill_own_programs;
 pub(crate) use self::request::{Call, Failure, OnCall, Origin, OutputTap, Waited};
 pub(crate) use self::scheduler::{Answer, Capacity, End, Group, Limits, OnLimit, Reused, Submission, Timing};
-pub(crate) use self::spawn::{Surroundings, TASK_ROLE, variable};
+pub(crate) use self::spawn::{OPERATION_KIND, Surroundings, TASK_ROLE, variable};
 pub(crate) use self::stop::StopReason;
 pub(crate) use self::synchro::{Synchro, SynchroClient};
 
@@ -90,6 +92,7 @@ pub(crate) struct Engine {
     requests: Sender<Request>,
     waker: Arc<Waker>,
     interrupts: Arc<AtomicU32>,
+    first_signal: Arc<AtomicI32>,
     next_wait: AtomicU64,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -100,6 +103,7 @@ impl Engine {
         let (requests, queue) = unbounded();
         let waker = Arc::new(Waker::new()?);
         let interrupts = Arc::new(AtomicU32::new(0));
+        let first_signal = Arc::new(AtomicI32::new(0));
         let sink = settings.sink.map(|mut sink| {
             let (requests, waker) = (requests.clone(), Arc::clone(&waker));
             sink.connect(Box::new(move || {
@@ -118,6 +122,7 @@ impl Engine {
             surroundings: settings.surroundings,
             runtime: settings.runtime,
             interrupts: Arc::clone(&interrupts),
+            first_signal: Arc::clone(&first_signal),
             tap: settings.tap,
             sink,
             on_settled: settings.on_settled,
@@ -130,12 +135,17 @@ impl Engine {
         let supervisor = Supervisor::new(parts)?;
         let thread = thread::Builder::new().name("supervisor".to_owned()).spawn(move || supervisor.run())?;
         let thread = Mutex::new(Some(thread));
-        Ok(Self { requests, waker, interrupts, next_wait: AtomicU64::new(1), thread })
+        Ok(Self { requests, waker, interrupts, first_signal, next_wait: AtomicU64::new(1), thread })
     }
 
     /// Hands tasks over. They start as soon as what they need and what limits them allows.
     pub(crate) fn submit(&self, tasks: Vec<Submission>, group: Option<Group>) {
         self.send(Request::Submit { tasks, group });
+    }
+
+    /// Returns the signal by which the run was asked to stop, if it was.
+    pub(crate) fn interrupted(&self) -> Option<i32> {
+        Some(self.first_signal.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
     }
 
     /// Asks for an answer when all of these tasks have ended, or when the limit is reached.

@@ -6,6 +6,7 @@ pub(crate) mod api;
 pub(crate) mod error;
 mod host;
 mod modules;
+mod operation;
 pub(crate) mod source;
 mod standalone;
 pub(crate) mod table;
@@ -36,3 +37,4 @@ pub(crate) fn read_table(path: &Path, text: &[u8]) -> Result<serde_json::Value, 
         _ => Err("it must return a table".to_owned()),
     }
 }
+pub(crate) use operation::load_project;

@@ -27,7 +27,6 @@ mod run_output;
 mod secrets;
 mod status;
 mod task_folder;
-#[expect(dead_code, unused_imports, reason = "the parts that use it are being built")]
 pub(crate) mod tfevents;
 mod trash;
 mod zip_export;
@@ -40,14 +39,14 @@ pub(crate) use annotations::{
 pub(crate) use archive::{ArchiveTarget, BadArchive, Jobfile, archive};
 pub(crate) use archive_reader::{archived_attribute, is_archive, with_archived_log};
 pub(crate) use copy::{Transfer, bring};
-pub(crate) use environment::recorded_environment;
+pub(crate) use environment::{is_secret, recorded_environment};
 pub(crate) use error::Error;
 pub(crate) use event_log::EventLog;
 pub(crate) use event_reader::{EventLookup, read, read_from};
 pub(crate) use filter::{Filter, Lookup, Mistake, Name, Scope, TimeRange};
 pub(crate) use home::Home;
 pub(crate) use list::{RunDetails, RunInfo, attribute, list, load, summarise};
-pub(crate) use opref::Opref;
+pub(crate) use opref::{Opref, read_opref};
 pub(crate) use platform::{host, platform, user};
 pub(crate) use remove::remove;
 pub(crate) use run_dir::{RunDir, now_micros, run_id};

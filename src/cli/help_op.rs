@@ -1,0 +1,4 @@
+//! stub
+pub(crate) fn text(operation: &crate::operation::Operation) -> String {
+    operation.description.clone()
+}
