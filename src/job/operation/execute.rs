@@ -14,7 +14,7 @@ use crate::engine::{
     self, End, Engine, Guarded, Journal, Limits, OutputSink, StopReason, Submission, Surroundings, Timing, Waited,
 };
 use crate::model::{EVENT_FORMAT, EventKind, JobInfo, RunStarted, Runnable, RuntimeInfo, Task, TaskNumber};
-use crate::operation::{self, ScalarPatterns};
+use crate::operation;
 use crate::store::{self, EventLog, RunDir};
 
 /// How long the console of a run that was asked to stop is waited for.
@@ -23,10 +23,12 @@ const LAST_OUTPUT: Duration = Duration::from_secs(2);
 /// The one task of the run.
 const TASK: TaskNumber = 1;
 
+/// How long a copy or a download may go on after an interrupt.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// Runs the plan; see [`super::run`].
 pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audience>) -> Result<Done, RunError> {
     let pid = guarded.guardian_pid();
-    let scalars = ScalarPatterns::read(plan.record.output_scalars.as_ref(), plan.values.keys().map(String::as_str))?;
     let (run, log) = open(&plan.place, pid)?;
     engine::mark_host(run.id());
     let directory = run.path().to_owned();
@@ -35,10 +37,10 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
     journal.record(vec![run_started(&plan, &runtime, pid)])?;
     let state = Arc::new(State::new(run, journal.clone()));
     let ended: Arc<Mutex<Option<End>>> = Arc::default();
-    let Recorder { sink, recording } = Recorder::new(&directory, scalars, !plan.wants.quiet);
+    let Recorder { sink, recording } = Recorder::new(&directory, plan.scalars.take(), !plan.wants.quiet);
     let audience = &mut *audience;
-    let engine =
-        start_engine(&plan, &directory, runtime, Parts { guarded, journal, sink, state: &state, ended: &ended })?;
+    let parts = Parts { guarded, journal, sink, state: &state, ended: &ended };
+    let engine = start_engine(&plan, &directory, runtime, parts)?;
 
     let prepared = prepare::prepare(&mut plan, &state, audience, &|| engine.interrupted());
     let unfinished = match prepared {
@@ -51,7 +53,14 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
                 close(&engine)?;
                 return stage(&plan, &state, &prepared);
             }
-            None => return operate(&plan, &engine, &state, prepared, &ended, &recording, audience),
+            None => {
+                return operate(
+                    &plan,
+                    Operating { engine: &engine, state: &state, ended: &ended, recording },
+                    prepared,
+                    audience,
+                );
+            }
         },
         Ok(_) => RunError::Interrupted(engine.interrupted().unwrap_or(libc::SIGINT)),
         Err(error) => error,
@@ -99,6 +108,7 @@ fn start_engine(plan: &Plan, directory: &Path, runtime: RuntimeInfo, parts: Part
         journal: parts.journal,
         limits: Limits { at_once: None, capacity: BTreeMap::new() },
         timing: Timing { grace: plan.grace, ..Timing::default() },
+        patience: PATIENCE,
         surroundings: Surroundings {
             run_id: runtime.job.uid.clone(),
             directory: directory.to_owned(),
@@ -123,14 +133,19 @@ fn start_engine(plan: &Plan, directory: &Path, runtime: RuntimeInfo, parts: Part
     Ok(engine)
 }
 
+/// What an operation is watched with.
+struct Operating<'a> {
+    engine: &'a Engine,
+    state: &'a State,
+    ended: &'a Mutex<Option<End>>,
+    recording: Recording,
+}
+
 /// Runs the operation's process and records how it ended.
 fn operate(
     plan: &Plan,
-    engine: &Engine,
-    state: &State,
+    Operating { engine, state, ended, recording }: Operating<'_>,
     prepared: prepare::Prepared,
-    ended: &Mutex<Option<End>>,
-    recording: &Recording,
     audience: &mut dyn Audience,
 ) -> Result<Done, RunError> {
     prepare::mark_started(plan, state, &prepared)?;

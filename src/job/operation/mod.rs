@@ -13,6 +13,7 @@ mod python;
 mod recorded;
 mod sourcecode;
 mod state;
+mod upstream;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -21,7 +22,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::engine::Guarded;
-use crate::operation::{FlagValues, Notice, OpRecord, Operation};
+use crate::operation::{FlagValues, Notice, OpRecord, Operation, ScalarPatterns};
 use crate::store::{self, Home, Opref};
 
 pub(crate) use self::recorded::{CannotStart, RecordedRun};
@@ -52,6 +53,8 @@ pub(crate) struct Plan {
     pub(crate) attributes: Map<String, Value>,
     /// What of its dependencies is resolved already, as the attribute `deps` has it.
     pub(crate) resolved: Map<String, Value>,
+    /// Which lines of the output are scalars.
+    pub(crate) scalars: Option<ScalarPatterns>,
     /// Where the user started it.
     pub(crate) started_in: PathBuf,
     /// The folder of the definition.
@@ -164,14 +167,16 @@ pub(crate) enum Done {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
     /// A dependency was not met. The run stays, as an error.
-    #[error("run failed because a dependency was not met: {0}")]
-    Unmet(String, Option<String>),
+    #[error("run failed because a dependency was not met: {what}")]
+    Unmet {
+        /// Which, and why.
+        what: String,
+        /// What can be done about it.
+        hints: Vec<String>,
+    },
     /// The source code cannot be told or copied.
     #[error("{0}")]
     SourceCode(String),
-    /// Scalars cannot be found in its output as its definition says.
-    #[error(transparent)]
-    Scalars(#[from] crate::operation::ScalarsError),
     /// Its command cannot be made.
     #[error("{0}")]
     Command(String),
@@ -205,6 +210,17 @@ pub(crate) fn run(plan: Plan, guarded: Guarded, audience: Box<dyn Audience>) -> 
 /// Returns the command line that a run would have.
 pub(crate) fn command_words(record: &OpRecord, values: &FlagValues) -> Result<Vec<String>, String> {
     prepare::command_words(record, values)
+}
+
+/// Returns the flags that choose the runs of other operations, where they are not chosen yet: the full id of the run that
+/// each would take now.
+pub(crate) fn default_runs(
+    record: &OpRecord,
+    values: &FlagValues,
+    home: &Home,
+    notify: &mut dyn FnMut(Notice),
+) -> FlagValues {
+    dependencies::default_runs(record, values, home, notify)
 }
 
 /// Returns the environment that a run would add to the present one, a line for each variable.

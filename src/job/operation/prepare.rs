@@ -29,7 +29,7 @@ pub(super) fn prepare(
     check()?;
     sourcecode::provide(plan, state, audience)?;
     check()?;
-    dependencies::resolve(plan, state, audience, interrupted)?;
+    dependencies::resolve(plan, state, audience)?;
     check()?;
     let prepared = command_of(plan, state, audience)?;
     with(state, |run| write_command(run, plan, &prepared))?;

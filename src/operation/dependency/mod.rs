@@ -25,7 +25,7 @@ use serde_json::{Map, Value, json};
 
 use self::names::{candidates, resolving_name, substitute, uri};
 use super::manifest::{Manifest, ManifestEntry};
-use super::relative::relative_to;
+use super::relative::{normal, relative_to};
 use super::{DependencyRecord, FlagPassing, FlagValues, Notice, Source, SourceKind};
 
 pub(crate) use self::file::project_local;
@@ -280,15 +280,18 @@ impl Task<'_> {
     fn check_links(&self, before: &Value) -> Outcome<()> {
         let run_dir = self.request.run_dir;
         for path in before.get("paths").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
-            let origin = super::relative::normal(&run_dir.join(path));
+            let origin = normal(&run_dir.join(path));
             if origin.exists() {
                 continue;
             }
             let leads_there = |entry: &&ManifestEntry| {
                 let link = run_dir.join(&entry.path);
-                let target = std::fs::read_link(&link).ok();
-                let target = target.and_then(|target| Some(super::relative::normal(&link.parent()?.join(target))));
-                target.is_some_and(|target| target == origin)
+                let target = std::fs::read_link(&link).ok().zip(link.parent());
+                target.is_some_and(|(target, folder)| {
+                    // Links on the way to the run directory may have been followed when the link was made.
+                    let real = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+                    [real.as_path(), folder].iter().any(|folder| normal(&folder.join(&target)) == origin)
+                })
             };
             if let Some(entry) = self.request.manifest.entries.iter().find(leads_there) {
                 return Err(Problem {
@@ -325,4 +328,4 @@ impl Count {
 }
 
 #[cfg(test)]
-mod tests;
+mod archive_tests;

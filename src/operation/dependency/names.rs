@@ -119,14 +119,22 @@ mod tests {
         ];
         for (text, name, flags) in cases {
             let source = read(text);
-            assert_eq!((resolving_name(&source).as_str(), candidates(&source)), (name, flags.iter().map(|s| (*s).to_owned()).collect()));
+            assert_eq!(
+                (resolving_name(&source).as_str(), candidates(&source)),
+                (name, flags.iter().map(|s| (*s).to_owned()).collect())
+            );
         }
     }
 
     #[test]
     fn a_flag_chooses_before_the_record_does() {
         let source: Source = serde_json::from_str(r#"{"operation": "up"}"#).unwrap();
-        let dep = |config| DependencyRecord { name: "up".into(), sources: vec![source.clone()], config, ..Default::default() };
+        let dep = |config| DependencyRecord {
+            name: "up".into(),
+            sources: vec![source.clone()],
+            config,
+            ..Default::default()
+        };
         let flags = |value: Value| FlagValues::from([("up".to_owned(), value)]);
         let cases = [
             (None, json!("a"), Some(json!("a"))),

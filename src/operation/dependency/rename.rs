@@ -30,7 +30,7 @@ pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
 fn template(replacement: &str, regex: &Regex) -> Result<Vec<u8>, String> {
     let mut out = String::new();
     let mut chars = replacement.chars().peekable();
-    let mut group = |out: &mut String, name: &str| {
+    let group = |out: &mut String, name: &str| {
         let is_there = match name.parse::<usize>() {
             Ok(number) => number < regex.captures_len(),
             Err(_) => regex.capture_names().flatten().any(|known| known == name),

@@ -20,8 +20,7 @@ pub(super) fn has_select(source: &Source) -> bool {
 /// only looked at by a pattern that names it.
 pub(super) fn select(source: &Source, folder: &Path) -> Outcome<Vec<PathBuf>> {
     let mut all = Vec::new();
-    collect(folder, Path::new(""), &mut all)
-        .map_err(|error| format!("cannot list {}: {error}", folder.display()))?;
+    collect(folder, Path::new(""), &mut all).map_err(|error| format!("cannot list {}: {error}", folder.display()))?;
     let mut chosen: Vec<&PathBuf> = Vec::new();
     for pattern in &source.select {
         let regex = whole(pattern)?;
