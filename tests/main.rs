@@ -14,6 +14,7 @@ mod definitions;
 mod disk;
 mod easypy;
 mod flags;
+mod guild_interop;
 mod iris;
 mod jobfile;
 mod kinds;
