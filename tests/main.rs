@@ -15,6 +15,7 @@ mod disk;
 mod easypy;
 mod flags;
 mod guild_seeds;
+mod guild_interop;
 mod iris;
 mod jobfile;
 mod kinds;

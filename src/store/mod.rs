@@ -28,7 +28,6 @@ mod run_output;
 mod secrets;
 mod status;
 mod task_folder;
-#[expect(dead_code, unused_imports, reason = "the parts that use it are being built")]
 pub(crate) mod tfevents;
 mod trash;
 mod worker;
