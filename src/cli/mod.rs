@@ -1,6 +1,7 @@
 //! The command line: one file a command. Only here do errors become text and exit codes.
 
 mod config;
+pub(crate) mod editor;
 mod failure;
 mod help_op;
 mod logs;
@@ -60,8 +61,13 @@ enum Command {
 pub(crate) fn main(args: &[OsString]) -> i32 {
     let mut command = Cli::command();
     command.build();
+    match run::door(&command, args) {
+        run::Door::Job => {}
+        run::Door::Operation => return run::operation(args).unwrap_or_else(|failure| complain_with_code(&failure)),
+        run::Door::Help => return show_both_helps(&mut command),
+    }
     // `rille run` hands what it does not know on to the jobfile, so this is parted before clap sees it.
-    let (own, mut handed_on) = run::part_arguments(&command, args.to_vec());
+    let (own, mut handed_on) = run::part_arguments(&command, runs::spell_out(args.to_vec()));
     let matches = command.try_get_matches_from_mut(own).and_then(|matches| {
         // What an earlier run was started with is put before what was typed.
         match run::recall(&command, &matches, &mut handed_on) {
@@ -98,10 +104,19 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
         Command::Synchro(synchro) => synchro::main(*synchro),
         Command::Types(types) => types::main(&types),
     };
-    result.unwrap_or_else(|failure| {
-        complain(&failure);
-        failure.exit_code()
-    })
+    result.unwrap_or_else(|failure| complain_with_code(&failure))
+}
+
+/// Shows what `rille run` can be asked: for jobfiles, and for operations.
+fn show_both_helps(command: &mut clap::Command) -> i32 {
+    let jobs = command.find_subcommand_mut("run").map(|run| run.render_long_help().to_string()).unwrap_or_default();
+    let text = format!("Jobfiles\n========\n{jobs}\nOperations\n==========\n{}", run::operation_help());
+    output::write_out(&text).map_or_else(|failure| complain_with_code(&failure), |()| 0)
+}
+
+fn complain_with_code(failure: &Failure) -> i32 {
+    complain(failure);
+    failure.exit_code()
 }
 
 /// Returns the home that the option names, or else the environment or a file of settings.

@@ -1,13 +1,17 @@
 //! `rille runs`: lists, describes, shows, reports and removes runs, those of Guild included.
 
 mod archive;
+mod criteria;
 mod info;
 mod list;
 mod report;
 mod rm;
+mod selection;
+mod shorts;
 
 use clap::{Args, Subcommand};
 
+pub(crate) use self::shorts::spell_out;
 use super::{Failure, show};
 use crate::store::Home;
 

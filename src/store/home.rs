@@ -11,6 +11,8 @@ use super::{Error, Result, list};
 #[derive(Clone, Debug)]
 pub(crate) struct Home {
     path: PathBuf,
+    /// The folder of run directories, where it is not `runs/`.
+    runs: Option<PathBuf>,
 }
 
 impl Home {
@@ -28,12 +30,33 @@ impl Home {
             .ok_or(Error::NoHome)?;
         // An empty option is a mistake that must not become the working folder.
         let path = std::path::absolute(&path).map_err(Error::io("find the home", &path))?;
-        Ok(Home { path })
+        Ok(Home { path, runs: None })
+    }
+
+    /// Returns the same home with the runs that were removed in the place of those that are there: they are listed,
+    /// found and selected in the same way.
+    pub(crate) fn trash(&self) -> Home {
+        self.with_runs_in(self.trash_dir())
+    }
+
+    /// Returns the same home with the run directories in `folder` in the place of its own, such as those of an export.
+    pub(crate) fn with_runs_in(&self, folder: PathBuf) -> Home {
+        Home { path: self.path.clone(), runs: Some(folder) }
+    }
+
+    /// Returns the home itself.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Returns the folder of the run directories.
     pub(crate) fn runs_dir(&self) -> PathBuf {
-        self.path.join("runs")
+        self.runs.clone().unwrap_or_else(|| self.path.join("runs"))
+    }
+
+    /// Returns the file of the index of the runs; `None` for folders that have none.
+    pub(crate) fn index_file(&self) -> Option<PathBuf> {
+        self.runs.is_none().then(|| self.path.join("cache").join("rille-index.db"))
     }
 
     /// Returns the folder of the runs that were removed.

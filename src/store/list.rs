@@ -128,6 +128,11 @@ pub(crate) fn load(path: &Path) -> Result<RunDetails> {
     Ok(RunDetails { info, flags, attrs })
 }
 
+/// Returns an attribute of the run in the directory `path`; `None` if it is not there, null, or damaged.
+pub(crate) fn attribute(path: &Path, name: &str) -> Option<Value> {
+    Reader { attrs: path.join(".guild/attrs"), damage: Vec::new() }.attr(name)
+}
+
 impl RunInfo {
     /// Adds what was found damaged, which makes the run corrupt unless it is still being written.
     fn mark_damage(&mut self, damage: Vec<String>) {

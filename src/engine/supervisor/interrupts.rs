@@ -55,6 +55,8 @@ impl Supervisor {
 
     fn interrupt(&mut self, signal: i32, weight: u32) {
         let times = self.parts.interrupts.fetch_add(weight, Ordering::SeqCst) + weight;
+        // What is asked later is the same stop.
+        let _ = self.parts.first_signal.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
         self.records.push(EventKind::Interrupted { signal, times });
         let now = self.clock.elapsed();
         let signal = self.interrupted.as_ref().map_or(signal, |first| first.signal);

@@ -1,0 +1,69 @@
+//! Guild's options of two letters, `-Fo` and the like, which are spelled out before the command line is read.
+
+use std::ffi::OsString;
+
+/// Guild's spelling, and the option it stands for. They hold below `rille runs`.
+const SPELLINGS: [(&str, &str); 10] = [
+    ("-Fo", "--operation"),
+    ("-Fl", "--label"),
+    ("-Fu", "--unlabeled"),
+    ("-Ft", "--tag"),
+    ("-Fc", "--comment"),
+    ("-Fm", "--marked"),
+    ("-Fn", "--unmarked"),
+    ("-Fs", "--started"),
+    ("-Fd", "--digest"),
+    ("-cc", "--strict-cols"),
+];
+
+/// Returns the command line with options of two letters spelled out, if its command is `runs`.
+///
+/// Such a word is an option wherever it stands before `--`: as a filter, `-Fo` would be the bare word `o`, which is none.
+pub(crate) fn spell_out(mut args: Vec<OsString>) -> Vec<OsString> {
+    let Some(runs) = position_of_runs(&args) else { return args };
+    let end = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
+    for arg in args.iter_mut().take(end).skip(runs + 1) {
+        if let Some((_, long)) = SPELLINGS.iter().find(|(short, _)| arg == short) {
+            *arg = OsString::from(long);
+        }
+    }
+    args
+}
+
+/// Returns where the command `runs` stands: behind the program and its own options.
+fn position_of_runs(args: &[OsString]) -> Option<usize> {
+    let mut at = 1;
+    while let Some(arg) = args.get(at) {
+        match arg.to_str() {
+            Some("runs") => return Some(at),
+            Some("--home") => at += 2,
+            Some(option) if option.starts_with("--home=") => at += 1,
+            _ => return None,
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_letters_are_spelled_out_below_runs_only() {
+        let cases = [
+            ("rille runs -Fo train -Fm", "rille runs --operation train --marked"),
+            (
+                "rille --home h runs compare -cc a,b -Fs today",
+                "rille --home h runs compare --strict-cols a,b --started today",
+            ),
+            ("rille --home=h runs list -F x=1 -Set", "rille --home=h runs list -F x=1 -Set"),
+            ("rille runs tag -a x -- -Fo", "rille runs tag -a x -- -Fo"),
+            ("rille run job.lua -Fo", "rille run job.lua -Fo"),
+        ];
+        for (given, expected) in cases {
+            let words = given.split(' ').map(OsString::from).collect();
+            let spelled: Vec<String> = spell_out(words).into_iter().map(|word| word.into_string().unwrap()).collect();
+            assert_eq!(spelled.join(" "), expected);
+        }
+    }
+}

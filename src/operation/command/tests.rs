@@ -1,0 +1,1 @@
+//! Commands and environments by tables.

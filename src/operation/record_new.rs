@@ -1,0 +1,223 @@
+//! A definition as the record that its runs keep.
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::encode::split;
+use super::record::FLAG_ARGS;
+use super::{
+    Body, DependencyRecord, Flag, FlagPassing, OpCommand, OpRecord, Operation, Resource, Source, SourceCodeRecord,
+    python,
+};
+
+/// Where the source code goes, unless the definition says otherwise: hidden, where the command does not name it by a
+/// path.
+const HIDDEN: &str = ".guild/sourcecode";
+
+/// The argument by which `rille` runs the Lua of an operation in its own process.
+const AS_OPERATION: &str = "--as-operation";
+
+impl OpRecord {
+    /// Returns the record of an operation; the error says why it cannot be run.
+    pub(crate) fn new(operation: &Operation) -> Result<OpRecord, String> {
+        let dest = sourcecode_dest(operation);
+        let flags_dest = flags_dest(operation);
+        let null_labels =
+            operation.flags.iter().filter_map(|(name, flag)| Some((name.clone(), flag.null_label.clone()?)));
+        let extra = operation.flags.iter().filter(|(_, flag)| !flag.extra.is_empty());
+        let mut rest = Map::new();
+        if let Some(path) = &operation.python_path {
+            rest.insert("python-path".to_owned(), path.clone());
+        }
+        Ok(OpRecord {
+            op_cmd: OpCommand {
+                cmd_args: cmd_args(operation, &dest)?,
+                cmd_env: cmd_env(operation, flags_dest.as_deref()),
+                cmd_flags: cmd_flags(operation),
+                flags_dest: flags_dest.or_else(|| Some("args".to_owned())),
+            },
+            deps: dependencies(operation),
+            delete_on_success: operation.delete_on_success,
+            flag_null_labels: null_labels.collect(),
+            flags_extra: extra.map(|(name, flag)| (name.clone(), Value::Object(flag.extra.clone()))).collect(),
+            label_template: operation.label.clone(),
+            python_requires: operation.python_requires.clone(),
+            output_scalars: operation.output_scalars.clone(),
+            sourcecode: SourceCodeRecord { dest: Some(dest), rest: Map::new() },
+            env_secrets: operation.env_secrets.clone(),
+            stop_after: operation.stop_after,
+            rest,
+        })
+    }
+
+    /// Takes flags that the definition does not have: they are passed as arguments under their names.
+    pub(crate) fn accept_flags(&mut self, names: &[String]) {
+        for name in names {
+            self.op_cmd.cmd_flags.entry(name.clone()).or_default();
+        }
+    }
+
+    /// Returns the record as it is written down: without the values of variables that may be secret, which a later start
+    /// takes from its own environment.
+    pub(crate) fn without_secrets(&self, is_secret: impl Fn(&str) -> bool) -> OpRecord {
+        let mut record = self.clone();
+        record.op_cmd.cmd_env.retain(|name, _| !is_secret(name) && !self.env_secrets.contains(name));
+        record
+    }
+}
+
+/// Returns the folder of the source code in the run directory: the last `dest` counts.
+fn sourcecode_dest(operation: &Operation) -> String {
+    let given = operation.sourcecode.iter().rev().find_map(|value| value.get("dest")?.as_str());
+    let default = if matches!(operation.body, Body::Exec(_) | Body::Steps(_)) { "." } else { HIDDEN };
+    given.unwrap_or(default).to_owned()
+}
+
+fn flags_dest(operation: &Operation) -> Option<String> {
+    if operation.flags_dest.is_some() {
+        return operation.flags_dest.clone();
+    }
+    let module = match &operation.body {
+        Body::Main(line) => split(line).ok()?.into_iter().next()?,
+        Body::Script(line) => split(line).ok()?.into_iter().next().filter(|file| is_python(file))?,
+        _ => return None,
+    };
+    let module = module.strip_suffix(".py").unwrap_or(&module);
+    let mut folders = vec![operation.project.clone()];
+    folders
+        .splice(0..0, python::folders(operation.python_path.as_ref()).iter().map(|path| operation.project.join(path)));
+    let text = folders.iter().find_map(|folder| python::source_of(module, folder));
+    text.map(|text| python::flags_dest(&text).to_owned())
+}
+
+fn is_python(file: &str) -> bool {
+    Path::new(file).extension().is_some_and(|extension| extension == "py")
+}
+
+fn cmd_args(operation: &Operation, dest: &str) -> Result<Vec<String>, String> {
+    let project = operation.project.to_string_lossy();
+    let words = |line: &str| -> Result<Vec<String>, String> {
+        let words = split(line).map_err(|error| format!("the command \"{}\" cannot be split: {error}", line.trim()))?;
+        if words.is_empty() {
+            return Err("its command is empty".to_owned());
+        }
+        Ok(words)
+    };
+    let fixed = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let python = || fixed(&["${python_exe}", "-um", python::OP_MAIN]);
+    let flag_args = || vec![FLAG_ARGS.to_owned()];
+    let mut args = match &operation.body {
+        Body::Exec(line) => words(line)?,
+        Body::Main(line) => [python(), words(line)?, fixed(&["--", FLAG_ARGS])].concat(),
+        Body::Script(line) => {
+            let mut words = words(line)?;
+            let script = words.remove(0);
+            let command = match script.strip_suffix(".py") {
+                Some(module) => [python(), vec![module.to_owned()]].concat(),
+                None => script_command(operation, &script, dest),
+            };
+            [command, words, flag_args()].concat()
+        }
+        Body::LuaFunction => fixed(&["${rille_exe}", AS_OPERATION, &in_run(dest, "rille.lua"), &operation.full_name()]),
+        Body::Steps(_) => return Err("operations with steps are not supported yet".to_owned()),
+    };
+    for arg in &mut args {
+        if arg == "${flag_args}" {
+            FLAG_ARGS.clone_into(arg);
+        }
+        *arg = arg.replace("${project_dir}", &project);
+    }
+    Ok(args)
+}
+
+/// Returns the words that run a script which is not Python, from its copy in the run directory.
+fn script_command(operation: &Operation, script: &str, dest: &str) -> Vec<String> {
+    let copy = in_run(dest, script);
+    let extension = Path::new(script).extension().and_then(|extension| extension.to_str());
+    match extension {
+        Some("lua") => vec!["${rille_exe}".to_owned(), AS_OPERATION.to_owned(), copy],
+        Some("sh") if !runs_by_itself(&operation.project.join(script)) => vec!["sh".to_owned(), copy],
+        _ => vec![copy],
+    }
+}
+
+/// Returns the path of a file of the source code, relative to the run directory, as a program can be named.
+fn in_run(dest: &str, file: &str) -> String {
+    let file = file.strip_prefix("./").unwrap_or(file);
+    match dest.trim_end_matches('/') {
+        "" | "." => format!("./{file}"),
+        dest => format!("{dest}/{file}"),
+    }
+}
+
+/// Returns whether a script may be executed and names its interpreter.
+fn runs_by_itself(path: &Path) -> bool {
+    let is_executable = fs::metadata(path).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0);
+    let mut start = [0; 2];
+    is_executable && File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && &start == b"#!"
+}
+
+fn cmd_env(operation: &Operation, flags_dest: Option<&str>) -> std::collections::BTreeMap<String, Value> {
+    let mut env = operation.env.clone();
+    env.insert("PROJECT_DIR".to_owned(), json!(operation.project.to_string_lossy()));
+    if let Some(dest) = flags_dest {
+        env.insert("FLAGS_DEST".to_owned(), json!(dest));
+    }
+    env
+}
+
+fn cmd_flags(operation: &Operation) -> std::collections::BTreeMap<String, FlagPassing> {
+    let passing = |flag: &Flag| FlagPassing {
+        arg_name: flag.arg_name.clone(),
+        arg_skip: flag.arg_skip.unwrap_or(operation.default_flag_arg_skip),
+        arg_switch: flag.arg_switch.clone(),
+        arg_split: flag.arg_split.clone(),
+        arg_encoding: flag.arg_encoding.clone(),
+        env_encoding: flag.env_encoding.clone(),
+        env_name: flag.env_name.clone(),
+    };
+    operation.flags.iter().map(|(name, flag)| (name.clone(), passing(flag))).collect()
+}
+
+fn dependencies(operation: &Operation) -> Vec<DependencyRecord> {
+    let location = operation.project.to_string_lossy().into_owned();
+    let mut resources: Vec<&Resource> = operation.requires.iter().collect();
+    let config = config_resource(operation);
+    resources.extend(config.as_ref());
+    let record = |resource: &Resource| DependencyRecord {
+        name: resource.name.clone(),
+        location: location.clone(),
+        sources: resource.sources.iter().map(|source| folded(resource, source)).collect(),
+        config: None,
+    };
+    resources.into_iter().map(record).collect()
+}
+
+/// Returns a source with what its resource says put into it.
+fn folded(resource: &Resource, source: &Source) -> Source {
+    let mut source = source.clone();
+    source.target_path = source.target_path.or_else(|| resource.target_path.clone());
+    source.target_type = source.target_type.or(resource.target_type);
+    source.preserve_path = source.preserve_path.or(resource.preserve_path);
+    source.unpack = source.unpack.or(resource.default_unpack);
+    if source.flag_name.is_none() && resource.sources.len() == 1 {
+        source.flag_name.clone_from(&resource.flag_name);
+    }
+    source
+}
+
+/// Returns the resource by which flags reach a file of settings: it is written again at each start.
+fn config_resource(operation: &Operation) -> Option<Resource> {
+    let path = operation.flags_dest.as_deref()?.strip_prefix("config:")?;
+    let is_there = |resource: &Resource| resource.sources.iter().any(|source| source.uri() == format!("config:{path}"));
+    if operation.requires.iter().any(is_there) {
+        return None;
+    }
+    let source = json!({"config": path, "replace-existing": true, "always-resolve": true});
+    let source = serde_json::from_value(source).expect("a source needs no more than its kind");
+    Some(Resource { name: format!("config:{path}"), sources: vec![source], ..Resource::default() })
+}

@@ -1,0 +1,68 @@
+//! The language that chooses runs: `status = completed and (lr > 0.1 or tag = best)`.
+//!
+//! It is Guild's, with the ordinary precedence: `not` before `and` before `or`. A name is looked for among the attributes
+//! of a run, then its flags, then its scalars; `attr:`, `flag:` and `scalar:` say which. Comparing what cannot be compared
+//! is false. The time now comes by argument.
+
+mod compare;
+mod expr;
+mod mistake;
+mod parse;
+mod times;
+mod token;
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, TimeZone};
+use serde_json::Value;
+
+use self::expr::Expr;
+pub(crate) use self::expr::{Name, Scope};
+pub(crate) use self::mistake::Mistake;
+pub(crate) use self::times::TimeRange;
+
+/// What a filter asks about.
+pub(crate) trait Lookup {
+    /// Returns an attribute; those that every run has by the names that a user gives them. Times are microseconds since
+    /// 1970.
+    fn attribute(&self, name: &str) -> Option<Cow<'_, Value>>;
+    /// Returns the value of a flag.
+    fn flag(&self, name: &str) -> Option<Cow<'_, Value>>;
+    /// Returns the last value of a scalar.
+    fn scalar(&self, name: &str) -> Option<Cow<'_, Value>>;
+}
+
+/// A filter.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Filter {
+    expr: Expr,
+}
+
+impl Filter {
+    /// Returns the filter that `text` is; words like `today` are taken to be said at `now`.
+    pub(crate) fn parse<Tz: TimeZone>(text: &str, now: &DateTime<Tz>) -> Result<Filter, Mistake> {
+        let read_time = |text: &str| times::parse(text, now);
+        parse::parse(text, &read_time).map(|expr| Filter { expr })
+    }
+
+    /// Returns whether a run is left in.
+    pub(crate) fn matches(&self, run: &dyn Lookup) -> bool {
+        compare::holds(&self.expr, run)
+    }
+
+    /// Returns whether `is_wanted` holds for any name in it: what need not be looked up need not be read.
+    pub(crate) fn names_any(&self, is_wanted: impl Fn(&Name) -> bool) -> bool {
+        let mut found = false;
+        self.expr.for_each_name(&mut |name| found |= is_wanted(name));
+        found
+    }
+}
+
+impl std::fmt::Display for Filter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.expr.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests;
