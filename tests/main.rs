@@ -17,6 +17,7 @@ mod jobfile;
 mod kinds;
 mod logs;
 mod lost;
+mod operations_defs;
 mod plugins;
 mod processes;
 mod reports;
