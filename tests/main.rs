@@ -22,6 +22,7 @@ mod kinds;
 mod logs;
 mod lost;
 mod operations;
+mod operations_defs;
 mod plugins;
 mod processes;
 mod reports;
