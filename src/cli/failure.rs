@@ -13,6 +13,8 @@ pub(crate) enum FailureKind {
     Usage,
     /// A run could not be recorded or read back.
     Storage,
+    /// This signal came before there was a result.
+    Interrupted(i32),
 }
 
 /// A command that failed.
@@ -49,6 +51,7 @@ impl Failure {
             FailureKind::General => 1,
             FailureKind::Usage => 2,
             FailureKind::Storage => 7,
+            FailureKind::Interrupted(signal) => 128 + signal,
         }
     }
 }

@@ -31,7 +31,7 @@ mod verdict;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ pub(crate) use self::output_sink::{OutputSink, SinkWaker};
 pub(crate) use self::programs::kill_own_programs;
 pub(crate) use self::request::{Call, Failure, OnCall, Origin, OutputTap, Waited};
 pub(crate) use self::scheduler::{Answer, Capacity, End, Group, Limits, OnLimit, Reused, Submission, Timing};
-pub(crate) use self::spawn::{Surroundings, TASK_ROLE, variable};
+pub(crate) use self::spawn::{OPERATION_KIND, Surroundings, TASK_ROLE, variable};
 pub(crate) use self::stop::StopReason;
 pub(crate) use self::stop_run::{StopEnd, StopRefused, Stopping};
 pub(crate) use self::synchro::{Synchro, SynchroClient};
@@ -67,6 +67,8 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// Grace times.
     pub(crate) timing: Timing,
+    /// How long the engine waits to be closed after an interrupt, once every task has ended.
+    pub(crate) patience: Duration,
     /// What is the same for all tasks.
     pub(crate) surroundings: Surroundings,
     /// What tasks may read of their run; the job may change it while it runs.
@@ -85,7 +87,7 @@ pub(crate) struct Settings {
     /// Called on the engine's thread before the process stops itself: what was announced should be shown by then.
     pub(crate) before_pause: Box<dyn Fn() + Send>,
     /// Called on the engine's thread when the run was interrupted by this signal, every task has ended, and the engine was
-    /// not closed within the grace. It has to end the process.
+    /// not closed within the patience. It has to end the process.
     pub(crate) on_abandoned: Box<dyn Fn(i32) + Send>,
 }
 
@@ -94,6 +96,7 @@ pub(crate) struct Engine {
     requests: Sender<Request>,
     waker: Arc<Waker>,
     interrupts: Arc<AtomicU32>,
+    first_signal: Arc<AtomicI32>,
     next_wait: AtomicU64,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -104,6 +107,7 @@ impl Engine {
         let (requests, queue) = unbounded();
         let waker = Arc::new(Waker::new()?);
         let interrupts = Arc::new(AtomicU32::new(0));
+        let first_signal = Arc::new(AtomicI32::new(0));
         let sink = settings.sink.map(|mut sink| {
             let (requests, waker) = (requests.clone(), Arc::clone(&waker));
             sink.connect(Box::new(move || {
@@ -122,6 +126,7 @@ impl Engine {
             surroundings: settings.surroundings,
             runtime: settings.runtime,
             interrupts: Arc::clone(&interrupts),
+            first_signal: Arc::clone(&first_signal),
             tap: settings.tap,
             sink,
             on_settled: settings.on_settled,
@@ -129,17 +134,22 @@ impl Engine {
             on_call: settings.on_call,
             before_pause: settings.before_pause,
             on_abandoned: settings.on_abandoned,
-            grace: settings.timing.grace,
+            patience: settings.patience,
         };
         let supervisor = Supervisor::new(parts)?;
         let thread = thread::Builder::new().name("supervisor".to_owned()).spawn(move || supervisor.run())?;
         let thread = Mutex::new(Some(thread));
-        Ok(Self { requests, waker, interrupts, next_wait: AtomicU64::new(1), thread })
+        Ok(Self { requests, waker, interrupts, first_signal, next_wait: AtomicU64::new(1), thread })
     }
 
     /// Hands tasks over. They start as soon as what they need and what limits them allows.
     pub(crate) fn submit(&self, tasks: Vec<Submission>, group: Option<Group>) {
         self.send(Request::Submit { tasks, group });
+    }
+
+    /// Returns the signal by which the run was asked to stop, if it was.
+    pub(crate) fn interrupted(&self) -> Option<i32> {
+        Some(self.first_signal.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
     }
 
     /// Asks for an answer when all of these tasks have ended, or when the limit is reached.

@@ -25,6 +25,9 @@ use crate::model::{Order, RuntimeInfo, SharedRef, Stream, SynchroLine, Task, Tas
 /// The argument by which a task process knows its role.
 pub(crate) const TASK_ROLE: &str = "--as-task-process";
 
+/// The kind of the one task of an operation's run: a program, as it is.
+pub(crate) const OPERATION_KIND: &str = "operation";
+
 /// The environment variables by which a task learns where it is.
 pub(crate) mod variable {
     pub(crate) const TASK_ID: &str = "RILLE_TASK_ID";
@@ -198,7 +201,8 @@ fn executable(attempt: &Attempt<'_>) -> Result<Prepared, SpawnError> {
     let Attempt { task, .. } = attempt;
     let runnable = &task.runnable;
     let uri = runnable.uri.as_deref().unwrap_or_default();
-    let mut command = if Path::new(uri).extension().is_some_and(|extension| extension == "py") {
+    let is_script = task.runnable.kind != OPERATION_KIND;
+    let mut command = if is_script && Path::new(uri).extension().is_some_and(|extension| extension == "py") {
         let mut command = Command::new("python3");
         command.arg(uri);
         command

@@ -9,7 +9,7 @@ mod draft;
 mod ending;
 mod history;
 mod inputs;
-mod operation;
+pub(crate) mod operation;
 mod prompt;
 mod reports;
 mod rerun;

@@ -7,7 +7,7 @@ mod tasks;
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicI32, AtomicU32};
 use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender, TryRecvError};
@@ -59,6 +59,8 @@ pub(super) struct Parts {
     pub(super) surroundings: Surroundings,
     pub(super) runtime: Arc<RwLock<RuntimeInfo>>,
     pub(super) interrupts: Arc<AtomicU32>,
+    /// The signal of the first request to stop; 0 for none.
+    pub(super) first_signal: Arc<AtomicI32>,
     pub(super) tap: Option<OutputTap>,
     pub(super) sink: Option<SharedSink>,
     pub(super) on_settled: Box<dyn Fn(TaskNumber, End) + Send>,
@@ -66,7 +68,7 @@ pub(super) struct Parts {
     pub(super) on_call: OnCall,
     pub(super) before_pause: Box<dyn Fn() + Send>,
     pub(super) on_abandoned: Box<dyn Fn(i32) + Send>,
-    pub(super) grace: Duration,
+    pub(super) patience: Duration,
 }
 
 /// See the module.
