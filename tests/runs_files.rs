@@ -233,3 +233,17 @@ fn a_run_is_described_with_what_is_asked_for() {
     assert_eq!([&as_json["flags"]["lr"], &as_json["files"]["sourcecode"]], [&json!(0.1), &json!(2)]);
     assert_eq!(as_json["manifest"][2]["origin"], "file:in/data.txt");
 }
+
+#[test]
+fn a_reader_that_has_gone_is_no_failure() {
+    let project = Project::new();
+    let run = with_run(&project, "aa11", 1, "0.1");
+    fs::write(run.path().join("large"), vec![b'x'; 1 << 20]).unwrap();
+    for command in ["cat -p large", "ls -a", "diff -p large aa11 aa11", "runs info"] {
+        let script =
+            format!("'{}' {command} | head -c 1 > /dev/null; echo ${{PIPESTATUS[0]}}", env!("CARGO_BIN_EXE_rille"));
+        let mut shell = project.command("bash");
+        shell.args(["-c", &script]);
+        project.start_command(shell).wait().code(0).stdout("0\n").stderr_lacks("error");
+    }
+}

@@ -156,9 +156,8 @@ impl RunFilter {
         let now = Local::now();
         let expr = |text: &String| Filter::parse(text, &now).map_err(|mistake| Failure::usage(mistake.to_string()));
         let exprs = self.filter.iter().map(expr).collect::<Result<_, _>>()?;
-        let range = |text: &String| {
-            TimeRange::parse(text, &now).map_err(|what| Failure::usage(format!("--started: {what}")))
-        };
+        let range =
+            |text: &String| TimeRange::parse(text, &now).map_err(|what| Failure::usage(format!("--started: {what}")));
         let started = self.started.iter().map(range).collect::<Result<_, _>>()?;
         Ok(Criteria { filter: self, exprs, started, operations, wanted, unwanted })
     }
@@ -299,9 +298,7 @@ impl Listed<'_> {
                 let runs = paths.len();
                 match self.home.find(selector) {
                     Ok(path) => Ok(vec![path]),
-                    Err(store::Error::NoSuchRun { near, .. }) if near.is_empty() => {
-                        Err(no_such_number(selector, runs))
-                    }
+                    Err(store::Error::NoSuchRun { near, .. }) if near.is_empty() => Err(no_such_number(selector, runs)),
                     Err(error) => Err(error.into()),
                 }
             }
