@@ -1,11 +1,15 @@
 //! `rille runs`: lists, describes, shows, reports and removes runs, those of Guild included.
 
 mod archive;
+mod archived;
+mod columns;
+mod compare;
 mod criteria;
 mod info;
 mod list;
 mod report;
 mod rm;
+mod select;
 mod selection;
 mod shorts;
 
@@ -29,7 +33,11 @@ pub(crate) struct RunsArgs {
 #[derive(Subcommand, Debug)]
 pub(crate) enum RunsCommand {
     /// List runs, newest first (the default)
-    List(list::ListArgs),
+    List(Box<list::ListArgs>),
+    /// Print the id of a run: the newest, or the one with the smallest or largest value
+    Select(Box<select::SelectArgs>),
+    /// Compare runs: their flags and scalars in one table
+    Compare(Box<compare::CompareArgs>),
     /// Show what is recorded of a run
     Info(info::InfoArgs),
     /// Show what happened in a run, from its event log
@@ -54,6 +62,8 @@ pub(crate) fn main(args: RunsArgs, home: &Home) -> Result<i32, Failure> {
     match args.command {
         None => list::main(&args.list, home),
         Some(RunsCommand::List(args)) => list::main(&args, home),
+        Some(RunsCommand::Select(args)) => select::main(&args, home),
+        Some(RunsCommand::Compare(args)) => compare::main(&args, home),
         Some(RunsCommand::Info(args)) => info::main(&args, home),
         Some(RunsCommand::Show { id, json }) => show::main(home, &id, json),
         Some(RunsCommand::Archive(args)) => archive::main(&args, home),

@@ -32,8 +32,10 @@ pub(crate) use event_log::EventLog;
 pub(crate) use event_reader::{EventLookup, read, read_from};
 pub(crate) use filter::{Filter, Lookup, Mistake, Name, Scope, TimeRange};
 pub(crate) use home::Home;
-pub(crate) use index::{Newest, RunRow, ScalarRow, newest, row, rows};
-pub(crate) use list::{RunDetails, RunInfo, attribute, list, load, summarise};
+pub(crate) use index::{RunRow, ScalarRow, newest, newest_paths, row, rows};
+pub(crate) use list::{RunDetails, RunInfo, attribute, load, summarise};
+#[cfg(test)]
+pub(crate) use list::list;
 pub(crate) use opref::Opref;
 pub(crate) use platform::{host, platform, user};
 pub(crate) use remove::remove;

@@ -6,6 +6,7 @@ mod job;
 pub(super) mod log;
 pub(super) mod plugin;
 mod result;
+pub(super) mod runs;
 mod runtime;
 mod selection;
 pub(super) mod synchro;

@@ -32,6 +32,11 @@ impl ScalarRow {
         self.tag == name || name.split_once('#').is_some_and(|(prefix, tag)| self.prefix == prefix && self.tag == tag)
     }
 
+    /// Returns its name as columns and scripts have it: `tag`, or `prefix#tag`.
+    pub(crate) fn full_name(&self) -> String {
+        if self.prefix.is_empty() { self.tag.clone() } else { format!("{}#{}", self.prefix, self.tag) }
+    }
+
     /// Returns the mean.
     pub(crate) fn avg(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "so many values no run has")]
