@@ -100,14 +100,14 @@ fn a_jobfile_that_is_not_there_makes_no_run() {
     ");
     assert!(project.runs().is_empty());
     project.run(&["run", "."]).code(2).stderr_has("error: ");
-    project.run(&["run"]).code(2).stderr_has("<JOBFILE>");
+    project.run(&["run"]).code(2).stderr_has("there is no rille.lua or guild.yml in");
     assert!(project.runs().is_empty());
 }
 
 #[test]
-fn a_file_that_is_no_lua_jobfile_is_refused() {
+fn a_file_that_is_neither_a_jobfile_nor_a_program_is_refused() {
     let project = Project::new().file("notes.txt", "hello");
-    project.run(&["run", "notes.txt"]).code(2).stderr_has("notes.txt is no Lua jobfile").stderr_has("main(runtime)");
+    project.run(&["run", "notes.txt"]).code(2).stderr_has("chmod +x notes.txt");
     assert!(project.runs().is_empty());
 }
 

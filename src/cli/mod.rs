@@ -1,9 +1,12 @@
 //! The command line: one file a command. Only here do errors become text and exit codes.
 
 mod config;
+pub(crate) mod editor;
 mod failure;
+mod help_op;
 mod logs;
 mod near;
+mod ops;
 mod output;
 mod run;
 pub(crate) mod runs;
@@ -40,6 +43,10 @@ enum Command {
     Logs(logs::LogsArgs),
     /// List runs, and work on them
     Runs(runs::RunsArgs),
+    /// List the operations of the project in this folder
+    Ops(ops::OpsArgs),
+    /// Explain an operation: its flags, and what it requires
+    HelpOp(help_op::HelpOpArgs),
     /// Show the settings, and where each comes from
     Config(config::ConfigArgs),
     /// Print the JSON Schema of a file that Rille writes or reads
@@ -54,6 +61,11 @@ enum Command {
 pub(crate) fn main(args: &[OsString]) -> i32 {
     let mut command = Cli::command();
     command.build();
+    match run::door(&command, args) {
+        run::Door::Job => {}
+        run::Door::Operation => return run::operation(args).unwrap_or_else(|failure| complain_with_code(&failure)),
+        run::Door::Help => return show_both_helps(&mut command),
+    }
     // `rille run` hands what it does not know on to the jobfile, so this is parted before clap sees it.
     let (own, mut handed_on) = run::part_arguments(&command, runs::spell_out(args.to_vec()));
     let matches = command.try_get_matches_from_mut(own).and_then(|matches| {
@@ -85,15 +97,26 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
         Command::Run(run) => run::main(*run, handed_on, args, home),
         Command::Logs(logs) => configured_home(home).and_then(|home| logs::main(&logs, &home)),
         Command::Runs(runs) => configured_home(home).and_then(|home| runs::main(runs, &home)),
+        Command::Ops(ops) => ops::main(&ops),
+        Command::HelpOp(help) => help_op::main(&help),
         Command::Config(config) => config::main(config, home),
         Command::Schema(schema) => schema::main(&schema),
         Command::Synchro(synchro) => synchro::main(*synchro),
         Command::Types(types) => types::main(&types),
     };
-    result.unwrap_or_else(|failure| {
-        complain(&failure);
-        failure.exit_code()
-    })
+    result.unwrap_or_else(|failure| complain_with_code(&failure))
+}
+
+/// Shows what `rille run` can be asked: for jobfiles, and for operations.
+fn show_both_helps(command: &mut clap::Command) -> i32 {
+    let jobs = command.find_subcommand_mut("run").map(|run| run.render_long_help().to_string()).unwrap_or_default();
+    let text = format!("Jobfiles\n========\n{jobs}\nOperations\n==========\n{}", run::operation_help());
+    output::write_out(&text).map_or_else(|failure| complain_with_code(&failure), |()| 0)
+}
+
+fn complain_with_code(failure: &Failure) -> i32 {
+    complain(failure);
+    failure.exit_code()
 }
 
 /// Returns the home that the option names, or else the environment or a file of settings.

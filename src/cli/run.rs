@@ -1,8 +1,10 @@
 //! `rille run`: runs a jobfile.
 
 mod arguments;
+mod door;
 mod earlier;
 mod jobfile;
+mod operation;
 mod recorded;
 mod reports;
 mod sections;
@@ -22,7 +24,9 @@ use crate::store;
 
 use self::arguments::HandedOn;
 pub(crate) use self::arguments::part_arguments;
+pub(crate) use self::door::{Door, door};
 pub(crate) use self::earlier::{bad_archive, recall};
+pub(crate) use self::operation::{help as operation_help, main as operation};
 
 /// Runs a jobfile, a Lua file that defines main(runtime), or a testscript alone.
 ///

@@ -10,9 +10,11 @@ mod clock;
 mod control;
 mod descendants;
 mod descriptors;
+mod foreground;
 mod guardian;
 mod journal;
 mod output;
+mod output_sink;
 mod programs;
 mod reactor;
 mod request;
@@ -21,6 +23,7 @@ mod sections;
 mod signals;
 mod spawn;
 mod stop;
+mod stop_run;
 mod supervisor;
 mod synchro;
 mod task_log;
@@ -28,7 +31,7 @@ mod verdict;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -42,13 +45,16 @@ use self::supervisor::{Parts, Supervisor};
 use crate::model::{Reply, RuntimeInfo, TaskNumber};
 
 pub(crate) use self::descendants::{MARK, mark_host};
+pub(crate) use self::foreground::{become_program, output_of, run_in_foreground};
 pub(crate) use self::guardian::{Guarded, split};
 pub(crate) use self::journal::Journal;
+pub(crate) use self::output_sink::{OutputSink, SinkWaker};
 pub(crate) use self::programs::kill_own_programs;
 pub(crate) use self::request::{Call, Failure, OnCall, Origin, OutputTap, Waited};
 pub(crate) use self::scheduler::{Answer, Capacity, End, Group, Limits, OnLimit, Reused, Submission, Timing};
-pub(crate) use self::spawn::{Surroundings, TASK_ROLE, variable};
+pub(crate) use self::spawn::{OPERATION_KIND, Surroundings, TASK_ROLE, variable};
 pub(crate) use self::stop::StopReason;
+pub(crate) use self::stop_run::{StopEnd, StopRefused, Stopping};
 pub(crate) use self::synchro::{Synchro, SynchroClient};
 
 /// What an engine is made with.
@@ -61,12 +67,17 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// Grace times.
     pub(crate) timing: Timing,
+    /// How long the engine waits to be closed after an interrupt, once every task has ended.
+    pub(crate) patience: Duration,
     /// What is the same for all tasks.
     pub(crate) surroundings: Surroundings,
     /// What tasks may read of their run; the job may change it while it runs.
     pub(crate) runtime: Arc<RwLock<RuntimeInfo>>,
     /// Hears what tasks write.
     pub(crate) tap: Option<OutputTap>,
+    /// Takes what the only task of the run writes. That task works in the run directory itself, and no folder, log or
+    /// file of output is made for it.
+    pub(crate) sink: Option<Box<dyn OutputSink>>,
     /// Hears that a task has a process, on the engine's thread.
     pub(crate) on_started: Box<dyn Fn(TaskNumber, i32) + Send>,
     /// Hears how a task ended, on the engine's thread, before anybody who waits for the task does.
@@ -76,7 +87,7 @@ pub(crate) struct Settings {
     /// Called on the engine's thread before the process stops itself: what was announced should be shown by then.
     pub(crate) before_pause: Box<dyn Fn() + Send>,
     /// Called on the engine's thread when the run was interrupted by this signal, every task has ended, and the engine was
-    /// not closed within the grace. It has to end the process.
+    /// not closed within the patience. It has to end the process.
     pub(crate) on_abandoned: Box<dyn Fn(i32) + Send>,
 }
 
@@ -85,6 +96,7 @@ pub(crate) struct Engine {
     requests: Sender<Request>,
     waker: Arc<Waker>,
     interrupts: Arc<AtomicU32>,
+    first_signal: Arc<AtomicI32>,
     next_wait: AtomicU64,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -95,6 +107,16 @@ impl Engine {
         let (requests, queue) = unbounded();
         let waker = Arc::new(Waker::new()?);
         let interrupts = Arc::new(AtomicU32::new(0));
+        let first_signal = Arc::new(AtomicI32::new(0));
+        let sink = settings.sink.map(|mut sink| {
+            let (requests, waker) = (requests.clone(), Arc::clone(&waker));
+            sink.connect(Box::new(move || {
+                // As in `send`.
+                let _ = requests.send(Request::SinkHasRoom);
+                waker.wake();
+            }));
+            Arc::new(Mutex::new(sink))
+        });
         let parts = Parts {
             requests: queue,
             waker: Arc::clone(&waker),
@@ -104,23 +126,30 @@ impl Engine {
             surroundings: settings.surroundings,
             runtime: settings.runtime,
             interrupts: Arc::clone(&interrupts),
+            first_signal: Arc::clone(&first_signal),
             tap: settings.tap,
+            sink,
             on_settled: settings.on_settled,
             on_started: settings.on_started,
             on_call: settings.on_call,
             before_pause: settings.before_pause,
             on_abandoned: settings.on_abandoned,
-            grace: settings.timing.grace,
+            patience: settings.patience,
         };
         let supervisor = Supervisor::new(parts)?;
         let thread = thread::Builder::new().name("supervisor".to_owned()).spawn(move || supervisor.run())?;
         let thread = Mutex::new(Some(thread));
-        Ok(Self { requests, waker, interrupts, next_wait: AtomicU64::new(1), thread })
+        Ok(Self { requests, waker, interrupts, first_signal, next_wait: AtomicU64::new(1), thread })
     }
 
     /// Hands tasks over. They start as soon as what they need and what limits them allows.
     pub(crate) fn submit(&self, tasks: Vec<Submission>, group: Option<Group>) {
         self.send(Request::Submit { tasks, group });
+    }
+
+    /// Returns the signal by which the run was asked to stop, if it was.
+    pub(crate) fn interrupted(&self) -> Option<i32> {
+        Some(self.first_signal.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
     }
 
     /// Asks for an answer when all of these tasks have ended, or when the limit is reached.

@@ -1,13 +1,17 @@
-//! What a task writes: from its pipe to a file of limited size, as the bytes that came.
+//! What a task writes: from its pipe to a file of limited size, or to the sink of its run, as the bytes that came.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 
 use super::capped_file::CappedFile;
-use crate::model::OutputSize;
+use super::output_sink::SharedSink;
+use crate::model::{OutputSize, Stream};
+
+/// The size of a pipe that leads to a sink, in bytes: the most that anybody may ask for.
+const SINK_PIPE: usize = 1 << 20;
 
 /// What became of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,19 +24,30 @@ pub(super) enum Flow {
     Closed,
 }
 
-/// The reading end of one stream of a task, with the file that it fills.
-#[derive(Debug)]
+/// The reading end of one stream of a task, with what it fills.
 pub(super) struct Capture {
     pipe: OwnedFd,
-    file: CappedFile,
+    target: Target,
+}
+
+/// What a stream fills.
+pub(super) enum Target {
+    /// A file of the task, of limited size. It appears with the first byte.
+    File(CappedFile),
+    /// The sink of the run, which is told by which stream the bytes came.
+    Sink(SharedSink, Stream),
 }
 
 impl Capture {
-    /// Makes the pipe; returns the capture and the end for the task. The file appears with the first byte.
-    pub(super) fn new(path: PathBuf, limit: u64) -> io::Result<(Self, OwnedFd)> {
+    /// Makes the pipe; returns the capture and the end for the task.
+    pub(super) fn new(target: Target) -> io::Result<(Self, OwnedFd)> {
         let (pipe, task_end) = pipe_with(PipeFlags::CLOEXEC)?;
         rustix::io::ioctl_fionbio(&pipe, true)?;
-        Ok((Self { pipe, file: CappedFile::new(path, limit) }, task_end))
+        if let Target::Sink(..) = target {
+            // A smaller pipe does as well, only slower.
+            let _ = fcntl_setpipe_size(&pipe, SINK_PIPE);
+        }
+        Ok((Self { pipe, target }, task_end))
     }
 
     /// Reads once into `buffer` and stores what came. Returns the number of bytes and whether more can be expected.
@@ -41,7 +56,7 @@ impl Capture {
         match rustix::io::read(&self.pipe, &mut *buffer) {
             Ok(0) => Ok((0, Flow::Closed)),
             Ok(count) => {
-                self.file.write(&buffer[..count])?;
+                self.append(&buffer[..count])?;
                 Ok((count, Flow::More))
             }
             Err(rustix::io::Errno::AGAIN) => Ok((0, Flow::Dry)),
@@ -53,17 +68,27 @@ impl Capture {
 
     /// Stores bytes that came by another way, in order with those that are read.
     pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write(bytes)
+        match &mut self.target {
+            Target::File(file) => file.write(bytes),
+            Target::Sink(sink, stream) => sink.lock().write(*stream, bytes),
+        }
     }
 
     /// Returns where the bytes go.
-    pub(super) fn path(&self) -> &Path {
-        self.file.path()
+    pub(super) fn path(&self) -> PathBuf {
+        match &self.target {
+            Target::File(file) => file.path().to_owned(),
+            Target::Sink(sink, _) => sink.lock().path().to_owned(),
+        }
     }
 
-    /// Puts the file into its final shape.
+    /// Puts the file into its final shape. A sink that was finished for one stream has nothing left to do for the other.
     pub(super) fn finish(self) -> io::Result<OutputSize> {
-        self.file.finish()
+        match self.target {
+            Target::File(file) => file.finish(),
+            // What the sink holds is no file of the task.
+            Target::Sink(sink, _) => sink.lock().finish().map(|()| OutputSize::default()),
+        }
     }
 }
 

@@ -16,6 +16,8 @@ use crate::store;
 
 /// A request to the supervisor.
 pub(super) enum Request {
+    /// The sink takes bytes again.
+    SinkHasRoom,
     /// Run these tasks.
     Submit { tasks: Vec<Submission>, group: Option<Group> },
     /// Answer when these tasks have ended.
@@ -155,6 +157,7 @@ impl AsFd for Waker {
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::SinkHasRoom => "SinkHasRoom",
             Self::Submit { .. } => "Submit",
             Self::Wait { .. } => "Wait",
             Self::UseHooks => "UseHooks",

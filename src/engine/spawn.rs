@@ -12,16 +12,21 @@ use std::sync::{Arc, OnceLock};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::Value;
 
+use super::capped_file::CappedFile;
 use super::channel::Channel;
 use super::descendants::MARK;
-use super::output::Capture;
+use super::output::{Capture, Target};
+use super::output_sink::SharedSink;
 use super::scheduler::Slots;
 use super::synchro::Synchro;
 use super::verdict;
-use crate::model::{Order, RuntimeInfo, SharedRef, SynchroLine, Task, TaskNumber};
+use crate::model::{Order, RuntimeInfo, SharedRef, Stream, SynchroLine, Task, TaskNumber};
 
 /// The argument by which a task process knows its role.
 pub(crate) const TASK_ROLE: &str = "--as-task-process";
+
+/// The kind of the one task of an operation's run: a program, as it is.
+pub(crate) const OPERATION_KIND: &str = "operation";
 
 /// The environment variables by which a task learns where it is.
 pub(crate) mod variable {
@@ -85,17 +90,32 @@ pub(super) enum SpawnError {
     Storage(PathBuf, io::Error),
 }
 
-/// Starts an attempt. Its folder is made; its output files appear with the first byte.
-pub(super) fn spawn(attempt: &Attempt<'_>, surroundings: &Surroundings) -> Result<Launched, SpawnError> {
+/// Starts an attempt. Without a sink its folder is made, and its output files appear with the first byte; with one its
+/// folder is there.
+pub(super) fn spawn(
+    attempt: &Attempt<'_>,
+    surroundings: &Surroundings,
+    sink: Option<&SharedSink>,
+) -> Result<Launched, SpawnError> {
     let Attempt { task, folder, .. } = attempt;
-    make_folder(folder).map_err(|error| SpawnError::Storage(folder.clone(), error))?;
+    match sink {
+        Some(sink) => {
+            let mut sink = sink.lock();
+            sink.begin().map_err(|error| SpawnError::Storage(sink.path().to_owned(), error))?;
+        }
+        None => make_folder(folder).map_err(|error| SpawnError::Storage(folder.clone(), error))?,
+    }
     let (mut command, channel, stdin) =
         if verdict::speaks(&task.runnable.kind) { speaker(attempt, surroundings)? } else { executable(attempt)? };
-    let open = |name: &str| {
-        Capture::new(folder.join(name), surroundings.output_limit).map_err(|error| exhausted("a pipe", &error))
+    let open = |stream: Stream, name: &str| {
+        let target = match sink {
+            Some(sink) => Target::Sink(Arc::clone(sink), stream),
+            None => Target::File(CappedFile::new(folder.join(name), surroundings.output_limit)),
+        };
+        Capture::new(target).map_err(|error| exhausted("a pipe", &error))
     };
-    let (stdout, stdout_end) = open("stdout")?;
-    let (stderr, stderr_end) = open("stderr")?;
+    let (stdout, stdout_end) = open(Stream::Stdout, "stdout")?;
+    let (stderr, stderr_end) = open(Stream::Stderr, "stderr")?;
     command
         .process_group(0)
         .current_dir(task.cwd.as_ref().unwrap_or(folder))
@@ -181,7 +201,8 @@ fn executable(attempt: &Attempt<'_>) -> Result<Prepared, SpawnError> {
     let Attempt { task, .. } = attempt;
     let runnable = &task.runnable;
     let uri = runnable.uri.as_deref().unwrap_or_default();
-    let mut command = if Path::new(uri).extension().is_some_and(|extension| extension == "py") {
+    let is_script = task.runnable.kind != OPERATION_KIND;
+    let mut command = if is_script && Path::new(uri).extension().is_some_and(|extension| extension == "py") {
         let mut command = Command::new("python3");
         command.arg(uri);
         command

@@ -4,7 +4,7 @@
 //! it as records of the loggers `stdout` and `stderr`.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
@@ -20,7 +20,8 @@ const BATCH: usize = 256 << 10;
 /// The log of one attempt.
 #[derive(Debug)]
 pub(super) struct TaskLog {
-    file: CappedFile,
+    /// `None` for a task whose run has a sink: nothing is kept.
+    file: Option<CappedFile>,
     form: RecordForm,
     /// Records that are not written yet.
     batch: Vec<u8>,
@@ -29,10 +30,10 @@ pub(super) struct TaskLog {
 }
 
 impl TaskLog {
-    /// Makes the log of a process; its file appears with the first record.
-    pub(super) fn new(path: PathBuf, limit: u64, pid: i32, task: &str) -> Self {
+    /// Makes the log of a process in this file, or none.
+    pub(super) fn new(file: Option<CappedFile>, pid: i32, task: &str) -> Self {
         Self {
-            file: CappedFile::new(path, limit),
+            file,
             form: RecordForm::new(pid.unsigned_abs(), task),
             batch: Vec::new(),
             open: [Vec::new(), Vec::new()],
@@ -47,6 +48,9 @@ impl TaskLog {
 
     /// Takes in what was written to a stream: its whole lines become one record, the rest waits for its end.
     pub(super) fn output(&mut self, time: DateTime<Utc>, stream: Stream, bytes: &[u8]) -> io::Result<()> {
+        if self.file.is_none() {
+            return Ok(());
+        }
         let mut open = std::mem::take(&mut self.open[index(stream)]);
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         if whole > 0 && open.is_empty() {
@@ -68,7 +72,7 @@ impl TaskLog {
     /// Makes records of lines that have no end yet, and returns where the next record will begin.
     pub(super) fn position(&mut self, time: DateTime<Utc>) -> io::Result<u64> {
         self.close_lines(time)?;
-        Ok(self.file.total() + self.batch.len() as u64)
+        Ok(self.file.as_ref().map_or(0, CappedFile::total) + self.batch.len() as u64)
     }
 
     /// Writes what was taken in.
@@ -76,21 +80,21 @@ impl TaskLog {
         if self.batch.is_empty() {
             return Ok(());
         }
-        let written = self.file.write(&self.batch);
+        let written = self.file.as_mut().map_or(Ok(()), |file| file.write(&self.batch));
         self.batch.clear();
         written
     }
 
     /// Returns where the records go.
     pub(super) fn path(&self) -> &Path {
-        self.file.path()
+        self.file.as_ref().map_or(Path::new(""), CappedFile::path)
     }
 
     /// Puts the file into its final shape.
     pub(super) fn finish(mut self, time: DateTime<Utc>) -> io::Result<OutputSize> {
         self.close_lines(time)?;
         self.flush()?;
-        self.file.finish()
+        self.file.map_or(Ok(OutputSize::default()), CappedFile::finish)
     }
 
     fn close_lines(&mut self, time: DateTime<Utc>) -> io::Result<()> {
@@ -104,6 +108,9 @@ impl TaskLog {
     }
 
     fn write_record(&mut self, time: DateTime<Utc>, level: Level, logger: &str, text: &[u8]) -> io::Result<()> {
+        if self.file.is_none() {
+            return Ok(());
+        }
         self.form.write(&mut self.batch, time, level, logger, text);
         if self.batch.len() >= BATCH { self.flush() } else { Ok(()) }
     }
@@ -135,7 +142,7 @@ mod tests {
     fn records_lines_and_positions_are_kept_in_order() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("task.log");
-        let mut log = TaskLog::new(path.clone(), 1 << 20, 42, "a]b\nc");
+        let mut log = TaskLog::new(Some(CappedFile::new(path.clone(), 1 << 20)), 42, "a]b\nc");
         log.output(at(1), Stream::Stdout, b"half").unwrap();
         log.output(at(2), Stream::Stdout, b" and half\nopen").unwrap();
         log.output(at(3), Stream::Stderr, b"oh\xff\n").unwrap();

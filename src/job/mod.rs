@@ -9,6 +9,7 @@ mod draft;
 mod ending;
 mod history;
 mod inputs;
+pub(crate) mod operation;
 mod prompt;
 mod reports;
 mod rerun;

@@ -113,9 +113,11 @@ impl Job {
             journal,
             limits,
             timing,
+            patience: timing.grace,
             surroundings,
             runtime: Arc::clone(&job.runtime),
             tap,
+            sink: None,
             on_started: Box::new(move |number, pid| {
                 if let Some(entry) = starts.lock().get_mut(number) {
                     entry.pid = Some(pid);

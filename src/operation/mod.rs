@@ -5,19 +5,53 @@
 //!
 //! Nothing here starts a process or knows where runs are kept; clock, environment and randomness come by argument.
 
-#![expect(dead_code, unused_imports, reason = "the parts that use it are being built")]
+#![allow(dead_code, unused_imports, reason = "the parts that use it are being built")]
 
+pub(crate) mod command;
 mod definition;
+pub(crate) mod dependency;
+mod encode;
 mod flag;
+pub(crate) mod flags;
+mod guildfile;
+mod inside;
+mod label;
+pub(crate) mod manifest;
 mod notice;
+mod project;
+pub(crate) mod python;
+mod python_regex;
+pub(crate) mod read;
 mod record;
+mod record_new;
+mod relative;
 mod resource;
+mod scalar;
+mod scalars;
+pub(crate) mod sourcecode;
 
 pub(crate) use definition::{Body, Objective, Operation, Origin};
+pub(crate) use encode::{join, quote};
 pub(crate) use flag::{Choice, Flag, FlagType};
+pub(crate) use guildfile::add_guild_file;
+pub(crate) use label::{default_label, formatted, label};
+pub(crate) use manifest::{EntryKind, Manifest, ManifestEntry};
 pub(crate) use notice::Notice;
+pub(crate) use project::{Broken, LookupError, ModelName, Project, Remark};
+pub(crate) use python_regex::from_python;
 pub(crate) use record::{DependencyRecord, FlagPassing, OpCommand, OpRecord, SourceCodeRecord};
 pub(crate) use resource::{Resource, Source, SourceKind, TargetType};
+pub(crate) use scalars::{FoundScalar, ScalarPatterns, ScalarScan, ScalarsError};
 
 /// Values of flags by name, as YAML and JSON have them: null, boolean, number, string or list.
 pub(crate) type FlagValues = std::collections::BTreeMap<String, serde_json::Value>;
+
+/// Returns bytes as lower-case hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

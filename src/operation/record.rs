@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Source;
+use super::{Resource, Source};
 
 /// The argument in `cmd-args` that stands for all flags as arguments.
 pub(crate) const FLAG_ARGS: &str = "__flag_args__";
@@ -113,6 +113,14 @@ pub(crate) struct DependencyRecord {
     /// The value of the flag that chooses another source, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) config: Option<Value>,
+}
+
+impl DependencyRecord {
+    /// Returns the names by which a user may choose another source, the one that is recorded first.
+    pub(crate) fn flag_names(&self) -> Vec<String> {
+        let resource = Resource { name: self.name.clone(), sources: self.sources.clone(), ..Resource::default() };
+        resource.flag_names()
+    }
 }
 
 /// Where the source code of a run is.

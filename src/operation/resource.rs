@@ -34,6 +34,50 @@ pub(crate) struct Resource {
     pub(crate) description: String,
 }
 
+impl Resource {
+    /// Returns the names by which a user may choose another source, the one that is recorded first.
+    pub(crate) fn flag_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.flag_name.iter().cloned().collect();
+        if let [source] = &self.sources[..] {
+            names.extend(source.flag_name.iter().cloned());
+            names.push(self.name.clone());
+        }
+        names.extend(self.sources.iter().flat_map(Source::flag_names));
+        let mut seen = std::collections::BTreeSet::new();
+        names.retain(|name| !name.is_empty() && seen.insert(name.clone()));
+        names
+    }
+}
+
+impl Source {
+    /// Returns the source as a URI: `file:data.txt`, `operation:prepare`.
+    pub(crate) fn uri(&self) -> String {
+        match &self.kind {
+            SourceKind::File(path) => format!("file:{path}"),
+            SourceKind::Url(url) => url.clone(),
+            SourceKind::Operation(operation) => format!("operation:{operation}"),
+            SourceKind::Config(path) => format!("config:{path}"),
+            SourceKind::Module(name) => format!("module:{name}"),
+            SourceKind::Stdin(name) => format!("stdin:{name}"),
+        }
+    }
+
+    /// Returns the names by which a user may choose another source: its flag, else its name, else its URI and what the
+    /// URI names.
+    pub(crate) fn flag_names(&self) -> Vec<String> {
+        if let Some(name) = self.flag_name.as_ref().or(self.name.as_ref()) {
+            return vec![name.clone()];
+        }
+        let (SourceKind::File(bare)
+        | SourceKind::Url(bare)
+        | SourceKind::Operation(bare)
+        | SourceKind::Config(bare)
+        | SourceKind::Module(bare)
+        | SourceKind::Stdin(bare)) = &self.kind;
+        vec![bare.clone(), self.uri()]
+    }
+}
+
 /// Copied into the run directory, or a symbolic link there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

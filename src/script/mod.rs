@@ -6,6 +6,8 @@ pub(crate) mod api;
 pub(crate) mod error;
 mod host;
 mod modules;
+pub(crate) mod operation;
+mod operation_main;
 pub(crate) mod source;
 mod standalone;
 pub(crate) mod table;
@@ -15,6 +17,8 @@ mod vm;
 mod voice;
 
 pub(crate) use self::host::run_jobfile;
+pub(crate) use self::operation::load_project;
+pub(crate) use self::operation_main::{RunFacts, run_operation};
 pub(crate) use self::task::{HostLine, ScriptEnd, run_script};
 
 use std::path::Path;

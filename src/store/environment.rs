@@ -31,7 +31,7 @@ pub(crate) fn recorded_environment(
 }
 
 /// Returns whether the value of a variable of this name may be a secret.
-pub(super) fn is_secret(name: &str) -> bool {
+pub(crate) fn is_secret(name: &str) -> bool {
     // An author is no authority.
     let name = name.to_lowercase().replace("author_", "").replace("authors", "");
     SECRET_PARTS.iter().any(|part| name.contains(part))

@@ -44,6 +44,11 @@ impl Home {
         Home { path: self.path.clone(), runs: Some(folder) }
     }
 
+    /// Returns the home itself.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Returns the folder of the run directories.
     pub(crate) fn runs_dir(&self) -> PathBuf {
         self.runs.clone().unwrap_or_else(|| self.path.join("runs"))

@@ -61,8 +61,7 @@ pub(crate) struct RunDetails {
     pub(crate) attrs: BTreeMap<String, Value>,
 }
 
-/// Returns all runs of a home, newest first.
-#[cfg(test)]
+/// Returns all runs of a home, newest first. A home that does not exist has none.
 pub(crate) fn list(home: &super::Home) -> Result<Vec<RunInfo>> {
     Ok(super::rows(home)?.into_iter().map(|row| row.info).collect())
 }

@@ -3,10 +3,12 @@
 //! A run directory is a Guild run with an event log beside Guild's files. Only this room writes metadata of a run. It
 //! knows no engine, no report and no Lua, and it starts no process.
 
+mod annotations;
 mod archive;
 mod archive_reader;
 mod archive_writer;
 mod attr;
+mod copy;
 mod environment;
 mod error;
 mod event_log;
@@ -20,29 +22,49 @@ mod opref;
 mod platform;
 mod remove;
 mod run_dir;
+mod run_edit;
+mod run_files;
+mod run_output;
 mod secrets;
 mod status;
 mod task_folder;
+pub(crate) mod tfevents;
+mod trash;
+mod worker;
+mod zip_export;
+mod zip_import;
 
+pub(crate) use annotations::{
+    Comment, LabelChange, TagChange, add_comment, change_label, change_tags, clear_comments, comments, delete_comment,
+    mark,
+};
 pub(crate) use archive::{ArchiveTarget, BadArchive, Jobfile, archive};
 pub(crate) use archive_reader::{archived_attribute, is_archive, with_archived_log};
-pub(crate) use environment::recorded_environment;
+pub(crate) use attr::{decode as from_yaml, encode as yaml};
+pub(crate) use copy::{Transfer, bring};
+pub(crate) use environment::{is_secret, recorded_environment};
 pub(crate) use error::Error;
 pub(crate) use event_log::EventLog;
 pub(crate) use event_reader::{EventLookup, read, read_from};
-pub(crate) use filter::{Filter, Lookup, Mistake, Name, Scope, TimeRange};
+pub(crate) use filter::{Filter, Lookup, TimeRange};
 pub(crate) use home::Home;
 pub(crate) use index::{RunRow, ScalarRow, newest, newest_paths, row, rows};
-pub(crate) use list::{RunDetails, RunInfo, attribute, load, summarise};
-#[cfg(test)]
-pub(crate) use list::list;
-pub(crate) use opref::Opref;
+pub(crate) use list::{RunDetails, RunInfo, attribute, list, load, summarise};
+pub(crate) use opref::{Opref, read_opref};
 pub(crate) use platform::{host, platform, user};
 pub(crate) use remove::remove;
 pub(crate) use run_dir::{RunDir, now_micros, run_id};
+pub(crate) use run_files::{
+    FileKind, ManifestEntry, RunFile, Walk, clean, files, manifest, open_file, sourcecode_folder,
+};
+pub(crate) use run_output::RunOutput;
 pub(crate) use secrets::Secrets;
 pub(crate) use status::Status;
 pub(crate) use task_folder::{attempt_folder, discard, output_tail, read_part, task_folder};
+pub(crate) use trash::{purge, restore};
+pub(crate) use worker::{Worker, worker};
+pub(crate) use zip_export::ZipExport;
+pub(crate) use zip_import::ZipImport;
 
 /// The result of everything that the store does.
 pub(crate) type Result<T> = std::result::Result<T, Error>;

@@ -47,6 +47,15 @@ impl Opref {
     }
 }
 
+/// Returns the reference of the run in the directory `run`, `None` if it has none, or what is wrong with it.
+pub(crate) fn read_opref(run: &Path) -> Result<Option<Opref>, String> {
+    match std::fs::read_to_string(run.join(".guild/opref")) {
+        Ok(text) => Opref::parse(&text).map(Some).map_err(|what| format!("its opref is damaged: {what}")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("its opref cannot be read: {error}")),
+    }
+}
+
 impl fmt::Display for Opref {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kind, name) = (quote(&self.kind), quote(&self.name));

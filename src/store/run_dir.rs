@@ -120,6 +120,33 @@ impl RunDir {
         self.remove("PENDING")
     }
 
+    /// Takes the end of a run that is started again away, before anything of it runs: from here on it has none. What it
+    /// was staged for is under way.
+    pub(crate) fn begin_again(&self) -> Result<()> {
+        for name in ["attrs/exit_status", "attrs/stopped", "STAGED"] {
+            self.remove(name)?;
+        }
+        Ok(())
+    }
+
+    /// Leaves the run staged since `staged_micros`, to be started later, and gives it up.
+    pub(crate) fn stage(self, staged_micros: i64) -> Result<()> {
+        // Guild lists a staged run by this time.
+        self.write_attr("started", &staged_micros)?;
+        let staged = self.guild("STAGED");
+        File::create(&staged).map_err(Error::io("create", &staged))?;
+        // What happens to it begins when it is started.
+        self.remove("events.jsonl")?;
+        self.remove("PENDING")?;
+        self.free_ballast()?;
+        self.lock.release()
+    }
+
+    /// Removes a run that came to nothing, for good.
+    pub(crate) fn discard(self) -> Result<()> {
+        fs::remove_dir_all(&self.path).map_err(Error::io("remove", &self.path))
+    }
+
     /// Returns the absolute path of the run directory.
     pub(crate) fn path(&self) -> &Path {
         &self.path

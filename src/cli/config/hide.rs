@@ -22,7 +22,9 @@ fn set(patterns: &[String]) -> Result<GlobSet, Failure> {
 }
 
 /// Returns which names match one of the patterns.
-pub(crate) fn matcher(patterns: &[String]) -> Result<impl Fn(&std::ffi::OsStr) -> bool + use<>, Failure> {
+pub(crate) fn matcher(
+    patterns: &[String],
+) -> Result<impl Fn(&std::ffi::OsStr) -> bool + Clone + Send + use<>, Failure> {
     let set = set(patterns)?;
     Ok(move |name: &std::ffi::OsStr| set.is_match(name))
 }

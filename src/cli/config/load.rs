@@ -68,6 +68,11 @@ pub(crate) fn load(anchor: &Path, options: &SettingOptions, home: Option<&Path>)
 }
 
 impl Loaded {
+    /// Returns whether somebody has set a key.
+    pub(crate) fn is_set(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.path == [key] && !matches!(entry.origin, Origin::Default))
+    }
+
     /// Returns the home that holds the runs.
     pub(crate) fn home(&self) -> Result<Home, Failure> {
         let is_given = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());

@@ -173,7 +173,8 @@ fn jobs(text: &str) -> Result<u32, String> {
     text.parse().ok().filter(|jobs| *jobs >= 1).ok_or_else(|| "must be a whole number from 1".to_owned())
 }
 
-fn grace(text: &str) -> Result<f64, String> {
+/// Reads a number of seconds from 0.
+pub(crate) fn grace(text: &str) -> Result<f64, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     match std::time::Duration::try_from_secs_f64(seconds) {
         Ok(_) => Ok(seconds),

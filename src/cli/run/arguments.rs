@@ -23,9 +23,8 @@ pub(crate) struct HandedOn {
 /// Parts a command line. Own options are taken wherever they stand before `--`; every other one is handed on. Of a command
 /// other than `run` everything is its own.
 pub(crate) fn part_arguments(cli: &Command, args: Vec<OsString>) -> (Vec<OsString>, HandedOn) {
-    let Some(run) = cli.find_subcommand("run") else { return (args, HandedOn::default()) };
-    let options = Options { arguments: cli.get_arguments().chain(run.get_arguments()).collect() };
-    let Some(at) = run_position(&options, &args) else { return (args, HandedOn::default()) };
+    let Some(options) = Options::of_run(cli) else { return (args, HandedOn::default()) };
+    let Some(at) = options.run_position(&args) else { return (args, HandedOn::default()) };
     let mut own: Vec<OsString> = args[..=at].to_vec();
     let mut rest: Vec<Rest> = Vec::new();
     let mut words = args[at + 1..].iter().peekable();
@@ -67,16 +66,8 @@ struct Rest {
 }
 
 /// Returns where `run` stands, if it is the command.
-fn run_position(options: &Options<'_>, args: &[OsString]) -> Option<usize> {
-    let mut at = 1;
-    loop {
-        let word = args.get(at)?;
-        match options.takes(word) {
-            Takes::WithValue => at += 2,
-            Takes::Alone => at += 1,
-            Takes::No => return (word == "run").then_some(at),
-        }
-    }
+pub(super) fn run_position(cli: &Command, args: &[OsString]) -> Option<usize> {
+    Options::of_run(cli)?.run_position(args)
 }
 
 /// Returns whether a word is an option that names an earlier run.
@@ -109,7 +100,24 @@ struct Options<'a> {
     arguments: Vec<&'a Arg>,
 }
 
-impl Options<'_> {
+impl<'a> Options<'a> {
+    fn of_run(cli: &'a Command) -> Option<Self> {
+        let run = cli.find_subcommand("run")?;
+        Some(Options { arguments: cli.get_arguments().chain(run.get_arguments()).collect() })
+    }
+
+    fn run_position(&self, args: &[OsString]) -> Option<usize> {
+        let mut at = 1;
+        loop {
+            let word = args.get(at)?;
+            match self.takes(word) {
+                Takes::WithValue => at += 2,
+                Takes::Alone => at += 1,
+                Takes::No => return (word == "run").then_some(at),
+            }
+        }
+    }
+
     fn takes(&self, word: &OsStr) -> Takes {
         let Some(word) = word.to_str() else { return Takes::No };
         if let Some(long) = word.strip_prefix("--").filter(|long| !long.is_empty()) {

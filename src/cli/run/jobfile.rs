@@ -1,6 +1,7 @@
 //! Reading a jobfile.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::cli::Failure;
@@ -27,6 +28,20 @@ pub(super) fn read(given: &Path) -> Result<(PathBuf, Vec<u8>), Failure> {
         }
         Err(error) => Err(Failure::usage(format!("cannot read the jobfile '{shown}': {error}"))),
     }
+}
+
+/// Returns whether a path is meant as a jobfile: its name says so, or its first line.
+pub(super) fn is_jobfile(given: &Path) -> bool {
+    let begins_with_rille = || {
+        // A pipe would keep the reader.
+        if !given.is_file() {
+            return false;
+        }
+        let mut line = [0; 128];
+        let count = fs::File::open(given).and_then(|mut file| file.read(&mut line)).unwrap_or_default();
+        line.starts_with(b"#!") && first_line_names_rille(&line[..count])
+    };
+    given.extension().is_some_and(|extension| extension == "lua") || begins_with_rille()
 }
 
 fn first_line_names_rille(source: &[u8]) -> bool {

@@ -89,8 +89,9 @@ impl Column {
     /// Returns the column that `text` names.
     pub(super) fn parse(text: &str) -> Result<Column, Failure> {
         let wrong = |what: &str| {
-            Failure::usage(format!("'{}' is no column: {what}", text.trim()))
-                .hint("a column is [min|max|first|last|avg|total|count] SCALAR [step], =FLAG or .ATTRIBUTE, with [as NAME].")
+            Failure::usage(format!("'{}' is no column: {what}", text.trim())).hint(
+                "a column is [min|max|first|last|avg|total|count] SCALAR [step], =FLAG or .ATTRIBUTE, with [as NAME].",
+            )
         };
         let words = shlex::split(text).ok_or_else(|| wrong("a quote is not closed"))?;
         let mut words: &[String] = &words;
@@ -107,7 +108,9 @@ impl Column {
         }
         let (source, default) = match words {
             [] => return Err(wrong("it is empty")),
-            [flag] if flag.len() > 1 && flag.starts_with('=') => (Source::Flag(flag[1..].to_owned()), flag[1..].to_owned()),
+            [flag] if flag.len() > 1 && flag.starts_with('=') => {
+                (Source::Flag(flag[1..].to_owned()), flag[1..].to_owned())
+            }
             [attr] if attr.len() > 1 && attr.starts_with('.') => {
                 (Source::Attribute(attr[1..].to_owned()), attr[1..].to_owned())
             }

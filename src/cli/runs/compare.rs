@@ -211,9 +211,8 @@ pub(super) fn sort(rows: &mut [RunRow], column: &Column, is_descending: bool) {
 }
 
 fn drop_unchanged(shown: &mut Vec<Shown>, cells: &mut [Vec<Value>]) {
-    let changes: Vec<bool> = (0..shown.len())
-        .map(|column| column == 0 || cells.iter().any(|row| row[column] != cells[0][column]))
-        .collect();
+    let changes: Vec<bool> =
+        (0..shown.len()).map(|column| column == 0 || cells.iter().any(|row| row[column] != cells[0][column])).collect();
     let keep = |index: &mut usize| {
         *index += 1;
         changes[*index - 1]
@@ -258,7 +257,7 @@ fn object(row: &RunRow, shown: &[Shown], cells: &[Value]) -> Map<String, Value> 
 
 fn table(shown: &[Shown], cells: &[Vec<Value>]) -> String {
     let mut table = Table::new();
-    table.load_preset(comfy_table::presets::NOTHING);
+    table.load_style(comfy_table::presets::NOTHING);
     if let Some(width) = terminal_width().and_then(|width| u16::try_from(width).ok()) {
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }

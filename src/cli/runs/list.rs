@@ -112,7 +112,13 @@ struct Listed<'a> {
 
 impl<'a> Listed<'a> {
     fn of(row: &'a RunRow) -> Listed<'a> {
-        Listed { info: &row.info, run_dir: &row.info.path, cmd: row.cmd(), comments: row.comments(), flags: row.flags() }
+        Listed {
+            info: &row.info,
+            run_dir: &row.info.path,
+            cmd: row.cmd(),
+            comments: row.comments(),
+            flags: row.flags(),
+        }
     }
 }
 

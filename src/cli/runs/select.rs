@@ -49,7 +49,9 @@ pub(crate) fn main(args: &SelectArgs, home: &Home) -> Result<i32, Failure> {
     let unnamed = if order.is_some() || args.all { Unnamed::All } else { Unnamed::Latest };
     let mut rows = select_rows(home, &args.runs, &args.filter, unnamed)?;
     if rows.is_empty() {
-        return Err(Failure::general("no run is left to select from").hint("'rille runs --all' lists the runs there are."));
+        return Err(
+            Failure::general("no run is left to select from").hint("'rille runs --all' lists the runs there are.")
+        );
     }
     if let Some((column, written, is_descending)) = order {
         let known = rows.len();

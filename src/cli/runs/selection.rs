@@ -156,9 +156,8 @@ impl RunFilter {
         let now = Local::now();
         let expr = |text: &String| Filter::parse(text, &now).map_err(|mistake| Failure::usage(mistake.to_string()));
         let exprs = self.filter.iter().map(expr).collect::<Result<_, _>>()?;
-        let range = |text: &String| {
-            TimeRange::parse(text, &now).map_err(|what| Failure::usage(format!("--started: {what}")))
-        };
+        let range =
+            |text: &String| TimeRange::parse(text, &now).map_err(|what| Failure::usage(format!("--started: {what}")));
         let started = self.started.iter().map(range).collect::<Result<_, _>>()?;
         Ok(Criteria { filter: self, exprs, started, operations, wanted, unwanted })
     }
@@ -217,7 +216,6 @@ pub(crate) fn filtered(home: &Home, criteria: &Criteria<'_>) -> Result<Vec<RunRo
 /// A selector is an id or the beginning of one, a path, `latest`, the number that a run has in the list (newest first,
 /// with the same filter), or a range of these, `a:b`, `a:`, `:b` or `:`. A number that the list does not have is the
 /// beginning of an id. Where there is no selector, `unnamed` says which are meant; then there may be none.
-#[expect(dead_code, reason = "the commands that select by it are being built")]
 pub(crate) fn select_runs(
     home: &Home,
     selectors: &[String],
@@ -299,9 +297,7 @@ impl Listed<'_> {
                 let runs = paths.len();
                 match self.home.find(selector) {
                     Ok(path) => Ok(vec![path]),
-                    Err(store::Error::NoSuchRun { near, .. }) if near.is_empty() => {
-                        Err(no_such_number(selector, runs))
-                    }
+                    Err(store::Error::NoSuchRun { near, .. }) if near.is_empty() => Err(no_such_number(selector, runs)),
                     Err(error) => Err(error.into()),
                 }
             }

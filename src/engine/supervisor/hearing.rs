@@ -128,7 +128,7 @@ impl Supervisor {
             Stream::Stderr => &mut launched.stderr,
         };
         if let Err(error) = capture.append(bytes) {
-            let failure = Failure::at(capture.path(), &error);
+            let failure = Failure::at(&capture.path(), &error);
             self.fail(failure);
             return;
         }

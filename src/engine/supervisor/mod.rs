@@ -7,7 +7,7 @@ mod tasks;
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicI32, AtomicU32};
 use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender, TryRecvError};
@@ -19,6 +19,8 @@ use super::control::Control;
 use super::descendants::Descendants;
 use super::descriptors::Descriptors;
 use super::journal::Journal;
+use super::output::Capture;
+use super::output_sink::SharedSink;
 use super::reactor::{Reactor, Source};
 use super::request::{Call, Failure, OnCall, OutputTap, Request, Waited, Waker};
 use super::scheduler::{Answer, Effect, End, Input, Scheduler, WaitId};
@@ -38,6 +40,12 @@ const LEAVING_INTERVAL: Duration = Duration::from_millis(10);
 /// How often the log is brought to the disk, and orphans are looked at, while tasks run.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Bytes that are read of a task at once.
+const READ: usize = 64 << 10;
+
+/// Bytes that are read at once of the only task of a run with a sink.
+const SINK_READ: usize = 256 << 10;
+
 /// How many events are written in one piece: a list of 100,000 tasks is not to be in memory once more as text.
 const RECORDS_AT_ONCE: usize = 512;
 
@@ -51,13 +59,16 @@ pub(super) struct Parts {
     pub(super) surroundings: Surroundings,
     pub(super) runtime: Arc<RwLock<RuntimeInfo>>,
     pub(super) interrupts: Arc<AtomicU32>,
+    /// The signal of the first request to stop; 0 for none.
+    pub(super) first_signal: Arc<AtomicI32>,
     pub(super) tap: Option<OutputTap>,
+    pub(super) sink: Option<SharedSink>,
     pub(super) on_settled: Box<dyn Fn(TaskNumber, End) + Send>,
     pub(super) on_started: Box<dyn Fn(TaskNumber, i32) + Send>,
     pub(super) on_call: OnCall,
     pub(super) before_pause: Box<dyn Fn() + Send>,
     pub(super) on_abandoned: Box<dyn Fn(i32) + Send>,
-    pub(super) grace: Duration,
+    pub(super) patience: Duration,
 }
 
 /// See the module.
@@ -77,6 +88,8 @@ pub(super) struct Supervisor {
     replies: Vec<(WaitId, Answer)>,
     inputs: Vec<Input>,
     buffer: Vec<u8>,
+    /// Streams that are not read because the sink has no room.
+    held_output: Vec<(TaskNumber, Stream)>,
     failure: Option<Failure>,
     interrupted: Option<Interrupted>,
     /// Nobody answers for tasks that are announced.
@@ -102,6 +115,16 @@ struct Live {
     killed: Vec<i32>,
 }
 
+impl Live {
+    /// Returns where a stream is read.
+    fn capture(&self, stream: Stream) -> &Capture {
+        match stream {
+            Stream::Stdout => &self.launched.stdout,
+            Stream::Stderr => &self.launched.stderr,
+        }
+    }
+}
+
 impl Supervisor {
     pub(super) fn new(parts: Parts) -> io::Result<Self> {
         let reactor = Reactor::new()?;
@@ -109,6 +132,7 @@ impl Supervisor {
         reactor.watch(parts.control.guardian(), Source::Guardian)?;
         reactor.watch(parts.control.signals(), Source::Signals)?;
         let descendants = Descendants::new(&parts.surroundings.run_id);
+        let buffer = vec![0; if parts.sink.is_some() { SINK_READ } else { READ }];
         Ok(Self {
             parts,
             reactor,
@@ -122,7 +146,8 @@ impl Supervisor {
             records: Vec::new(),
             replies: Vec::new(),
             inputs: Vec::new(),
-            buffer: vec![0; 64 << 10],
+            buffer,
+            held_output: Vec::new(),
             failure: None,
             interrupted: None,
             hooks_given_up: false,
@@ -209,6 +234,7 @@ impl Supervisor {
     fn take_requests(&mut self) {
         loop {
             match self.parts.requests.try_recv() {
+                Ok(Request::SinkHasRoom) => self.release_output(),
                 Ok(Request::Submit { tasks, group }) => {
                     self.folders.extend(tasks.iter().map(|task| (task.number, task.folder.clone())));
                     self.inputs.push(Input::Submit { tasks, group });
@@ -326,12 +352,8 @@ impl Supervisor {
                 }
             }
             Source::Process(task) => self.process_ended(task),
-            Source::Stdout(task) => {
-                self.read_output(task, Stream::Stdout, 1);
-            }
-            Source::Stderr(task) => {
-                self.read_output(task, Stream::Stderr, 1);
-            }
+            Source::Stdout(task) => self.output_came(task, Stream::Stdout),
+            Source::Stderr(task) => self.output_came(task, Stream::Stderr),
             Source::Channel(task) => self.talk(task),
         }
     }

@@ -6,6 +6,7 @@ use chrono::Utc;
 use rustix::process::{Signal, WaitId as WaitFor, WaitIdOptions, waitid};
 
 use super::{HOUSEKEEPING_INTERVAL, Live, Supervisor, kill_group};
+use crate::engine::capped_file::CappedFile;
 use crate::engine::descendants;
 use crate::engine::output::Flow;
 use crate::engine::reactor::Source;
@@ -35,15 +36,20 @@ impl Supervisor {
             return;
         }
         let Some(task) = self.parts.scheduler.task(number) else { return };
-        let folder = self.folders.get(&number).map(String::as_str).unwrap_or_default();
-        let folder = store::attempt_folder(folder, ordinal);
-        let folder = self.parts.surroundings.directory.join(folder);
+        let directory = &self.parts.surroundings.directory;
+        let folder = if self.parts.sink.is_some() {
+            directory.clone()
+        } else {
+            let folder = self.folders.get(&number).map(String::as_str).unwrap_or_default();
+            directory.join(store::attempt_folder(folder, ordinal))
+        };
         let runtime = self.parts.runtime.read();
         let attempt = Attempt { task, number, ordinal, folder, slots, runtime: &runtime };
         let surroundings = &self.parts.surroundings;
-        let spawned = spawn::spawn(&attempt, surroundings).map(|launched| {
-            let path = attempt.folder.join(LOG_FILE);
-            let log = TaskLog::new(path, surroundings.output_limit, launched.pid, &task.id);
+        let sink = self.parts.sink.as_ref();
+        let spawned = spawn::spawn(&attempt, surroundings, sink).map(|launched| {
+            let file = CappedFile::new(attempt.folder.join(LOG_FILE), surroundings.output_limit);
+            let log = TaskLog::new(sink.is_none().then_some(file), launched.pid, &task.id);
             (launched, log)
         });
         drop(runtime);
@@ -91,6 +97,33 @@ impl Supervisor {
         }
     }
 
+    /// Reads a stream of a task that has something, unless the sink of the run is full.
+    pub(super) fn output_came(&mut self, task: TaskNumber, stream: Stream) {
+        if let Some(sink) = &self.parts.sink
+            && !sink.lock().has_room()
+            && let Some(live) = self.live.get(&task)
+        {
+            self.reactor.forget(live.capture(stream));
+            self.held_output.push((task, stream));
+            return;
+        }
+        self.read_output(task, stream, 1);
+    }
+
+    /// Reads again what was not read because the sink was full.
+    pub(super) fn release_output(&mut self) {
+        for (task, stream) in std::mem::take(&mut self.held_output) {
+            let Some(live) = self.live.get(&task) else { continue };
+            let (open, source) = match stream {
+                Stream::Stdout => (live.stdout_open, Source::Stdout(task)),
+                Stream::Stderr => (live.stderr_open, Source::Stderr(task)),
+            };
+            if open && let Err(error) = self.reactor.watch(live.capture(stream), source) {
+                self.fail(Failure::new("watching a task", &error));
+            }
+        }
+    }
+
     /// Reads one stream of a task at most `times` times; returns whether it may still bring something.
     pub(super) fn read_output(&mut self, task: TaskNumber, stream: Stream, times: usize) -> bool {
         for _ in 0..times {
@@ -111,7 +144,7 @@ impl Supervisor {
                 Ok((_, Flow::Dry)) => return true,
                 Ok((count, Flow::More)) => self.heard_output(task, stream, count),
                 Err(error) => {
-                    let path = capture.path().to_owned();
+                    let path = capture.path();
                     *open = false;
                     self.reactor.forget(&*capture);
                     self.fail(Failure::at(&path, &error));
@@ -187,11 +220,7 @@ impl Supervisor {
 
     pub(super) fn is_dry(&mut self, task: TaskNumber, stream: Stream) -> bool {
         let Some(live) = self.live.get(&task) else { return true };
-        let capture = match stream {
-            Stream::Stdout => &live.launched.stdout,
-            Stream::Stderr => &live.launched.stderr,
-        };
-        rustix::io::ioctl_fionread(capture).is_ok_and(|bytes| bytes == 0)
+        rustix::io::ioctl_fionread(live.capture(stream)).is_ok_and(|bytes| bytes == 0)
     }
 
     fn gone(&mut self, task: TaskNumber) {
@@ -202,7 +231,7 @@ impl Supervisor {
         }
         let mut sizes = [OutputSize::default(); 2];
         for (size, capture) in sizes.iter_mut().zip([launched.stdout, launched.stderr]) {
-            let path = capture.path().to_owned();
+            let path = capture.path();
             match capture.finish() {
                 Ok(done) => *size = done,
                 Err(error) => self.fail(Failure::at(&path, &error)),

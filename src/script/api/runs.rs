@@ -13,7 +13,18 @@ use crate::store::{self, Filter, Home, RunRow};
 
 /// What a run has.
 const FIELDS: [&str; 13] = [
-    "id", "path", "status", "operation", "label", "tags", "marked", "started", "stopped", "exit_status", "flags", "attrs",
+    "id",
+    "path",
+    "status",
+    "operation",
+    "label",
+    "tags",
+    "marked",
+    "started",
+    "stopped",
+    "exit_status",
+    "flags",
+    "attrs",
     "scalars",
 ];
 
@@ -36,7 +47,8 @@ fn module(lua: &Lua, home: Option<&Home>) -> mlua::Result<Table> {
     let home = home.cloned().ok_or_else(|| raise(lua, "usage", "there is no home of runs: set RILLE_HOME or HOME"))?;
     let module = lua.create_table()?;
     let listed = home.clone();
-    module.set("list", lua.create_function(move |lua, options: Option<Table>| list(lua, &listed, options.as_ref()))?)?;
+    module
+        .set("list", lua.create_function(move |lua, options: Option<Table>| list(lua, &listed, options.as_ref()))?)?;
     let get = move |lua: &Lua, id: String| {
         let path = home.find(&id).map_err(|error| raise(lua, "usage", error.to_string()))?;
         run(lua, &store::row(&path))

@@ -273,7 +273,8 @@ impl Stored {
 
     /// Returns whether what is stored can be what was read.
     pub(super) fn makes_sense(&self) -> bool {
-        let is_time = |micros: Option<i64>| micros.is_none_or(|micros| DateTime::from_timestamp_micros(micros).is_some());
+        let is_time =
+            |micros: Option<i64>| micros.is_none_or(|micros| DateTime::from_timestamp_micros(micros).is_some());
         self.status.parse::<Status>().is_ok()
             && [self.initialized, self.started, self.stopped].into_iter().all(is_time)
             && (self.tags == "[]" || serde_json::from_str::<Vec<String>>(&self.tags).is_ok())
@@ -336,9 +337,26 @@ impl Stored {
 
     fn insert(&self, insert: &mut rusqlite::Statement<'_>) -> rusqlite::Result<()> {
         insert.execute(rusqlite::params![
-            self.id, self.stamp, self.status, self.damage, self.operation, self.opref, self.initialized, self.started,
-            self.stopped, self.exit_status, self.label, self.tags, self.marked, self.digest, self.flags, self.comments,
-            self.cmd, self.names, self.events, self.scalars,
+            self.id,
+            self.stamp,
+            self.status,
+            self.damage,
+            self.operation,
+            self.opref,
+            self.initialized,
+            self.started,
+            self.stopped,
+            self.exit_status,
+            self.label,
+            self.tags,
+            self.marked,
+            self.digest,
+            self.flags,
+            self.comments,
+            self.cmd,
+            self.names,
+            self.events,
+            self.scalars,
         ])?;
         Ok(())
     }

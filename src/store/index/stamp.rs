@@ -43,7 +43,8 @@ impl Stamp {
     /// Returns the stamp of the run in `path`, which has event files at `events`; `None` if it has no `.guild`.
     pub(super) fn of<P: AsRef<Path>>(path: &Path, events: &[P]) -> Option<Stamp> {
         let guild: OwnedFd =
-            rustix::fs::open(path.join(".guild"), OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+            rustix::fs::open(path.join(".guild"), OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+                .ok()?;
         let mut stamp = Stamp { bytes: Vec::with_capacity((FILES.len() + 1 + events.len()) * 24), newest: i64::MIN };
         stamp.add(guild.as_fd(), c"");
         for file in FILES {

@@ -1,0 +1,289 @@
+//! `rille run OPERATION`: from the command line to a plan that the job carries out.
+
+mod again;
+mod audience;
+mod background;
+mod choose;
+mod flags;
+mod options;
+mod prompt;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{CommandFactory, Parser};
+use uuid::Uuid;
+
+use self::audience::Terminal;
+use self::background::{Background, Side};
+use self::choose::Chosen;
+use self::options::{OperationArgs, OperationCli, OperationCommand};
+use crate::cli::config::{self, Loaded};
+use crate::cli::output::write_out;
+use crate::cli::{Failure, FailureKind};
+use crate::engine;
+use crate::job::operation::{self as job, Done, Plan, RunError, RunPlace, Wants};
+use crate::operation::{self, ScalarPatterns};
+use crate::store::{self, Home};
+
+/// From the request to end an operation until it is killed, where nobody says anything: Guild's, since a training writes
+/// its last checkpoint then.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// Returns the long help.
+pub(crate) fn help() -> String {
+    let mut command = OperationCli::command();
+    command.build();
+    command.find_subcommand_mut("run").map(|run| run.render_long_help().to_string()).unwrap_or_default()
+}
+
+/// Runs the command line, which is one for an operation, and returns the exit code.
+pub(crate) fn main(words: &[OsString]) -> Result<i32, Failure> {
+    let cli = match OperationCli::try_parse_from(words) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // With a closed terminal there is nobody to tell.
+            let _ = error.print();
+            return Ok(error.exit_code());
+        }
+    };
+    let OperationCommand::Run(args) = cli.command;
+    let started_in = std::env::current_dir()
+        .map_err(|error| Failure::general(format!("cannot find the working folder: {error}")))?;
+    let loaded = config::load(&started_in, &args.settings(), cli.home.as_deref())?;
+    let home = loaded.home()?;
+    for remark in &loaded.remarks {
+        eprintln!("WARNING: {}", remark.text);
+    }
+    if let Some(code) = flags::only_shown(&args, &started_in)? {
+        return Ok(code);
+    }
+    let chosen = choose::choose(&args, &home, &started_in)?;
+    if let Some(code) = show_what_would_run(&args, &chosen, &home)? {
+        return Ok(code);
+    }
+    let what = describe(&args, &chosen);
+    if !prompt::confirm(args.yes, &what, &chosen.values)? {
+        return Ok(1);
+    }
+    let plan = plan(&args, chosen, home, loaded, words, started_in)?;
+    start(&args, plan)
+}
+
+/// Shows what was asked to be shown of the command or the environment; returns the exit code.
+fn show_what_would_run(args: &OperationArgs, chosen: &Chosen, home: &Home) -> Result<Option<i32>, Failure> {
+    if args.print_cmd {
+        let words = job::command_words(&chosen.record, &chosen.values).map_err(Failure::general)?;
+        write_out(&format!("{}\n", operation::join(&words)))?;
+        return Ok(Some(0));
+    }
+    if args.print_env {
+        let gpus = gpus(args);
+        let text = job::environment_text(&chosen.record, &chosen.values, &chosen.opref, home, gpus.as_deref());
+        write_out(&text.map_err(Failure::general)?)?;
+        return Ok(Some(0));
+    }
+    Ok(None)
+}
+
+/// Returns what is about to be done, as the question has it.
+fn describe(args: &OperationArgs, chosen: &Chosen) -> String {
+    let operation = chosen.opref.operation();
+    let verb = if args.stage { "stage" } else { "run" };
+    match &chosen.recorded {
+        Some(run) if args.start.is_some() => format!("start {} ({operation})", run.id),
+        Some(run) => format!("{verb} {operation} based on {}", run.id),
+        None => format!("{verb} {operation}"),
+    }
+}
+
+/// Makes the plan.
+fn plan(
+    args: &OperationArgs,
+    chosen: Chosen,
+    home: Home,
+    loaded: Loaded,
+    words: &[OsString],
+    started_in: PathBuf,
+) -> Result<Plan, Failure> {
+    let place = place(args, &chosen, &home)?;
+    let is_hidden = config::hidden(&loaded.config.secrets.hide)?;
+    let hide = is_hidden.clone();
+    let environment = store::recorded_environment(std::env::vars_os().filter(|(name, _)| !is_hidden(name)));
+    let minutes = args.stop_after.map(|minutes| minutes * 60.0).or(chosen.record.stop_after);
+    let stop_after = minutes
+        .map(Duration::try_from_secs_f64)
+        .transpose()
+        .map_err(|_| Failure::usage("--stop-after must be a number of minutes from 0".to_owned()))?;
+    let project = chosen.operation.as_ref().map_or_else(|| started_in.clone(), |operation| operation.project.clone());
+    let random_seed = args.random_seed.or(chosen.recorded.as_ref().and_then(|run| run.random_seed));
+    let tags = [args.tag.clone(), chosen.tags].concat();
+    let mut seen = std::collections::BTreeSet::new();
+    let scalars = ScalarPatterns::read(chosen.record.output_scalars.as_ref(), chosen.values.keys().map(String::as_str))
+        .map_err(|error| Failure::usage(format!("operation '{}': {error}", chosen.opref.operation())))?;
+    Ok(Plan {
+        place,
+        scalars,
+        tags: tags.into_iter().filter(|tag| seen.insert(tag.clone())).collect(),
+        label: args.label.clone().or_else(|| loaded.config.label.clone()),
+        comment: args.comment.clone(),
+        opref: chosen.opref,
+        record: chosen.record,
+        values: chosen.values,
+        user_flags: chosen.user_flags,
+        source: chosen.source,
+        attributes: chosen.attributes,
+        resolved: chosen.recorded.filter(|_| args.start.is_some()).map(|run| run.deps).unwrap_or_default(),
+        started_in,
+        project,
+        typed: words.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+        options: args.recorded(),
+        environment,
+        is_hidden: Box::new(move |name| hide(std::ffi::OsStr::new(name))),
+        wants: Wants {
+            staging: args.stage,
+            needed: args.needed,
+            force_deps: args.force_deps,
+            keep: args.keep_run,
+            quiet: args.quiet > 0,
+        },
+        grace: grace(&loaded, args),
+        output_limit: loaded.config.output_limit.map_or(u64::MAX, |limit| limit.0),
+        stop_after,
+        gpus: gpus(args),
+        random_seed: random_seed.unwrap_or_else(|| u32::try_from(Uuid::new_v4().as_u128() >> 97).unwrap_or_default()),
+        stdin: stdin(),
+        home,
+    })
+}
+
+/// Returns the time between the request to end and the kill: what somebody has set, or Guild's.
+fn grace(loaded: &Loaded, args: &OperationArgs) -> Duration {
+    match loaded.is_set("grace") || args.grace.is_some() {
+        true => loaded.config.grace.map(config::Seconds::duration).unwrap_or(GRACE),
+        false => GRACE,
+    }
+}
+
+fn gpus(args: &OperationArgs) -> Option<String> {
+    if args.no_gpus { Some(String::new()) } else { args.gpus.clone() }
+}
+
+/// What is piped into the command is the operation's to read. A terminal is not: it is in another group of processes.
+fn stdin() -> Option<PathBuf> {
+    use std::io::IsTerminal;
+    let is_readable = !std::io::stdin().is_terminal() && std::fs::File::open("/dev/stdin").is_ok();
+    is_readable.then(|| PathBuf::from("/dev/stdin"))
+}
+
+fn place(args: &OperationArgs, chosen: &Chosen, home: &Home) -> Result<RunPlace, Failure> {
+    if let Some(run) = chosen.recorded.as_ref().filter(|_| args.start.is_some()) {
+        return Ok(RunPlace::Again { path: run.path.clone() });
+    }
+    let id = match &args.run_id {
+        Some(id) if id.is_empty() || id.starts_with('.') || id.contains(['/', '\0']) => {
+            return Err(Failure::usage(format!("'{id}' cannot be the id of a run: it is the name of a directory"))
+                .hint("use letters, digits, '-' and '_'."));
+        }
+        Some(id) => id.clone(),
+        None => Uuid::new_v4().simple().to_string(),
+    };
+    match &args.run_dir {
+        Some(path) => {
+            eprintln!("Run directory is '{}' (results will not be visible to rille runs)", path.display());
+            Ok(RunPlace::New { path: path.clone(), id, is_outside: true })
+        }
+        None => Ok(RunPlace::New { path: home.runs_dir().join(&id), id, is_outside: false }),
+    }
+}
+
+/// Parts this process and runs the plan.
+fn start(args: &OperationArgs, plan: Plan) -> Result<i32, Failure> {
+    let operation = plan.opref.operation();
+    if unchanged(args, &plan) {
+        eprintln!("Skipping run because flags have not changed (--needed specified)");
+        return Ok(0);
+    }
+    let background = match args.background || args.pidfile.is_some() {
+        false => None,
+        true => {
+            let id = plan.place.id();
+            let pidfile = args.pidfile.as_ref().map(|path| format!(" (pidfile {})", path.display()));
+            let started = format!("{operation} started in background as {id}{}", pidfile.unwrap_or_default());
+            match background::part(args.pidfile.as_deref(), &started)? {
+                Side::User(code) => return Ok(code),
+                Side::Background(background) => Some(background),
+            }
+        }
+    };
+    let end = run(plan, &operation, background.is_some());
+    if let Some(background) = &background {
+        Background::end(background);
+    }
+    end
+}
+
+fn run(plan: Plan, operation: &str, is_background: bool) -> Result<i32, Failure> {
+    let guarded =
+        engine::split().map_err(|error| Failure::general(format!("cannot start the host process: {error}")))?;
+    let done = job::run(plan, guarded, Box::new(Terminal { is_background })).map_err(failure)?;
+    match done {
+        Done::Ran { code, remark } => {
+            if let Some(remark) = remark {
+                eprintln!("{remark}");
+            }
+            Ok(code)
+        }
+        Done::Staged { id, outside: None } => {
+            write_out(&format!("{operation} staged as {id}\nTo start the operation, use 'rille run --start {id}'\n"))?;
+            Ok(0)
+        }
+        Done::Staged { outside: Some((path, command)), .. } => {
+            let shown = operation::quote(&path.to_string_lossy());
+            let quoted = if shown.starts_with('\'') { shown } else { format!("'{shown}'") };
+            write_out(&format!(
+                "{operation} staged in {quoted}\nTo start the operation, use \"(cd {quoted} && source .guild/ENV && \
+                 {command})\"\n"
+            ))?;
+            Ok(0)
+        }
+        Done::NotNeeded(same) => {
+            eprintln!("Skipping because the following runs match this operation (--needed specified):");
+            for id in same {
+                eprintln!("  {id}  {operation}");
+            }
+            Ok(0)
+        }
+    }
+}
+
+/// Returns whether a run that has ended would be started again as it was, and is not to.
+fn unchanged(args: &OperationArgs, plan: &Plan) -> bool {
+    let RunPlace::Again { path } = &plan.place else { return false };
+    let info = store::load(path);
+    args.needed
+        && info.is_ok_and(|run| {
+            let flags: operation::FlagValues = run.flags.into_iter().collect();
+            matches!(run.info.status, store::Status::Completed | store::Status::Terminated) && flags == plan.values
+        })
+}
+
+fn failure(error: RunError) -> Failure {
+    let kind = match &error {
+        RunError::Store(store::Error::Running { id }) => {
+            let text = job::CannotStart::Running(id.clone()).to_string();
+            return Failure::general(text);
+        }
+        RunError::Store(error) if error.is_storage() => FailureKind::Storage,
+        RunError::Unrecordable(_) => FailureKind::Storage,
+        RunError::Interrupted(signal) => FailureKind::Interrupted(*signal),
+        RunError::Store(_) => FailureKind::Usage,
+        _ => FailureKind::General,
+    };
+    let hints = match &error {
+        RunError::Unmet { hints, .. } => hints.clone(),
+        _ => Vec::new(),
+    };
+    Failure { kind, message: error.to_string(), hints }
+}

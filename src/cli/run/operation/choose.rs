@@ -1,0 +1,276 @@
+//! What is run: the definition, or what another run has recorded, and the values of its flags.
+
+use std::path::Path;
+
+use md5::{Digest, Md5};
+use serde_json::{Map, Value, json};
+
+use super::again;
+use super::audience::show;
+use super::options::OperationArgs;
+use crate::cli::Failure;
+use crate::job::operation::{self as job, RecordedRun, SourceCode};
+use crate::operation::dependency::is_resolved_flag;
+use crate::operation::flags::{self, Context, FlagError};
+use crate::operation::{FlagValues, Notice, Objective, OpRecord, Operation, Origin};
+use crate::script;
+use crate::store::{Home, Opref};
+
+/// What is run.
+pub(super) struct Chosen {
+    /// The run that is started again, or repeated.
+    pub(super) recorded: Option<RecordedRun>,
+    /// The definition, where it was needed.
+    pub(super) operation: Option<Operation>,
+    pub(super) opref: Opref,
+    pub(super) record: OpRecord,
+    pub(super) values: FlagValues,
+    pub(super) user_flags: FlagValues,
+    pub(super) source: SourceCode,
+    /// Tags of the definition, or of the run.
+    pub(super) tags: Vec<String>,
+    /// More attributes of the run.
+    pub(super) attributes: Map<String, Value>,
+}
+
+/// Chooses by the command line.
+pub(super) fn choose(args: &OperationArgs, home: &Home, started_in: &Path) -> Result<Chosen, Failure> {
+    let (name, words) = args.parted();
+    let given = flags::assignments(words).map_err(failure)?;
+    if let Some(run) = &args.start {
+        return start_again(args, &again::find(home, run)?, &given, started_in);
+    }
+    if let Some(run) = &args.proto {
+        return by_prototype(args, &again::find(home, run)?, name, &given, started_in);
+    }
+    let operation = find(started_in, name)?;
+    let mut record = OpRecord::new(&operation).map_err(|what| unusable(&operation, &what))?;
+    let resolved = resolve(&operation, &given, None, args, started_in)?;
+    record.accept_flags(&resolved.forced);
+    let mut values = resolved.values;
+    values.extend(job::default_runs(&record, &values, home, &mut |notice| show(&notice)));
+    Ok(Chosen {
+        recorded: None,
+        opref: opref(&operation)?,
+        source: SourceCode::Project { rules: operation.sourcecode.clone(), script: script_of(&operation) },
+        tags: operation.tags.clone(),
+        attributes: attributes(&operation),
+        record,
+        values,
+        user_flags: resolved.user,
+        operation: Some(operation),
+    })
+}
+
+/// Returns the operation that is meant by a name, after showing what is worth saying of its definition.
+pub(super) fn find(started_in: &Path, name: Option<&str>) -> Result<Operation, Failure> {
+    let project = script::load_project(started_in);
+    let operation = project.find(name).map_err(|error| {
+        let failure = Failure::usage(error.to_string());
+        match error.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    })?;
+    for remark in project.remarks_on(&operation) {
+        show(&Notice::Warning(remark.to_string()));
+    }
+    Ok(operation)
+}
+
+fn start_again(
+    args: &OperationArgs,
+    path: &Path,
+    given: &[(String, String)],
+    started_in: &Path,
+) -> Result<Chosen, Failure> {
+    let run = again::read(path)?;
+    run.check_startable().map_err(|error| Failure::general(error.to_string()))?;
+    let opref = run.opref.clone().ok_or_else(|| {
+        Failure::general(format!("cannot restart run in {}: missing op configuration", path.display()))
+    })?;
+    let mut record = run.record.clone();
+    let (operation, values, user_flags) = if given.is_empty() {
+        (None, run.values.clone(), run.user_flags.clone())
+    } else {
+        refuse_resolved(&run, given)?;
+        let operation = defined(&opref).ok_or_else(|| no_definition(&opref, &run.id))?;
+        let resolved = resolve(&operation, given, Some(&run.values), args, started_in)?;
+        record.accept_flags(&resolved.forced);
+        let mut user_flags = run.user_flags.clone();
+        user_flags.extend(resolved.user);
+        (Some(operation), resolved.values, user_flags)
+    };
+    Ok(Chosen {
+        operation,
+        opref,
+        record,
+        values,
+        user_flags,
+        source: SourceCode::Kept,
+        tags: run.tags.clone(),
+        attributes: Map::new(),
+        recorded: Some(run),
+    })
+}
+
+/// A new run with what another one was made of, but for what the user says otherwise.
+fn by_prototype(
+    args: &OperationArgs,
+    path: &Path,
+    name: Option<&str>,
+    given: &[(String, String)],
+    started_in: &Path,
+) -> Result<Chosen, Failure> {
+    let run = again::read(path)?;
+    let opref = run.opref.clone();
+    let operation = match (name, &opref) {
+        (Some(name), _) => Some(find(started_in, Some(name))?),
+        (None, Some(opref)) if !given.is_empty() => Some(defined(opref).ok_or_else(|| no_definition(opref, &run.id))?),
+        (None, _) => None,
+    };
+    let (values, user_flags, forced) = match &operation {
+        Some(operation) => {
+            let resolved = resolve(operation, given, Some(&run.values), args, started_in)?;
+            (resolved.values, resolved.user, resolved.forced)
+        }
+        None => (run.values.clone(), run.user_flags.clone(), Vec::new()),
+    };
+    // Another operation brings its own command; the source code is the prototype's all the same.
+    let is_other = name.is_some();
+    let mut record = match &operation {
+        Some(operation) if is_other => OpRecord::new(operation).map_err(|what| unusable(operation, &what))?,
+        _ => run.record.clone(),
+    };
+    record.accept_flags(&forced);
+    let opref = match &operation {
+        Some(operation) if is_other => self::opref(operation)?,
+        _ => opref.ok_or_else(|| Failure::general(format!("the run {} does not know its operation", run.id)))?,
+    };
+    let attributes = match &operation {
+        Some(operation) if is_other => attributes(operation),
+        _ => run.attributes.clone(),
+    };
+    Ok(Chosen {
+        tags: run.tags.clone(),
+        source: SourceCode::Run(path.to_owned()),
+        operation,
+        opref,
+        record,
+        values,
+        user_flags,
+        attributes,
+        recorded: Some(run),
+    })
+}
+
+fn resolve(
+    operation: &Operation,
+    given: &[(String, String)],
+    stored: Option<&FlagValues>,
+    args: &OperationArgs,
+    started_in: &Path,
+) -> Result<flags::Resolved, Failure> {
+    let user_home = std::env::var_os("HOME").map(std::path::PathBuf::from);
+    let context = Context { operation, stored, force: args.force_flags, cwd: started_in, home: user_home.as_deref() };
+    let mut resolved = flags::resolve(context, given).map_err(failure)?;
+    if args.edit_flags {
+        let given = super::flags::edited(operation, &resolved, args.force_flags)?;
+        resolved = flags::resolve(context, &given).map_err(failure)?;
+    }
+    for notice in &resolved.notices {
+        show(notice);
+    }
+    Ok(resolved)
+}
+
+/// A resource that was resolved stays what it is.
+fn refuse_resolved(run: &RecordedRun, given: &[(String, String)]) -> Result<(), Failure> {
+    match given.iter().find(|(name, _)| is_resolved_flag(&run.record.deps, &run.deps, name)) {
+        Some((name, _)) => Err(Failure::general(format!(
+            "cannot specify a value for '{name}' when restarting {} - resource has already been resolved",
+            run.id
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Returns the definition that a run was made from, as it is now.
+fn defined(opref: &Opref) -> Option<Operation> {
+    let path = Path::new(&opref.name);
+    match opref.kind.as_str() {
+        "guildfile" => script::load_project(path.parent()?).find(Some(&opref.operation())).ok(),
+        "script" => script::load_project(path).find(Some(&opref.op)).ok(),
+        _ => None,
+    }
+    // A project in another place has its definition there.
+    .filter(|operation| operation.name == opref.op)
+}
+
+fn no_definition(opref: &Opref, run: &str) -> Failure {
+    Failure::general(format!(
+        "cannot find definition for operation '{}' in run {run}\nThe definition is required when setting flags for start or \
+         restart.",
+        opref.operation()
+    ))
+}
+
+fn unusable(operation: &Operation, what: &str) -> Failure {
+    let place = operation.place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
+    Failure::usage(format!("{place}operation '{}' cannot be run: {what}", operation.full_name()))
+}
+
+fn failure(error: FlagError) -> Failure {
+    let hints = error.hints();
+    // As Guild's, so that scripts that look at it go on working.
+    Failure { hints, ..Failure::general(error.to_string()) }
+}
+
+/// Returns the reference to an operation. The version of a file of definitions is the MD5 of its bytes, as Guild has it.
+fn opref(operation: &Operation) -> Result<Opref, Failure> {
+    let lossy = |path: &Path| path.to_string_lossy().into_owned();
+    match &operation.origin {
+        Origin::Script(_) => Ok(Opref {
+            kind: "script".to_owned(),
+            name: lossy(&operation.project),
+            version: String::new(),
+            model: String::new(),
+            op: operation.name.clone(),
+        }),
+        Origin::GuildFile(path) | Origin::RilleFile(path) => {
+            let bytes = std::fs::read(path)
+                .map_err(|error| Failure::general(format!("cannot read {}: {error}", path.display())))?;
+            let version = Md5::digest(bytes).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+            Ok(Opref {
+                kind: "guildfile".to_owned(),
+                name: lossy(path),
+                version,
+                model: operation.model.clone(),
+                op: operation.name.clone(),
+            })
+        }
+    }
+}
+
+fn script_of(operation: &Operation) -> Option<std::path::PathBuf> {
+    match &operation.origin {
+        Origin::Script(path) => Some(path.strip_prefix(&operation.project).unwrap_or(path).to_owned()),
+        _ => None,
+    }
+}
+
+/// Returns the attributes that a definition gives its runs.
+fn attributes(operation: &Operation) -> Map<String, Value> {
+    let mut attributes = operation.run_attrs.clone();
+    if !operation.compare.is_empty() {
+        attributes.insert("compare".to_owned(), json!(operation.compare));
+    }
+    if let Some(objective) = &operation.objective {
+        let text = match objective {
+            Objective::Minimize(scalar) => scalar.clone(),
+            Objective::Maximize(scalar) => format!("-{scalar}"),
+        };
+        attributes.insert("objective".to_owned(), json!(text));
+    }
+    attributes
+}

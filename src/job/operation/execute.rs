@@ -1,0 +1,271 @@
+//! The run itself: the engine is started, the directory is prepared, and the operation's process is waited for.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+
+use super::output::{Recorder, Recording};
+use super::state::{RunEnd, State};
+use super::{Audience, Done, Plan, RunError, RunPlace, keep, prepare};
+use crate::engine::{
+    self, End, Engine, Guarded, Journal, Limits, OutputSink, StopReason, Submission, Surroundings, Timing,
+};
+use crate::model::{EVENT_FORMAT, EventKind, JobInfo, RunStarted, Runnable, RuntimeInfo, Task, TaskNumber};
+use crate::operation;
+use crate::store::{self, EventLog, RunDir};
+
+/// The one task of the run.
+const TASK: TaskNumber = 1;
+
+/// How long a copy or a download may go on after an interrupt.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Runs the plan; see [`super::run`].
+pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audience>) -> Result<Done, RunError> {
+    let pid = guarded.guardian_pid();
+    let (run, log) = open(&plan.place, pid)?;
+    engine::mark_host(run.id());
+    let directory = run.path().to_owned();
+    let journal = Journal::new(log, Box::new(drop));
+    let runtime = runtime_info(&plan, &run);
+    journal.record(vec![run_started(&plan, &runtime, pid)])?;
+    let state = Arc::new(State::new(run, journal.clone()));
+    let ended: Arc<Mutex<Option<End>>> = Arc::default();
+    let Recorder { sink, recording } = Recorder::new(&directory, plan.scalars.take(), !plan.wants.quiet);
+    let audience = &mut *audience;
+    let parts = Parts { guarded, journal, sink, state: &state, ended: &ended };
+    let engine = start_engine(&plan, &directory, runtime, parts)?;
+
+    let prepared = prepare::prepare(&mut plan, &state, audience, &|| engine.interrupted());
+    let unfinished = match prepared {
+        Ok(prepared) if engine.interrupted().is_none() => match keep::same_runs(&plan, &directory) {
+            Some(same) => {
+                close(&engine)?;
+                return not_needed(&state, same);
+            }
+            None if plan.wants.staging => {
+                close(&engine)?;
+                return stage(&plan, &state, &prepared);
+            }
+            None => {
+                return operate(
+                    &plan,
+                    Operating { engine: &engine, state: &state, ended: &ended, recording },
+                    prepared,
+                    audience,
+                );
+            }
+        },
+        Ok(_) => RunError::Interrupted(engine.interrupted().unwrap_or(libc::SIGINT)),
+        Err(error) => error,
+    };
+    close(&engine)?;
+    let end = match &unfinished {
+        RunError::Interrupted(signal) => RunEnd::interrupted(*signal),
+        error => RunEnd::unstarted(error.to_string()),
+    };
+    state.end(&end)?;
+    Err(unfinished)
+}
+
+/// Makes the run directory, or takes it up again.
+fn open(place: &RunPlace, pid: u32) -> Result<(RunDir, EventLog), RunError> {
+    match place {
+        RunPlace::New { path, id, .. } => {
+            let run = RunDir::create(path, id, pid)?;
+            let log = EventLog::create(&run.event_log())?;
+            Ok((run, log))
+        }
+        RunPlace::Again { path } => {
+            let run = RunDir::reopen(path, pid)?;
+            let log_path = run.event_log();
+            // A staged run, and one of Guild, has none yet.
+            let log = if log_path.exists() { EventLog::open(&log_path) } else { EventLog::create(&log_path) }?;
+            run.begin_again()?;
+            Ok((run, log))
+        }
+    }
+}
+
+struct Parts<'a> {
+    guarded: Guarded,
+    journal: Journal,
+    sink: Box<dyn OutputSink>,
+    state: &'a Arc<State>,
+    ended: &'a Arc<Mutex<Option<End>>>,
+}
+
+fn start_engine(plan: &Plan, directory: &Path, runtime: RuntimeInfo, parts: Parts<'_>) -> Result<Engine, RunError> {
+    let (abandoned, ended) = (Arc::clone(parts.state), Arc::clone(parts.ended));
+    let engine = Engine::start(engine::Settings {
+        guarded: parts.guarded,
+        journal: parts.journal,
+        limits: Limits { at_once: None, capacity: BTreeMap::new() },
+        timing: Timing { grace: plan.grace, ..Timing::default() },
+        patience: PATIENCE,
+        surroundings: Surroundings {
+            run_id: runtime.job.uid.clone(),
+            directory: directory.to_owned(),
+            started_in: plan.started_in.clone(),
+            testbed_file: None,
+            output_limit: plan.output_limit,
+            synchro: Arc::new(OnceLock::new()),
+        },
+        runtime: Arc::new(RwLock::new(runtime)),
+        tap: None,
+        sink: Some(parts.sink),
+        on_started: Box::new(|_, _| ()),
+        on_settled: Box::new(move |_, end| *ended.lock() = Some(end)),
+        on_call: Box::new(|_, _| ()),
+        before_pause: Box::new(|| ()),
+        // A download that does not heed the signal.
+        on_abandoned: Box::new(move |signal| {
+            let _ = abandoned.end(&RunEnd::interrupted(signal));
+            std::process::exit(128 + signal);
+        }),
+    })?;
+    Ok(engine)
+}
+
+/// What an operation is watched with.
+struct Operating<'a> {
+    engine: &'a Engine,
+    state: &'a State,
+    ended: &'a Mutex<Option<End>>,
+    recording: Recording,
+}
+
+/// Runs the operation's process and records how it ended.
+fn operate(
+    plan: &Plan,
+    Operating { engine, state, ended, recording }: Operating<'_>,
+    prepared: prepare::Prepared,
+    audience: &mut dyn Audience,
+) -> Result<Done, RunError> {
+    prepare::mark_started(plan, state, &prepared)?;
+    engine.submit(vec![submission(plan, state, prepared)], None);
+    audience.started();
+    let waited = engine.wait(vec![TASK], None).recv();
+    drop(waited);
+    let closed = close(engine);
+    // The scalars are in their file before the run is called ended.
+    let recorded = recording.finish();
+    let end = ended.lock().take();
+    let run_end = match &end {
+        Some(end) => RunEnd::of(end),
+        None => RunEnd::unstarted("the operation could not be watched to its end".to_owned()),
+    };
+    let path = state.with_run(|run| run.path().to_owned());
+    state.end(&run_end)?;
+    closed?;
+    recorded?;
+    if run_end.exit_status == 0
+        && plan.record.delete_on_success
+        && !plan.wants.keep
+        && let Some(path) = path
+    {
+        store::remove(&plan.home, &path, false)?;
+    }
+    Ok(Done::Ran { code: run_end.code, remark: end.as_ref().and_then(|end| remark(plan, end)) })
+}
+
+/// Returns what the exit code alone does not tell.
+fn remark(plan: &Plan, end: &End) -> Option<String> {
+    match (end.stopped, end.exit) {
+        (Some(StopReason::TimeLimit(limit)), _) => {
+            Some(format!("the operation was ended after {} minutes (--stop-after)", limit.as_secs_f64() / 60.0))
+        }
+        (Some(_), _) => None,
+        (None, None) => Some(format!(
+            "the operation '{}' could not be started: {}",
+            plan.opref.operation(),
+            end.reason.as_deref().unwrap_or("no reason is known")
+        )),
+        (None, Some(exit @ crate::model::Exit::Signal(_))) => Some(format!("the operation was {exit}")),
+        (None, Some(_)) => None,
+    }
+}
+
+fn submission(plan: &Plan, state: &State, prepared: prepare::Prepared) -> Submission {
+    let directory = state.with_run(|run| run.path().to_owned()).unwrap_or_default();
+    let mut words = prepared.command.into_iter();
+    let program = words.next().unwrap_or_default();
+    // A program of the run directory is named relative to it.
+    let program = if program.contains('/') { directory.join(program).to_string_lossy().into_owned() } else { program };
+    let task = Task {
+        id: plan.opref.operation(),
+        runnable: Runnable {
+            kind: engine::OPERATION_KIND.to_owned(),
+            uri: Some(program),
+            args: words.collect(),
+            ..Runnable::default()
+        },
+        cwd: Some(directory),
+        env: prepared.env,
+        stdin: plan.stdin.clone(),
+        max_runtime: plan.stop_after,
+        ..Task::default()
+    };
+    Submission { number: TASK, folder: String::new(), task: Box::new(task), decided: None, reused: None }
+}
+
+fn stage(plan: &Plan, state: &State, prepared: &prepare::Prepared) -> Result<Done, RunError> {
+    let Some(run) = state.take() else { return Err(RunError::Interrupted(libc::SIGINT)) };
+    run.write_file(".guild/ENV", prepare::staged_environment(plan, prepared).as_bytes())?;
+    let (id, path) = (run.id().to_owned(), run.path().to_owned());
+    run.stage(store::now_micros())?;
+    let is_outside = matches!(plan.place, RunPlace::New { is_outside: true, .. });
+    Ok(Done::Staged { id, outside: is_outside.then(|| (path, operation::join(&prepared.command))) })
+}
+
+/// Removes a run that another makes superfluous. One that was started again keeps its directory, and its end.
+fn not_needed(state: &State, same: Vec<String>) -> Result<Done, RunError> {
+    if let Some(run) = state.take() {
+        run.discard()?;
+    }
+    Ok(Done::NotNeeded(same))
+}
+
+fn close(engine: &Engine) -> Result<(), RunError> {
+    let closed = engine.close().recv();
+    engine.join();
+    match closed {
+        Ok(Err(failure)) => Err(RunError::Unrecordable(failure.to_string())),
+        Ok(Ok(())) | Err(_) => Ok(()),
+    }
+}
+
+fn runtime_info(plan: &Plan, run: &RunDir) -> RuntimeInfo {
+    RuntimeInfo {
+        job: JobInfo {
+            name: plan.opref.operation(),
+            uid: run.id().to_owned(),
+            file: PathBuf::from(&plan.opref.name),
+            file_hash: String::new(),
+            starttime: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
+        },
+        directory: run.path().to_owned(),
+        ..RuntimeInfo::default()
+    }
+}
+
+fn run_started(plan: &Plan, runtime: &RuntimeInfo, pid: u32) -> EventKind {
+    EventKind::RunStarted(Box::new(RunStarted {
+        format: EVENT_FORMAT,
+        rille: env!("CARGO_PKG_VERSION").to_owned(),
+        run_id: runtime.job.uid.clone(),
+        door: "operation".to_owned(),
+        name: runtime.job.name.clone(),
+        file: plan.opref.name.clone(),
+        file_hash: String::new(),
+        argv: plan.typed.clone(),
+        pid: i32::try_from(pid).unwrap_or_default(),
+        host: store::host(),
+        user: store::user(),
+        first_started: None,
+        rerun_of: None,
+    }))
+}

@@ -1,0 +1,208 @@
+//! The run directory before the operation starts: attributes, source code, dependencies, command and environment.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::state::State;
+use super::{Audience, Plan, RunError, RunPlace, dependencies, python, sourcecode};
+use crate::operation::command::{self, Places, Process};
+use crate::operation::{self, FlagValues, OpRecord};
+use crate::store::{self, Home, Opref, RunDir};
+
+/// A run that can be started.
+pub(super) struct Prepared {
+    /// The command line.
+    pub(super) command: Vec<String>,
+    /// Variables on top of the host's.
+    pub(super) env: BTreeMap<String, Option<String>>,
+}
+
+/// Prepares the run directory. Between its steps it is asked whether the run is to stop.
+pub(super) fn prepare(
+    plan: &mut Plan,
+    state: &State,
+    audience: &mut dyn Audience,
+    interrupted: &dyn Fn() -> Option<i32>,
+) -> Result<Prepared, RunError> {
+    let check = || interrupted().map_or(Ok(()), |signal| Err(RunError::Interrupted(signal)));
+    with(state, |run| write_attributes(run, plan))?;
+    check()?;
+    sourcecode::provide(plan, state, audience)?;
+    check()?;
+    dependencies::resolve(plan, state, audience)?;
+    check()?;
+    let prepared = command_of(plan, state, audience)?;
+    with(state, |run| write_command(run, plan, &prepared))?;
+    Ok(prepared)
+}
+
+/// Calls `work` with the run, unless somebody has ended it.
+pub(super) fn with<T>(state: &State, work: impl FnOnce(&RunDir) -> store::Result<T>) -> Result<T, RunError> {
+    match state.with_run(work) {
+        Some(result) => Ok(result?),
+        None => Err(RunError::Interrupted(libc::SIGINT)),
+    }
+}
+
+/// Writes what is known before anything is done.
+fn write_attributes(run: &RunDir, plan: &Plan) -> store::Result<()> {
+    let is_secret = |name: &str| store::is_secret(name) || (plan.is_hidden)(name);
+    run.write_attr("op", &plan.record.without_secrets(is_secret))?;
+    run.write_attr("flags", &plan.values)?;
+    run.write_attr("user_flags", &plan.user_flags)?;
+    run.write_attr("run_params", &plan.options)?;
+    if matches!(plan.place, RunPlace::New { .. }) {
+        run.write_opref(&plan.opref)?;
+        run.write_attr("host", &store::host())?;
+        run.write_attr("user", &store::user())?;
+        run.write_attr("platform", &store::platform())?;
+        run.write_attr("random_seed", &plan.random_seed)?;
+        for (name, value) in &plan.attributes {
+            run.write_attr(name, value)?;
+        }
+    }
+    if !plan.tags.is_empty() {
+        run.write_attr("tags", &plan.tags)?;
+    }
+    match &plan.comment {
+        Some(body) => {
+            let (host, user) = (store::host(), store::user());
+            let comment =
+                store::Comment { body: body.clone(), host, time: store::now_micros(), user, ..Default::default() };
+            store::add_comment(run.path(), &comment)
+        }
+        None => Ok(()),
+    }
+}
+
+fn command_of(plan: &Plan, state: &State, audience: &mut dyn Audience) -> Result<Prepared, RunError> {
+    let made = command(&plan.record, &plan.values).map_err(RunError::Command)?;
+    for notice in made.notices {
+        audience.notice(notice);
+    }
+    if made.args.iter().any(|word| word == operation::python::OP_MAIN) {
+        for (name, text) in operation::python::FILES {
+            let path = Path::new(operation::python::FOLDER).join(name);
+            with(state, |run| run.write_file(&path, text.as_bytes()))?;
+        }
+    }
+    let (id, directory) = with(state, |run| Ok((run.id().to_owned(), run.path().to_owned())))?;
+    let inherited = Inherited::read();
+    let process = Process {
+        run_id: &id,
+        run_dir: &directory,
+        home: plan.home.path(),
+        operation: &plan.opref.operation(),
+        cwd: &plan.started_in,
+        ..inherited.process(plan.gpus.as_deref())
+    };
+    let env = command::environment(&plan.record, &plan.values, &process).map_err(RunError::Command)?;
+    Ok(Prepared { command: made.args, env })
+}
+
+fn command(record: &OpRecord, values: &FlagValues) -> Result<command::Command, String> {
+    let python_exe = python::interpreter(record)?;
+    let rille_exe = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("rille"));
+    let places = Places { python_exe: &python_exe, rille_exe: &rille_exe.to_string_lossy() };
+    command::command(record, values, places)
+}
+
+/// Returns the command line that a run would have.
+pub(super) fn command_words(record: &OpRecord, values: &FlagValues) -> Result<Vec<String>, String> {
+    Ok(command(record, values)?.args)
+}
+
+/// Returns the variables that a run would add, by a run directory that stands for the one it would get.
+pub(super) fn environment_text(
+    record: &OpRecord,
+    values: &FlagValues,
+    opref: &Opref,
+    home: &Home,
+    gpus: Option<&str>,
+) -> Result<String, String> {
+    let cwd = std::env::current_dir().unwrap_or_default();
+    let inherited = Inherited::read();
+    let process = Process {
+        run_id: "RUN_ID",
+        run_dir: &home.runs_dir().join("RUN_ID"),
+        home: home.path(),
+        operation: &opref.operation(),
+        cwd: &cwd,
+        ..inherited.process(gpus)
+    };
+    Ok(command::env_text(&command::environment(record, values, &process)?))
+}
+
+/// What an operation takes over of the environment of its host in a changed form.
+struct Inherited {
+    python_path: Option<String>,
+    log_level: Option<String>,
+}
+
+impl Inherited {
+    fn read() -> Inherited {
+        let text = |name: &str| std::env::var(name).ok();
+        Inherited { python_path: text("PYTHONPATH"), log_level: text("LOG_LEVEL") }
+    }
+
+    /// Returns a process of which nothing else is known yet.
+    fn process<'a>(&'a self, gpus: Option<&'a str>) -> Process<'a> {
+        let nowhere = Path::new("");
+        let (python_path, log_level) = (self.python_path.as_deref(), self.log_level.as_deref());
+        Process {
+            run_id: "",
+            run_dir: nowhere,
+            home: nowhere,
+            operation: "",
+            cwd: nowhere,
+            python_path,
+            log_level,
+            gpus,
+        }
+    }
+}
+
+/// Writes what follows from flags and dependencies.
+fn write_command(run: &RunDir, plan: &Plan, prepared: &Prepared) -> store::Result<()> {
+    run.write_attr("cmd", &prepared.command)?;
+    run.write_attr("label", &label(plan))
+}
+
+/// Returns the label: what the user asked for, else what the definition says, else the values of the flags.
+fn label(plan: &Plan) -> String {
+    let tags = if plan.tags.is_empty() { None } else { Some(format!("{} ${{default_label}}", plan.tags.join(" "))) };
+    let template = plan.label.clone().or_else(|| plan.record.label_template.clone()).or(tags);
+    operation::label(template.as_deref(), &plan.values).0
+}
+
+/// Writes that the operation starts now, with the environment that it gets.
+pub(super) fn mark_started(plan: &Plan, state: &State, prepared: &Prepared) -> Result<(), RunError> {
+    let recorded = recorded_environment(plan, prepared);
+    with(state, |run| {
+        run.write_attr("env", &recorded)?;
+        run.start(store::now_micros())
+    })
+}
+
+/// Returns the whole environment of the operation without what is secret.
+fn recorded_environment(plan: &Plan, prepared: &Prepared) -> BTreeMap<String, String> {
+    let mut all = plan.environment.clone();
+    for (name, value) in &prepared.env {
+        match value {
+            Some(value) => all.insert(name.clone(), value.clone()),
+            None => all.remove(name),
+        };
+    }
+    all.retain(|name, _| !is_left_out(plan, name));
+    all
+}
+
+fn is_left_out(plan: &Plan, name: &str) -> bool {
+    store::is_secret(name) || (plan.is_hidden)(name) || plan.record.env_secrets.iter().any(|secret| secret == name)
+}
+
+/// Returns `.guild/ENV`, by which a staged run can be started by hand.
+pub(super) fn staged_environment(plan: &Plan, prepared: &Prepared) -> String {
+    let variables = recorded_environment(plan, prepared).into_iter().map(|(name, value)| (name, Some(value))).collect();
+    command::env_file(&variables, |name| is_left_out(plan, name))
+}

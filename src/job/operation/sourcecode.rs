@@ -1,0 +1,128 @@
+//! The source code of a run: copied from the project, or from the run that it is a repetition of.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use serde_json::Value;
+
+use super::prepare::with;
+use super::state::State;
+use super::{Audience, Plan, RunError, SourceCode, git};
+use crate::operation::sourcecode::{self, Request, Snapshot};
+use crate::operation::{EntryKind, Manifest, Operation, SourceKind};
+use crate::store;
+
+/// The attributes that say which source code a run has.
+const OF_THE_SOURCE: [&str; 2] = ["sourcecode_digest", "vcs_commit"];
+
+/// Brings the source code into the run directory, and records it.
+pub(super) fn provide(plan: &Plan, state: &State, audience: &mut dyn Audience) -> Result<(), RunError> {
+    match &plan.source {
+        SourceCode::Kept => Ok(()),
+        SourceCode::Run(from) => copy_from_run(from, state),
+        SourceCode::Project { rules, script } => copy_from_project(plan, rules, script.as_deref(), state, audience),
+    }
+}
+
+fn copy_from_project(
+    plan: &Plan,
+    rules: &[Value],
+    script: Option<&Path>,
+    state: &State,
+    audience: &mut dyn Audience,
+) -> Result<(), RunError> {
+    let failed = |error: sourcecode::Error| RunError::SourceCode(error.to_string());
+    let root = sourcecode::root(&plan.project, rules).map_err(failed)?;
+    let git = git::look(&root);
+    let dependencies = local_dependencies(plan);
+    let request = Request {
+        project: &plan.project,
+        rules,
+        git: git.as_ref().map(|git| &git.files),
+        dependencies: &dependencies,
+        script,
+        is_python: is_python(plan),
+        none: std::env::var_os("NO_SOURCECODE").is_some_and(|value| value == "1"),
+        explain: false,
+    };
+    let chosen = sourcecode::plan(&request).map_err(failed)?;
+    let directory = with(state, |run| Ok(run.path().to_owned()))?;
+    let dest = plan.record.sourcecode.dest.as_deref().unwrap_or(".");
+    let Snapshot { manifest, digest, notices } = chosen.copy(&directory, dest).map_err(failed)?;
+    for notice in notices {
+        audience.notice(notice);
+    }
+    let commit = git.and_then(|git| git.commit);
+    with(state, |run| {
+        let manifest = Manifest { entries: manifest };
+        run.write_file(".guild/manifest", &manifest.to_bytes())?;
+        run.write_attr("sourcecode_digest", &digest)?;
+        match commit {
+            Some(commit) => run.write_attr("vcs_commit", &commit),
+            None => Ok(()),
+        }
+    })
+}
+
+fn is_python(plan: &Plan) -> bool {
+    plan.record.op_cmd.cmd_args.iter().any(|word| word == "${python_exe}")
+}
+
+/// Returns the files of the project that are dependencies, and so no source code.
+fn local_dependencies(plan: &Plan) -> Vec<PathBuf> {
+    let sources = plan.record.deps.iter().flat_map(|dependency| &dependency.sources);
+    let paths = sources.filter_map(|source| match &source.kind {
+        SourceKind::File(path) | SourceKind::Config(path) => Some(PathBuf::from(path)),
+        _ => None,
+    });
+    paths.filter(|path| path.is_relative()).collect()
+}
+
+/// Copies what another run has as its source code, by its manifest.
+fn copy_from_run(from: &Path, state: &State) -> Result<(), RunError> {
+    let manifest = read_manifest(from)?;
+    let directory = with(state, |run| Ok(run.path().to_owned()))?;
+    let mut own = Manifest::default();
+    for entry in manifest.entries.into_iter().filter(|entry| entry.kind == EntryKind::SourceCode) {
+        // A manifest may come from anywhere.
+        if !entry.path.components().all(|part| matches!(part, Component::Normal(_))) {
+            continue;
+        }
+        let (source, target) = (from.join(&entry.path), directory.join(&entry.path));
+        let copied = target.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| match fs::read_link(&source) {
+            Ok(link) => std::os::unix::fs::symlink(link, &target),
+            Err(_) => fs::copy(&source, &target).map(drop),
+        });
+        copied.map_err(|error| {
+            RunError::SourceCode(format!("cannot copy the source code {}: {error}", source.display()))
+        })?;
+        own.entries.push(entry);
+    }
+    let attributes = store::load(from)?.attrs;
+    with(state, |run| {
+        run.write_file(".guild/manifest", &own.to_bytes())?;
+        for name in OF_THE_SOURCE {
+            if let Some(value) = attributes.get(name) {
+                run.write_attr(name, value)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Reads the manifest of a run; one without has none.
+pub(super) fn read_manifest(run: &Path) -> Result<Manifest, RunError> {
+    let path = run.join(".guild/manifest");
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Manifest::default()),
+        Err(error) => return Err(RunError::SourceCode(format!("cannot read {}: {error}", path.display()))),
+    };
+    Manifest::parse(&bytes).map_err(|error| RunError::SourceCode(format!("{} is damaged: {error}", path.display())))
+}
+
+/// Returns a text that says of every file of a project whether it is source code, and by which rule.
+pub(super) fn explain(operation: &Operation) -> Result<String, String> {
+    let _ = operation;
+    Ok(String::new())
+}

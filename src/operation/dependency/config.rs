@@ -1,0 +1,208 @@
+//! Files of settings with the values of flags put in.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::configparser;
+use super::{Origins, Outcome, Problem, Task};
+use crate::operation::{FlagPassing, Notice};
+
+/// A format of settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Yaml,
+    Json,
+    /// The sections of Python's `configparser`.
+    Cfg,
+}
+
+impl Format {
+    /// Returns the format that a file's name tells; `.in` at its end does not count.
+    fn of(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_str()?.to_lowercase();
+        let name = name.strip_suffix(".in").unwrap_or(&name);
+        match name.rsplit_once('.')?.1 {
+            "yml" | "yaml" => Some(Format::Yaml),
+            "json" => Some(Format::Json),
+            "cfg" | "ini" => Some(Format::Cfg),
+            _ => None,
+        }
+    }
+
+    fn read(self, text: &str) -> Result<Value, String> {
+        match self {
+            Format::Yaml if text.trim().is_empty() => Ok(Value::Null),
+            Format::Yaml => serde_saphyr::from_str(text).map_err(|error| first_line(&error.to_string())),
+            Format::Json => serde_json::from_str(text).map_err(|error| error.to_string()),
+            Format::Cfg => configparser::read(text),
+        }
+    }
+
+    fn write(self, value: &Value) -> Result<String, String> {
+        match self {
+            Format::Yaml => {
+                let options = serde_saphyr::ser_options! {
+                    // Other readers differ in what folded and literal blocks hold.
+                    prefer_block_scalars: false,
+                };
+                serde_saphyr::to_string_with_options(value, options).map_err(|error| error.to_string())
+            }
+            Format::Json => {
+                serde_json::to_string_pretty(value).map(|text| text + "\n").map_err(|error| error.to_string())
+            }
+            Format::Cfg => configparser::write(value),
+        }
+    }
+}
+
+impl Task<'_> {
+    /// Makes the file with the flags in the run directory, beside its metadata.
+    pub(super) fn config(&self, path: &str, notify: &mut dyn FnMut(Notice)) -> Outcome<Origins> {
+        let file = match self.chosen_path(notify)? {
+            Some(chosen) => chosen.paths.into_iter().next().unwrap_or_default(),
+            None => self.project_path(path)?.0,
+        };
+        let format = Format::of(&file).ok_or_else(|| Problem {
+            reason: format!("unsupported file type for '{}'", file.display()),
+            hint: Some(
+                "Settings are read from .yml, .yaml, .json, .cfg and .ini, also with .in at the end.".to_owned(),
+            ),
+        })?;
+        let load = || -> Result<Value, String> {
+            let text = fs::read_to_string(&file).map_err(|error| error.to_string())?;
+            format.read(&text)
+        };
+        let mut config = match load() {
+            Ok(Value::Null) => Map::new(),
+            Ok(Value::Object(config)) => config,
+            Ok(_) => return Err(format!("error loading config from {}: it holds no mapping", file.display()).into()),
+            Err(error) => return Err(format!("error loading config from {}: {error}", file.display()).into()),
+        };
+        for (name, value) in &self.source.params {
+            nest(&mut config, name, value.clone())?;
+        }
+        for (name, value) in self.request.flags.iter().filter(|(_, value)| !value.is_null()) {
+            let passing = self.request.passing.get(name);
+            let setting = passing.and_then(|passing| passing.arg_name.as_deref()).unwrap_or(name);
+            nest(&mut config, setting, split(value, passing))?;
+        }
+        let text = format.write(&Value::Object(config))?;
+        let folder = self.request.run_dir.join(".guild/generated").join((self.request.surroundings.new_name)());
+        let made = folder.join(file.file_name().unwrap_or_default());
+        fs::create_dir_all(&folder)
+            .and_then(|()| fs::write(&made, text))
+            .map_err(|error| format!("cannot write {}: {error}", made.display()))?;
+        Ok(Origins::of(vec![made], &folder))
+    }
+}
+
+/// Sets a value by its dotted name, `optimizer.lr`.
+fn nest(config: &mut Map<String, Value>, name: &str, value: Value) -> Result<(), String> {
+    let mut parts: Vec<&str> = name.split('.').collect();
+    let last = parts.pop().unwrap_or(name);
+    let mut current = config;
+    for (index, part) in parts.iter().enumerate() {
+        let next = current.entry((*part).to_owned()).or_insert_with(|| Value::Object(Map::new()));
+        // A key without a value is where a mapping would be.
+        if next.is_null() {
+            *next = Value::Object(Map::new());
+        }
+        let shown = next.to_string();
+        current = next.as_object_mut().ok_or_else(|| {
+            format!("'{name}' cannot be nested: conflicts with {{'{}': {shown}}}", parts[..=index].join("."))
+        })?;
+    }
+    current.insert(last.to_owned(), value);
+    Ok(())
+}
+
+/// Returns a value as the list that it stands for, if the flag is split into several arguments.
+fn split(value: &Value, passing: Option<&FlagPassing>) -> Value {
+    let (Some(text), Some(how)) = (value.as_str(), passing.and_then(|passing| passing.arg_split.as_ref())) else {
+        return value.clone();
+    };
+    let parts = match how {
+        Value::String(separator) if separator != "shlex" && !separator.is_empty() => {
+            text.split(separator.as_str()).map(str::to_owned).collect()
+        }
+        Value::Bool(false) | Value::Null => return value.clone(),
+        _ => shlex::split(text).unwrap_or_else(|| vec![text.to_owned()]),
+    };
+    let scalar = |part: String| match serde_saphyr::from_str::<Value>(&part) {
+        Ok(value @ (Value::Number(_) | Value::Bool(_))) => value,
+        _ => json!(part),
+    };
+    parts.into_iter().map(scalar).collect()
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_with_dots_are_nested() {
+        let cases = [
+            (json!({}), "a", Ok(json!({"a": 1}))),
+            (json!({}), "a.b.c", Ok(json!({"a": {"b": {"c": 1}}}))),
+            (json!({"a": {"x": 2}}), "a.b", Ok(json!({"a": {"x": 2, "b": 1}}))),
+            (json!({"a": {"b": {"c": 2}}}), "a.b", Ok(json!({"a": {"b": 1}}))),
+            (json!({"a": null}), "a.b", Ok(json!({"a": {"b": 1}}))),
+            (json!({"a": {"b": 3}}), "a.b.c", Err("'a.b.c' cannot be nested: conflicts with {'a.b': 3}")),
+        ];
+        for (before, name, expected) in cases {
+            let mut config = before.as_object().unwrap().clone();
+            let done = nest(&mut config, name, json!(1)).map(|()| Value::Object(config));
+            assert_eq!(done, expected.map_err(str::to_owned), "{name}");
+        }
+    }
+
+    #[test]
+    fn formats_are_told_by_the_name() {
+        let cases = [
+            ("a.yml", Some(Format::Yaml)),
+            ("a.YAML.in", Some(Format::Yaml)),
+            ("a.in.json", Some(Format::Json)),
+            ("a.cfg", Some(Format::Cfg)),
+            ("a.ini.in", Some(Format::Cfg)),
+            ("a.txt", None),
+            ("a", None),
+        ];
+        for (name, format) in cases {
+            assert_eq!(Format::of(Path::new(name)), format, "{name}");
+        }
+    }
+
+    #[test]
+    fn values_keep_their_types() {
+        let value = json!({"z": [1, 2.5, "x"], "a": {"yes": "yes", "n": null, "t": true, "s": "1e3"}});
+        for format in [Format::Yaml, Format::Json] {
+            let text = format.write(&value).unwrap();
+            assert_eq!(format.read(&text).unwrap(), value, "{text}");
+        }
+        assert!(
+            Format::Yaml.write(&json!({"a": "yes"})).unwrap().contains("\"yes\"")
+                || Format::Yaml.write(&json!({"a": "yes"})).unwrap().contains("'yes'")
+        );
+    }
+
+    #[test]
+    fn a_split_flag_is_a_list() {
+        let passing = |how: Value| FlagPassing { arg_split: Some(how), ..FlagPassing::default() };
+        let cases = [
+            (json!("1 a 2.5"), json!(true), json!([1, "a", 2.5])),
+            (json!("1,b"), json!(","), json!([1, "b"])),
+            (json!("1,b"), json!(false), json!("1,b")),
+            (json!(3), json!(true), json!(3)),
+        ];
+        for (value, how, expected) in cases {
+            assert_eq!(split(&value, Some(&passing(how))), expected);
+        }
+        assert_eq!(split(&json!("1 2"), None), json!("1 2"));
+    }
+}

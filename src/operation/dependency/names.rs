@@ -1,0 +1,152 @@
+//! The names of sources, the flags that choose others, and the values of flags in texts.
+
+use serde_json::Value;
+
+use crate::operation::{DependencyRecord, FlagValues, Source, SourceKind};
+
+/// Returns the URI of a source, as it is recorded.
+pub(super) fn uri(kind: &SourceKind) -> String {
+    match kind {
+        SourceKind::Url(url) => url.clone(),
+        SourceKind::File(path) => format!("file:{path}"),
+        SourceKind::Operation(operation) => format!("operation:{operation}"),
+        SourceKind::Config(path) => format!("config:{path}"),
+        SourceKind::Module(module) => format!("module:{module}"),
+        SourceKind::Stdin(name) => format!("stdin:{name}"),
+    }
+}
+
+/// Returns the name of a source in messages and in `deps`.
+pub(super) fn resolving_name(source: &Source) -> String {
+    source.name.clone().or_else(|| source.flag_name.clone()).unwrap_or_else(|| uri(&source.kind))
+}
+
+/// Returns the names of the flags that choose another source, the one that counts first.
+pub(super) fn candidates(source: &Source) -> Vec<String> {
+    if let Some(flag) = source.flag_name.as_ref().or(source.name.as_ref()) {
+        return vec![flag.clone()];
+    }
+    let path = match &source.kind {
+        SourceKind::File(path)
+        | SourceKind::Url(path)
+        | SourceKind::Operation(path)
+        | SourceKind::Config(path)
+        | SourceKind::Module(path)
+        | SourceKind::Stdin(path) => path.clone(),
+    };
+    vec![uri(&source.kind), path]
+}
+
+/// Returns the value by which a flag, or else the record, chooses another source. Null and empty choose none.
+pub(crate) fn chosen_by_flags<'a>(
+    source: &Source,
+    dep: &'a DependencyRecord,
+    flags: &'a FlagValues,
+) -> Option<&'a Value> {
+    let mut names = candidates(source);
+    // `{operation: up}` in a resource that is named like its flag.
+    if dep.sources.len() == 1 && !names.contains(&dep.name) {
+        names.push(dep.name.clone());
+    }
+    let is_choice = |value: &&Value| !value.is_null() && value.as_str() != Some("") && **value != Value::Bool(false);
+    let by_flag = names.iter().find_map(|name| flags.get(name).filter(is_choice));
+    by_flag.or_else(|| match dep.config.as_ref()? {
+        Value::Object(config) => names.iter().find_map(|name| config.get(name).filter(is_choice)),
+        other => Some(other).filter(is_choice),
+    })
+}
+
+/// Puts the values of flags in the place of `${flag}`; `$${` stands for `${`. Returns the name of a flag that is not there.
+pub(super) fn substitute(text: &str, flags: &FlagValues) -> Result<String, String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(begin) = rest.find("${") {
+        if rest[..begin].ends_with('$') {
+            out.push_str(&rest[..begin]);
+            out.push('{');
+            rest = &rest[begin + 2..];
+            continue;
+        }
+        let Some(length) = rest[begin..].find('}') else { break };
+        out.push_str(&rest[..begin]);
+        let name = &rest[begin + 2..begin + length];
+        match flags.get(name).ok_or_else(|| name.to_owned())? {
+            Value::Null => {}
+            Value::String(value) => out.push_str(value),
+            other => out.push_str(&other.to_string()),
+        }
+        rest = &rest[begin + length + 1..];
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_of_flags_are_put_in() {
+        let flags: FlagValues =
+            [("a", json!("x")), ("n", json!(2)), ("none", json!(null))].map(|(k, v)| (k.to_owned(), v)).into();
+        let cases = [
+            ("plain", Ok("plain")),
+            ("${a}.txt", Ok("x.txt")),
+            ("${a}${n}${none}", Ok("x2")),
+            ("$${a}", Ok("${a}")),
+            ("${a", Ok("${a")),
+            ("$a}", Ok("$a}")),
+            ("${b}", Err("b")),
+        ];
+        for (text, expected) in cases {
+            let expected = expected.map(str::to_owned).map_err(str::to_owned);
+            assert_eq!(substitute(text, &flags), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_are_guilds() {
+        let read = |text: &str| serde_json::from_str::<Source>(text).unwrap();
+        let cases = [
+            (r#"{"file": "a.txt"}"#, "file:a.txt", vec!["file:a.txt", "a.txt"]),
+            (r#"{"operation": "up"}"#, "operation:up", vec!["operation:up", "up"]),
+            (r#"{"url": "http://h/a"}"#, "http://h/a", vec!["http://h/a", "http://h/a"]),
+            (r#"{"file": "a", "name": "data"}"#, "data", vec!["data"]),
+            (r#"{"file": "a", "flag-name": "f"}"#, "f", vec!["f"]),
+            (r#"{"file": "a", "flag-name": "f", "name": "n"}"#, "n", vec!["f"]),
+        ];
+        for (text, name, flags) in cases {
+            let source = read(text);
+            assert_eq!(
+                (resolving_name(&source).as_str(), candidates(&source)),
+                (name, flags.iter().map(|s| (*s).to_owned()).collect())
+            );
+        }
+    }
+
+    #[test]
+    fn a_flag_chooses_before_the_record_does() {
+        let source: Source = serde_json::from_str(r#"{"operation": "up"}"#).unwrap();
+        let dep = |config| DependencyRecord {
+            name: "up".into(),
+            sources: vec![source.clone()],
+            config,
+            ..Default::default()
+        };
+        let flags = |value: Value| FlagValues::from([("up".to_owned(), value)]);
+        let cases = [
+            (None, json!("a"), Some(json!("a"))),
+            (Some(json!({"up": "b"})), json!("a"), Some(json!("a"))),
+            (Some(json!({"up": "b"})), json!(null), Some(json!("b"))),
+            (Some(json!({"operation:up": "b"})), json!(""), Some(json!("b"))),
+            (Some(json!("c")), json!(null), Some(json!("c"))),
+            (None, json!(null), None),
+        ];
+        for (config, flag, expected) in cases {
+            let (dep, flags) = (dep(config), flags(flag));
+            assert_eq!(chosen_by_flags(&source, &dep, &flags), expected.as_ref());
+        }
+    }
+}

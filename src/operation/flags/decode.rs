@@ -1,0 +1,230 @@
+//! The text of a flag as a value: whole number, number, YAML, or text.
+//!
+//! As Guild does it, except where Guild loses what was typed: text that YAML takes for a comment, a date, an anchor, or
+//! several lines stays what it is.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Number, Value};
+
+use super::super::FlagType;
+use super::super::scalar::{Word, as_number, is_whole, python_float, python_int, yaml_word};
+use crate::model::nearest;
+
+/// Guild's functions that stand for a list of values, with the fewest and the most arguments they take.
+const LISTS: [(&str, usize, usize); 4] = [("range", 1, 3), ("linspace", 2, 3), ("geomspace", 2, 4), ("logspace", 2, 4)];
+
+/// Guild's functions that stand for a range that a search draws values from.
+const SEARCHES: [(&str, usize, usize); 2] = [("uniform", 2, 3), ("loguniform", 2, 3)];
+
+/// What the text of a flag is.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Decoded {
+    /// One value.
+    One(Value),
+    /// Several values, or a range to search: a batch.
+    Many,
+    /// A call of a function that does not exist, and the one that may be meant.
+    Unknown(String, &'static str),
+}
+
+/// Returns what the text of a flag of this type is.
+pub(super) fn decode(text: &str, kind: FlagType, home: Option<&Path>) -> Decoded {
+    let one = |value: Value| Decoded::One(value);
+    if text.is_empty() {
+        return one(Value::from(""));
+    }
+    let is_text = matches!(kind, FlagType::Text | FlagType::Path | FlagType::ExistingPath);
+    // What looks like YAML is YAML, also for text: quotes around a number, a list of texts.
+    if is_text && !text.starts_with(['[', '\'', '"', '{']) {
+        return one(Value::from(text));
+    }
+    if kind == FlagType::Float
+        && let Some(number) = python_float(text).and_then(Number::from_f64)
+        && !is_surprising(text)
+    {
+        return one(Value::Number(number));
+    }
+    // As one, it would not be what was typed.
+    if is_surprising(text) && as_list(text).is_none() && (python_float(text).is_some() || python_int(text).is_some()) {
+        return one(Value::from(text));
+    }
+    if let Some(number) = python_int(text) {
+        return one(Value::Number(number));
+    }
+    if is_whole(text) {
+        return one(Value::from(text));
+    }
+    if let Some(number) = python_float(text) {
+        return one(Number::from_f64(number).map_or(Value::from(text), Value::Number));
+    }
+    as_list(text).unwrap_or_else(|| one(yaml(text, home)))
+}
+
+/// Returns whether Guild leaves a number as text: `1_2_3` is a name, and `1:12` a time.
+fn is_surprising(text: &str) -> bool {
+    text.contains(['_', ':'])
+}
+
+/// Returns what a text is that stands for several values.
+fn as_list(text: &str) -> Option<Decoded> {
+    if let Some(decoded) = as_function(text) {
+        return Some(decoded);
+    }
+    let trimmed = text.trim();
+    if !trimmed.starts_with('[') {
+        return None;
+    }
+    let inner = trimmed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let is_search = inner.is_some_and(|inner| takes(inner, 2, 3));
+    // `[1, 2] * 3`
+    let repeated = trimmed.rsplit_once('*').filter(|(_, times)| {
+        let times = times.trim();
+        !times.is_empty() && times.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    let list = repeated.map_or(trimmed, |(list, _)| list.trim_end());
+    let is_list = matches!(serde_saphyr::from_str::<Value>(list), Ok(Value::Array(_)));
+    (is_search || is_list).then_some(Decoded::Many)
+}
+
+/// Returns what `NAME[ARGUMENTS]` is, if it is a function.
+fn as_function(text: &str) -> Option<Decoded> {
+    let (name, rest) = text.trim().split_once('[')?;
+    let arguments = rest.strip_suffix(']')?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    if name.is_empty() || !name.chars().all(is_name) {
+        return None;
+    }
+    let mut functions = LISTS.iter().chain(&SEARCHES);
+    if let Some((_, fewest, most)) = functions.clone().find(|(function, ..)| *function == name) {
+        return takes(arguments, *fewest, *most).then_some(Decoded::Many);
+    }
+    let meant = nearest(name, functions.clone().map(|(function, ..)| *function))?;
+    let (function, fewest, most) = functions.find(|(function, ..)| *function == meant)?;
+    takes(arguments, *fewest, *most).then(|| Decoded::Unknown(name.to_owned(), function))
+}
+
+/// Returns whether these are as many numbers, with colons between.
+fn takes(arguments: &str, fewest: usize, most: usize) -> bool {
+    let numbers = arguments.split(':').map(|part| python_float(part).is_some()).collect::<Vec<_>>();
+    (fewest..=most).contains(&numbers.len()) && numbers.iter().all(|number| *number)
+}
+
+/// Returns a text as YAML has it: a bare word, something in quotes, a map. What is none is itself.
+fn yaml(text: &str, home: Option<&Path>) -> Value {
+    let word = text.trim_matches([' ', '\t']);
+    if word.starts_with(['\'', '"', '{', '!']) {
+        let value = serde_saphyr::from_str::<Value>(word).ok();
+        return match value {
+            Some(value @ (Value::String(_) | Value::Object(_))) => value,
+            Some(value) if word.starts_with('!') => value,
+            _ => Value::from(text),
+        };
+    }
+    match yaml_word(word) {
+        Word::Null => Value::Null,
+        Word::Bool(value) => Value::Bool(value),
+        Word::Number(number) if !is_surprising(word) => Value::Number(number),
+        Word::Number(_) | Word::Other => Value::from(text),
+        Word::Text => Value::from(
+            expand_home(word, home).map_or_else(|| word.to_owned(), |path| path.to_string_lossy().into_owned()),
+        ),
+    }
+}
+
+/// Returns a path whose `~` at the front is the home of the user.
+pub(super) fn expand_home(text: &str, home: Option<&Path>) -> Option<PathBuf> {
+    if text == "~" {
+        return home.map(Path::to_path_buf);
+    }
+    text.strip_prefix("~/").and_then(|rest| home.map(|home| home.join(rest)))
+}
+
+/// Returns the value that a flag of this type has for a value; the error says what is wrong.
+pub(super) fn coerce(value: &Value, kind: FlagType, base: &Path, home: Option<&Path>) -> Result<Value, String> {
+    let name = type_name(kind);
+    let wrong = || format!("invalid value for type '{name}'");
+    let text = value.as_str();
+    match kind {
+        _ if value.is_null() => Ok(Value::Null),
+        FlagType::Auto => Ok(value.clone()),
+        FlagType::Text => Ok(match value {
+            Value::String(_) => value.clone(),
+            Value::Bool(true) => Value::from("True"),
+            Value::Bool(false) => Value::from("False"),
+            _ => Value::from(super::super::encode::as_argument(value)),
+        }),
+        FlagType::Int => match value {
+            Value::Number(number) if !number.is_f64() => Ok(value.clone()),
+            Value::Bool(value) => Ok(Value::from(u8::from(*value))),
+            Value::String(text) if is_whole(text) && python_int(text).is_none() => Ok(value.clone()),
+            _ => text.and_then(python_int).map(Value::Number).ok_or_else(wrong),
+        },
+        FlagType::Float => match text {
+            // Not a number and infinity are no numbers of JSON.
+            Some(text) => {
+                python_float(text).map(|number| Number::from_f64(number).map_or(value.clone(), Value::Number))
+            }
+            None => as_number(value).and_then(Number::from_f64).map(Value::Number),
+        }
+        .ok_or_else(wrong),
+        FlagType::Number => match value {
+            Value::Number(_) | Value::Bool(_) => Ok(value.clone()),
+            _ => {
+                let number = text.and_then(|text| {
+                    let float = || {
+                        python_float(text).map(|number| Number::from_f64(number).map_or(value.clone(), Value::Number))
+                    };
+                    python_int(text).map(Value::Number).or_else(|| is_whole(text).then(|| value.clone())).or_else(float)
+                });
+                number.ok_or_else(wrong)
+            }
+        },
+        FlagType::Boolean => match value {
+            Value::Bool(_) => Ok(value.clone()),
+            Value::Number(_) => Ok(Value::from(as_number(value) != Some(0.0))),
+            Value::String(text) if text.is_empty() => Ok(Value::from(false)),
+            Value::String(text) => match yaml_word(text) {
+                Word::Bool(value) => Ok(Value::from(value)),
+                _ => Err(wrong()),
+            },
+            _ => Err(wrong()),
+        },
+        FlagType::Path | FlagType::ExistingPath => {
+            let text = super::super::encode::as_argument(value);
+            let path = expand_home(&text, home).unwrap_or_else(|| PathBuf::from(&text));
+            let path = if text.is_empty() || path.is_absolute() { path } else { normal(&base.join(path)) };
+            Ok(Value::from(path.to_string_lossy().into_owned()))
+        }
+    }
+}
+
+/// Returns a path without `.` and `..`, by its text alone.
+fn normal(path: &Path) -> PathBuf {
+    use std::path::Component;
+    let mut normal = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                normal.pop();
+            }
+            other => normal.push(other),
+        }
+    }
+    normal
+}
+
+/// Returns Guild's name of a type.
+pub(super) const fn type_name(kind: FlagType) -> &'static str {
+    match kind {
+        FlagType::Text => "string",
+        FlagType::Int => "int",
+        FlagType::Float => "float",
+        FlagType::Number => "number",
+        FlagType::Boolean => "boolean",
+        FlagType::Auto => "auto",
+        FlagType::Path => "path",
+        FlagType::ExistingPath => "existing-path",
+    }
+}

@@ -1,0 +1,241 @@
+//! The manifest of a run, `.guild/manifest`: which of its files are copies, and of what.
+//!
+//! One entry a line, in words as a shell quotes them: `s RUN-PATH SHA1 PROJECT-PATH` for source code, `d RUN-PATH SHA1-OR-DASH
+//! URI [PATH-IN-ARCHIVE]` for a dependency. Names need not be UTF-8.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use super::inside::is_inside;
+
+/// What kind of file an entry is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EntryKind {
+    /// Source code.
+    SourceCode,
+    /// A resolved dependency.
+    Dependency,
+    /// What Guild keeps for itself.
+    Internal,
+}
+
+impl EntryKind {
+    const fn word(self) -> &'static str {
+        match self {
+            EntryKind::SourceCode => "s",
+            EntryKind::Dependency => "d",
+            EntryKind::Internal => "i",
+        }
+    }
+
+    fn of_word(word: &[u8]) -> Option<Self> {
+        match word {
+            b"s" => Some(EntryKind::SourceCode),
+            b"d" => Some(EntryKind::Dependency),
+            b"i" => Some(EntryKind::Internal),
+            _ => None,
+        }
+    }
+}
+
+/// One file or folder of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ManifestEntry {
+    /// What it is.
+    pub(crate) kind: EntryKind,
+    /// Where it is, relative to the run directory.
+    pub(crate) path: PathBuf,
+    /// SHA-1 of its bytes, hexadecimal; `None` for a folder.
+    pub(crate) sha1: Option<String>,
+    /// Where it came from: the path in the project, or a URI.
+    pub(crate) origin: OsString,
+    /// The path inside the archive that it came from.
+    pub(crate) subpath: Option<PathBuf>,
+}
+
+/// The entries of a run, in their order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Manifest {
+    /// One for each file or folder that was put into the run.
+    pub(crate) entries: Vec<ManifestEntry>,
+}
+
+/// A line that is no entry.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {what}")]
+pub(crate) struct BadManifest {
+    /// The line, from 1.
+    pub(crate) line: usize,
+    /// What is wrong with it.
+    pub(crate) what: String,
+}
+
+impl Manifest {
+    /// Reads the bytes of a manifest.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Manifest, BadManifest> {
+        let mut entries = Vec::new();
+        let mut open: Vec<u8> = Vec::new();
+        let mut first = 1;
+        for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
+            if open.is_empty() {
+                first = number;
+            } else {
+                open.push(b'\n');
+            }
+            open.extend_from_slice(line);
+            // A quote that is not closed goes on in the next line: a name may hold a newline.
+            let Some(words) = shlex::bytes::split(&open) else { continue };
+            open.clear();
+            if !words.is_empty() {
+                entries.push(ManifestEntry::of_words(words).map_err(|what| BadManifest { line: first, what })?);
+            }
+        }
+        match open.is_empty() {
+            true => Ok(Manifest { entries }),
+            false => Err(BadManifest { line: first, what: "its quotes are not closed".to_owned() }),
+        }
+    }
+
+    /// Returns the bytes of the file.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for entry in &self.entries {
+            entry.write(&mut bytes);
+        }
+        bytes
+    }
+
+    /// Returns the paths of the source code, relative to the run directory.
+    pub(crate) fn source_code(&self) -> impl Iterator<Item = &Path> {
+        let entries = self.entries.iter().filter(|entry| entry.kind == EntryKind::SourceCode);
+        entries.map(|entry| entry.path.as_path())
+    }
+
+    /// Takes away the entries of this kind, and adds others in their place.
+    pub(crate) fn replace(&mut self, kind: EntryKind, entries: Vec<ManifestEntry>) {
+        self.entries.retain(|entry| entry.kind != kind);
+        self.entries.extend(entries);
+    }
+
+    /// Adds entries; one for a path that is there already takes the place of the other.
+    pub(crate) fn extend(&mut self, entries: Vec<ManifestEntry>) {
+        let paths: BTreeSet<PathBuf> = entries.iter().map(|entry| entry.path.clone()).collect();
+        self.entries.retain(|entry| !paths.contains(&entry.path));
+        self.entries.extend(entries);
+    }
+}
+
+impl ManifestEntry {
+    fn of_words(words: Vec<Vec<u8>>) -> Result<Self, String> {
+        let count = words.len();
+        let mut words = words.into_iter();
+        let (Some(kind), Some(path), Some(hash), Some(origin)) =
+            (words.next(), words.next(), words.next(), words.next())
+        else {
+            return Err(format!("it has {count} words and not 4"));
+        };
+        let kind = EntryKind::of_word(&kind)
+            .ok_or_else(|| format!("'{}' is none of s, d and i", String::from_utf8_lossy(&kind)))?;
+        let path = PathBuf::from(OsString::from_vec(path));
+        // Who restores a run's files by its manifest must not be led out of it.
+        if !is_inside(&path) {
+            return Err(format!("the path '{}' is not inside the run directory", path.display()));
+        }
+        let sha1 = String::from_utf8(hash).map_err(|_| "its hash is no text".to_owned())?;
+        Ok(ManifestEntry {
+            kind,
+            path,
+            sha1: (sha1 != "-").then_some(sha1),
+            origin: OsString::from_vec(origin),
+            subpath: words.next().map(|word| PathBuf::from(OsString::from_vec(word))),
+        })
+    }
+
+    fn write(&self, bytes: &mut Vec<u8>) {
+        let hash = self.sha1.as_deref().unwrap_or("-");
+        let words =
+            [self.kind.word().as_bytes(), self.path.as_os_str().as_bytes(), hash.as_bytes(), self.origin.as_bytes()];
+        let subpath = self.subpath.iter().map(|subpath| subpath.as_os_str().as_bytes());
+        for (index, word) in words.into_iter().chain(subpath).enumerate() {
+            if index > 0 {
+                bytes.push(b' ');
+            }
+            // No file has a NUL in its name; a URI that holds one names nothing.
+            let quoted = shlex::bytes::Quoter::new().allow_nul(true).quote(word);
+            bytes.extend_from_slice(quoted.as_deref().unwrap_or(word));
+        }
+        bytes.push(b'\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn entry(kind: EntryKind, path: &str, sha1: Option<&str>, origin: &str, subpath: Option<&str>) -> ManifestEntry {
+        let sha1 = sha1.map(str::to_owned);
+        ManifestEntry { kind, path: path.into(), sha1, origin: origin.into(), subpath: subpath.map(PathBuf::from) }
+    }
+
+    #[test]
+    fn the_format_is_guilds() {
+        let text = "s train.py da81b142 train.py\nd data.txt c5d84736 file:data.txt\n\
+                    d 'my data' - url:http://h/a.zip 'in/my data'\n";
+        let manifest = Manifest {
+            entries: vec![
+                entry(EntryKind::SourceCode, "train.py", Some("da81b142"), "train.py", None),
+                entry(EntryKind::Dependency, "data.txt", Some("c5d84736"), "file:data.txt", None),
+                entry(EntryKind::Dependency, "my data", None, "url:http://h/a.zip", Some("in/my data")),
+            ],
+        };
+        assert_eq!(String::from_utf8(manifest.to_bytes()).unwrap(), text);
+        assert_eq!(Manifest::parse(text.as_bytes()), Ok(manifest));
+        assert_eq!(Manifest::parse(b"\n"), Ok(Manifest::default()));
+    }
+
+    #[test]
+    fn what_is_no_entry_is_said_with_its_line() {
+        let cases = [
+            ("s a b c\ns a b\n", 2, "it has 3 words and not 4"),
+            ("x a b c\n", 1, "'x' is none of s, d and i"),
+            ("s a b c\n\ns 'a b c\nd e f g\n", 3, "its quotes are not closed"),
+            ("s ../a b c\n", 1, "the path '../a' is not inside the run directory"),
+            ("s /a b c\n", 1, "the path '/a' is not inside the run directory"),
+            ("s a/../.. b c\n", 1, "the path 'a/../..' is not inside the run directory"),
+        ];
+        for (text, line, what) in cases {
+            assert_eq!(Manifest::parse(text.as_bytes()), Err(BadManifest { line, what: what.to_owned() }), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_entry_for_the_same_path_takes_the_place_of_the_other() {
+        let mut manifest = Manifest::parse(b"s a 1 a\nd b 2 file:b\nd c 3 file:c\n").unwrap();
+        manifest.extend(vec![entry(EntryKind::Dependency, "b", Some("4"), "file:b", None)]);
+        assert_eq!(manifest.to_bytes(), b"s a 1 a\nd c 3 file:c\nd b 4 file:b\n");
+        manifest.replace(EntryKind::SourceCode, Vec::new());
+        assert_eq!(manifest.source_code().count(), 0);
+        assert_eq!(manifest.entries.len(), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn every_name_comes_back(names in prop::collection::vec(prop::collection::vec(1_u8..=255, 1..12), 1..6)) {
+            let name = |bytes: &[u8]| OsString::from_vec(bytes.iter().map(|b| if *b == b'/' { b'_' } else { *b }).collect());
+            let entries: Vec<ManifestEntry> = names.iter().map(|bytes| ManifestEntry {
+                kind: EntryKind::SourceCode,
+                path: Path::new("x").join(name(bytes)).join("y"),
+                sha1: Some("00".to_owned()),
+                origin: name(bytes),
+                subpath: None,
+            }).collect();
+            let inside: Vec<_> = entries.into_iter().filter(|entry| is_inside(&entry.path)).collect();
+            let manifest = Manifest { entries: inside };
+            prop_assert_eq!(Manifest::parse(&manifest.to_bytes()), Ok(manifest));
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Reading definitions: values with their lines, and from them operations, flags and resources.
+//!
+//! One reader for `guild.yml` and `rille.lua`: they differ in how they spell names and in how strict they are.
+
+mod fields;
+mod flag;
+mod mistake;
+mod node;
+mod operation;
+mod resource;
+
+pub(crate) use fields::{Fields, Spelling, name_of};
+pub(crate) use flag::FLAG_TYPES;
+pub(crate) use mistake::{Checked, Mistake};
+pub(crate) use node::{Data, Entry, Node};
+pub(crate) use operation::{OPERATION_KEYS, Surroundings, read_operation};
+pub(crate) use resource::Resources;

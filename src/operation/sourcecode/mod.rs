@@ -1,0 +1,200 @@
+//! The source code of an operation: which files of its project a run gets a copy of, so that it never needs the project
+//! again.
+//!
+//! What the version control lists comes by argument: nothing here starts a process.
+
+mod config;
+mod copy;
+mod listing;
+mod rules;
+mod text;
+mod walk;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use self::config::Config;
+use self::rules::{RuleId, Rules};
+use super::Notice;
+use super::inside::is_inside;
+use super::relative::normal;
+
+pub(crate) use self::copy::Snapshot;
+
+/// Without a version control and without rules of its own a project has at most so many files of source code.
+const MOST_FILES: usize = 100;
+
+/// And none of them is larger than this, in bytes.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// What the version control knows of a folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct GitFiles {
+    /// The files that it tracks, and those that it would track, relative to the folder.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+impl GitFiles {
+    /// Returns what git would list in `root`, told by the rules of `.gitignore` alone: for machines without git.
+    pub(crate) fn by_rules(root: &Path) -> GitFiles {
+        let walk = ignore::WalkBuilder::new(root)
+            .hidden(false)
+            .ignore(false)
+            .filter_entry(|e| e.file_name() != ".git")
+            .build();
+        let is_file = |entry: &ignore::DirEntry| entry.file_type().is_some_and(|kind| !kind.is_dir());
+        // What cannot be read is no file that could be copied.
+        let files = walk.filter_map(Result::ok).filter(is_file);
+        let files = files.filter_map(|entry| Some(entry.path().strip_prefix(root).ok()?.to_owned()));
+        GitFiles { files: files.collect() }
+    }
+}
+
+/// Why there is no source code.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The definition is wrong.
+    #[error("{0}")]
+    Definition(String),
+    /// A call to the system failed.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was attempted, as the verb phrase between "cannot" and the path.
+        action: &'static str,
+        /// The file it was attempted on.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    fn bad(text: String) -> Self {
+        Error::Definition(text)
+    }
+
+    fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
+        let path = path.to_owned();
+        move |source| Error::Io { action, path, source }
+    }
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request<'a> {
+    /// The absolute folder of the project.
+    pub(crate) project: &'a Path,
+    /// `sourcecode` of the model and of the operation, as written.
+    pub(crate) rules: &'a [Value],
+    /// What the version control knows of [`root`]; `None` without one.
+    pub(crate) git: Option<&'a GitFiles>,
+    /// Files and folders, relative to the project, that are dependencies and so no source code.
+    pub(crate) dependencies: &'a [PathBuf],
+    /// The script that is run, relative to the project: it is source code even where base rules leave it out.
+    pub(crate) script: Option<&'a Path>,
+    /// Whether Python runs it, whose tools make folders that are no source code.
+    pub(crate) is_python: bool,
+    /// Whether there is to be none, as `NO_SOURCECODE=1` says.
+    pub(crate) none: bool,
+    /// Whether it is to be told of every file why it is taken or not.
+    pub(crate) explain: bool,
+}
+
+/// The files that make the source code of a run.
+pub(crate) struct Plan {
+    project: PathBuf,
+    root: PathBuf,
+    config: Config,
+    rules: Rules,
+    selected: Vec<Chosen>,
+    skipped: Vec<Chosen>,
+    notices: Vec<Notice>,
+}
+
+/// A file or folder and the rule that decided about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Chosen {
+    /// Relative to the root.
+    path: PathBuf,
+    is_dir: bool,
+    rule: Option<RuleId>,
+}
+
+/// Says what is wrong with the attribute `sourcecode`, for whoever reads a definition.
+pub(crate) fn check(value: &Value) -> Result<(), String> {
+    let config = Config::read(std::slice::from_ref(value)).map_err(|error| error.to_string())?;
+    Rules::new(Path::new("/nonexistent"), &config, None, false).map_err(|error| error.to_string())?;
+    check_dest(&config).map_err(|error| error.to_string())
+}
+
+/// Returns the folder in which source code is looked for: the project, unless `root` names another.
+pub(crate) fn root(project: &Path, rules: &[Value]) -> Result<PathBuf, Error> {
+    let config = Config::read(rules)?;
+    Ok(config.root.map_or_else(|| project.to_owned(), |root| normal(&project.join(root))))
+}
+
+/// Chooses the files.
+pub(crate) fn plan(request: &Request<'_>) -> Result<Plan, Error> {
+    let config = Config::read(request.rules)?;
+    check_dest(&config)?;
+    let project = normal(request.project);
+    let root = config.root.as_ref().map_or_else(|| project.clone(), |root| normal(&project.join(root)));
+    let rules = Rules::new(&root, &config, request.git, request.is_python)?;
+    let mut plan =
+        Plan { project, root, config, rules, selected: Vec::new(), skipped: Vec::new(), notices: Vec::new() };
+    if request.none {
+        plan.config.disabled = true;
+    }
+    if plan.config.disabled {
+        return Ok(plan);
+    }
+    if plan.config.root.is_some() && !plan.root.is_dir() {
+        return Err(Error::bad(format!("root of sourcecode is {}, and there is no such folder", plan.root.display())));
+    }
+    let in_root = |path: &Path| normal(&plan.project.join(path)).strip_prefix(&plan.root).ok().map(Path::to_owned);
+    let dependencies: Vec<PathBuf> = request.dependencies.iter().filter_map(|path| in_root(path)).collect();
+    let script = request.script.and_then(in_root);
+    let found = walk::walk(&walk::Walk {
+        root: &plan.root,
+        rules: &plan.rules,
+        git: request.git,
+        dependencies: &dependencies,
+        script: script.as_deref(),
+        explain: request.explain,
+    });
+    plan.selected = found.selected;
+    plan.skipped = found.skipped;
+    plan.notices = found.notices;
+    Ok(plan)
+}
+
+impl Plan {
+    /// Returns the folder of the run directory that the files go to: the one that the definition names, else `default`.
+    pub(crate) fn dest<'a>(&'a self, default: &'a str) -> &'a str {
+        self.config.dest.as_deref().unwrap_or(default)
+    }
+
+    /// Returns the folder that the files are in.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns whether there is nothing to copy.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.selected.is_empty()
+    }
+}
+
+fn check_dest(config: &Config) -> Result<(), Error> {
+    match &config.dest {
+        Some(dest) if !(dest.is_empty() || dest == "." || is_inside(Path::new(dest))) => {
+            Err(Error::bad(format!("dest of sourcecode is '{dest}', which is not inside the run directory")))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
