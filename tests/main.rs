@@ -25,6 +25,8 @@ mod reports;
 mod rerun;
 mod resume;
 mod runs;
+mod runs_compare;
+mod runs_filter;
 mod runtime;
 mod scheduling;
 mod signals;

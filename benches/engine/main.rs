@@ -12,6 +12,7 @@ mod leaks;
 mod output;
 mod per_task;
 mod reports;
+mod runs;
 mod sections;
 mod session;
 mod synchro;
@@ -25,7 +26,7 @@ use self::figure::Figure;
 /// A group of figures: its name on the command line, and what measures it.
 type Group = (&'static str, fn() -> io::Result<Vec<Figure>>);
 
-const GROUPS: [Group; 10] = [
+const GROUPS: [Group; 12] = [
     ("sequential", per_task::sequential),
     ("parallel", per_task::parallel),
     ("lua", per_task::lua),
@@ -36,6 +37,8 @@ const GROUPS: [Group; 10] = [
     ("synchro", synchro::synchro),
     ("reports", reports::reports),
     ("sections", sections::sections),
+    ("runs", runs::runs),
+    ("many-runs", runs::many_runs),
 ];
 
 fn main() -> ExitCode {

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each part uses its own share of the harness")]
 
 mod ended;
+mod made;
 mod project;
 mod redact;
 mod run;
@@ -11,6 +12,7 @@ mod survivors;
 mod wait;
 
 pub(crate) use self::ended::Ended;
+pub(crate) use self::made::Made;
 pub(crate) use self::project::Project;
 pub(crate) use self::run::Run;
 pub(crate) use self::running::Running;

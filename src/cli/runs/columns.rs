@@ -40,6 +40,7 @@ pub(super) enum Core {
     Time,
     Status,
     Label,
+    SourceCode,
 }
 
 /// Which value of a scalar.
@@ -226,6 +227,7 @@ impl Core {
             Core::Operation => info.operation.clone().into(),
             Core::Started => info.started.map(|time| local_time(Some(time))).into(),
             Core::Time => seconds(row).map(|s| format!("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)).into(),
+            Core::SourceCode => row.digest().map(short_id).into(),
             Core::Status => info.status.name().into(),
             Core::Label => match (&info.damage, &info.label) {
                 (Some(damage), _) => damage.clone().into(),

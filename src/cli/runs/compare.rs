@@ -127,7 +127,7 @@ fn columns(args: &CompareArgs, rows: &[RunRow]) -> Result<Vec<Column>, Failure> 
         columns.extend(CORE[1..].iter().map(|(name, core)| Column::new(name, Source::Core(*core))));
     }
     if args.extra_cols {
-        columns.push(Column::new("sourcecode", Source::Attribute("sourcecode_digest".to_owned())));
+        columns.push(Column::new("sourcecode", Source::Core(Core::SourceCode)));
     }
     let flags: BTreeSet<&String> = rows.iter().flat_map(|row| row.flags().keys()).collect();
     columns.extend(flags.into_iter().map(|name| Column::new(name, Source::Flag(name.clone()))));

@@ -124,15 +124,19 @@ impl<'a> Listed<'a> {
 
 /// Returns the table, with what is shown below its lines.
 fn page(args: &ListArgs, rows: &[RunRow]) -> String {
-    let cells: Vec<[String; 7]> =
-        rows.iter().zip(1..).map(|(row, number)| cells(&row.info, number, args.simplified)).collect();
+    let cells: Vec<[String; 7]> = rows.iter().zip(1..).map(|(row, number)| cells(&row.info, number)).collect();
+    let lines = if args.simplified {
+        let simple =
+            |[_, number, operation, _, status, label, tags]: [String; 7]| [number, operation, status, label, tags];
+        table(&cells.iter().cloned().map(simple).collect::<Vec<_>>(), terminal_width())
+    } else {
+        table(&cells, terminal_width())
+    };
     let colour = wants_colour();
     let mut text = String::new();
-    for ((line, row), cells) in table(&cells, terminal_width()).into_iter().zip(rows).zip(&cells) {
-        // The columns of a simple list that are left out take no room, not even that between columns.
-        let line = if args.simplified { line.trim_start().to_owned() } else { line };
-        let before: usize = cells[..3].iter().map(String::len).sum::<usize>() + 4;
-        text += &if colour && !args.simplified { paint(&line, before, row.info.status) } else { line };
+    for ((line, row), [id, number, operation, ..]) in lines.into_iter().zip(rows).zip(&cells) {
+        let before = if args.simplified { 0 } else { id.len() + 2 } + number.len() + 2 + operation.len();
+        text += &if colour { paint(&line, before, row.info.status) } else { line };
         text.push('\n');
         if args.verbose {
             text += &details(row);
@@ -145,9 +149,7 @@ fn page(args: &ListArgs, rows: &[RunRow]) -> String {
 }
 
 /// Returns the cells of a run: short id, number, operation, start, status, label, tags.
-fn cells(run: &RunInfo, number: usize, is_simple: bool) -> [String; 7] {
-    let id = if is_simple { String::new() } else { short_id(&run.id) };
-    let start = if is_simple { String::new() } else { local_time(run.started) };
+fn cells(run: &RunInfo, number: usize) -> [String; 7] {
     let label = match (&run.damage, &run.label) {
         (Some(damage), _) => damage,
         (None, Some(label)) => label,
@@ -158,8 +160,8 @@ fn cells(run: &RunInfo, number: usize, is_simple: bool) -> [String; 7] {
     // The label of an operation names its tags already.
     let tags = run.tags.iter().filter(|tag| !label.split_whitespace().any(|word| word == tag.as_str()));
     let tags = tags.map(|tag| format!("#{tag}")).collect::<Vec<_>>().join(" ");
-    [id, number.to_string(), operation, start, run.status.to_string(), label.to_owned(), tags]
-        .map(|cell| one_line(&cell))
+    let (id, start, status) = (short_id(&run.id), local_time(run.started), run.status.to_string());
+    [id, number.to_string(), operation, start, status, label.to_owned(), tags].map(|cell| one_line(&cell))
 }
 
 /// Returns what `--verbose` shows below a run.

@@ -62,8 +62,6 @@ pub(crate) fn main(args: &SelectArgs, home: &Home) -> Result<i32, Failure> {
                 .hint("'rille runs compare' shows the flags and scalars there are."));
         }
         compare::sort(&mut rows, &column, is_descending);
-    }
-    if !args.all && args.runs.len() < 2 || args.min.is_some() || args.max.is_some() {
         rows.truncate(if args.all { usize::MAX } else { 1 });
     }
     let mut text = String::new();
