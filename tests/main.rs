@@ -34,6 +34,8 @@ mod runs_files;
 mod runs_guild;
 mod runs_transfer;
 mod runs_trash;
+mod runs_compare;
+mod runs_filter;
 mod runtime;
 mod scheduling;
 mod signals;

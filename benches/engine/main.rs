@@ -13,6 +13,7 @@ mod operation;
 mod output;
 mod per_task;
 mod reports;
+mod runs;
 mod sections;
 mod session;
 mod synchro;
@@ -26,7 +27,7 @@ use self::figure::Figure;
 /// A group of figures: its name on the command line, and what measures it.
 type Group = (&'static str, fn() -> io::Result<Vec<Figure>>);
 
-const GROUPS: [Group; 11] = [
+const GROUPS: [Group; 13] = [
     ("sequential", per_task::sequential),
     ("parallel", per_task::parallel),
     ("lua", per_task::lua),
@@ -38,6 +39,8 @@ const GROUPS: [Group; 11] = [
     ("synchro", synchro::synchro),
     ("reports", reports::reports),
     ("sections", sections::sections),
+    ("runs", runs::runs),
+    ("many-runs", runs::many_runs),
 ];
 
 fn main() -> ExitCode {

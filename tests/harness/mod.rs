@@ -3,6 +3,7 @@
 
 mod ended;
 mod handmade;
+mod made;
 mod project;
 mod redact;
 mod run;
@@ -12,6 +13,7 @@ mod survivors;
 mod wait;
 
 pub(crate) use self::ended::Ended;
+pub(crate) use self::made::Made;
 pub(crate) use self::project::Project;
 pub(crate) use self::run::Run;
 pub(crate) use self::running::Running;
