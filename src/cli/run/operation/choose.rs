@@ -66,13 +66,7 @@ pub(super) fn choose(args: &OperationArgs, home: &Home, started_in: &Path) -> Re
 /// Returns the operation that is meant by a name, after showing what is worth saying of its definition.
 pub(super) fn find(started_in: &Path, name: Option<&str>) -> Result<Operation, Failure> {
     let project = script::load_project(started_in);
-    let operation = project.find(name).map_err(|error| {
-        let failure = Failure::usage(error.to_string());
-        match error.hint() {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        }
-    })?;
+    let operation = project.find(name)?;
     for remark in project.remarks_on(&operation) {
         show(&Notice::Warning(remark.to_string()));
     }
