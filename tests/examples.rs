@@ -128,7 +128,7 @@ fn follow(desk: &Desk, block: &str) {
 #[test]
 fn the_tour_of_the_readme() {
     let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
-    let tour = readme.split("\n## ").find(|section| section.starts_with("A tour")).unwrap();
+    let tour = readme.split("\n## ").find(|section| section.starts_with("A tour in")).unwrap();
     let file = Regex::new(r"^(?:--|#) file: (\S+)\n").unwrap();
     let desk = Desk::new();
     for block in blocks(tour) {
@@ -137,6 +137,22 @@ fn the_tour_of_the_readme() {
         } else if block.language == "console" {
             follow(&desk, &block.text);
         }
+    }
+}
+
+#[test]
+fn the_tour_of_operations() {
+    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
+    let tour = readme.split("\n## ").find(|section| section.starts_with("A tour of operations")).unwrap();
+    let desk = Desk::new();
+    for entry in fs::read_dir(Path::new(ROOT).join("examples/iris")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            desk.write(path.file_name().unwrap().to_str().unwrap(), &fs::read_to_string(&path).unwrap());
+        }
+    }
+    for block in blocks(tour).iter().filter(|block| block.language == "console") {
+        follow(&desk, &block.text);
     }
 }
 

@@ -208,6 +208,7 @@ fn a_run_depends_on_what_another_has_made() {
             "Resolving upstream dependency",
             "error: run failed because a dependency was not met: could not resolve 'operation:upstream' in upstream \
              resource: no suitable run for upstream",
+            "hint: there is no run of upstream yet",
         ],
     );
     let failed = project.the_run();
@@ -271,6 +272,7 @@ fn staging_resolves_everything_but_operations() {
             "Resolving upstream dependency",
             "error: run failed because a dependency was not met: could not resolve 'operation:upstream' in upstream \
              resource: no suitable run for upstream",
+            "hint: there is no run of upstream yet",
         ],
     );
     fs::remove_dir_all(project.the_run().path()).expect("it is there");
