@@ -15,6 +15,7 @@ fn main() {
     // A task process has one thing to do, and many of them are started: it skips the command line.
     let code = match args.get(1) {
         Some(role) if role == engine::TASK_ROLE => runner::main(),
+        Some(role) if role == runner::operation::OPERATION_ROLE => runner::operation::main(&args[2..]),
         _ => cli::main(&args),
     };
     std::process::exit(code);

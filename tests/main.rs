@@ -13,6 +13,8 @@ mod config;
 mod definitions;
 mod disk;
 mod easypy;
+mod flags;
+mod iris;
 mod jobfile;
 mod kinds;
 mod logs;

@@ -9,9 +9,8 @@ variables (`globals`), as items of a dict (`dict:NAME`, `global:NAME`) or attrib
 
 import sys
 
-# Nothing of the user's must be found under the name of a module that is needed here, and the folder that Python puts
-# first is that of the run, which holds results.
-if sys.path and sys.path[0] in ("", __import__("os").getcwd()):
+if __name__ == "__main__" and sys.path:
+    # The folder that Python puts first is that of the run: results, and no modules.
     del sys.path[0]
 
 import ast
@@ -122,39 +121,33 @@ def namespace(tree):
     return types.SimpleNamespace(**{name: namespace(value) for name, value in tree.items()})
 
 
-class Merge(dict):
-    """Items to put into the dict or namespace that the module assigns to a variable."""
-
-
 def nested_variable(name, tree, is_namespace):
+    """Returns the items as those of a variable of the module, `config` or `config.train`."""
     names = name.split(".")
     for inner in reversed(names[1:]):
         tree = {inner: tree}
-    merge = Merge(tree)
-    merge.is_namespace = is_namespace
-    return {names[0]: merge}
+    return {names[0]: Items(tree, is_namespace)}
+
+
+class Items:
+    """What is put into the dict or the namespace that a module assigns to a variable."""
+
+    def __init__(self, tree, is_namespace):
+        self.tree = tree
+        self.is_namespace = is_namespace
 
 
 def merged(value, tree, is_namespace):
     """Returns what a module assigned, with items put into it."""
-    if isinstance(value, dict) and not is_namespace:
-        result = dict(value) if type(value) is dict else value
+    if isinstance(value, dict):
         for name, item in tree.items():
-            inner = result.get(name)
-            is_tree = isinstance(item, dict) and (isinstance(inner, dict) or hasattr(inner, "__dict__"))
-            result[name] = merged(inner, item, not isinstance(inner, dict)) if is_tree else item
-        return result
-    if hasattr(value, "__dict__") and not isinstance(value, dict):
-        for name, item in tree.items():
-            inner = getattr(value, name, None)
-            is_tree = isinstance(item, dict) and (isinstance(inner, dict) or hasattr(inner, "__dict__"))
-            setattr(value, name, merged(inner, item, not isinstance(inner, dict)) if is_tree else item)
+            value[name] = merged(value.get(name), item, False) if isinstance(item, dict) else item
         return value
-    return namespace(tree) if is_namespace else plain(tree)
-
-
-def plain(tree):
-    return {name: plain(value) if isinstance(value, dict) else value for name, value in tree.items()}
+    if hasattr(value, "__dict__"):
+        for name, item in tree.items():
+            setattr(value, name, merged(getattr(value, name, None), item, True) if isinstance(item, dict) else item)
+        return value
+    return namespace(tree) if is_namespace else tree
 
 
 def find(module):
@@ -174,6 +167,9 @@ def find(module):
             return os.path.join(base, "__main__.py"), name
         if os.path.isdir(base) and os.path.isfile(os.path.join(base, "__init__.py")):
             packages = packages or base
+    if module == "guild.pass":
+        # Guild's module that does nothing, which definitions use where only files are of interest.
+        return os.path.join(os.path.dirname(os.path.abspath(__file__)), "__init__.py"), ""
     if packages:
         fail("No module named %s.__main__ ('%s' is a package and cannot be directly executed)" % (name, name))
     fail("No module named %s" % name)
@@ -193,71 +189,104 @@ def run(path, package, variables):
     # What the module imports must not find this program under its name.
     sys.modules["__main__"] = main_module
     tree = ast.parse(source, path)
-    values = {}
     if variables:
-        values = assign(tree, variables)
-    for name, value in values.items():
-        setattr(main_module, name, value)
+        main_module.__dict__.update(Assignments(variables).change(tree))
     code = compile(tree, path, "exec", dont_inherit=True)
+    sys.excepthook = lambda kind, error, trace: show(kind, error, trace, path)
     exec(code, main_module.__dict__)
 
 
-def assign(tree, variables):
-    """Changes the first assignment to each variable at the top of a module. Returns the variables to begin with."""
-    begin, left = {}, dict(variables)
-    hidden = {}
+def show(kind, error, trace, path):
+    """Shows an error from the module on: what runs it is not the user's."""
+    at = trace
+    while at is not None and at.tb_frame.f_code.co_filename != path:
+        at = at.tb_next
+    sys.__excepthook__(kind, error.with_traceback(at or trace), at or trace)
 
-    def replaced(target, value_node):
-        name = target.id
-        value = left.pop(name)
-        key = "__rille_flag_%d__" % len(hidden)
-        while key in variables:
-            key += "_"
-        if isinstance(value, Merge):
-            items, is_namespace = dict(value), value.is_namespace
-            hidden[key] = lambda assigned: merged(assigned, items, is_namespace)
-            arguments = [value_node]
-        else:
-            hidden[key] = value
-            arguments = None
-        node = ast.Name(id=key, ctx=ast.Load())
-        if arguments is not None:
-            node = ast.Call(func=node, args=arguments, keywords=[])
-        ast.copy_location(node, value_node)
-        return ast.fix_missing_locations(node)
 
-    def visit(statements):
-        for statement in statements:
+class Assignments:
+    """Gives variables other values where a module first assigns to them."""
+
+    def __init__(self, variables):
+        self.variables = variables
+        self.left = set(variables)
+
+    def change(self, tree):
+        """Changes a module. Returns the variables that it has from the beginning."""
+        self.statements(tree.body)
+        begin = {name: value for name, value in self.variables.items() if not isinstance(value, Items)}
+        for name in self.left:
+            value = self.variables[name]
+            if isinstance(value, Items):
+                begin[name] = merged(None, value.tree, value.is_namespace)
+        return begin
+
+    def statements(self, body):
+        at = 0
+        while at < len(body):
+            statement = body[at]
+            at += 1
             if isinstance(statement, ast.Assign):
-                names = [target for target in statement.targets if isinstance(target, ast.Name) and target.id in left]
-                if len(statement.targets) == 1 and names:
-                    statement.value = replaced(names[0], statement.value)
-                elif names:
-                    # `a = b = 1`: only the one named gets the value.
-                    for target in names:
-                        statement.targets.remove(target)
-                        begin_with(target.id)
-                    if not statement.targets:
-                        statement.targets = [ast.copy_location(ast.Name(id="_", ctx=ast.Store()), names[0])]
+                more = self.assign(statement)
+                body[at:at] = more
+                at += len(more)
             elif isinstance(statement, ast.AnnAssign):
                 target = statement.target
-                if statement.value is not None and isinstance(target, ast.Name) and target.id in left:
-                    statement.value = replaced(target, statement.value)
+                if statement.value is not None and isinstance(target, ast.Name) and target.id in self.left:
+                    self.left.discard(target.id)
+                    statement.value = self.value(target.id, statement.value)
             elif isinstance(statement, ast.If):
-                visit(statement.body)
-                visit(statement.orelse)
+                # Only one of the two is run.
+                left = set(self.left)
+                self.statements(statement.body)
+                after, self.left = self.left, left
+                self.statements(statement.orelse)
+                self.left &= after
             elif isinstance(statement, (ast.Try, ast.With)):
-                visit(statement.body)
+                self.statements(statement.body)
 
-    def begin_with(name):
-        value = left.pop(name)
-        begin[name] = merged(None, dict(value), value.is_namespace) if isinstance(value, Merge) else value
+    def assign(self, statement):
+        """Changes an assignment, or returns the statements that follow it."""
+        targets = statement.targets
+        if len(targets) == 1 and isinstance(targets[0], ast.Name):
+            if targets[0].id in self.left:
+                self.left.discard(targets[0].id)
+                statement.value = self.value(targets[0].id, statement.value)
+            return []
+        more = []
+        for node in (node for target in targets for node in ast.walk(target)):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in self.left:
+                self.left.discard(node.id)
+                assigned = ast.copy_location(ast.Name(id=node.id, ctx=ast.Load()), statement)
+                again = ast.Assign(targets=[ast.Name(id=node.id, ctx=ast.Store())], value=self.value(node.id, assigned))
+                more.append(ast.fix_missing_locations(ast.copy_location(again, statement)))
+        return more
 
-    visit(tree.body)
-    for name in list(left):
-        begin_with(name)
-    begin.update(hidden)
-    return begin
+    def value(self, name, assigned):
+        """Returns the expression that is assigned instead."""
+        value = self.variables[name]
+        if isinstance(value, Items):
+            text = "__import__('rille.op_main', fromlist=['merged']).merged(0, %r, %r)" % (value.tree, value.is_namespace)
+            node = ast.parse(text, mode="eval").body
+            node.args[0] = assigned
+        else:
+            node = ast.parse(literal(value), mode="eval").body
+        # Errors are told for the line of the assignment.
+        for inner in ast.walk(node):
+            if inner is not assigned and isinstance(inner, (ast.expr, ast.keyword)) and not is_within(inner, assigned):
+                ast.copy_location(inner, assigned)
+        return node
+
+
+def is_within(node, other):
+    return any(inner is node for inner in ast.walk(other))
+
+
+def literal(value):
+    """Returns a value as an expression."""
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return "float('%r')" % value
+    return repr(value)
 
 
 if __name__ == "__main__":

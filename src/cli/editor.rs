@@ -18,8 +18,8 @@ pub(crate) fn edit(text: &str, suffix: &str) -> Result<String, Failure> {
     let script = format!("{editor} \"$@\"");
     let words: Vec<OsString> =
         ["sh", "-c", &script, &editor].into_iter().map(OsString::from).chain([file.path().into()]).collect();
-    let exit = engine::run_in_foreground(&words).map_err(failed)?;
-    if !exit.is_success() {
+    let exit = engine::run_in_foreground(&words, None).map_err(failed)?;
+    if !exit.success() {
         return Err(Failure::general(format!("the editor '{editor}' ended with {exit}"))
             .hint("set VISUAL or EDITOR to the editor that you use."));
     }

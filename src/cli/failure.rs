@@ -84,7 +84,7 @@ fn hints(error: &store::Error) -> Vec<String> {
         store::Error::DirectoryUsed { .. } => "name a directory that is empty or does not exist.".into(),
         store::Error::LockHeld { .. } => "wait until it has ended, or name another run directory.".into(),
         store::Error::NewerFormat { .. } => "use the release of Rille that wrote it, or a newer one.".into(),
-        store::Error::Running { .. } => "end it first, with Ctrl-C or a signal to its process.".into(),
+        store::Error::Running { .. } => "end it first, with 'rille runs stop' or Ctrl-C.".into(),
         store::Error::NoHome => "name a folder with --home or RILLE_HOME.".into(),
         store::Error::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
             "make room on the disk, or name a home on another one with --home or RILLE_HOME.".into()
@@ -113,7 +113,7 @@ mod tests {
                 2,
                 "give more of the id: a0, a1, a2, a3, a4, a5, a6, a7 and 2 more",
             ),
-            (store::Error::Running { id: "ab".into() }, 1, "end it first, with Ctrl-C or a signal to its process."),
+            (store::Error::Running { id: "ab".into() }, 1, "end it first, with 'rille runs stop' or Ctrl-C."),
             (
                 store::Error::io("write", std::path::Path::new("/r"))(full),
                 7,

@@ -6,6 +6,7 @@ mod failure;
 mod help_op;
 mod logs;
 mod near;
+mod ops;
 mod output;
 mod run;
 pub(crate) mod runs;
@@ -42,6 +43,10 @@ enum Command {
     Logs(logs::LogsArgs),
     /// List runs, and work on them
     Runs(runs::RunsArgs),
+    /// List the operations of the project in this folder
+    Ops(ops::OpsArgs),
+    /// Explain an operation: its flags, and what it requires
+    HelpOp(help_op::HelpOpArgs),
     /// Show the settings, and where each comes from
     Config(config::ConfigArgs),
     /// Print the JSON Schema of a file that Rille writes or reads
@@ -92,6 +97,8 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
         Command::Run(run) => run::main(*run, handed_on, args, home),
         Command::Logs(logs) => configured_home(home).and_then(|home| logs::main(&logs, &home)),
         Command::Runs(runs) => configured_home(home).and_then(|home| runs::main(runs, &home)),
+        Command::Ops(ops) => ops::main(&ops),
+        Command::HelpOp(help) => help_op::main(&help),
         Command::Config(config) => config::main(config, home),
         Command::Schema(schema) => schema::main(&schema),
         Command::Synchro(synchro) => synchro::main(*synchro),

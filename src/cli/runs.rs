@@ -1,13 +1,32 @@
 //! `rille runs`: lists, describes, shows, reports and removes runs, those of Guild included.
 
 mod archive;
+mod cat;
+mod chosen;
+mod comment;
+mod compared;
 mod criteria;
+mod diff;
+mod export;
+mod import;
 mod info;
+mod label;
 mod list;
+mod ls;
+mod mark;
+mod markdown;
+mod merge;
+mod open;
+mod publish;
+mod purge;
 mod report;
+mod restore;
 mod rm;
+mod scalars;
 mod selection;
 mod shorts;
+mod stop;
+mod tag;
 
 use clap::{Args, Subcommand};
 
@@ -46,7 +65,38 @@ pub(crate) enum RunsCommand {
     /// Write the reports of a run again: HTML, JUnit, TAP, JSON
     Report(report::ReportArgs),
     /// Remove runs, to the trash
+    #[command(visible_alias = "delete")]
     Rm(rm::RmArgs),
+    /// Bring runs back from the trash
+    Restore(restore::RestoreArgs),
+    /// Delete runs of the trash for good
+    Purge(purge::PurgeArgs),
+    /// Stop running runs
+    Stop(stop::StopArgs),
+    /// Change the labels of runs
+    Label(label::LabelArgs),
+    /// Put tags to runs, or take them away
+    Tag(tag::TagArgs),
+    /// Mark runs, which are preferred as dependencies then
+    Mark(mark::MarkArgs),
+    /// Write, list and delete comments on runs
+    Comment(comment::CommentArgs),
+    /// List the files of a run
+    Ls(ls::LsArgs),
+    /// Write a file of a run, or its output
+    Cat(cat::CatArgs),
+    /// Open a run, or a file of it, in another program
+    Open(open::OpenArgs),
+    /// Show in what two runs differ
+    Diff(diff::DiffArgs),
+    /// Copy files of a run back to its project
+    Merge(merge::MergeArgs),
+    /// Write a summary of runs in Markdown
+    Publish(publish::PublishArgs),
+    /// Copy or move runs to a folder or a zip file
+    Export(export::ExportArgs),
+    /// Bring runs from a folder or a zip file
+    Import(import::ImportArgs),
 }
 
 /// Runs the command and returns the exit code.
@@ -59,5 +109,20 @@ pub(crate) fn main(args: RunsArgs, home: &Home) -> Result<i32, Failure> {
         Some(RunsCommand::Archive(args)) => archive::main(&args, home),
         Some(RunsCommand::Report(args)) => report::main(&args, home),
         Some(RunsCommand::Rm(args)) => rm::main(&args, home),
+        Some(RunsCommand::Restore(args)) => restore::main(&args, home),
+        Some(RunsCommand::Purge(args)) => purge::main(&args, home),
+        Some(RunsCommand::Stop(args)) => stop::main(&args, home),
+        Some(RunsCommand::Label(args)) => label::main(&args, home),
+        Some(RunsCommand::Tag(args)) => tag::main(&args, home),
+        Some(RunsCommand::Mark(args)) => mark::main(&args, home),
+        Some(RunsCommand::Comment(args)) => comment::main(&args, home),
+        Some(RunsCommand::Ls(args)) => ls::main(&args, home),
+        Some(RunsCommand::Cat(args)) => cat::main(&args, home),
+        Some(RunsCommand::Open(args)) => open::main(&args, home),
+        Some(RunsCommand::Diff(args)) => diff::main(&args, home),
+        Some(RunsCommand::Merge(args)) => merge::main(&args, home),
+        Some(RunsCommand::Publish(args)) => publish::main(&args, home),
+        Some(RunsCommand::Export(args)) => export::main(&args, home),
+        Some(RunsCommand::Import(args)) => import::main(&args, home),
     }
 }

@@ -1,15 +1,35 @@
-//! A program that takes over the terminal for a while, such as an editor, and is waited for.
+//! Programs that a command of rille uses for its user: an editor, a viewer, a program that compares files, git.
 
 use std::ffi::OsString;
 use std::io;
-use std::process::Command;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Output};
 
-use crate::model::Exit;
+/// Runs a program on the terminal of this process, and waits for its end.
+pub(crate) fn run_in_foreground(words: &[OsString], folder: Option<&Path>) -> io::Result<ExitStatus> {
+    command(words, folder)?.status()
+}
 
-/// Runs a command line with the streams of this process and returns how it ended.
-pub(crate) fn run_in_foreground(words: &[OsString]) -> io::Result<Exit> {
-    let (program, args) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    let status = Command::new(program).args(args).status()?;
-    let signal = std::os::unix::process::ExitStatusExt::signal(&status);
-    Ok(signal.map_or_else(|| Exit::Code(status.code().unwrap_or_default()), Exit::Signal))
+/// Puts a program in the place of this process. Returns only if that fails, and why.
+pub(crate) fn become_program(words: &[OsString], folder: Option<&Path>) -> io::Error {
+    match command(words, folder) {
+        Ok(mut command) => command.exec(),
+        Err(error) => error,
+    }
+}
+
+/// Runs a program to its end without a terminal, and returns what it wrote.
+pub(crate) fn output_of(words: &[OsString], folder: &Path) -> io::Result<Output> {
+    command(words, Some(folder))?.output()
+}
+
+fn command(words: &[OsString], folder: Option<&Path>) -> io::Result<Command> {
+    let (program, arguments) = words.split_first().ok_or_else(|| io::Error::other("no program is named"))?;
+    let mut command = Command::new(program);
+    command.args(arguments);
+    if let Some(folder) = folder {
+        command.current_dir(folder);
+    }
+    Ok(command)
 }

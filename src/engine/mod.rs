@@ -24,6 +24,7 @@ mod sections;
 mod signals;
 mod spawn;
 mod stop;
+mod stop_run;
 mod supervisor;
 mod synchro;
 mod task_log;
@@ -45,7 +46,7 @@ use self::supervisor::{Parts, Supervisor};
 use crate::model::{Reply, RuntimeInfo, TaskNumber};
 
 pub(crate) use self::descendants::{MARK, mark_host};
-pub(crate) use self::foreground::run_in_foreground;
+pub(crate) use self::foreground::{become_program, output_of, run_in_foreground};
 pub(crate) use self::guardian::{Guarded, split};
 pub(crate) use self::journal::Journal;
 pub(crate) use self::output_sink::{OutputSink, SinkWaker};
@@ -55,6 +56,7 @@ pub(crate) use self::request::{Call, Failure, OnCall, Origin, OutputTap, Waited}
 pub(crate) use self::scheduler::{Answer, Capacity, End, Group, Limits, OnLimit, Reused, Submission, Timing};
 pub(crate) use self::spawn::{OPERATION_KIND, Surroundings, TASK_ROLE, variable};
 pub(crate) use self::stop::StopReason;
+pub(crate) use self::stop_run::{StopEnd, StopRefused, Stopping};
 pub(crate) use self::synchro::{Synchro, SynchroClient};
 
 /// What an engine is made with.
@@ -67,6 +69,8 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     /// Grace times.
     pub(crate) timing: Timing,
+    /// How long the engine waits to be closed after an interrupt, once every task has ended.
+    pub(crate) patience: Duration,
     /// What is the same for all tasks.
     pub(crate) surroundings: Surroundings,
     /// What tasks may read of their run; the job may change it while it runs.
@@ -85,7 +89,7 @@ pub(crate) struct Settings {
     /// Called on the engine's thread before the process stops itself: what was announced should be shown by then.
     pub(crate) before_pause: Box<dyn Fn() + Send>,
     /// Called on the engine's thread when the run was interrupted by this signal, every task has ended, and the engine was
-    /// not closed within the grace. It has to end the process.
+    /// not closed within the patience. It has to end the process.
     pub(crate) on_abandoned: Box<dyn Fn(i32) + Send>,
 }
 
@@ -132,7 +136,7 @@ impl Engine {
             on_call: settings.on_call,
             before_pause: settings.before_pause,
             on_abandoned: settings.on_abandoned,
-            grace: settings.timing.grace,
+            patience: settings.patience,
         };
         let supervisor = Supervisor::new(parts)?;
         let thread = thread::Builder::new().name("supervisor".to_owned()).spawn(move || supervisor.run())?;

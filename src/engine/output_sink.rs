@@ -16,6 +16,9 @@ pub(crate) trait OutputSink: Send {
     /// Takes the means to say that there is room again, before anything is written.
     fn connect(&mut self, waker: SinkWaker);
 
+    /// Makes what is needed to take bytes: the task starts now. Called again when its start was put off.
+    fn begin(&mut self) -> io::Result<()>;
+
     /// Takes bytes as they come, also when there is no room.
     fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()>;
 

@@ -98,8 +98,12 @@ pub(super) fn spawn(
     sink: Option<&SharedSink>,
 ) -> Result<Launched, SpawnError> {
     let Attempt { task, folder, .. } = attempt;
-    if sink.is_none() {
-        make_folder(folder).map_err(|error| SpawnError::Storage(folder.clone(), error))?;
+    match sink {
+        Some(sink) => {
+            let mut sink = sink.lock();
+            sink.begin().map_err(|error| SpawnError::Storage(sink.path().to_owned(), error))?;
+        }
+        None => make_folder(folder).map_err(|error| SpawnError::Storage(folder.clone(), error))?,
     }
     let (mut command, channel, stdin) =
         if verdict::speaks(&task.runnable.kind) { speaker(attempt, surroundings)? } else { executable(attempt)? };

@@ -113,6 +113,7 @@ impl Job {
             journal,
             limits,
             timing,
+            patience: timing.grace,
             surroundings,
             runtime: Arc::clone(&job.runtime),
             tap,

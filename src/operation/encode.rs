@@ -216,10 +216,8 @@ mod tests {
             ("a\\", Err("nothing follows the last backslash")),
         ];
         for (line, expected) in cases {
-            assert_eq!(
-                split(line).as_deref().map_err(|error| *error),
-                expected.map(|words| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()).as_deref()
-            );
+            let words = expected.map(|words| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+            assert_eq!(split(line), words, "{line}");
         }
         for words in [vec!["a", "b c", "", "it's", "\"q\"", "$x", "é", "a\nb"], vec![]] {
             assert_eq!(split(&join(&words)).unwrap(), words);

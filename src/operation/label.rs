@@ -294,3 +294,63 @@ fn path_parts(path: &str) -> std::collections::VecDeque<String> {
     }
     parts
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn flags() -> FlagValues {
+        let flags = json!({
+            "lr": 0.123_456_789, "tiny": 1.234_567_8e-7, "n": 10, "b": true, "name": "a b", "none": null, "p": "x/y/z.txt",
+            "q": "'in quotes'", "yes": "yes", "e": "",
+        });
+        flags.as_object().unwrap().clone().into_iter().collect()
+    }
+
+    #[test]
+    fn a_label_has_its_flags() {
+        let default =
+            "b=yes e='' lr=0.12345 n=10 name='a b' p=x/y/z.txt q=\"'''in quotes'''\" tiny=1.23456e-07 yes='yes'";
+        // Quotes within the quotes of YAML.
+        let default = default.replace("\"'''in quotes'''\"", "'''in quotes'''");
+        assert_eq!(default_label(&flags()), default);
+        let cases = [
+            ("plain", "plain"),
+            ("lr ${lr} n ${n}", "lr 0.12345 n 10"),
+            ("${none}|${missing}", "|"),
+            ("${none|default:x}-${n|default:x}-${missing|default}", "x-10-"),
+            ("${p|basename} ${none|basename}", "z.txt "),
+            ("${name} ${name|unquote}", "'a b' a b"),
+            ("${lr|%.2f} ${n|%.2f} ${n|%05d} ${lr|%.3e} ${lr|%g}", "0.12 10.00 00010 1.235e-01 0.123457"),
+            ("${name|%.2f}", "a b"),
+            ("${n|%5s|} ${n|%-5d}|", "#error# 10   |"),
+            ("${b} ${b|default:x}", "yes True"),
+            ("${n|foo}", "#error#"),
+            ("${", "${"),
+            ("${}x", "${}x"),
+            ("é${n}é", "é10é"),
+        ];
+        for (template, expected) in cases {
+            assert_eq!(label(Some(template), &flags()).0, expected, "{template}");
+        }
+        assert_eq!(label(Some("[${default_label}]"), &flags()).0, format!("[{default}]"));
+        assert_eq!(label(None, &flags()).0, default);
+        assert_eq!(label(Some("${n|foo}"), &flags()).1.len(), 1);
+        assert_eq!(label(Some("${n|%.2q}"), &flags()).1.len(), 1);
+    }
+
+    #[test]
+    fn long_paths_are_shortened() {
+        let cases = [
+            ("/short/path", "/short/path"),
+            ("/a/very/long/path/to/some/file.txt", "/a/…/some/file.txt"),
+            ("relative/path/to/some/file.txt", "relative/…/file.txt"),
+            ("a-single-name-that-is-long.txt", "a-single-name-that-is-long.txt"),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(shorten_path(path), expected);
+        }
+    }
+}

@@ -5,7 +5,7 @@
 //!
 //! Nothing here starts a process or knows where runs are kept; clock, environment and randomness come by argument.
 
-#![expect(dead_code, unused_imports, reason = "the parts that use it are being built")]
+#![allow(dead_code, unused_imports, reason = "the parts that use it are being built")]
 
 pub(crate) mod command;
 mod definition;
@@ -20,12 +20,14 @@ pub(crate) mod manifest;
 mod notice;
 mod project;
 pub(crate) mod python;
+mod python_regex;
 pub(crate) mod read;
 mod record;
 mod record_new;
 mod relative;
 mod resource;
 mod scalar;
+mod scalars;
 pub(crate) mod sourcecode;
 
 pub(crate) use definition::{Body, Objective, Operation, Origin};
@@ -36,8 +38,10 @@ pub(crate) use label::{default_label, formatted, label};
 pub(crate) use manifest::{EntryKind, Manifest, ManifestEntry};
 pub(crate) use notice::Notice;
 pub(crate) use project::{Broken, LookupError, ModelName, Project, Remark};
+pub(crate) use python_regex::from_python;
 pub(crate) use record::{DependencyRecord, FlagPassing, OpCommand, OpRecord, SourceCodeRecord};
 pub(crate) use resource::{Resource, Source, SourceKind, TargetType};
+pub(crate) use scalars::{FoundScalar, ScalarPatterns, ScalarScan, ScalarsError};
 
 /// Values of flags by name, as YAML and JSON have them: null, boolean, number, string or list.
 pub(crate) type FlagValues = std::collections::BTreeMap<String, serde_json::Value>;

@@ -250,12 +250,17 @@ impl Project {
             .map_or_else(|| self.list_hint(), |near| format!("did you mean '{near}'?"))
     }
 
+    /// Returns the nearest folder above that has a project file, where this one has none.
+    pub(crate) fn parent(&self) -> Option<&Path> {
+        let has_file = |folder: &&Path| PROJECT_FILES.iter().any(|name| folder.join(name).is_file());
+        self.folder.ancestors().skip(1).find(has_file)
+    }
+
     fn list_hint(&self) -> String {
         if self.is_defined {
             return "'rille ops' lists the operations.".to_owned();
         }
-        let has_file = |folder: &&Path| PROJECT_FILES.iter().any(|name| folder.join(name).is_file());
-        match self.folder.ancestors().skip(1).find(has_file) {
+        match self.parent() {
             Some(parent) => {
                 format!("there is no rille.lua or guild.yml here, but one in {}; go there.", parent.display())
             }

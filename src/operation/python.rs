@@ -147,3 +147,62 @@ fn fits(version: &[u64], (operator, wanted): &Rule) -> bool {
         _ => !begins(wanted.len()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_that_reads_arguments_gets_its_flags_as_arguments() {
+        let cases = [
+            ("", "globals"),
+            ("lr = 0.1\n# import argparse\n", "globals"),
+            ("import argparse\n", "args"),
+            ("import os, argparse as a\n", "args"),
+            ("    from argparse import ArgumentParser\n", "args"),
+            ("import click\n", "args"),
+            ("import argparse_x\n", "globals"),
+            ("import sys\nprint(sys.argv[1:])\n", "args"),
+            ("from sys import argv\n", "args"),
+            ("import sys # sys.argv\n", "globals"),
+            ("print('import argparse')\n", "globals"),
+        ];
+        for (source, expected) in cases {
+            assert_eq!(flags_dest(source), expected, "{source:?}");
+        }
+    }
+
+    #[test]
+    fn the_highest_version_that_fits_is_chosen() {
+        let found = ["3.8.10", "3.11.7", "3.12.1", "3.9.2", "3.13.0rc1", "2.7.18"];
+        let candidates: Vec<Interpreter> = found
+            .iter()
+            .map(|version| Interpreter { program: format!("python{version}"), version: (*version).to_owned() })
+            .collect();
+        let cases = [
+            (">=3.8", Some("3.13.0rc1")),
+            (">=3.8,<3.12", Some("3.11.7")),
+            (">= 3.8, != 3.11.*, <3.12", Some("3.9.2")),
+            ("3.11", Some("3.11.7")),
+            ("==3.11", None),
+            ("==3.11.*", Some("3.11.7")),
+            ("==3.11.7", Some("3.11.7")),
+            ("~=3.8.1", Some("3.8.10")),
+            ("~=3.8", Some("3.13.0rc1")),
+            ("<3", Some("2.7.18")),
+            ("<=3.9.2", Some("3.9.2")),
+            (">3.13", None),
+        ];
+        for (requirements, expected) in cases {
+            let chosen = choose(requirements, &candidates).ok().map(|chosen| chosen.version.as_str());
+            assert_eq!(chosen, expected, "{requirements}");
+        }
+        let error = choose(">4", &candidates[..1]).unwrap_err();
+        assert_eq!(error, "cannot find a python interpreter for requirement '>4': python3.8.10 is 3.8.10");
+        assert!(choose(">4", &[]).unwrap_err().ends_with("none was found"));
+        for wrong in ["", "x", ">=", "=>3", "~=3", "3.x"] {
+            let error = choose(wrong, &candidates).unwrap_err();
+            assert!(error.starts_with("invalid python-requires"), "{wrong}: {error}");
+        }
+    }
+}

@@ -221,3 +221,179 @@ fn config_resource(operation: &Operation) -> Option<Resource> {
     let source = serde_json::from_value(source).expect("a source needs no more than its kind");
     Some(Resource { name: format!("config:{path}"), sources: vec![source], ..Resource::default() })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::PathBuf;
+
+    use super::super::{Origin, SourceKind, TargetType};
+    use super::*;
+
+    fn operation(project: &Path, body: Body) -> Operation {
+        Operation {
+            model: "m".to_owned(),
+            name: "op".to_owned(),
+            origin: Origin::GuildFile(project.join("guild.yml")),
+            project: project.to_owned(),
+            place: None,
+            is_default: false,
+            description: String::new(),
+            body,
+            flags: BTreeMap::new(),
+            flags_dest: None,
+            requires: Vec::new(),
+            env: BTreeMap::new(),
+            env_secrets: Vec::new(),
+            python_requires: None,
+            python_path: None,
+            output_scalars: None,
+            sourcecode: Vec::new(),
+            label: None,
+            tags: Vec::new(),
+            compare: Vec::new(),
+            objective: None,
+            delete_on_success: false,
+            publish: None,
+            run_attrs: Map::new(),
+            default_flag_arg_skip: false,
+            stop_after: None,
+            later: Map::new(),
+        }
+    }
+
+    /// Returns a project with scripts of each kind.
+    fn project() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str, mode: u32| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        file("plain.sh", "echo\n", 0o644);
+        file("marked.sh", "#!/bin/sh\necho\n", 0o644);
+        file("bare.sh", "echo\n", 0o755);
+        file("program.sh", "#!/bin/sh\necho\n", 0o755);
+        file("globals.py", "lr = 1\n", 0o644);
+        file("sub/args.py", "import argparse\n", 0o644);
+        file("pkg/__main__.py", "import click\n", 0o644);
+        folder
+    }
+
+    #[test]
+    fn every_body_has_a_command() {
+        let folder = project();
+        let exec = |text: &str| Body::Exec(text.to_owned());
+        let main = |text: &str| Body::Main(text.to_owned());
+        let script = |text: &str| Body::Script(text.to_owned());
+        let py = ["${python_exe}", "-um", "rille.op_main"];
+        let with_py = |rest: &[&'static str]| [&py[..], rest].concat();
+        let project_dir = format!("{}/x", folder.path().display());
+        let cases: Vec<(Body, Vec<&str>, &str, &str)> = vec![
+            // The body, its command, where flags go, where the source goes.
+            (exec("run.sh"), vec!["run.sh"], "args", "."),
+            (exec("sh -c 'a b' ${flag_args} #x"), vec!["sh", "-c", "a b", FLAG_ARGS, "#x"], "args", "."),
+            (exec("'${project_dir}/x'"), vec![&project_dir], "args", "."),
+            (main("globals ${a} b"), with_py(&["globals", "${a}", "b", "--", FLAG_ARGS]), "globals", HIDDEN),
+            (main("sub/args"), with_py(&["sub/args", "--", FLAG_ARGS]), "args", HIDDEN),
+            (main("sub.args"), with_py(&["sub.args", "--", FLAG_ARGS]), "args", HIDDEN),
+            (main("pkg"), with_py(&["pkg", "--", FLAG_ARGS]), "args", HIDDEN),
+            (main("guild.pass"), with_py(&["guild.pass", "--", FLAG_ARGS]), "args", HIDDEN),
+            (script("globals.py"), with_py(&["globals", FLAG_ARGS]), "globals", HIDDEN),
+            (script("sub/args.py -v"), with_py(&["sub/args", "-v", FLAG_ARGS]), "args", HIDDEN),
+            (script("plain.sh"), vec!["sh", ".guild/sourcecode/plain.sh", FLAG_ARGS], "args", HIDDEN),
+            (script("marked.sh a"), vec!["sh", ".guild/sourcecode/marked.sh", "a", FLAG_ARGS], "args", HIDDEN),
+            (script("bare.sh"), vec!["sh", ".guild/sourcecode/bare.sh", FLAG_ARGS], "args", HIDDEN),
+            (script("./program.sh"), vec![".guild/sourcecode/program.sh", FLAG_ARGS], "args", HIDDEN),
+            (script("tool"), vec![".guild/sourcecode/tool", FLAG_ARGS], "args", HIDDEN),
+            (
+                script("a.lua"),
+                vec!["${rille_exe}", "--as-operation", ".guild/sourcecode/a.lua", FLAG_ARGS],
+                "args",
+                HIDDEN,
+            ),
+            (
+                Body::LuaFunction,
+                vec!["${rille_exe}", "--as-operation", ".guild/sourcecode/rille.lua", "op"],
+                "args",
+                HIDDEN,
+            ),
+        ];
+        for (body, expected, dest, source) in cases {
+            let record = OpRecord::new(&operation(folder.path(), body.clone())).unwrap();
+            assert_eq!(record.op_cmd.cmd_args, expected, "{body:?}");
+            assert_eq!(record.op_cmd.flags_dest.as_deref(), Some(dest), "{body:?}");
+            assert_eq!(record.sourcecode.dest.as_deref(), Some(source), "{body:?}");
+        }
+        let wrong = [
+            (exec(""), "its command is empty"),
+            (exec("echo 'a"), "the command \"echo 'a\" cannot be split: a single quote is not closed"),
+            (Body::Steps(Vec::new()), "operations with steps are not supported yet"),
+        ];
+        for (body, expected) in wrong {
+            assert_eq!(OpRecord::new(&operation(folder.path(), body)).unwrap_err(), expected);
+        }
+    }
+
+    #[test]
+    fn a_definition_can_say_where_things_go() {
+        let folder = project();
+        let mut operation = operation(folder.path(), Body::Script("program.sh".to_owned()));
+        operation.sourcecode = vec![json!({"dest": "code"}), json!(["*.py"]), json!({"dest": "."})];
+        operation.flags_dest = Some("dict:params".to_owned());
+        let record = OpRecord::new(&operation).unwrap();
+        assert_eq!(record.op_cmd.cmd_args, ["./program.sh", FLAG_ARGS]);
+        assert_eq!(record.op_cmd.flags_dest.as_deref(), Some("dict:params"));
+        assert_eq!(record.op_cmd.cmd_env["FLAGS_DEST"], "dict:params");
+        operation.sourcecode.push(json!({"dest": "src/"}));
+        assert_eq!(OpRecord::new(&operation).unwrap().op_cmd.cmd_args[0], "src/program.sh");
+    }
+
+    #[test]
+    fn sources_have_what_their_resource_says() {
+        let mut operation = operation(&PathBuf::from("/p"), Body::Exec("true".to_owned()));
+        let sources = json!([{"file": "a", "target-path": "own"}, {"operation": "up"}]);
+        operation.requires = vec![Resource {
+            name: "data".to_owned(),
+            sources: serde_json::from_value(sources).unwrap(),
+            target_path: Some("in".to_owned()),
+            target_type: Some(TargetType::Link),
+            preserve_path: Some(true),
+            default_unpack: Some(false),
+            ..Resource::default()
+        }];
+        operation.flags_dest = Some("config:c.yml".to_owned());
+        let record = OpRecord::new(&operation).unwrap();
+        let data = &record.deps[0];
+        assert_eq!((data.name.as_str(), data.location.as_str()), ("data", "/p"));
+        let targets: Vec<_> = data.sources.iter().map(|source| source.target_path.as_deref()).collect();
+        assert_eq!(targets, [Some("own"), Some("in")]);
+        assert!(data.sources.iter().all(|source| {
+            source.target_type == Some(TargetType::Link)
+                && source.preserve_path == Some(true)
+                && source.unpack == Some(false)
+        }));
+        let config = &record.deps[1];
+        assert_eq!(config.sources[0].kind, SourceKind::Config("c.yml".to_owned()));
+        assert!(config.sources[0].always_resolve && config.sources[0].replace_existing);
+    }
+
+    #[test]
+    fn a_record_is_written_without_secrets_and_comes_back() {
+        let mut operation = operation(&PathBuf::from("/p"), Body::Exec("true".to_owned()));
+        operation.env = [("API_TOKEN", "hunter2"), ("MINE", "x"), ("PLAIN", "y")]
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), json!(value)))
+            .collect();
+        operation.env_secrets = vec!["MINE".to_owned()];
+        let mut record = OpRecord::new(&operation).unwrap();
+        record.accept_flags(&["extra".to_owned()]);
+        let written = record.without_secrets(|name| name.contains("TOKEN"));
+        assert_eq!(written.op_cmd.cmd_env.keys().collect::<Vec<_>>(), ["PLAIN", "PROJECT_DIR"]);
+        assert!(written.op_cmd.cmd_flags.contains_key("extra"));
+        let value = serde_json::to_value(&written).unwrap();
+        assert_eq!(value["op-cmd"]["cmd-args"], json!(["true"]));
+        assert_eq!(serde_json::from_value::<OpRecord>(value).unwrap(), written);
+    }
+}

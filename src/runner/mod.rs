@@ -1,6 +1,7 @@
 //! The inside of a task process: it takes its order, runs the script, and says how it ended.
 
 mod line;
+pub(crate) mod operation;
 
 use std::fs::File;
 use std::io::{self, Write};

@@ -6,7 +6,8 @@ pub(crate) mod api;
 pub(crate) mod error;
 mod host;
 mod modules;
-mod operation;
+pub(crate) mod operation;
+mod operation_main;
 pub(crate) mod source;
 mod standalone;
 pub(crate) mod table;
@@ -16,6 +17,8 @@ mod vm;
 mod voice;
 
 pub(crate) use self::host::run_jobfile;
+pub(crate) use self::operation::load_project;
+pub(crate) use self::operation_main::{RunFacts, run_operation};
 pub(crate) use self::task::{HostLine, ScriptEnd, run_script};
 
 use std::path::Path;
@@ -37,4 +40,3 @@ pub(crate) fn read_table(path: &Path, text: &[u8]) -> Result<serde_json::Value, 
         _ => Err("it must return a table".to_owned()),
     }
 }
-pub(crate) use operation::load_project;

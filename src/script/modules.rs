@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use mlua::Value;
 
+use super::api::op::MODULE;
 use super::vm::Vm;
 
 /// Modules that the API names and that this version does not have yet.
-const NOT_YET: [&str; 5] = ["rille.runnable", "rille.runner", "rille.op", "rille.runs", "rille.walk"];
+const NOT_YET: [&str; 4] = ["rille.runnable", "rille.runner", "rille.runs", "rille.walk"];
 
 /// The files that make a folder a project.
 const PROJECT_FILES: [&str; 2] = ["rille.lua", "guild.yml"];
@@ -27,12 +28,15 @@ pub(super) fn folders(file: &Path, started_in: &Path) -> Vec<PathBuf> {
     folders
 }
 
-/// Makes `require` say of modules to come that they are not there yet.
+/// Makes `require` say of modules to come that they are not there yet, and of `rille.op` where it is.
 pub(super) fn preload_not_yet(vm: &Vm) -> mlua::Result<()> {
     for name in NOT_YET {
         vm.preload(name, move |lua| -> mlua::Result<Value> {
             Err(super::error::raise(lua, "usage", format!("module '{name}' is not part of this version of rille")))
         })?;
     }
-    Ok(())
+    vm.preload(MODULE, |lua| -> mlua::Result<Value> {
+        let text = format!("module '{MODULE}' is for the project file rille.lua, which declares operations");
+        Err(super::error::raise(lua, "usage", text))
+    })
 }

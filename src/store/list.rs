@@ -1,6 +1,7 @@
 //! What is known of runs. Each run is read by itself: one that is damaged is one row marked so, never an error for the
 //! others.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -66,12 +67,14 @@ pub(crate) fn list(home: &Home) -> Result<Vec<RunInfo>> {
     // A run that is gone since its name was read was removed, and is no damage.
     let infos = home.ids()?.into_iter().map(|id| runs.join(id)).map(|path| summarise(&path));
     let mut infos: Vec<RunInfo> = infos.filter(|info| info.path.exists()).collect();
-    infos.sort_by(|a, b| newest_first(a).cmp(&newest_first(b)).then_with(|| a.id.cmp(&b.id)));
+    infos.sort_by(newest_first);
     Ok(infos)
 }
 
-fn newest_first(run: &RunInfo) -> std::cmp::Reverse<Option<DateTime<Utc>>> {
-    std::cmp::Reverse(run.started.or(run.initialized))
+/// Orders runs by their start, the newest first.
+pub(super) fn newest_first(one: &RunInfo, other: &RunInfo) -> std::cmp::Ordering {
+    let time = |run: &RunInfo| run.started.or(run.initialized);
+    time(other).cmp(&time(one)).then_with(|| one.id.cmp(&other.id))
 }
 
 /// Returns whether an entry of the folder of runs is one: it has metadata, or it has the name of a run and something in
@@ -86,12 +89,18 @@ pub(super) fn may_be_run(path: &Path, name: &str) -> bool {
 
 /// Returns what a list shows of the run in the directory `path`.
 pub(crate) fn summarise(path: &Path) -> RunInfo {
+    let mut reader = Reader::new(path);
+    let mut info = info(path, &mut reader);
+    info.mark_damage(reader.damage);
+    info
+}
+
+fn info(path: &Path, reader: &mut Reader) -> RunInfo {
     let guild = path.join(".guild");
-    let mut reader = Reader { attrs: guild.join("attrs"), damage: Vec::new() };
     let exit_status = reader.attr("exit_status");
     let status = status::derive(&guild, exit_status);
     let opref = reader.opref(&guild.join("opref"), status);
-    let mut info = RunInfo {
+    RunInfo {
         id: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         path: path.to_owned(),
         status,
@@ -105,32 +114,43 @@ pub(crate) fn summarise(path: &Path) -> RunInfo {
         label: reader.attr::<Value>("label").and_then(text),
         tags: reader.attr::<Vec<Value>>("tags").into_iter().flatten().filter_map(text).collect(),
         marked: reader.attr("marked").unwrap_or(false),
-    };
-    info.mark_damage(reader.damage);
-    info
+    }
 }
 
 /// Returns everything that is recorded of the run in the directory `path`, which must exist.
 pub(crate) fn load(path: &Path) -> Result<RunDetails> {
     fs::read_dir(path).map_err(Error::io("read the run directory", path))?;
-    let mut info = summarise(path);
-    let mut reader = Reader { attrs: path.join(".guild/attrs"), damage: Vec::new() };
-    let mut attrs = BTreeMap::new();
-    // No folder of attributes is an empty one: summarise has looked for what must be there.
+    Ok(details(path))
+}
+
+/// Returns everything that is recorded of the run in the directory `path`. Each file is read once.
+pub(super) fn details(path: &Path) -> RunDetails {
+    let mut reader = Reader::new(path);
+    let mut names = Vec::new();
+    // No folder of attributes is an empty one: a run that must have some is missed them below.
     for entry in fs::read_dir(&reader.attrs).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
+        if let Some(text) = reader.file(&entry.path(), &name) {
+            reader.texts.insert(name.clone(), text);
+            names.push(name);
+        }
+    }
+    reader.has_all = true;
+    let mut info = info(path, &mut reader);
+    let mut attrs = BTreeMap::new();
+    for name in names {
         if let Some(value) = reader.attr::<Value>(&name) {
             attrs.insert(name, value);
         }
     }
     info.mark_damage(reader.damage);
     let flags = attrs.get("flags").and_then(Value::as_object).cloned().unwrap_or_default();
-    Ok(RunDetails { info, flags, attrs })
+    RunDetails { info, flags, attrs }
 }
 
 /// Returns an attribute of the run in the directory `path`; `None` if it is not there, null, or damaged.
 pub(crate) fn attribute(path: &Path, name: &str) -> Option<Value> {
-    Reader { attrs: path.join(".guild/attrs"), damage: Vec::new() }.attr(name)
+    Reader::new(path).attr(name)
 }
 
 impl RunInfo {
@@ -148,15 +168,27 @@ impl RunInfo {
 }
 
 /// Reads the files of one run and collects what is wrong with them.
-struct Reader {
+pub(super) struct Reader {
     attrs: PathBuf,
+    /// What was read in advance.
+    texts: BTreeMap<String, String>,
+    /// Whether that is everything there is.
+    has_all: bool,
     damage: Vec<String>,
 }
 
 impl Reader {
+    fn new(run: &Path) -> Reader {
+        Reader { attrs: run.join(".guild/attrs"), texts: BTreeMap::new(), has_all: false, damage: Vec::new() }
+    }
+
     /// Returns an attribute; `None` if it is not there, null, or damaged.
     fn attr<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
-        let text = self.file(&self.attrs.join(name), name)?;
+        let text = match self.texts.get(name) {
+            Some(text) => Cow::Borrowed(text.as_str()),
+            None if self.has_all => return None,
+            None => Cow::Owned(self.file(&self.attrs.join(name), name)?),
+        };
         match attr::decode::<Option<T>>(&text) {
             Ok(value) => value,
             Err(e) => {

@@ -121,7 +121,7 @@ fn holder(file: &File, path: &Path) -> Option<u32> {
 
 /// Returns the process that `/proc/locks` lists for the file, in lines like
 /// `1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF`.
-fn holder_by_kernel(path: &Path) -> Option<u32> {
+pub(super) fn holder_by_kernel(path: &Path) -> Option<u32> {
     let inode = fs::metadata(path).ok()?.ino().to_string();
     let locks = fs::read_to_string("/proc/locks").ok()?;
     locks.lines().find_map(|line| {

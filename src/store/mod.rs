@@ -15,6 +15,7 @@ mod event_log;
 mod event_reader;
 mod filter;
 mod home;
+mod index;
 mod list;
 mod lock;
 mod opref;
@@ -23,10 +24,14 @@ mod remove;
 mod run_dir;
 mod run_edit;
 mod run_files;
+mod run_output;
 mod secrets;
 mod status;
 mod task_folder;
+#[expect(dead_code, unused_imports, reason = "the parts that use it are being built")]
+pub(crate) mod tfevents;
 mod trash;
+mod worker;
 mod zip_export;
 mod zip_import;
 
@@ -36,6 +41,7 @@ pub(crate) use annotations::{
 };
 pub(crate) use archive::{ArchiveTarget, BadArchive, Jobfile, archive};
 pub(crate) use archive_reader::{archived_attribute, is_archive, with_archived_log};
+pub(crate) use attr::{decode as from_yaml, encode as yaml};
 pub(crate) use copy::{Transfer, bring};
 pub(crate) use environment::{is_secret, recorded_environment};
 pub(crate) use error::Error;
@@ -43,6 +49,7 @@ pub(crate) use event_log::EventLog;
 pub(crate) use event_reader::{EventLookup, read, read_from};
 pub(crate) use filter::{Filter, Lookup, Mistake, Name, Scope, TimeRange};
 pub(crate) use home::Home;
+pub(crate) use index::{Newest, RunRow, ScalarRow, newest, row, rows};
 pub(crate) use list::{RunDetails, RunInfo, attribute, list, load, summarise};
 pub(crate) use opref::{Opref, read_opref};
 pub(crate) use platform::{host, platform, user};
@@ -51,10 +58,12 @@ pub(crate) use run_dir::{RunDir, now_micros, run_id};
 pub(crate) use run_files::{
     FileKind, ManifestEntry, RunFile, Walk, clean, files, manifest, open_file, sourcecode_folder,
 };
+pub(crate) use run_output::RunOutput;
 pub(crate) use secrets::Secrets;
 pub(crate) use status::Status;
 pub(crate) use task_folder::{attempt_folder, discard, output_tail, read_part, task_folder};
 pub(crate) use trash::{purge, restore};
+pub(crate) use worker::{Worker, worker};
 pub(crate) use zip_export::ZipExport;
 pub(crate) use zip_import::ZipImport;
 

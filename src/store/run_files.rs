@@ -1,8 +1,10 @@
 //! The files of a run: what each of them is, by the run's manifest, and where the source code is.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::{self, Metadata};
 use std::io;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
 use serde::Serialize;
@@ -43,28 +45,43 @@ pub(crate) struct ManifestEntry {
     pub(crate) is_source: bool,
     /// The path in the run directory.
     pub(crate) path: PathBuf,
-    /// The SHA-1; empty where there is none.
-    pub(crate) sha1: String,
     /// Where it came from: a path of the project for source code, a URI for a dependency.
-    pub(crate) origin: String,
+    pub(crate) origin: OsString,
+    /// The path inside of what it came from.
+    pub(crate) subpath: Option<PathBuf>,
 }
 
 /// Returns the manifest of a run; lines that are damaged are left out.
 pub(crate) fn manifest(run: &Path) -> Vec<ManifestEntry> {
-    let text = fs::read(run.join(".guild/manifest")).unwrap_or_default();
-    String::from_utf8_lossy(&text).lines().filter_map(manifest_entry).collect()
+    entries(&fs::read(run.join(".guild/manifest")).unwrap_or_default())
 }
 
-fn manifest_entry(line: &str) -> Option<ManifestEntry> {
-    let mut words = shlex::split(line)?.into_iter();
-    let is_source = match words.next()?.as_str() {
+fn entries(bytes: &[u8]) -> Vec<ManifestEntry> {
+    let (mut entries, mut open) = (Vec::new(), Vec::new());
+    for line in bytes.split(|byte| *byte == b'\n') {
+        if !open.is_empty() {
+            open.push(b'\n');
+        }
+        open.extend_from_slice(line);
+        // A quote that is not closed goes on in the next line: a name may hold a newline.
+        let Some(words) = shlex::bytes::split(&open) else { continue };
+        open.clear();
+        entries.extend(entry_of(words));
+    }
+    entries
+}
+
+fn entry_of(words: Vec<Vec<u8>>) -> Option<ManifestEntry> {
+    let mut words = words.into_iter().map(OsString::from_vec);
+    let is_source = match words.next()?.to_str()? {
         "s" => true,
         "d" => false,
         _ => return None,
     };
     let path = clean(Path::new(&words.next()?))?;
-    let sha1 = words.next().filter(|sha1| sha1 != "-").unwrap_or_default();
-    Some(ManifestEntry { is_source, path, sha1, origin: words.next().unwrap_or_default() })
+    words.next();
+    let origin = words.next().unwrap_or_default();
+    Some(ManifestEntry { is_source, path, origin, subpath: words.next().map(PathBuf::from) })
 }
 
 /// Returns a relative path without `.` and `..`; `None` if it is absolute or leads out of where it starts.
@@ -203,18 +220,18 @@ mod tests {
 
     #[test]
     fn the_lines_of_a_manifest_are_read() {
-        let entry = |line: &str| {
-            manifest_entry(line)
-                .map(|entry| (entry.is_source, entry.path.display().to_string(), entry.sha1, entry.origin))
-        };
-        let owned = |is_source, path: &str, sha1: &str, origin: &str| {
-            Some((is_source, path.to_owned(), sha1.to_owned(), origin.to_owned()))
-        };
-        assert_eq!(entry("s train.py da81 src/train.py"), owned(true, "train.py", "da81", "src/train.py"));
-        assert_eq!(entry("d 'a b' - file:'a b'"), owned(false, "a b", "", "file:a b"));
-        for broken in ["", "x a b", "s", "s /etc/passwd a b", "d ../x a b", "s 'a"] {
-            assert_eq!(entry(broken), None, "{broken}");
-        }
+        let text =
+            "s train.py da81 src/train.py\nx a b\nd 'a\n b' - file:'a b' in/it\ns /etc/passwd a b\nd ../x a b\ns\n";
+        let found: Vec<String> = entries(text.as_bytes())
+            .into_iter()
+            .map(|entry| {
+                let ManifestEntry { is_source, path, origin, subpath } = entry;
+                format!("{is_source} {path:?} {origin:?} {subpath:?}")
+            })
+            .collect();
+        let expected = ["true \"train.py\" \"src/train.py\" None", "false \"a\\n b\" \"file:a b\" Some(\"in/it\")"];
+        assert_eq!(found, expected);
+        assert!(entries(b"s 'a b c").is_empty());
     }
 
     #[test]

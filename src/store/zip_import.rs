@@ -1,7 +1,6 @@
 //! Runs out of a zip file. Nothing of it gets outside of the folder that it is unpacked to, whatever its names and links
 //! say, and it does not fill the disk.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File, FileTimes};
 use std::io::{self, Read};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
@@ -28,7 +27,6 @@ const LONGEST_LINK: u64 = 4096;
 pub(crate) struct ZipImport {
     path: PathBuf,
     archive: ZipArchive<File>,
-    ids: BTreeSet<String>,
 }
 
 impl ZipImport {
@@ -37,7 +35,7 @@ impl ZipImport {
         let file = File::open(path).map_err(Error::io("open", path))?;
         let size = file.metadata().map_err(Error::io("read", path))?.len();
         let mut archive = ZipArchive::new(file).map_err(|error| Error::corrupt(path, error.to_string()))?;
-        let (mut ids, mut total) = (BTreeSet::new(), 0_u64);
+        let mut total = 0_u64;
         for index in 0..archive.len() {
             let mut entry = archive.by_index(index).map_err(|error| Error::corrupt(path, error.to_string()))?;
             let name = entry.name().map_err(|error| Error::corrupt(path, error.to_string()))?.into_owned();
@@ -50,12 +48,6 @@ impl ZipImport {
                 }
             }
             total = total.saturating_add(entry.size());
-            let mut parts = inside.components();
-            if let (Some(id), Some(_)) = (parts.next(), parts.clone().next())
-                && parts.as_path().starts_with(".guild")
-            {
-                ids.insert(id.as_os_str().to_string_lossy().into_owned());
-            }
         }
         if total > SUSPECT_SIZE && total / SUSPECT_RATIO > size {
             return Err(Error::corrupt(
@@ -65,12 +57,7 @@ impl ZipImport {
                 ),
             ));
         }
-        Ok(ZipImport { path: path.to_owned(), archive, ids })
-    }
-
-    /// Returns the ids of the runs in it.
-    pub(crate) fn ids(&self) -> &BTreeSet<String> {
-        &self.ids
+        Ok(ZipImport { path: path.to_owned(), archive })
     }
 
     /// Unpacks what tells what the runs are, into a folder that goes with the value.
@@ -254,7 +241,6 @@ mod tests {
         }
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing is left behind");
         let mut import = ZipImport::open(&path).unwrap();
-        assert_eq!(import.ids().iter().map(String::as_str).collect::<Vec<_>>(), ["ab", "cd", "ef"]);
         let outline = import.outline().unwrap();
         assert!(outline.path().join("cd/.guild/opref").exists() && !outline.path().join("cd/out").exists());
         let to = dir.path().join("to");

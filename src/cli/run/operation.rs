@@ -24,7 +24,7 @@ use crate::cli::output::write_out;
 use crate::cli::{Failure, FailureKind};
 use crate::engine;
 use crate::job::operation::{self as job, Done, Plan, RunError, RunPlace, Wants};
-use crate::operation;
+use crate::operation::{self, ScalarPatterns};
 use crate::store::{self, Home};
 
 /// From the request to end an operation until it is killed, where nobody says anything: Guild's, since a training writes
@@ -120,8 +120,11 @@ fn plan(
     let random_seed = args.random_seed.or(chosen.recorded.as_ref().and_then(|run| run.random_seed));
     let tags = [args.tag.clone(), chosen.tags].concat();
     let mut seen = std::collections::BTreeSet::new();
+    let scalars = ScalarPatterns::read(chosen.record.output_scalars.as_ref(), chosen.values.keys().map(String::as_str))
+        .map_err(|error| Failure::usage(format!("operation '{}': {error}", chosen.opref.operation())))?;
     Ok(Plan {
         place,
+        scalars,
         tags: tags.into_iter().filter(|tag| seen.insert(tag.clone())).collect(),
         label: args.label.clone().or_else(|| loaded.config.label.clone()),
         comment: args.comment.clone(),
@@ -279,7 +282,7 @@ fn failure(error: RunError) -> Failure {
         _ => FailureKind::General,
     };
     let hints = match &error {
-        RunError::Unmet(_, Some(hint)) => vec![hint.clone()],
+        RunError::Unmet { hints, .. } => hints.clone(),
         _ => Vec::new(),
     };
     Failure { kind, message: error.to_string(), hints }

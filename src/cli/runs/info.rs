@@ -4,15 +4,20 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, Local, SecondsFormat, Utc};
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
+use super::chosen::ChosenOne;
+use super::scalars::{Scalar, as_json, scalars_of};
 use crate::cli::Failure;
 use crate::cli::output::{one_line, write_json, write_out};
-use crate::store::{self, Home, RunDetails};
+use crate::store::tfevents::{Point, ScalarSummary};
+use crate::store::{self, FileKind, Home, RunDetails, RunFile, Walk};
 
 /// Attributes that have a line of their own above the others, or are too long for a page.
-const SHOWN_ELSEWHERE: [&str; 12] = [
+const SHOWN_ELSEWHERE: [&str; 16] = [
     "cmd",
+    "comments",
+    "deps",
     "env",
     "exit_status",
     "flags",
@@ -20,7 +25,9 @@ const SHOWN_ELSEWHERE: [&str; 12] = [
     "initialized",
     "label",
     "marked",
+    "op",
     "pip_freeze",
+    "plugins",
     "started",
     "stopped",
     "tags",
@@ -28,24 +35,105 @@ const SHOWN_ELSEWHERE: [&str; 12] = [
 
 /// Which run is described, and how.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the options that there are")]
 pub(crate) struct InfoArgs {
-    /// The run: its id, the beginning of it, `latest`, or the path of its directory
-    #[arg(value_name = "RUN", default_value = "latest")]
-    id: String,
+    /// Show the environment
+    #[arg(short, long)]
+    env: bool,
+    /// Show the dependencies that were resolved
+    #[arg(short, long)]
+    deps: bool,
+    /// Show the manifest
+    #[arg(short, long)]
+    manifest: bool,
+    /// Show the comments
+    #[arg(short, long)]
+    comments: bool,
+    /// Show all scalars with all that is known of them, those of the system included
+    #[arg(short = 's', long)]
+    all_scalars: bool,
     /// Write JSON, with every attribute
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    chosen: ChosenOne,
 }
 
 /// Describes a run.
 pub(crate) fn main(args: &InfoArgs, home: &Home) -> Result<i32, Failure> {
-    let details = store::load(&home.find(&args.id)?)?;
+    let details = store::load(&args.chosen.find(home)?.path)?;
+    let scalars = scalars_of(&details.info, args.all_scalars);
+    let files = store::files(&details.info.path, Walk::default()).unwrap_or_default();
     if args.json {
-        write_json(&details)?;
-    } else {
-        write_out(&describe(&details))?;
+        let mut value =
+            serde_json::to_value(&details).map_err(|error| Failure::general(format!("cannot encode JSON: {error}")))?;
+        value["scalars"] = as_json(&scalars);
+        value["files"] = counts(&files);
+        if args.manifest {
+            value["manifest"] = manifest(&details);
+        }
+        write_json(&value)?;
+        return Ok(0);
     }
+    let mut text = describe(&details);
+    nested(&mut text, "scalars", &Value::Object(shown(&scalars, args.all_scalars)), 0);
+    nested(&mut text, "files", &counts(&files), 0);
+    let attr = |name: &str| details.attrs.get(name).cloned().unwrap_or_default();
+    let parts = [
+        (args.env, "environment", attr("env")),
+        (args.deps, "dependencies", attr("deps")),
+        (args.manifest, "manifest", manifest(&details)),
+        (args.comments, "comments", attr("comments")),
+    ];
+    for (_, name, value) in parts.iter().filter(|(is_wanted, ..)| *is_wanted) {
+        nested(&mut text, name, value, 0);
+    }
+    write_out(&text)?;
     Ok(0)
+}
+
+/// Returns the scalars as lines say them.
+fn shown(scalars: &[Scalar], all: bool) -> Map<String, Value> {
+    let line = |scalar: &Scalar| {
+        let ScalarSummary { first, last, min, max, total, count } = scalar.summary;
+        let last = format!("{:.6} (step {})", last.value, last.step);
+        let more = || {
+            let avg = scalar.summary.avg();
+            let point = |point: Point| format!("{:.6} (step {})", point.value, point.step);
+            format!(
+                "{last}, first {}, min {}, max {}, avg {avg:.6}, total {total:.6}, count {count}",
+                point(first),
+                point(min),
+                point(max)
+            )
+        };
+        (scalar.name.clone(), Value::String(if all { more() } else { last.clone() }))
+    };
+    scalars.iter().map(line).collect()
+}
+
+/// Returns how many files of each kind there are, and how large they are together.
+fn counts(files: &[RunFile]) -> Value {
+    let files = || files.iter().filter(|file| !file.metadata.is_dir());
+    let count = |kind: FileKind| files().filter(|file| file.kind == kind).count();
+    json!({
+        "sourcecode": count(FileKind::Sourcecode),
+        "dependencies": count(FileKind::Dependency),
+        "generated": count(FileKind::Generated),
+        "bytes": files().map(|file| file.metadata.len()).sum::<u64>(),
+    })
+}
+
+fn manifest(details: &RunDetails) -> Value {
+    let entry = |entry: store::ManifestEntry| {
+        json!({
+            "type": if entry.is_source { "sourcecode" } else { "dependency" },
+            "path": entry.path.to_string_lossy(),
+            "origin": entry.origin.to_string_lossy(),
+        })
+    };
+    let path = &details.info.path;
+    Value::Array(store::manifest(path).into_iter().map(entry).collect())
 }
 
 /// Returns the description, one `name: value` a line, what is nested indented below its name.
@@ -107,7 +195,17 @@ fn nested(text: &mut String, name: &str, value: &Value, depth: usize) {
         Value::Array(items) if !items.is_empty() => {
             let _ = writeln!(text, "{indent}{name}:");
             for item in items {
-                let _ = writeln!(text, "{indent}  - {}", scalar(item));
+                // A map begins on the line of its dash.
+                let mut below = String::new();
+                match item {
+                    Value::Object(map) if !map.is_empty() => {
+                        map.iter().for_each(|(name, value)| nested(&mut below, name, value, depth + 2));
+                        let _ = write!(text, "{indent}  - {}", below.trim_start());
+                    }
+                    item => {
+                        let _ = writeln!(text, "{indent}  - {}", scalar(item));
+                    }
+                }
             }
         }
         value => {

@@ -1,80 +1,70 @@
 //! `rille runs rm`: removes runs, after asking.
 
-use std::io::{self, BufRead, IsTerminal, Write};
-use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
+use super::chosen::{Chosen, Question, Weight, each, tell};
+use super::selection::Unnamed;
+use super::stop::stop_all;
 use crate::cli::Failure;
-use crate::cli::output::{one_line, write_json};
-use crate::store::{self, Home, Status};
+use crate::cli::output::write_json;
+use crate::store::{self, Home, RunInfo, Status};
 
-/// Which runs are removed, and how.
+/// How long a running run is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Which runs are removed, and how. Without RUN all that the filter leaves in.
 #[derive(Args, Debug)]
 pub(crate) struct RmArgs {
-    /// The runs: ids, beginnings of ids, `latest`, or paths of run directories
-    #[arg(value_name = "RUN", required = true)]
-    ids: Vec<String>,
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
     /// Delete them instead of moving them to the trash
     #[arg(long, short)]
     permanent: bool,
+    /// Stop those that are running first
+    #[arg(long)]
+    stop: bool,
     /// Write what was removed as JSON: a list of objects
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    chosen: Chosen,
 }
 
 /// Removes the runs: all of them, or none if one cannot be found or is running.
 pub(crate) fn main(args: &RmArgs, home: &Home) -> Result<i32, Failure> {
-    let mut paths: Vec<PathBuf> = Vec::new();
-    for id in &args.ids {
-        let path = home.find(id)?;
-        if !paths.contains(&path) {
-            paths.push(path);
-        }
+    let runs = args.chosen.select(home, Unnamed::All)?;
+    if runs.is_empty() {
+        tell("Nothing to remove.");
+        return Ok(0);
     }
-    let runs: Vec<store::RunInfo> = paths.iter().map(|path| store::summarise(path)).collect();
-    if let Some(running) = runs.iter().find(|run| run.status == Status::Running) {
-        return Err(store::Error::Running { id: running.id.clone() }.into());
+    let running: Vec<RunInfo> = runs.iter().filter(|run| run.status == Status::Running).cloned().collect();
+    if let (Some(first), false) = (running.first(), args.stop) {
+        let failure: Failure = store::Error::Running { id: first.id.clone() }.into();
+        return Err(failure.hint("or add --stop to have it stopped first."));
     }
-    if !args.yes && !confirm(&runs, args.permanent)? {
+    let text = match (args.permanent, running.len()) {
+        (true, 0) => "These runs will be deleted for good".to_owned(),
+        (false, 0) => "These runs will be moved to the trash".to_owned(),
+        (true, count) => format!("{count} of these runs will be stopped, and all deleted for good"),
+        (false, count) => format!("{count} of these runs will be stopped, and all moved to the trash"),
+    };
+    let question = Question { text: &text, runs: &runs, weight: Weight::Heavy, doing: "removing runs" };
+    if !question.ask(args.yes)? {
         return Ok(1);
     }
-    let mut removed = Vec::new();
-    for path in &paths {
-        removed.push(store::remove(home, path, args.permanent)?);
+    if !running.is_empty() {
+        stop_all(&running, PATIENCE, false)?;
     }
+    let (removed, all) = each(&runs, |run| Ok(store::remove(home, &run.path, args.permanent)?))?;
     if args.json {
         write_json(&removed)?;
     } else {
         let plural = if removed.len() == 1 { "run" } else { "runs" };
         let done = if args.permanent { "deleted" } else { "moved to the trash" };
-        eprintln!("{} {plural} {done}", removed.len());
+        tell(&format!("{} {plural} {done}", removed.len()));
     }
-    Ok(0)
-}
-
-/// Asks on the terminal whether the runs are to go.
-fn confirm(runs: &[store::RunInfo], permanent: bool) -> Result<bool, Failure> {
-    if !io::stdin().is_terminal() {
-        return Err(Failure::usage("removing runs needs a yes, and standard input is not a terminal to ask on")
-            .hint("add -y to remove them without being asked."));
-    }
-    let mut err = io::stderr().lock();
-    let asked = (|| {
-        writeln!(err, "These runs will be {}:", if permanent { "deleted for good" } else { "moved to the trash" })?;
-        for run in runs {
-            let operation = run.operation.as_deref().unwrap_or("?");
-            let line = format!("  {}  {operation}  {}  {}", run.id, run.status, run.label.as_deref().unwrap_or(""));
-            writeln!(err, "{}", one_line(&line).trim_end())?;
-        }
-        write!(err, "Go on? (y/N) ")?;
-        err.flush()?;
-        let mut answer = String::new();
-        io::stdin().lock().read_line(&mut answer)?;
-        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
-    })();
-    asked.map_err(|e: io::Error| Failure::general(format!("cannot ask: {e}")))
+    Ok(i32::from(!all))
 }

@@ -4,16 +4,25 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{ArgAction, Args};
+use chrono::Local;
+use clap::Args;
 
 use super::criteria::{OperationPattern, comments_match, label_matches};
 use crate::cli::Failure;
-use crate::store::{self, Home, RunInfo, Status};
+use crate::store::{self, Filter, Home, RunInfo, RunRow, Status, TimeRange};
 
 /// Options that leave runs out. Different ones must all hold; of one that is given several times, one must hold.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Filters")]
 pub(crate) struct RunFilter {
+    /// Only runs for which this holds: NAME OPERATOR VALUE with and, or, not, ( ), as in 'status = completed and (lr > 0.1 or
+    /// tag = best)'; operators: = != < <= > >= is, in [..], contains, is undefined; names: attributes, flags, scalars
+    #[arg(short = 'F', long = "filter", value_name = "EXPR")]
+    filter: Vec<String>,
+    /// Only runs that were started then: after|before TIME, between TIME and TIME, last N hours|days, today, this week, 3 days
+    /// ago [Guild: -Fs]
+    #[arg(long, value_name = "RANGE")]
+    started: Vec<String>,
     /// Only runs of this operation: OP, MODEL:OP, with *, or a regular expression with ^ or $ [Guild: -Fo]
     #[arg(long, value_name = "OP")]
     operation: Vec<String>,
@@ -72,7 +81,7 @@ pub(crate) struct RunFilter {
     #[arg(long, hide = true)]
     not_staged: bool,
     /// Only runs whose host died; all of these have their opposite, as --not-lost
-    #[arg(long, overrides_with = "not_lost", action = ArgAction::SetTrue)]
+    #[arg(long, overrides_with = "not_lost")]
     lost: bool,
     #[arg(long, hide = true)]
     not_lost: bool,
@@ -110,7 +119,6 @@ impl FromStr for StatusLetters {
 
 /// Which runs are meant where none is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(dead_code, reason = "the commands that select by it are being built")]
 pub(crate) enum Unnamed {
     /// The newest.
     Latest,
@@ -121,6 +129,8 @@ pub(crate) enum Unnamed {
 /// The filter options, checked.
 pub(crate) struct Criteria<'a> {
     filter: &'a RunFilter,
+    exprs: Vec<Filter>,
+    started: Vec<TimeRange>,
     operations: Vec<OperationPattern>,
     wanted: Vec<Status>,
     unwanted: Vec<Status>,
@@ -143,14 +153,37 @@ impl RunFilter {
         wanted.extend(switches.iter().filter(|(is_wanted, ..)| *is_wanted).map(|(.., status)| *status));
         let unwanted = switches.iter().filter(|(_, is_unwanted, _)| *is_unwanted).map(|(.., status)| *status).collect();
         let operations = self.operation.iter().map(|text| OperationPattern::parse(text)).collect::<Result<_, _>>()?;
-        Ok(Criteria { filter: self, operations, wanted, unwanted })
+        let now = Local::now();
+        let expr = |text: &String| Filter::parse(text, &now).map_err(|mistake| Failure::usage(mistake.to_string()));
+        let exprs = self.filter.iter().map(expr).collect::<Result<_, _>>()?;
+        let range =
+            |text: &String| TimeRange::parse(text, &now).map_err(|what| Failure::usage(format!("--started: {what}")));
+        let started = self.started.iter().map(range).collect::<Result<_, _>>()?;
+        Ok(Criteria { filter: self, exprs, started, operations, wanted, unwanted })
     }
 }
 
 impl Criteria<'_> {
+    /// Adds statuses, of which a run must have one.
+    pub(crate) fn want(&mut self, statuses: &[Status]) {
+        self.wanted.extend_from_slice(statuses);
+    }
+
+    /// Returns whether no run is left out.
+    pub(crate) fn is_empty(&self) -> bool {
+        let RunFilter { filter, label, unlabeled, tag, comment, marked, unmarked, digest, started, .. } = self.filter;
+        [filter, label, tag, comment, digest, started].into_iter().all(Vec::is_empty)
+            && !(*unlabeled || *marked || *unmarked)
+            && self.operations.is_empty()
+            && self.wanted.is_empty()
+            && self.unwanted.is_empty()
+    }
+
     /// Returns whether the run is left in.
-    pub(crate) fn allow(&self, run: &RunInfo) -> bool {
+    pub(crate) fn allow(&self, row: &RunRow) -> bool {
+        let run = &row.info;
         let RunFilter { label, unlabeled, tag, comment, marked, unmarked, digest, .. } = self.filter;
+        let started = run.started.map(|time| time.timestamp_micros());
         (self.wanted.is_empty() || self.wanted.contains(&run.status))
             && !self.unwanted.contains(&run.status)
             && (self.operations.is_empty()
@@ -160,13 +193,22 @@ impl Criteria<'_> {
             && (tag.is_empty() || tag.iter().any(|tag| run.tags.contains(tag)))
             && (!marked || run.marked)
             && !(*unmarked && run.marked)
-            && (comment.is_empty() || comments_match(comment, store::attribute(&run.path, "comments").as_ref()))
+            && (self.started.is_empty()
+                || started.is_some_and(|started| self.started.iter().any(|range| range.contains(started))))
+            && (comment.is_empty() || comments_match(comment, Some(row.comments())))
             && (digest.is_empty() || {
-                let own = store::attribute(&run.path, "sourcecode_digest");
-                let own = own.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
+                let own = row.digest().unwrap_or_default();
                 digest.iter().any(|beginning| own.starts_with(beginning.as_str()))
             })
+            && self.exprs.iter().all(|expr| expr.matches(row))
     }
+}
+
+/// Returns the runs of a home that `criteria` leaves in, newest first.
+pub(crate) fn filtered(home: &Home, criteria: &Criteria<'_>) -> Result<Vec<RunRow>, Failure> {
+    let mut rows = store::rows(home)?;
+    rows.retain(|row| criteria.allow(row));
+    Ok(rows)
 }
 
 /// Returns the runs that `selectors` mean among those that `filter` leaves in, each once and in the order they are named.
@@ -174,74 +216,100 @@ impl Criteria<'_> {
 /// A selector is an id or the beginning of one, a path, `latest`, the number that a run has in the list (newest first,
 /// with the same filter), or a range of these, `a:b`, `a:`, `:b` or `:`. A number that the list does not have is the
 /// beginning of an id. Where there is no selector, `unnamed` says which are meant; then there may be none.
-#[expect(dead_code, reason = "the commands that select by it are being built")]
 pub(crate) fn select_runs(
     home: &Home,
     selectors: &[String],
     filter: &RunFilter,
     unnamed: Unnamed,
 ) -> Result<Vec<RunInfo>, Failure> {
-    let criteria = filter.checked()?;
-    let mut listed: Option<Vec<RunInfo>> = None;
-    let mut list = || -> Result<Vec<RunInfo>, Failure> {
-        if listed.is_none() {
-            let mut runs = store::list(home)?;
-            runs.retain(|run| criteria.allow(run));
-            listed = Some(runs);
-        }
-        Ok(listed.clone().unwrap_or_default())
-    };
-    if selectors.is_empty() {
-        let mut runs = list()?;
-        if unnamed == Unnamed::Latest {
-            runs.truncate(1);
-        }
-        return Ok(runs);
-    }
-    let mut chosen: Vec<RunInfo> = Vec::new();
-    for selector in selectors {
-        match Selector::parse(selector) {
-            Selector::Range(from, to) => {
-                let runs = list()?;
-                let to = to.unwrap_or(runs.len()).min(runs.len());
-                let from = from.unwrap_or(1).max(1);
-                if from > to {
-                    return Err(no_such_number(selector, runs.len()));
-                }
-                chosen.extend_from_slice(&runs[from - 1..to]);
-            }
-            Selector::Number(number) if !home.runs_dir().join(selector).join(".guild").exists() => {
-                let runs = list()?;
-                match number.checked_sub(1).and_then(|at| runs.get(at)) {
-                    Some(run) => chosen.push(run.clone()),
-                    None => match home.find(selector) {
-                        Ok(path) => chosen.push(named(&criteria, path)?),
-                        Err(store::Error::NoSuchRun { near, .. }) if near.is_empty() => {
-                            return Err(no_such_number(selector, runs.len()));
-                        }
-                        Err(error) => return Err(error.into()),
-                    },
-                }
-            }
-            Selector::Latest => {
-                let run = list()?.into_iter().next();
-                chosen.push(run.ok_or_else(|| Failure::usage("there is no run that the filter leaves in"))?);
-            }
-            Selector::Number(_) | Selector::Name => chosen.push(named(&criteria, home.find(selector)?)?),
-        }
-    }
-    let mut seen: HashSet<PathBuf> = HashSet::new();
-    chosen.retain(|run| seen.insert(run.path.clone()));
-    Ok(chosen)
+    Ok(select_rows(home, selectors, filter, unnamed)?.into_iter().map(|row| row.info).collect())
 }
 
-/// Returns the run in the directory `path`, which the user has named; it is an error if the filter leaves it out.
-fn named(criteria: &Criteria<'_>, path: PathBuf) -> Result<RunInfo, Failure> {
-    let run = store::summarise(&path);
-    if criteria.allow(&run) {
-        return Ok(run);
+/// The same with everything that a filter can ask of them.
+pub(crate) fn select_rows(
+    home: &Home,
+    selectors: &[String],
+    filter: &RunFilter,
+    unnamed: Unnamed,
+) -> Result<Vec<RunRow>, Failure> {
+    let criteria = filter.checked()?;
+    if selectors.is_empty() {
+        return Ok(match unnamed {
+            Unnamed::Latest if criteria.is_empty() => store::newest(home, 1)?.runs,
+            Unnamed::Latest => filtered(home, &criteria)?.into_iter().take(1).collect(),
+            Unnamed::All => filtered(home, &criteria)?,
+        });
     }
-    Err(Failure::usage(format!("run {} is left out by the filter", run.id)).hint("name it without a filter."))
+    let mut listed = Listed { home, criteria: &criteria, paths: None };
+    let mut chosen: Vec<PathBuf> = Vec::new();
+    let mut seen: HashSet<PathBuf> = HashSet::new();
+    for selector in selectors {
+        let found = listed.find(selector)?;
+        chosen.extend(found.into_iter().filter(|path| seen.insert(path.clone())));
+    }
+    let rows = chosen.into_iter().map(|path| {
+        let row = store::row(&path);
+        if criteria.allow(&row) {
+            return Ok(row);
+        }
+        Err(Failure::usage(format!("run {} is left out by the filter", row.info.id)).hint("name it without a filter."))
+    });
+    rows.collect()
+}
+
+/// The list that numbers count in. It is made when the first number asks for it.
+struct Listed<'a> {
+    home: &'a Home,
+    criteria: &'a Criteria<'a>,
+    paths: Option<Vec<PathBuf>>,
+}
+
+impl Listed<'_> {
+    fn paths(&mut self) -> Result<&[PathBuf], Failure> {
+        if self.paths.is_none() {
+            let rows = if self.criteria.is_empty() {
+                store::newest(self.home, usize::MAX)?.runs
+            } else {
+                filtered(self.home, self.criteria)?
+            };
+            self.paths = Some(rows.into_iter().map(|row| row.info.path).collect());
+        }
+        Ok(self.paths.as_deref().unwrap_or_default())
+    }
+
+    /// Returns the runs that a selector means.
+    fn find(&mut self, selector: &str) -> Result<Vec<PathBuf>, Failure> {
+        match Selector::parse(selector) {
+            Selector::Range(from, to) => {
+                let paths = self.paths()?;
+                let to = to.unwrap_or(paths.len()).min(paths.len());
+                let from = from.unwrap_or(1).max(1);
+                // All of nothing is nothing.
+                if from > to && selector != ":" {
+                    return Err(no_such_number(selector, paths.len()));
+                }
+                Ok(paths.get(from - 1..to).unwrap_or_default().to_vec())
+            }
+            Selector::Number(number) if !self.home.runs_dir().join(selector).join(".guild").exists() => {
+                let paths = self.paths()?;
+                if let Some(path) = number.checked_sub(1).and_then(|at| paths.get(at)) {
+                    return Ok(vec![path.clone()]);
+                }
+                let runs = paths.len();
+                match self.home.find(selector) {
+                    Ok(path) => Ok(vec![path]),
+                    Err(store::Error::NoSuchRun { near, .. }) if near.is_empty() => Err(no_such_number(selector, runs)),
+                    Err(error) => Err(error.into()),
+                }
+            }
+            // Without a filter as everywhere, with its errors.
+            Selector::Latest if !self.criteria.is_empty() => match self.paths()?.first() {
+                Some(path) => Ok(vec![path.clone()]),
+                None => Err(Failure::usage("the filter leaves no run in")),
+            },
+            Selector::Number(_) | Selector::Latest | Selector::Name => Ok(vec![self.home.find(selector)?]),
+        }
+    }
 }
 
 fn no_such_number(selector: &str, runs: usize) -> Failure {

@@ -16,29 +16,47 @@ const SPELLINGS: [(&str, &str); 10] = [
     ("-cc", "--strict-cols"),
 ];
 
-/// Returns the command line with options of two letters spelled out, if its command is `runs`.
+/// Guild's spelling in `label` alone: elsewhere it is two options, and so are its letters.
+const LABEL_REMOVE: (&str, &str) = ("-rm", "--remove");
+
+/// Commands of `runs` that Guild has at the top, too.
+const AT_THE_TOP: [&str; 15] = [
+    "cat", "comment", "compare", "diff", "export", "import", "label", "ls", "mark", "merge", "open", "publish",
+    "select", "stop", "tag",
+];
+
+/// Returns the command line with options of two letters spelled out, if its command is `runs`, which is put in where one
+/// of its commands stands alone.
 ///
 /// Such a word is an option wherever it stands before `--`: as a filter, `-Fo` would be the bare word `o`, which is none.
 pub(crate) fn spell_out(mut args: Vec<OsString>) -> Vec<OsString> {
-    let Some(runs) = position_of_runs(&args) else { return args };
+    let Some(runs) = position_of_command(&args) else { return args };
+    if args[runs].to_str().is_some_and(|word| AT_THE_TOP.contains(&word)) {
+        args.insert(runs, OsString::from("runs"));
+    }
+    if args[runs] != "runs" {
+        return args;
+    }
+    let is_label = args.get(runs + 1).is_some_and(|word| word == "label");
     let end = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
     for arg in args.iter_mut().take(end).skip(runs + 1) {
         if let Some((_, long)) = SPELLINGS.iter().find(|(short, _)| arg == short) {
             *arg = OsString::from(long);
+        } else if is_label && arg == LABEL_REMOVE.0 {
+            *arg = OsString::from(LABEL_REMOVE.1);
         }
     }
     args
 }
 
-/// Returns where the command `runs` stands: behind the program and its own options.
-fn position_of_runs(args: &[OsString]) -> Option<usize> {
+/// Returns where the command stands: behind the program and its own options.
+fn position_of_command(args: &[OsString]) -> Option<usize> {
     let mut at = 1;
     while let Some(arg) = args.get(at) {
         match arg.to_str() {
-            Some("runs") => return Some(at),
             Some("--home") => at += 2,
             Some(option) if option.starts_with("--home=") => at += 1,
-            _ => return None,
+            _ => return Some(at),
         }
     }
     None
@@ -59,6 +77,12 @@ mod tests {
             ("rille --home=h runs list -F x=1 -Set", "rille --home=h runs list -F x=1 -Set"),
             ("rille runs tag -a x -- -Fo", "rille runs tag -a x -- -Fo"),
             ("rille run job.lua -Fo", "rille run job.lua -Fo"),
+            ("rille runs label -rm a -a -rm", "rille runs label --remove a -a --remove"),
+            ("rille runs export d -rm", "rille runs export d -rm"),
+            ("rille --home h ls -Fo a", "rille --home h runs ls --operation a"),
+            ("rille label -rm a", "rille runs label --remove a"),
+            ("rille run ls -Fo", "rille run ls -Fo"),
+            ("rille", "rille"),
         ];
         for (given, expected) in cases {
             let words = given.split(' ').map(OsString::from).collect();

@@ -60,7 +60,7 @@ impl Supervisor {
         self.records.push(EventKind::Interrupted { signal, times });
         let now = self.clock.elapsed();
         let signal = self.interrupted.as_ref().map_or(signal, |first| first.signal);
-        let patience = if times >= 2 { Duration::ZERO } else { self.parts.grace + Duration::from_millis(100) };
+        let patience = if times >= 2 { Duration::ZERO } else { self.parts.patience + Duration::from_millis(100) };
         let give_up_at = now + patience;
         self.interrupted = Some(Interrupted { signal, give_up_at });
         self.inputs.push(Input::StopAll(StopReason::Interrupted(signal)));

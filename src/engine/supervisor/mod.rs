@@ -68,7 +68,7 @@ pub(super) struct Parts {
     pub(super) on_call: OnCall,
     pub(super) before_pause: Box<dyn Fn() + Send>,
     pub(super) on_abandoned: Box<dyn Fn(i32) + Send>,
-    pub(super) grace: Duration,
+    pub(super) patience: Duration,
 }
 
 /// See the module.

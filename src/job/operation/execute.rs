@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
+use super::output::{Recorder, Recording};
 use super::state::{RunEnd, State};
-use super::{Audience, Done, Plan, RunError, RunPlace, keep, output, prepare};
+use super::{Audience, Done, Plan, RunError, RunPlace, keep, prepare};
 use crate::engine::{
     self, End, Engine, Guarded, Journal, Limits, OutputSink, StopReason, Submission, Surroundings, Timing,
 };
@@ -17,6 +19,9 @@ use crate::store::{self, EventLog, RunDir};
 
 /// The one task of the run.
 const TASK: TaskNumber = 1;
+
+/// How long a copy or a download may go on after an interrupt.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Runs the plan; see [`super::run`].
 pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audience>) -> Result<Done, RunError> {
@@ -29,14 +34,10 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
     journal.record(vec![run_started(&plan, &runtime, pid)])?;
     let state = Arc::new(State::new(run, journal.clone()));
     let ended: Arc<Mutex<Option<End>>> = Arc::default();
-    let sink = output::Sink::new(&directory, &plan)?;
+    let Recorder { sink, recording } = Recorder::new(&directory, plan.scalars.take(), !plan.wants.quiet);
     let audience = &mut *audience;
-    let engine = start_engine(
-        &plan,
-        &directory,
-        runtime,
-        Parts { guarded, journal, sink: Box::new(sink), state: &state, ended: &ended },
-    )?;
+    let parts = Parts { guarded, journal, sink, state: &state, ended: &ended };
+    let engine = start_engine(&plan, &directory, runtime, parts)?;
 
     let prepared = prepare::prepare(&mut plan, &state, audience, &|| engine.interrupted());
     let unfinished = match prepared {
@@ -49,7 +50,14 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
                 close(&engine)?;
                 return stage(&plan, &state, &prepared);
             }
-            None => return operate(&plan, &engine, &state, prepared, &ended, audience),
+            None => {
+                return operate(
+                    &plan,
+                    Operating { engine: &engine, state: &state, ended: &ended, recording },
+                    prepared,
+                    audience,
+                );
+            }
         },
         Ok(_) => RunError::Interrupted(engine.interrupted().unwrap_or(libc::SIGINT)),
         Err(error) => error,
@@ -97,6 +105,7 @@ fn start_engine(plan: &Plan, directory: &Path, runtime: RuntimeInfo, parts: Part
         journal: parts.journal,
         limits: Limits { at_once: None, capacity: BTreeMap::new() },
         timing: Timing { grace: plan.grace, ..Timing::default() },
+        patience: PATIENCE,
         surroundings: Surroundings {
             run_id: runtime.job.uid.clone(),
             directory: directory.to_owned(),
@@ -121,13 +130,19 @@ fn start_engine(plan: &Plan, directory: &Path, runtime: RuntimeInfo, parts: Part
     Ok(engine)
 }
 
+/// What an operation is watched with.
+struct Operating<'a> {
+    engine: &'a Engine,
+    state: &'a State,
+    ended: &'a Mutex<Option<End>>,
+    recording: Recording,
+}
+
 /// Runs the operation's process and records how it ended.
 fn operate(
     plan: &Plan,
-    engine: &Engine,
-    state: &State,
+    Operating { engine, state, ended, recording }: Operating<'_>,
     prepared: prepare::Prepared,
-    ended: &Mutex<Option<End>>,
     audience: &mut dyn Audience,
 ) -> Result<Done, RunError> {
     prepare::mark_started(plan, state, &prepared)?;
@@ -136,6 +151,8 @@ fn operate(
     let waited = engine.wait(vec![TASK], None).recv();
     drop(waited);
     let closed = close(engine);
+    // The scalars are in their file before the run is called ended.
+    let recorded = recording.finish();
     let end = ended.lock().take();
     let run_end = match &end {
         Some(end) => RunEnd::of(end),
@@ -144,6 +161,7 @@ fn operate(
     let path = state.with_run(|run| run.path().to_owned());
     state.end(&run_end)?;
     closed?;
+    recorded?;
     if run_end.exit_status == 0
         && plan.record.delete_on_success
         && !plan.wants.keep

@@ -1,42 +1,160 @@
-//! stub
-use crate::engine::{OutputSink, SinkWaker};
-use crate::model::Stream;
+//! Where the output of an operation goes: to the files of its run, to the console, and, as scalars, to an event file.
+//!
+//! The files are written as the bytes come, on the engine's thread. The console and the scalars have threads of their own,
+//! behind queues of limited size: while one is full the operation is not read, so that it, and nobody else, waits for a
+//! terminal that stands still. A console that has gone away ends the copy, and nothing else.
+
+mod console;
+mod queue;
+mod scalars;
+
 use std::io;
 use std::path::{Path, PathBuf};
-pub(super) struct Sink {
-    file: std::fs::File,
-    path: PathBuf,
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use self::queue::{Follow, Follower};
+use crate::engine::{OutputSink, SinkWaker};
+use crate::model::Stream;
+use crate::operation::ScalarPatterns;
+use crate::store::{self, RunOutput};
+
+/// The sink of an operation, and what its end has to be waited for with.
+pub(crate) struct Recorder {
+    /// What the engine is to be given.
+    pub(crate) sink: Box<dyn OutputSink>,
+    /// The threads behind it.
+    pub(crate) recording: Recording,
 }
-impl Sink {
-    pub(super) fn new(directory: &Path, _plan: &super::Plan) -> Result<Sink, crate::store::Error> {
-        let path = directory.join(".guild/output");
-        let file = std::fs::File::create(&path).map_err(crate::store::Error::io("create", &path))?;
-        Ok(Sink { file, path })
+
+/// The threads that follow the output of an operation.
+pub(crate) struct Recording {
+    followers: Arc<Mutex<Vec<Follower>>>,
+}
+
+impl Recorder {
+    /// Prepares to record a run: its files, a copy on the console, and scalars by these patterns. Nothing is made before
+    /// the operation starts.
+    pub(crate) fn new(run: &Path, patterns: Option<ScalarPatterns>, console: bool) -> Self {
+        let followers = Arc::default();
+        let sink = Sink {
+            run: run.to_owned(),
+            patterns,
+            console,
+            waker: None,
+            output: None,
+            followers: Arc::clone(&followers),
+            failed: None,
+        };
+        Self { sink: Box::new(sink), recording: Recording { followers } }
     }
 }
-impl OutputSink for Sink {
-    fn connect(&mut self, _waker: SinkWaker) {}
-    fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
-        use io::Write;
-        self.file.write_all(bytes)?;
-        match stream {
-            Stream::Stdout => {
-                let _ = io::stdout().write_all(bytes);
-                let _ = io::stdout().flush();
+
+impl Recording {
+    /// Waits until everything that was written is on the console and in the event file. To be called when the operation
+    /// has ended, or when it is known that it never starts; what it writes after that is in the files alone.
+    pub(crate) fn finish(self) -> store::Result<()> {
+        let followers = std::mem::take(&mut *self.followers.lock());
+        let mut first = Ok(());
+        for follower in followers {
+            if let Err((path, source)) = follower.finish() {
+                first = first.and(Err(store::Error::Io { action: "write", path, source }));
             }
-            Stream::Stderr => {
-                let _ = io::stderr().write_all(bytes);
+        }
+        first
+    }
+}
+
+/// See [`OutputSink`].
+struct Sink {
+    run: PathBuf,
+    /// What the scalars are found by; taken when it is used.
+    patterns: Option<ScalarPatterns>,
+    /// Whether there is a copy on the console.
+    console: bool,
+    waker: Option<Arc<SinkWaker>>,
+    /// The files, from the start of the operation on.
+    output: Option<RunOutput>,
+    followers: Arc<Mutex<Vec<Follower>>>,
+    /// What could not be written, if it is not one of the files.
+    failed: Option<PathBuf>,
+}
+
+impl Sink {
+    fn follow(&self, name: &'static str, follow: Box<dyn Follow>) -> io::Result<()> {
+        let follower = Follower::start(name, follow, self.waker.clone())?;
+        self.followers.lock().push(follower);
+        Ok(())
+    }
+
+    /// Remembers what an error is about.
+    fn failed(&mut self, error: store::Error) -> io::Error {
+        match error {
+            store::Error::Io { path, source, .. } => {
+                self.failed = Some(path);
+                source
+            }
+            other => io::Error::other(other),
+        }
+    }
+}
+
+impl OutputSink for Sink {
+    fn connect(&mut self, waker: SinkWaker) {
+        self.waker = Some(Arc::new(waker));
+    }
+
+    fn begin(&mut self) -> io::Result<()> {
+        if self.output.is_some() {
+            return Ok(());
+        }
+        let output = RunOutput::create(&self.run).map_err(|error| self.failed(error))?;
+        self.output = Some(output);
+        if self.console {
+            self.follow("console copy", Box::new(console::Copy::default()))?;
+        }
+        if let Some(patterns) = self.patterns.take() {
+            self.follow("scalars", Box::new(scalars::Scalars::new(patterns, &self.run.join(".guild"))))?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
+        if let Some(output) = &mut self.output {
+            output.write(stream, bytes)?;
+        }
+        let followers = self.followers.lock();
+        if followers.is_empty() {
+            return Ok(());
+        }
+        let bytes: Arc<[u8]> = bytes.into();
+        for follower in &*followers {
+            if let Err((path, error)) = follower.take(stream, Arc::clone(&bytes)) {
+                self.failed = Some(path);
+                return Err(error);
             }
         }
         Ok(())
     }
+
     fn has_room(&mut self) -> bool {
-        true
+        // Each is asked: one that is full knows from this that somebody waits.
+        self.followers.lock().iter().fold(true, |room, follower| follower.has_room() && room)
     }
+
     fn finish(&mut self) -> io::Result<()> {
-        Ok(())
+        for follower in &*self.followers.lock() {
+            follower.close();
+        }
+        self.output.as_mut().map_or(Ok(()), RunOutput::finish)
     }
+
     fn path(&self) -> &Path {
-        &self.path
+        let file = self.output.as_ref().map_or(self.run.as_path(), RunOutput::path);
+        self.failed.as_deref().unwrap_or(file)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,16 +39,13 @@ pub(super) fn decode(text: &str, kind: FlagType, home: Option<&Path>) -> Decoded
     if is_text && !text.starts_with(['[', '\'', '"', '{']) {
         return one(Value::from(text));
     }
-    if kind == FlagType::Boolean && text.parse::<f64>().is_ok() {
-        return one(python_float(text).map_or(Value::from(text), |number| Value::from(number != 0.0)));
-    }
     if kind == FlagType::Float
         && let Some(number) = python_float(text).and_then(Number::from_f64)
         && !is_surprising(text)
     {
         return one(Value::Number(number));
     }
-    // A number that cannot be kept as one would lose what was typed.
+    // As one, it would not be what was typed.
     if is_surprising(text) && as_list(text).is_none() && (python_float(text).is_some() || python_int(text).is_some()) {
         return one(Value::from(text));
     }
@@ -159,8 +156,7 @@ pub(super) fn coerce(value: &Value, kind: FlagType, base: &Path, home: Option<&P
         }),
         FlagType::Int => match value {
             Value::Number(number) if !number.is_f64() => Ok(value.clone()),
-            Value::Bool(_) => Ok(Value::from(as_number(value) == Some(1.0)))
-                .map(|value| Value::from(u8::from(value == Value::Bool(true)))),
+            Value::Bool(value) => Ok(Value::from(u8::from(*value))),
             Value::String(text) if is_whole(text) && python_int(text).is_none() => Ok(value.clone()),
             _ => text.and_then(python_int).map(Value::Number).ok_or_else(wrong),
         },
@@ -194,17 +190,12 @@ pub(super) fn coerce(value: &Value, kind: FlagType, base: &Path, home: Option<&P
             },
             _ => Err(wrong()),
         },
-        FlagType::Path | FlagType::ExistingPath => match value {
-            Value::String(text) if text.is_empty() => Ok(value.clone()),
-            Value::String(text) => {
-                let path = expand_home(text, home).unwrap_or_else(|| PathBuf::from(text));
-                Ok(Value::from(normal(&base.join(path)).to_string_lossy().into_owned()))
-            }
-            _ => {
-                let path = super::super::encode::as_argument(value);
-                Ok(Value::from(normal(&base.join(path)).to_string_lossy().into_owned()))
-            }
-        },
+        FlagType::Path | FlagType::ExistingPath => {
+            let text = super::super::encode::as_argument(value);
+            let path = expand_home(&text, home).unwrap_or_else(|| PathBuf::from(&text));
+            let path = if text.is_empty() || path.is_absolute() { path } else { normal(&base.join(path)) };
+            Ok(Value::from(path.to_string_lossy().into_owned()))
+        }
     }
 }
 

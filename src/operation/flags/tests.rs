@@ -1,1 +1,591 @@
-//! Flags by tables.
+//! Flags by tables; what can be compared with Guild is, where it is installed.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::super::{Body, Choice};
+use super::*;
+
+/// What becomes of a text.
+#[derive(Clone, Debug, PartialEq)]
+enum Expected {
+    Is(Value),
+    Batch,
+    Wrong,
+}
+
+use Expected::{Batch, Is, Wrong};
+
+const AUTO: FlagType = FlagType::Auto;
+const TEXT: FlagType = FlagType::Text;
+const INT: FlagType = FlagType::Int;
+const FLOAT: FlagType = FlagType::Float;
+const NUMBER: FlagType = FlagType::Number;
+const BOOLEAN: FlagType = FlagType::Boolean;
+const PATH: FlagType = FlagType::Path;
+
+/// A type, a text of it, and what it is.
+type Row = (FlagType, &'static str, Expected);
+
+/// What Guild makes the same of.
+fn as_guild() -> Vec<Row> {
+    vec![
+        (AUTO, "", Is(json!(""))),
+        (AUTO, "1", Is(json!(1))),
+        (AUTO, "-1", Is(json!(-1))),
+        (AUTO, "+5", Is(json!(5))),
+        (AUTO, " 5 ", Is(json!(5))),
+        (AUTO, "00500", Is(json!(500))),
+        (AUTO, "017", Is(json!(17))),
+        (AUTO, "0x1f", Is(json!(31))),
+        (AUTO, "0b101", Is(json!(5))),
+        (AUTO, "0o17", Is(json!("0o17"))),
+        (AUTO, "1.0", Is(json!(1.0))),
+        (AUTO, "1.", Is(json!(1.0))),
+        (AUTO, ".5", Is(json!(0.5))),
+        (AUTO, "-.5", Is(json!(-0.5))),
+        (AUTO, "1e3", Is(json!(1000.0))),
+        (AUTO, "1E5", Is(json!(100_000.0))),
+        (AUTO, "1.5e-3", Is(json!(0.0015))),
+        (AUTO, "1e", Is(json!("1e"))),
+        (AUTO, "1_000", Is(json!("1_000"))),
+        (AUTO, "1_2_3", Is(json!("1_2_3"))),
+        (AUTO, "1_0.5", Is(json!("1_0.5"))),
+        (AUTO, "0x1_0", Is(json!("0x1_0"))),
+        (AUTO, "1:30", Is(json!("1:30"))),
+        (AUTO, "1:30:00", Is(json!("1:30:00"))),
+        (AUTO, "1:30.5", Is(json!("1:30.5"))),
+        (AUTO, "12:61", Is(json!("12:61"))),
+        (AUTO, "1.2.3", Is(json!("1.2.3"))),
+        (AUTO, "yes", Is(json!(true))),
+        (AUTO, "Yes", Is(json!(true))),
+        (AUTO, "yEs", Is(json!("yEs"))),
+        (AUTO, "no", Is(json!(false))),
+        (AUTO, "on", Is(json!(true))),
+        (AUTO, "OFF", Is(json!(false))),
+        (AUTO, "true", Is(json!(true))),
+        (AUTO, "False", Is(json!(false))),
+        (AUTO, "y", Is(json!("y"))),
+        (AUTO, "n", Is(json!("n"))),
+        (AUTO, "null", Is(json!(null))),
+        (AUTO, "~", Is(json!(null))),
+        (AUTO, "None", Is(json!("None"))),
+        (AUTO, "adam", Is(json!("adam"))),
+        (AUTO, "hello world", Is(json!("hello world"))),
+        (AUTO, " foo ", Is(json!("foo"))),
+        (AUTO, "a=b", Is(json!("a=b"))),
+        (AUTO, "a,b", Is(json!("a,b"))),
+        (AUTO, "-x", Is(json!("-x"))),
+        (AUTO, "--", Is(json!("--"))),
+        (AUTO, "/a/b", Is(json!("/a/b"))),
+        (AUTO, "a:b", Is(json!("a:b"))),
+        (AUTO, "'00500'", Is(json!("00500"))),
+        (AUTO, "\"1e3\"", Is(json!("1e3"))),
+        (AUTO, "'yes'", Is(json!("yes"))),
+        (AUTO, "\"\"", Is(json!(""))),
+        (AUTO, "'it''s'", Is(json!("it's"))),
+        (AUTO, "'a' b", Is(json!("'a' b"))),
+        (AUTO, "'a", Is(json!("'a"))),
+        (AUTO, "it's", Is(json!("it's"))),
+        (AUTO, "{a: 1, b: x}", Is(json!({"a": 1, "b": "x"}))),
+        (AUTO, "{a", Is(json!("{a"))),
+        (AUTO, "!!str 5", Is(json!("5"))),
+        (AUTO, "@foo", Is(json!("@foo"))),
+        (AUTO, "*a", Is(json!("*a"))),
+        (AUTO, "%a", Is(json!("%a"))),
+        (AUTO, "`a`", Is(json!("`a`"))),
+        (AUTO, "é", Is(json!("é"))),
+        (AUTO, "range", Is(json!("range"))),
+        (AUTO, "range(1)", Is(json!("range(1)"))),
+        (AUTO, "a[b", Is(json!("a[b"))),
+        (AUTO, "[1:", Is(json!("[1:"))),
+        (AUTO, "[1", Is(json!("[1"))),
+        (AUTO, "[", Is(json!("["))),
+        (AUTO, "]", Is(json!("]"))),
+        (AUTO, "range[1:3", Is(json!("range[1:3"))),
+        (AUTO, "[1] 2", Is(json!("[1] 2"))),
+        (AUTO, "a*3", Is(json!("a*3"))),
+        (AUTO, "[1,2]", Batch),
+        (AUTO, "[]", Batch),
+        (AUTO, "[a, 'b c']", Batch),
+        (AUTO, "[1]*3", Batch),
+        (AUTO, "[1,2] * 2", Batch),
+        (AUTO, "range[1:3]", Batch),
+        (AUTO, "range[0:1:0.3]", Batch),
+        (AUTO, "linspace[0:1]", Batch),
+        (AUTO, "linspace[0:1:3]", Batch),
+        (AUTO, "logspace[0:2:3]", Batch),
+        (AUTO, "[1:2]", Batch),
+        (AUTO, "[a:b]", Batch),
+        (AUTO, "[0.1:0.5:0.2]", Batch),
+        (AUTO, "uniform[0:1]", Batch),
+        (AUTO, "loguniform[1e-4:1e-1]", Batch),
+        (TEXT, "1", Is(json!("1"))),
+        (TEXT, "00500", Is(json!("00500"))),
+        (TEXT, "yes", Is(json!("yes"))),
+        (TEXT, "null", Is(json!("null"))),
+        (TEXT, " a # b ", Is(json!(" a # b "))),
+        (TEXT, "a: b", Is(json!("a: b"))),
+        (TEXT, "~/x", Is(json!("~/x"))),
+        (TEXT, "'1'", Is(json!("1"))),
+        (TEXT, "[1,2]", Batch),
+        (TEXT, "[x", Is(json!("[x"))),
+        (TEXT, "", Is(json!(""))),
+        (INT, "5", Is(json!(5))),
+        (INT, "005", Is(json!(5))),
+        (INT, "'5'", Is(json!(5))),
+        (INT, "0x1f", Is(json!(31))),
+        (INT, "1.5", Wrong),
+        (INT, "1e3", Wrong),
+        (INT, "foo", Wrong),
+        (INT, "", Wrong),
+        (INT, "null", Is(json!(null))),
+        (INT, "yes", Is(json!(1))),
+        (INT, "[1,2]", Batch),
+        (INT, "1_000", Is(json!(1000))),
+        (FLOAT, "5", Is(json!(5.0))),
+        (FLOAT, "1e-5", Is(json!(1e-5))),
+        (FLOAT, "foo", Wrong),
+        (FLOAT, "", Wrong),
+        (FLOAT, "no", Is(json!(0.0))),
+        (NUMBER, "5", Is(json!(5))),
+        (NUMBER, "5.0", Is(json!(5.0))),
+        (NUMBER, "1e3", Is(json!(1000.0))),
+        (NUMBER, "foo", Wrong),
+        (BOOLEAN, "yes", Is(json!(true))),
+        (BOOLEAN, "off", Is(json!(false))),
+        (BOOLEAN, "1", Is(json!(true))),
+        (BOOLEAN, "0", Is(json!(false))),
+        (BOOLEAN, "0.0", Is(json!(false))),
+        (BOOLEAN, "", Is(json!(false))),
+        (BOOLEAN, "null", Is(json!(null))),
+        (PATH, "/a/../b/./c", Is(json!("/a/../b/./c"))),
+        (PATH, "a", Is(json!("/work/a"))),
+        (PATH, "../a/./b", Is(json!("/a/b"))),
+        (PATH, "~/x", Is(json!("/home/me/x"))),
+        (PATH, "1", Is(json!("/work/1"))),
+        (PATH, "", Is(json!(""))),
+    ]
+}
+
+/// Where Guild loses what was typed, or takes what is no value.
+fn unlike_guild() -> Vec<Row> {
+    vec![
+        // Null: a comment.
+        (AUTO, "#ff0000", Is(json!("#ff0000"))),
+        (AUTO, "a # b", Is(json!("a # b"))),
+        // A map, a list.
+        (AUTO, "a: b", Is(json!("a: b"))),
+        (AUTO, "- a", Is(json!("- a"))),
+        // An anchor, a block, a date.
+        (AUTO, "&a b", Is(json!("&a b"))),
+        (AUTO, "|", Is(json!("|"))),
+        (AUTO, "2024-01-31", Is(json!("2024-01-31"))),
+        // One line.
+        (AUTO, "a\nb", Is(json!("a\nb"))),
+        // No numbers of JSON.
+        (AUTO, "nan", Is(json!("nan"))),
+        (AUTO, "-inf", Is(json!("-inf"))),
+        (AUTO, ".inf", Is(json!(".inf"))),
+        (AUTO, "1e999", Is(json!("1e999"))),
+        (FLOAT, "nan", Is(json!("nan"))),
+        (AUTO, "123456789012345678901234567890", Is(json!("123456789012345678901234567890"))),
+        // A shell does not expand it behind the sign.
+        (AUTO, "~/x", Is(json!("/home/me/x"))),
+        // Functions that do not exist, or without numbers.
+        (AUTO, "a[b]", Is(json!("a[b]"))),
+        (AUTO, "range[m]", Is(json!("range[m]"))),
+        // Text in quotes is text.
+        (AUTO, "'[1:2]'", Is(json!("[1:2]"))),
+        // Any text is true.
+        (BOOLEAN, "foo", Wrong),
+    ]
+}
+
+fn operation(flags: Value) -> Operation {
+    let mut operation = Operation {
+        model: String::new(),
+        name: "op".to_owned(),
+        origin: Origin::GuildFile(PathBuf::from("/project/guild.yml")),
+        project: PathBuf::from("/project"),
+        place: None,
+        is_default: true,
+        description: String::new(),
+        body: Body::Exec("true".to_owned()),
+        flags: BTreeMap::new(),
+        flags_dest: None,
+        requires: Vec::new(),
+        env: BTreeMap::new(),
+        env_secrets: Vec::new(),
+        python_requires: None,
+        python_path: None,
+        output_scalars: None,
+        sourcecode: Vec::new(),
+        label: None,
+        tags: Vec::new(),
+        compare: Vec::new(),
+        objective: None,
+        delete_on_success: false,
+        publish: None,
+        run_attrs: serde_json::Map::new(),
+        default_flag_arg_skip: false,
+        stop_after: None,
+        later: serde_json::Map::new(),
+    };
+    for (name, value) in flags.as_object().unwrap() {
+        operation.flags.insert(name.clone(), flag(value));
+    }
+    operation
+}
+
+/// Reads the definition of a flag in short: a default, or a map.
+fn flag(value: &Value) -> Flag {
+    let Value::Object(map) = value else { return Flag { default: value.clone(), ..Flag::default() } };
+    let text = |name: &str| map.get(name).and_then(Value::as_str).map(str::to_owned);
+    let choice = |value: &Value| match value {
+        Value::Object(map) => Choice {
+            value: map["value"].clone(),
+            description: map.get("description").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            alias: map.get("alias").and_then(Value::as_str).map(str::to_owned),
+            flags: map.get("flags").and_then(Value::as_object).cloned().unwrap_or_default().into_iter().collect(),
+        },
+        value => Choice { value: value.clone(), ..Choice::default() },
+    };
+    let types = [AUTO, TEXT, INT, FLOAT, NUMBER, BOOLEAN, PATH, FlagType::ExistingPath];
+    Flag {
+        default: map.get("default").cloned().unwrap_or_default(),
+        description: text("description").unwrap_or_default(),
+        kind: text("type").map(|name| types.into_iter().find(|kind| decode::type_name(*kind) == name).unwrap()),
+        required: map.get("required").is_some_and(|value| value == true),
+        choices: map.get("choices").and_then(Value::as_array).into_iter().flatten().map(choice).collect(),
+        allow_other: map.get("allow-other").is_some_and(|value| value == true),
+        min: map.get("min").and_then(Value::as_f64),
+        max: map.get("max").and_then(Value::as_f64),
+        alias: text("alias"),
+        arg_split: map.get("arg-split").cloned(),
+        ..Flag::default()
+    }
+}
+
+fn context(operation: &Operation) -> Context<'_> {
+    Context { operation, stored: None, force: false, cwd: Path::new("/work"), home: Some(Path::new("/home/me")) }
+}
+
+/// Resolves words as a command line has them.
+fn resolved(operation: &Operation, words: &[&str]) -> Result<Resolved, FlagError> {
+    resolve(context(operation), &assignments(words)?)
+}
+
+fn found(kind: FlagType, text: &str) -> Expected {
+    let operation = operation(json!({"x": {"type": decode::type_name(kind)}}));
+    match resolved(&operation, &[&format!("x={text}")]) {
+        Ok(resolved) => Is(resolved.values["x"].clone()),
+        Err(FlagError::Batch(_)) => Batch,
+        Err(_) => Wrong,
+    }
+}
+
+#[test]
+fn texts_become_values_of_their_type() {
+    for (kind, text, expected) in as_guild().into_iter().chain(unlike_guild()) {
+        // An untyped flag is an automatic one.
+        assert_eq!(found(kind, text), expected, "{kind:?} {text:?}");
+    }
+}
+
+/// Asks Guild what it makes of texts.
+const ASK: &str = r#"
+import json, logging, os, sys
+logging.disable(logging.CRITICAL)
+from guild import flag_util, guildfile, op_util
+rows = json.load(sys.stdin)
+os.environ["HOME"] = "/home/me"
+def found(kind, text):
+    data = {"op": {"exec": "true", "flags": {"x": {"type": kind}}}}
+    opdef = guildfile.Guildfile(data, dir="/").default_model.get_operation("op")
+    user, errors = op_util.parse_flag_assigns(["x=" + text], opdef)
+    try:
+        value = op_util.flag_vals_for_opdef(opdef, user)["x"]
+    except op_util.FlagError:
+        return "wrong"
+    if isinstance(value, list) or flag_util.is_flag_function(value):
+        return "batch"
+    try:
+        return [json.loads(json.dumps(value, allow_nan=False))]
+    except Exception:
+        return "other"
+real = os.path.abspath
+os.path.abspath = lambda path: os.path.normpath(path if path.startswith("/") else "/work/" + path)
+print(json.dumps([found(*row) for row in rows]))
+"#;
+
+#[test]
+fn guild_decodes_the_same() {
+    let Some(python) = guilds_python() else { return };
+    let rows: Vec<Row> = as_guild().into_iter().chain(unlike_guild()).collect();
+    let asked: Vec<Value> = rows.iter().map(|(kind, text, _)| json!([decode::type_name(*kind), text])).collect();
+    let mut child = Command::new(python)
+        .args(["-W", "ignore", "-c", ASK])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), json!(asked).to_string().as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let answers: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answers.len(), rows.len());
+    let same = as_guild().len();
+    for (at, ((kind, text, expected), answer)) in rows.into_iter().zip(answers).enumerate() {
+        let guild = match answer {
+            Value::Array(value) => Some(Is(value[0].clone())),
+            Value::String(word) if word == "batch" => Some(Batch),
+            Value::String(word) if word == "wrong" => Some(Wrong),
+            _ => None,
+        };
+        assert_eq!(guild.as_ref() == Some(&expected), at < same, "{kind:?} {text:?}: Guild has {guild:?}");
+    }
+}
+
+/// Returns the Python of an installed Guild: that of the program `RILLE_TEST_GUILD` names, else of `guild`.
+fn guilds_python() -> Option<PathBuf> {
+    let named = std::env::var_os("RILLE_TEST_GUILD").map(PathBuf::from);
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let guild =
+        named.or_else(|| std::env::split_paths(&paths).map(|path| path.join("guild")).find(|path| path.exists()))?;
+    Some(guild.with_file_name("python"))
+}
+
+#[test]
+fn words_are_assignments() {
+    let pairs = assignments(&["a=1", "b=", "yes=1", "label=x", "home=/h", "c=d=e", "a=2"]).unwrap();
+    let expected = [("a", "1"), ("b", ""), ("yes", "1"), ("label", "x"), ("home", "/h"), ("c", "d=e"), ("a", "2")];
+    assert_eq!(pairs, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let wrong: [(&[&str], &str, &[&str]); 5] = [
+        (&["a"], "invalid argument(s):\na\nexpected NAME=VALUE", &[]),
+        (&["a", "b=1", "c"], "invalid argument(s):\na\nc\nexpected NAME=VALUE", &[]),
+        (&["lr", "0.1"], "invalid argument(s):\nlr\n0.1\nexpected NAME=VALUE", &["Write 'lr=0.1' to set a flag."]),
+        (&["=1"], "invalid argument(s):\n=1\nexpected NAME=VALUE", &[]),
+        (&["@trials.csv"], "batch file 'trials.csv': batches are not supported yet", &[]),
+    ];
+    for (words, text, hints) in wrong {
+        let error = assignments(words).unwrap_err();
+        assert_eq!(
+            (error.to_string().as_str(), error.hints()),
+            (text, hints.iter().map(|hint| (*hint).to_owned()).collect())
+        );
+    }
+}
+
+#[test]
+fn every_flag_has_a_value() {
+    let operation = operation(json!({
+        "lr": {"default": 0.1, "type": "float", "min": 0, "max": 1, "alias": "l"},
+        "epochs": {"default": "3", "type": "int"},
+        "data": {"default": "data/x.csv", "type": "path"},
+        "opt": {"default": "adam", "choices": ["adam", {"value": "sgd", "alias": "s", "flags": {"lr": 0.5, "momentum": 0.9}}, 3]},
+        "momentum": null,
+        "nothing": null,
+        "words": {"arg-split": true, "type": "int"},
+        "parts": {"arg-split": ",", "type": "int"},
+    }));
+    let defaults = json!({
+        "lr": 0.1, "epochs": 3, "data": "/project/data/x.csv", "opt": "adam", "momentum": null, "nothing": null,
+        "words": null, "parts": null,
+    });
+    let cases: [(&[&str], Value); 11] = [
+        (&[], json!({})),
+        (&["lr=1"], json!({"lr": 1.0})),
+        (&["lr=0.2", "lr=0.3"], json!({"lr": 0.3})),
+        (&["l=0.2"], json!({"lr": 0.2})),
+        (&["data=y"], json!({"data": "/work/y"})),
+        (&["opt=s"], json!({"opt": "sgd", "lr": 0.5, "momentum": 0.9})),
+        (&["opt=sgd", "lr=0.3"], json!({"opt": "sgd", "lr": 0.3, "momentum": 0.9})),
+        (&["opt=3.0"], json!({"opt": 3.0})),
+        (&["opt="], json!({"opt": ""})),
+        (&["words=1 02 '3'"], json!({"words": "1 2 3"})),
+        (&["parts=1,2,,03"], json!({"parts": "1,2,3"})),
+    ];
+    for (words, changes) in cases {
+        let mut expected = defaults.clone();
+        expected.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        let resolved = resolved(&operation, words).unwrap();
+        assert_eq!(json!(resolved.values), sorted(expected), "{words:?}");
+    }
+    let resolved = resolved(&operation, &["l=0.2", "opt=s"]).unwrap();
+    assert_eq!(json!(resolved.user), json!({"lr": 0.2, "opt": "sgd"}));
+}
+
+fn sorted(mut value: Value) -> Value {
+    value.sort_all_objects();
+    value
+}
+
+#[test]
+fn wrong_flags_are_refused_and_taken_by_force() {
+    let flags = json!({
+        "lr": {"default": 0.1, "type": "float", "min": 0, "max": 1.5, "alias": "l"},
+        "n": {"default": 1, "type": "int"},
+        "up": {"default": "x", "required": true, "description": "Needed\nvery much"},
+        "second-one": {"default": "x", "required": true},
+        "opt": {"default": "adam", "choices": ["adam", {"value": "sgd", "description": "Plain"}, true]},
+        "auto": {"min": 0},
+        "file": {"type": "existing-path", "default": "/"},
+    });
+    let cases: [(&[&str], &str, &[&str]); 14] = [
+        (&["lr=2"], "invalid value 2.0 for lr: out of range (greater than max 1.5)", &[]),
+        (&["lr=-1"], "invalid value -1.0 for lr: out of range (less than min 0)", &[]),
+        (&["lr=foo"], "invalid value foo for lr: invalid value for type 'float'", &[]),
+        (&["n=1.5"], "invalid value 1.5 for n: invalid value for type 'int'", &[]),
+        (&["auto=x"], "invalid value x for auto: not a number, and the flag has a min", &[]),
+        (&["file=/no/such"], "invalid value /no/such for file: /no/such does not exist", &[]),
+        (
+            &["l=1", "lr=1"],
+            "cannot specify both alias 'l' and name for flag 'lr'",
+            &["Use --force-flags to skip this check."],
+        ),
+        (
+            &["ln=1"],
+            "unsupported flag 'ln'",
+            &["Try 'rille run op --help-op' for a list of flags or use --force-flags to skip this check."],
+        ),
+        (
+            &["auot=1"],
+            "unsupported flag 'auot'",
+            &[
+                "Did you mean 'auto'?",
+                "Try 'rille run op --help-op' for a list of flags or use --force-flags to skip this check.",
+            ],
+        ),
+        (
+            &["opt=adm"],
+            "Unsupported value for 'opt' - supported values are:\n\n  adam\n  sgd   Plain\n  yes",
+            &["Did you mean 'adam'?", "Run the command again using one of these options."],
+        ),
+        (
+            &["opt=0"],
+            "Unsupported value for 'opt' - supported values are:\n\n  adam\n  sgd   Plain\n  yes",
+            &["Run the command again using one of these options."],
+        ),
+        (
+            &["up=", "second-one=null"],
+            "Operation requires the following missing flags:\n\n  second-one\n  up          Needed",
+            &["Run the command again with these flags specified as NAME=VAL."],
+        ),
+        (&["n=[1,2]"], "flag 'n' has a list of values: batches are not supported yet", &[]),
+        (&["n=rnge[1:2]"], "unknown function 'rnge' used for flag n", &["Did you mean 'range'?"]),
+    ];
+    let operation = operation(flags);
+    for (words, text, hints) in cases {
+        let error = resolved(&operation, words).unwrap_err();
+        assert_eq!(
+            (error.to_string().as_str(), error.hints()),
+            (text, hints.iter().map(|hint| (*hint).to_owned()).collect())
+        );
+    }
+    let forced = Context { force: true, ..context(&operation) };
+    let words = assignments(&["lr=2", "n=1.5", "up=", "opt=x", "zoo=1", "auto=x"]).unwrap();
+    let resolved = resolve(forced, &words).unwrap();
+    let values =
+        json!({"lr": 2.0, "n": 1.5, "up": "", "opt": "x", "zoo": 1, "auto": "x", "file": "/", "second-one": "x"});
+    assert_eq!(json!(resolved.values), sorted(values));
+    assert_eq!(resolved.forced, ["zoo"]);
+    // A list is a batch all the same.
+    assert!(matches!(resolve(forced, &assignments(&["n=[1]"]).unwrap()), Err(FlagError::Batch(_))));
+}
+
+#[test]
+fn flags_of_resources_are_texts() {
+    let mut operation = operation(json!({}));
+    let source = |value: Value| serde_json::from_value::<super::super::Source>(value).unwrap();
+    operation.requires = vec![
+        Resource {
+            name: "upstream".to_owned(),
+            sources: vec![source(json!({"operation": "upstream"}))],
+            ..Resource::default()
+        },
+        Resource {
+            name: "file:src.txt".to_owned(),
+            sources: vec![source(json!({"file": "src.txt"}))],
+            ..Resource::default()
+        },
+    ];
+    let names: Vec<String> = resource_flags(&operation.requires).into_iter().collect();
+    assert_eq!(names, ["file:src.txt", "operation:upstream", "src.txt", "upstream"]);
+    let found = resolved(&operation, &["upstream=00123456", "src.txt='1'"]).unwrap();
+    assert_eq!(json!(found.values), json!({"src.txt": "1", "upstream": "00123456"}));
+    assert_eq!(found.forced, [""; 0]);
+    let error = resolved(&operation, &["upstraem=1"]).unwrap_err();
+    assert_eq!(error.hints()[0], "Did you mean 'upstream'?");
+    assert!(matches!(resolved(&operation, &["upstream=[a,b]"]), Err(FlagError::Batch(_))));
+}
+
+#[test]
+fn a_script_has_no_flags() {
+    let mut operation = operation(json!({}));
+    operation.name = "pass.py".to_owned();
+    operation.origin = Origin::Script(PathBuf::from("/project/pass.py"));
+    let error = resolved(&operation, &["a=1"]).unwrap_err();
+    assert_eq!(error.to_string(), "unsupported flag 'a'");
+    assert!(error.hints()[0].contains("without a definition") && error.hints()[0].contains("--force-flags"));
+}
+
+#[test]
+fn a_run_that_is_started_again_keeps_its_flags() {
+    let operation = operation(json!({
+        "code": 0, "new": 5, "must": {"required": true},
+        "opt": {"default": "adam", "choices": ["adam", {"value": "sgd", "flags": {"code": 9}}]},
+    }));
+    let stored: FlagValues =
+        [("code".to_owned(), json!(11)), ("must".to_owned(), json!("x")), ("old".to_owned(), json!(1))].into();
+    let again = |words: &[&str]| {
+        let context = Context { stored: Some(&stored), ..context(&operation) };
+        json!(resolve(context, &assignments(words).unwrap()).unwrap().values)
+    };
+    assert_eq!(again(&[]), json!({"code": 11, "must": "x", "new": 5, "old": 1, "opt": "adam"}));
+    assert_eq!(again(&["code=22"]), json!({"code": 22, "must": "x", "new": 5, "old": 1, "opt": "adam"}));
+    assert_eq!(again(&["opt=sgd"]), json!({"code": 9, "must": "x", "new": 5, "old": 1, "opt": "sgd"}));
+}
+
+#[test]
+fn flags_can_be_looked_at() {
+    let operation =
+        operation(json!({"lr": {"default": 0.1, "type": "float", "min": 0, "max": 1, "choices": [0.1, true]}}));
+    let expected = "flags-dest:\nflags:\n  lr:\n    default: 0.1\n    type: float\n    required: no\n    arg-name:\n    arg-skip:\n    \
+                    arg-switch:\n    arg-split:\n    arg-encoding:\n    env-name:\n    env-encoding:\n    choices: [0.1, yes]\n    \
+                    allow-other: no\n    distribution:\n    max: 1\n    min: 0\n    null-label:\n";
+    assert_eq!(test_text(&operation), expected);
+}
+
+#[test]
+fn edited_flags_come_back() {
+    let operation = operation(json!({
+        "lr": {"default": 0.1, "description": "Learning rate\nmore"}, "opt": {"default": "adam", "choices": ["adam", "sgd"]},
+        "a": null, "t": "yes", "e": "", "s": "it's: a [b] ~", "m": "two\nlines", "h": "~/x", "num": "1_000", "sp": " x ", "b": true,
+    }));
+    let values: FlagValues = operation.flags.iter().map(|(name, flag)| (name.clone(), flag.default.clone())).collect();
+    let text = edit_text(&values, Some(&operation));
+    assert!(text.starts_with("# Editing flags for op\n\na: null\n"), "{text}");
+    assert!(text.contains("\nlr: 0.1\n  # Learning rate\n  # Default: 0.1\n\n"), "{text}");
+    assert!(text.contains("\nopt: adam\n  # Choices: adam, sgd\n  # Default: adam\n"), "{text}");
+    let pairs = read_edited(&text, Some(&operation), false).unwrap().unwrap();
+    assert_eq!(resolve(context(&operation), &pairs).unwrap().values, values);
+    assert_eq!(read_edited(" \n# nothing\n", Some(&operation), false).unwrap(), None);
+    let wrong = [
+        (
+            "lr: 0.1\nopt: [1, 2]\n",
+            "cannot read the edited flags on line 2: flag 'opt' has a list of values: batches are not supported yet",
+        ),
+        (
+            "\nlr: 0.1\noptt: x\n",
+            "cannot read the edited flags on line 3: unsupported flag 'optt'; did you mean 'opt'?",
+        ),
+        ("- a\n", "cannot read the edited flags: expected NAME: VALUE on each line"),
+    ];
+    for (text, expected) in wrong {
+        assert_eq!(read_edited(text, Some(&operation), false).unwrap_err().to_string(), expected);
+    }
+    let error = read_edited("lr: 0.1\nopt: 'x\n", Some(&operation), false).unwrap_err().to_string();
+    assert!(error.starts_with("cannot read the edited flags on line "), "{error}");
+}

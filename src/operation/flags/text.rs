@@ -86,10 +86,11 @@ fn help(flag: &Flag) -> Vec<String> {
 }
 
 /// Reads flags back that were edited, as texts for [`resolve`](super::resolve). `None` where nothing is left of the
-/// document. An error names the line.
+/// document. An error names the line. By force, flags may be new.
 pub(crate) fn read_edited(
     document: &str,
     operation: Option<&Operation>,
+    force: bool,
 ) -> Result<Option<Vec<(String, String)>>, FlagError> {
     let is_empty = document.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
     if is_empty {
@@ -116,9 +117,7 @@ pub(crate) fn read_edited(
                 .is_some_and(|rest| rest.trim_start_matches(['\'', '"']).trim_start().starts_with(':'))
         });
         let line = line.map(|line| line + 1);
-        if let Some(operation) =
-            operation.filter(|operation| !operation.flags.is_empty() && !operation.flags.contains_key(&name))
-        {
+        if let Some(operation) = operation.filter(|operation| !force && !operation.flags.contains_key(&name)) {
             let resources = super::resource_flags(&operation.requires);
             if !resources.contains(&name) {
                 let meant = nearest(&name, operation.flags.keys().map(String::as_str));

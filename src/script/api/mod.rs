@@ -4,6 +4,7 @@ pub(super) mod args;
 mod draft;
 mod job;
 pub(super) mod log;
+pub(super) mod op;
 pub(super) mod plugin;
 mod result;
 mod runtime;

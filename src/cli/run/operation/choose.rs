@@ -10,6 +10,7 @@ use super::audience::show;
 use super::options::OperationArgs;
 use crate::cli::Failure;
 use crate::job::operation::{self as job, RecordedRun, SourceCode};
+use crate::operation::dependency::is_resolved_flag;
 use crate::operation::flags::{self, Context, FlagError};
 use crate::operation::{FlagValues, Notice, Objective, OpRecord, Operation, Origin};
 use crate::script;
@@ -44,11 +45,10 @@ pub(super) fn choose(args: &OperationArgs, home: &Home, started_in: &Path) -> Re
     }
     let operation = find(started_in, name)?;
     let mut record = OpRecord::new(&operation).map_err(|what| unusable(&operation, &what))?;
-    let mut resolved = resolve(&operation, &given, None, args, started_in)?;
+    let resolved = resolve(&operation, &given, None, args, started_in)?;
     record.accept_flags(&resolved.forced);
-    // The runs that are newest now are those that this run stands for, whenever it is started.
-    let upstreams = job::upstream_flags(&record, &resolved.values, home, &mut |notice| show(&notice));
-    resolved.values.extend(upstreams);
+    let mut values = resolved.values;
+    values.extend(job::default_runs(&record, &values, home, &mut |notice| show(&notice)));
     Ok(Chosen {
         recorded: None,
         opref: opref(&operation)?,
@@ -56,7 +56,7 @@ pub(super) fn choose(args: &OperationArgs, home: &Home, started_in: &Path) -> Re
         tags: operation.tags.clone(),
         attributes: attributes(&operation),
         record,
-        values: resolved.values,
+        values,
         user_flags: resolved.user,
         operation: Some(operation),
     })
@@ -175,7 +175,7 @@ fn resolve(
     let context = Context { operation, stored, force: args.force_flags, cwd: started_in, home: user_home.as_deref() };
     let mut resolved = flags::resolve(context, given).map_err(failure)?;
     if args.edit_flags {
-        let given = super::flags::edited(operation, &resolved)?;
+        let given = super::flags::edited(operation, &resolved, args.force_flags)?;
         resolved = flags::resolve(context, &given).map_err(failure)?;
     }
     for notice in &resolved.notices {
@@ -186,13 +186,7 @@ fn resolve(
 
 /// A resource that was resolved stays what it is.
 fn refuse_resolved(run: &RecordedRun, given: &[(String, String)]) -> Result<(), Failure> {
-    let is_resolved = |name: &str| {
-        let sources = run.deps.values().filter_map(Value::as_object).flatten();
-        let own = run.record.deps.iter().filter(|dependency| run.deps.contains_key(&dependency.name));
-        let is_flag = own.flat_map(|dependency| dependency.flag_names()).any(|flag| flag == name);
-        is_flag && sources.into_iter().any(|(_, source)| source.as_object().is_some_and(|source| !source.is_empty()))
-    };
-    match given.iter().find(|(name, _)| is_resolved(name)) {
+    match given.iter().find(|(name, _)| is_resolved_flag(&run.record.deps, &run.deps, name)) {
         Some((name, _)) => Err(Failure::general(format!(
             "cannot specify a value for '{name}' when restarting {} - resource has already been resolved",
             run.id

@@ -18,7 +18,7 @@ pub(super) fn only_shown(args: &OperationArgs, started_in: &Path) -> Result<Opti
     }
     let operation = choose::find(started_in, args.parted().0)?;
     let text = if args.help_op {
-        help_op::text(&operation)
+        help_op::help(&operation)
     } else if args.test_flags {
         flags::test_text(&operation)
     } else {
@@ -29,11 +29,15 @@ pub(super) fn only_shown(args: &OperationArgs, started_in: &Path) -> Result<Opti
 }
 
 /// Lets the user edit the values; returns them as they would stand on a command line. An empty document ends it all.
-pub(super) fn edited(operation: &Operation, resolved: &Resolved) -> Result<Vec<(String, String)>, Failure> {
+pub(super) fn edited(
+    operation: &Operation,
+    resolved: &Resolved,
+    force: bool,
+) -> Result<Vec<(String, String)>, Failure> {
     let mut text = flags::edit_text(&resolved.values, Some(operation));
     loop {
         text = editor::edit(&text, ".yml")?;
-        match flags::read_edited(&text, Some(operation)) {
+        match flags::read_edited(&text, Some(operation), force) {
             Ok(Some(given)) => return Ok(given),
             Ok(None) => return Err(Failure::general("nothing is left of the flags, so nothing is run")),
             Err(error @ FlagError::Edited(_)) if editor::again(&error.to_string())? => {}

@@ -1,0 +1,76 @@
+//! `rille runs cat`: writes a file of a run to standard output.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::chosen::ChosenOne;
+use crate::cli::Failure;
+use crate::model::nearest;
+use crate::store::{self, Home, Walk};
+
+/// Which file of which run is written.
+#[derive(Args, Debug)]
+pub(crate) struct CatArgs {
+    /// The file, relative to the run directory
+    #[arg(short, long, value_name = "PATH")]
+    path: Option<PathBuf>,
+    /// PATH is relative to the folder of the source code
+    #[arg(short, long)]
+    sourcecode: bool,
+    /// Write what the operation wrote to standard output and error
+    #[arg(short = 'O', long, conflicts_with_all = ["path", "sourcecode"])]
+    output: bool,
+    #[command(flatten)]
+    chosen: ChosenOne,
+}
+
+/// The file with what an operation wrote.
+pub(super) const OUTPUT: &str = ".guild/output";
+
+/// Writes the file.
+pub(crate) fn main(args: &CatArgs, home: &Home) -> Result<i32, Failure> {
+    let run = args.chosen.find(home)?;
+    let relative = match (&args.path, args.output) {
+        (_, true) => PathBuf::from(OUTPUT),
+        (Some(path), _) => located(&run.path, path, args.sourcecode),
+        (None, _) => return Err(Failure::usage("-p / --path is required unless --output is specified")),
+    };
+    let mut file = store::open_file(&run.path, &relative).map_err(|error| missing(&run.path, &relative, error))?;
+    let mut out = io::stdout().lock();
+    match io::copy(&mut file, &mut out).and_then(|_| out.flush()) {
+        // A reader that has gone has seen what it wanted.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::general(format!("cannot copy {} to standard output: {error}", relative.display())))
+        }
+        _ => Ok(0),
+    }
+}
+
+/// Returns the path, relative to the run directory, of a file that the user names.
+pub(super) fn located(run: &Path, path: &Path, is_sourcecode: bool) -> PathBuf {
+    if is_sourcecode { store::sourcecode_folder(run).join(path) } else { path.to_owned() }
+}
+
+/// Returns the failure to open a file of a run, with the name that may have been meant.
+pub(super) fn missing(run: &Path, relative: &Path, error: store::Error) -> Failure {
+    let is_missing = matches!(&error, store::Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound);
+    let message = match is_missing {
+        true => format!("{} does not exist", run.join(relative).display()),
+        false => error.to_string(),
+    };
+    let failure = Failure::usage(message);
+    if !is_missing {
+        return failure;
+    }
+    if relative == Path::new(OUTPUT) {
+        return failure.hint("the output of a job is in the files of its tasks; 'rille logs' shows its log.");
+    }
+    let files = store::files(run, Walk::default()).unwrap_or_default();
+    let names: Vec<String> = files.iter().map(|file| file.path.to_string_lossy().into_owned()).collect();
+    match nearest(&relative.to_string_lossy(), names.iter().map(String::as_str)) {
+        Some(near) => failure.hint(format!("did you mean '{near}'?")),
+        None => failure.hint("'rille runs ls' lists the files of a run."),
+    }
+}

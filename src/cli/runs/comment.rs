@@ -1,0 +1,179 @@
+//! `rille runs comment`: writes, lists and deletes comments on runs.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{IsTerminal, Write as _};
+
+use chrono::{DateTime, Local};
+use clap::Args;
+use serde_json::{Map, json};
+
+use super::chosen::{Chosen, Question, Weight, describe, each, tell};
+use super::open::{editor, words_of};
+use super::selection::Unnamed;
+use crate::cli::Failure;
+use crate::cli::output::{one_line, write_json, write_out};
+use crate::engine;
+use crate::store::{self, Comment, Home, RunInfo};
+
+/// What is done to which comments.
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("what").args(["list", "add", "delete", "clear"]))]
+pub(crate) struct CommentArgs {
+    /// List the comments
+    #[arg(short, long)]
+    list: bool,
+    /// Add TEXT as a comment
+    #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true)]
+    add: Option<String>,
+    /// Write the comment in an editor, `$VISUAL` or `$EDITOR`; the default on a terminal
+    #[arg(short, long, conflicts_with_all = ["list", "delete", "clear"])]
+    edit: bool,
+    /// Delete comment number N, as --list numbers them
+    #[arg(short, long, value_name = "N")]
+    delete: Option<usize>,
+    /// Delete all comments
+    #[arg(short, long)]
+    clear: bool,
+    /// Who says it: USER, or USER@HOST
+    #[arg(short, long, value_name = "USER")]
+    user: Option<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+    /// Write the comments as JSON: a list of objects
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    chosen: Chosen,
+}
+
+/// Does it.
+pub(crate) fn main(args: &CommentArgs, home: &Home) -> Result<i32, Failure> {
+    let runs = args.chosen.some(home, Unnamed::Latest)?;
+    if args.list {
+        if args.json {
+            write_json(&runs.iter().map(as_json).collect::<Vec<_>>())?;
+        } else {
+            write_out(&runs.iter().map(listed).collect::<String>())?;
+        }
+        return Ok(0);
+    }
+    let body = match (&args.add, args.delete.is_some() || args.clear) {
+        (_, true) => None,
+        (Some(text), _) if !args.edit => Some(text.clone()),
+        (text, _) => match edited(text.as_deref().unwrap_or_default(), &runs)? {
+            Some(body) => Some(body),
+            None => {
+                tell("Nothing to add: the comment is empty.");
+                return Ok(1);
+            }
+        },
+    };
+    let (text, weight) = match (&body, args.delete) {
+        (Some(_), _) => ("You are about to add a comment to the following runs".to_owned(), Weight::Light),
+        (None, Some(number)) => {
+            (format!("You are about to delete comment {number} from the following runs"), Weight::Heavy)
+        }
+        (None, None) => ("You are about to delete all comments from the following runs".to_owned(), Weight::Heavy),
+    };
+    let question = Question { text: &text, runs: &runs, weight, doing: "deleting comments" };
+    if !question.ask(args.yes || args.edit)? {
+        return Ok(1);
+    }
+    let (user, host) = author(args.user.as_deref());
+    let (changed, all) = each(&runs, |run| {
+        match (&body, args.delete) {
+            (Some(body), _) => {
+                let (user, host) = (user.clone(), host.clone());
+                let comment = Comment { body: body.clone(), host, time: store::now_micros(), user, rest: Map::new() };
+                store::add_comment(&run.path, &comment)?;
+            }
+            (None, Some(number)) => {
+                if !store::delete_comment(&run.path, number)? {
+                    let count = store::comments(&run.path).len();
+                    return Err(Failure::usage(format!("run {} has no comment {number}", run.id))
+                        .hint(format!("it has {count}; --list shows them with their numbers.")));
+                }
+            }
+            (None, None) => store::clear_comments(&run.path)?,
+        }
+        Ok(as_json(run))
+    })?;
+    let count = changed.len();
+    if args.json {
+        write_json(&changed)?;
+    } else {
+        tell(&match (body.is_some(), args.delete) {
+            (true, _) => format!("Added comment to {count} run(s)"),
+            (false, Some(_)) => format!("Deleted comment for {count} run(s)"),
+            (false, None) => format!("Deleted all comments for {count} run(s)"),
+        });
+    }
+    Ok(i32::from(!all))
+}
+
+/// Returns user and host of a new comment.
+fn author(given: Option<&str>) -> (String, String) {
+    match given.map(|given| given.split_once('@').unwrap_or((given, ""))) {
+        Some((user, "")) => (user.to_owned(), store::host()),
+        Some((user, host)) => (user.to_owned(), host.to_owned()),
+        None => (store::user(), store::host()),
+    }
+}
+
+fn as_json(run: &RunInfo) -> serde_json::Value {
+    json!({"id": run.id, "comments": store::comments(&run.path)})
+}
+
+/// Returns the comments on a run as a page.
+fn listed(run: &RunInfo) -> String {
+    let mut text = describe(run) + "\n";
+    let comments = store::comments(&run.path);
+    if comments.is_empty() {
+        text += "  <no comments>\n";
+    }
+    for (number, comment) in (1..).zip(&comments) {
+        let time = DateTime::from_timestamp_micros(comment.time);
+        let time = time.map(|time| time.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S").to_string());
+        let head = format!("[{number}] {}@{} {}", comment.user, comment.host, time.unwrap_or_default());
+        let _ = writeln!(text, "{}\n", one_line(head.trim_end()));
+        for line in comment.body.lines() {
+            let _ = writeln!(text, "{}", format!("  {}", one_line(line)).trim_end());
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Lets the user write a comment in an editor. Returns `None` if nothing was written.
+fn edited(begin: &str, runs: &[RunInfo]) -> Result<Option<String>, Failure> {
+    if !std::io::stdin().is_terminal() && std::env::var_os("VISUAL").or_else(|| std::env::var_os("EDITOR")).is_none() {
+        return Err(
+            Failure::usage("there is no comment, and no terminal for an editor").hint("give it with --add TEXT.")
+        );
+    }
+    let failed = |error: std::io::Error| Failure::general(format!("cannot write a file for the editor: {error}"));
+    let mut file = tempfile::Builder::new().prefix("comment-").suffix(".txt").tempfile().map_err(failed)?;
+    let mut text = format!("{begin}\n# Write a comment on the runs below. Lines that begin with # are left out.\n");
+    text += "# An empty comment is none.\n#\n";
+    for run in runs {
+        let _ = writeln!(text, "#  {}", describe(run));
+    }
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    let mut words = words_of(&editor())?;
+    words.push(file.path().as_os_str().to_owned());
+    let program = words[0].to_string_lossy().into_owned();
+    let status = engine::run_in_foreground(&words, None).map_err(|error| {
+        Failure::general(format!("cannot start the editor '{program}': {error}")).hint("set EDITOR.")
+    })?;
+    if !status.success() {
+        return Err(Failure::general(format!("the editor '{program}' failed: {status}")));
+    }
+    // Some editors write another file and rename it.
+    let written = fs::read(file.path()).map_err(failed)?;
+    let written = String::from_utf8_lossy(&written).into_owned();
+    let body: Vec<&str> = written.lines().filter(|line| !line.starts_with('#')).collect();
+    let body = body.join("\n").trim().to_owned();
+    Ok((!body.is_empty()).then_some(body))
+}

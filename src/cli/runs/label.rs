@@ -1,0 +1,82 @@
+//! `rille runs label`: changes the labels of runs.
+
+use clap::Args;
+use serde_json::json;
+
+use super::chosen::{Chosen, Question, Weight, each, tell};
+use super::selection::Unnamed;
+use crate::cli::Failure;
+use crate::cli::output::write_json;
+use crate::store::{self, Home, LabelChange};
+
+/// Which labels are changed, and how.
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("change").required(true).args(["set", "prepend", "append", "remove", "clear"]))]
+pub(crate) struct LabelArgs {
+    /// Make TEXT the label
+    #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true)]
+    set: Option<String>,
+    /// Put TEXT before the label
+    #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true)]
+    prepend: Option<String>,
+    /// Put TEXT behind the label
+    #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true)]
+    append: Option<String>,
+    /// Take the words TEXT out of the label; can be given several times [Guild: -rm]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    remove: Vec<String>,
+    /// Take the label away
+    #[arg(short, long)]
+    clear: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+    /// Write the new labels as JSON: a list of objects
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    chosen: Chosen,
+}
+
+impl LabelArgs {
+    fn change(&self) -> LabelChange {
+        match (&self.set, &self.prepend, &self.append) {
+            (Some(text), ..) => LabelChange::Set(text.clone()),
+            (_, Some(text), _) => LabelChange::Prepend(text.clone()),
+            (_, _, Some(text)) => LabelChange::Append(text.clone()),
+            _ if self.clear => LabelChange::Clear,
+            _ => LabelChange::Remove(self.remove.clone()),
+        }
+    }
+}
+
+/// Changes the labels.
+pub(crate) fn main(args: &LabelArgs, home: &Home) -> Result<i32, Failure> {
+    let change = args.change();
+    let runs = args.chosen.some(home, Unnamed::Latest)?;
+    let text = match &change {
+        LabelChange::Set(text) => format!("You are about to label the following runs with '{text}'"),
+        LabelChange::Prepend(text) => format!("You are about to put '{text}' before the labels of the following runs"),
+        LabelChange::Append(text) => format!("You are about to put '{text}' behind the labels of the following runs"),
+        LabelChange::Remove(parts) => {
+            format!("You are about to take '{}' out of the labels of the following runs", parts.join("', '"))
+        }
+        LabelChange::Clear => "You are about to clear the labels of the following runs".to_owned(),
+    };
+    let question = Question { text: &text, runs: &runs, weight: Weight::Light, doing: "changing labels" };
+    if !question.ask(args.yes)? {
+        return Ok(1);
+    }
+    let (changed, all) = each(&runs, |run| {
+        let label = store::change_label(&run.path, &change)?;
+        Ok(json!({"id": run.id, "label": label}))
+    })?;
+    if args.json {
+        write_json(&changed)?;
+    } else if change == LabelChange::Clear {
+        tell(&format!("Cleared label for {} run(s)", changed.len()));
+    } else {
+        tell(&format!("Labeled {} run(s)", changed.len()));
+    }
+    Ok(i32::from(!all))
+}

@@ -1,0 +1,53 @@
+//! `rille runs restore`: brings runs back from the trash.
+
+use clap::Args;
+use serde_json::json;
+
+use super::chosen::{Chosen, Question, Weight, each, tell, warn};
+use super::selection::Unnamed;
+use crate::cli::Failure;
+use crate::cli::output::write_json;
+use crate::store::{self, Home};
+
+/// Which runs are restored: of those in the trash, by default all.
+#[derive(Args, Debug)]
+pub(crate) struct RestoreArgs {
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+    /// Write what was restored as JSON: a list of objects
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    chosen: Chosen,
+}
+
+/// Restores the runs. One whose id is taken stays in the trash.
+pub(crate) fn main(args: &RestoreArgs, home: &Home) -> Result<i32, Failure> {
+    let runs = args.chosen.select(&home.trash(), Unnamed::All)?;
+    if runs.is_empty() {
+        tell("Nothing to restore.");
+        return Ok(0);
+    }
+    let text = "You are about to restore the following runs";
+    let question = Question { text, runs: &runs, weight: Weight::Light, doing: "restoring runs" };
+    if !question.ask(args.yes)? {
+        return Ok(1);
+    }
+    let mut skipped = 0;
+    let (restored, all) = each(&runs, |run| {
+        let path = store::restore(home, &run.path)?;
+        if path.is_none() {
+            skipped += 1;
+            warn(&format!("there is a run of the id of {} already, skipping", run.id));
+        }
+        Ok(path.map(|path| json!({"id": store::run_id(&path), "path": path})))
+    })?;
+    let restored: Vec<_> = restored.into_iter().flatten().collect();
+    if args.json {
+        write_json(&restored)?;
+    } else {
+        tell(&format!("Restored {} run(s)", restored.len()));
+    }
+    Ok(i32::from(!all || skipped > 0))
+}

@@ -1,0 +1,170 @@
+//! Ending a run that another process works on. A process is signalled only through a handle, and only after it was seen
+//! behind that handle that it is the one which works on the run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use crate::store::{Status, Worker, summarise, worker};
+
+/// How often it is looked whether a run has ended.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// How long the end of a run is waited for that was told to end at once.
+const LAST_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A run that was asked to end.
+pub(crate) struct Stopping {
+    run: PathBuf,
+    process: OwnedFd,
+    holder: Option<u32>,
+    /// What the operation of a run of Guild had started. The host of a run of Rille looks after that itself.
+    descendants: Vec<OwnedFd>,
+}
+
+/// Why a run was not asked.
+#[derive(Debug)]
+pub(crate) enum StopRefused {
+    /// It is not running.
+    NotRunning,
+    /// It runs there.
+    Elsewhere(String),
+    /// The system did not let us.
+    Failed(std::io::Error),
+}
+
+/// What became of a run that was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StopEnd {
+    /// It ended.
+    Ended,
+    /// It ended when it was made to.
+    Killed,
+    /// It is still running.
+    StillRunning,
+}
+
+impl Stopping {
+    /// Asks the run in the directory `run` to end, by SIGTERM to the process that works on it.
+    pub(crate) fn begin(run: &Path) -> Result<Stopping, StopRefused> {
+        let found = worker(run);
+        let (pid, holder) = match &found {
+            Worker::Nobody => return Err(StopRefused::NotRunning),
+            Worker::Elsewhere(place) => return Err(StopRefused::Elsewhere(place.clone())),
+            Worker::Process { pid, holder } => (*pid, *holder),
+        };
+        let process = match open(pid) {
+            Ok(process) => process,
+            Err(Errno::SRCH) => return Err(StopRefused::NotRunning),
+            Err(error) => return Err(StopRefused::Failed(error.into())),
+        };
+        // It may have ended in between, and its number be another's.
+        if worker(run) != found {
+            return Err(StopRefused::NotRunning);
+        }
+        let descendants = if holder.is_none() { descendants(pid) } else { Vec::new() };
+        match pidfd_send_signal(&process, Signal::TERM) {
+            // It has ended by itself, which is as good.
+            Ok(()) | Err(Errno::SRCH) => {}
+            Err(error) => return Err(StopRefused::Failed(error.into())),
+        }
+        Ok(Stopping { run: run.to_owned(), process, holder, descendants })
+    }
+
+    /// Waits until the run has ended, not longer than `deadline`; then, if `force`, makes it end.
+    pub(crate) fn finish(self, deadline: Instant, force: bool) -> StopEnd {
+        let mut has_ended = self.ended_by(deadline);
+        if has_ended {
+            for process in self.descendants.iter().filter(|process| !is_over(process)) {
+                let _ = pidfd_send_signal(process, Signal::TERM);
+            }
+            has_ended = self.descendants.iter().all(|process| is_over_by(process, deadline));
+        }
+        match (has_ended, force) {
+            (true, _) => return StopEnd::Ended,
+            (false, false) => return StopEnd::StillRunning,
+            (false, true) => {}
+        }
+        if self.holder.is_some() {
+            // The host kills its tasks at once and records that.
+            let _ = pidfd_send_signal(&self.process, Signal::QUIT);
+            if self.ended_by(Instant::now() + LAST_PATIENCE) {
+                return StopEnd::Killed;
+            }
+            // Behind the handle it is seen again that it is the host. Its end ends all of its tasks.
+            let host = self.holder.and_then(|pid| open(pid).ok());
+            let is_host = matches!(worker(&self.run), Worker::Process { holder, .. } if holder == self.holder);
+            if let Some(host) = host.filter(|_| is_host) {
+                let _ = pidfd_send_signal(&host, Signal::KILL);
+            }
+        } else {
+            for process in std::iter::once(&self.process).chain(&self.descendants) {
+                let _ = pidfd_send_signal(process, Signal::KILL);
+            }
+        }
+        if self.ended_by(Instant::now() + LAST_PATIENCE) { StopEnd::Killed } else { StopEnd::StillRunning }
+    }
+
+    /// Returns whether the run has ended by `deadline`: its process, and what is written of it.
+    fn ended_by(&self, deadline: Instant) -> bool {
+        loop {
+            let is_over = is_over_by(&self.process, Instant::now() + LOOK);
+            if is_over && summarise(&self.run).status != Status::Running {
+                return true;
+            }
+            if Instant::now() >= deadline {
+                return false;
+            }
+            if is_over {
+                std::thread::sleep(LOOK);
+            }
+        }
+    }
+}
+
+fn open(pid: u32) -> Result<OwnedFd, Errno> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH)?;
+    pidfd_open(pid, PidfdFlags::empty())
+}
+
+fn is_over(process: &OwnedFd) -> bool {
+    is_over_by(process, Instant::now())
+}
+
+fn is_over_by(process: &OwnedFd, deadline: Instant) -> bool {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let limit =
+            Timespec { tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() };
+        match poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&limit)) {
+            Err(Errno::INTR) => {}
+            ready => return ready.is_ok_and(|ready| ready > 0),
+        }
+    }
+}
+
+/// Returns handles of the processes below `pid`, as far as they can be had.
+fn descendants(pid: u32) -> Vec<OwnedFd> {
+    let (mut found, mut open_pids) = (Vec::new(), vec![pid]);
+    while let Some(pid) = open_pids.pop() {
+        let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+        for thread in threads {
+            let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+            for child in children.split_whitespace().filter_map(|word| word.parse().ok()) {
+                let Ok(handle) = open(child) else { continue };
+                // Seen again behind the handle, so that it is no other process of that number.
+                let again = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+                if again.split_whitespace().any(|word| word.parse() == Ok(child)) {
+                    found.push(handle);
+                    open_pids.push(child);
+                }
+            }
+        }
+    }
+    found
+}

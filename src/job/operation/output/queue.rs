@@ -1,0 +1,142 @@
+//! A thread that follows the output of an operation behind a queue of limited size.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+
+use crossbeam::channel::{Receiver, Sender, unbounded};
+use parking_lot::Mutex;
+
+use crate::engine::SinkWaker;
+use crate::model::Stream;
+
+/// Bytes in a queue from which on the operation is not read.
+const FULL: usize = 4 << 20;
+
+/// Bytes in a queue at which it is read again.
+const LOW: usize = 1 << 20;
+
+/// What cannot be written, and where.
+pub(super) type WriteError = (PathBuf, io::Error);
+
+/// What is done with output.
+pub(super) trait Follow: Send {
+    /// Takes bytes of a stream. `more` says that others follow at once.
+    fn take(&mut self, stream: Stream, bytes: &[u8], more: bool) -> Result<(), WriteError>;
+
+    /// Nothing more comes.
+    fn finish(&mut self) -> Result<(), WriteError>;
+}
+
+type Piece = (Stream, Arc<[u8]>);
+
+/// The near end of a queue.
+pub(super) struct Follower {
+    /// `None` when nothing more comes.
+    pieces: Mutex<Option<Sender<Piece>>>,
+    level: Arc<Level>,
+    thread: JoinHandle<()>,
+}
+
+/// How full a queue is.
+#[derive(Default)]
+struct Level {
+    bytes: AtomicUsize,
+    /// Whether somebody waits for room.
+    awaited: AtomicBool,
+    /// Whether the thread has ended, for an error or because nothing more comes.
+    ended: AtomicBool,
+    /// The error that nobody was told yet.
+    error: Mutex<Option<WriteError>>,
+    waker: Option<Arc<SinkWaker>>,
+}
+
+impl Follower {
+    /// Starts the thread. It calls `waker` when there is room again that somebody waits for.
+    pub(super) fn start(
+        name: &'static str,
+        follow: Box<dyn Follow>,
+        waker: Option<Arc<SinkWaker>>,
+    ) -> io::Result<Self> {
+        let (sender, pieces) = unbounded();
+        let level = Arc::new(Level { waker, ..Level::default() });
+        let far = Arc::clone(&level);
+        let run = move || {
+            if let Err(error) = run(follow, &pieces, &far) {
+                *far.error.lock() = Some(error);
+            }
+            // Nobody takes more out, so nobody must wait for that.
+            far.ended.store(true, Ordering::SeqCst);
+            far.lower(usize::MAX);
+        };
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(run)?;
+        Ok(Self { pieces: Mutex::new(Some(sender)), level, thread })
+    }
+
+    /// Puts bytes into the queue, full or not. Returns the error by which the thread has ended, once.
+    pub(super) fn take(&self, stream: Stream, bytes: Arc<[u8]>) -> Result<(), WriteError> {
+        if self.level.ended.load(Ordering::SeqCst) {
+            return self.level.told();
+        }
+        let length = bytes.len();
+        self.level.bytes.fetch_add(length, Ordering::SeqCst);
+        if let Some(pieces) = &*self.pieces.lock() {
+            // A thread that has ended takes nothing.
+            let _ = pieces.send((stream, bytes));
+        }
+        Ok(())
+    }
+
+    /// Returns whether the queue is not full. If it is, the waker is called when it no longer is.
+    pub(super) fn has_room(&self) -> bool {
+        let has_room = || self.level.ended.load(Ordering::SeqCst) || self.level.bytes.load(Ordering::SeqCst) < FULL;
+        if has_room() {
+            return true;
+        }
+        self.level.awaited.store(true, Ordering::SeqCst);
+        // It may have been emptied before it could see that somebody waits.
+        has_room()
+    }
+
+    /// Tells the thread that nothing more comes.
+    pub(super) fn close(&self) {
+        self.pieces.lock().take();
+    }
+
+    /// Waits until everything was taken out. Returns the error by which the thread has ended, unless it was told.
+    pub(super) fn finish(self) -> Result<(), WriteError> {
+        self.close();
+        let level = Arc::clone(&self.level);
+        // A panic of that thread has ended the process already.
+        let _ = self.thread.join();
+        level.told()
+    }
+}
+
+impl Level {
+    fn told(&self) -> Result<(), WriteError> {
+        self.error.lock().take().map_or(Ok(()), Err)
+    }
+
+    fn lower(&self, by: usize) {
+        let before =
+            self.bytes.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |bytes| Some(bytes.saturating_sub(by)));
+        let left = before.unwrap_or_default().saturating_sub(by);
+        if left <= LOW
+            && self.awaited.swap(false, Ordering::SeqCst)
+            && let Some(waker) = &self.waker
+        {
+            waker();
+        }
+    }
+}
+
+fn run(mut follow: Box<dyn Follow>, pieces: &Receiver<Piece>, level: &Level) -> Result<(), WriteError> {
+    for (stream, bytes) in pieces {
+        follow.take(stream, &bytes, !pieces.is_empty())?;
+        level.lower(bytes.len());
+    }
+    follow.finish()
+}

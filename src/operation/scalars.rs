@@ -1,0 +1,129 @@
+//! Which lines of an operation's output are scalars, as `output-scalars` says.
+
+mod matching;
+mod prefilter;
+mod scan;
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use self::matching::Pattern;
+use self::prefilter::Prefilter;
+
+pub(crate) use self::scan::{FoundScalar, ScalarScan};
+
+/// What is a scalar where `output-scalars` is not given: `name: value`, with the step in parentheses behind it or not.
+const DEFAULT: [&str; 2] =
+    [r"^\key:\s+\value\s+\((?:step\s+)?(?P<step>\step)\)$", r"^(\key):\s+(\value)(?:\s+\(.*\))?$"];
+
+/// Why `output-scalars` cannot be used.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ScalarsError {
+    /// It has another form.
+    #[error("{at} must be {expected}, not {found}")]
+    Shape {
+        /// Where: `output-scalars[2].loss`, from 1.
+        at: String,
+        /// What may stand there.
+        expected: &'static str,
+        /// What stands there.
+        found: String,
+    },
+    /// A pattern cannot be used.
+    #[error("{at}: cannot use the pattern '{pattern}': {what}")]
+    Pattern {
+        /// Where.
+        at: String,
+        /// As it was written.
+        pattern: String,
+        /// Why not.
+        what: String,
+    },
+}
+
+/// The patterns of an operation.
+#[derive(Clone, Debug)]
+pub(crate) struct ScalarPatterns {
+    patterns: Vec<Pattern>,
+    any: regex::bytes::RegexSet,
+    prefilter: Prefilter,
+    /// Keys that are no scalars.
+    ignored: BTreeSet<String>,
+}
+
+impl ScalarPatterns {
+    /// Reads `output-scalars`; `None` stands for the default, which leaves out what has the name of a flag. Returns `None`
+    /// where there are to be no scalars.
+    pub(crate) fn read<'a>(
+        spec: Option<&Value>,
+        flags: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Option<Self>, ScalarsError> {
+        let mut patterns = Vec::new();
+        let mut ignored = BTreeSet::new();
+        match spec {
+            None | Some(Value::Null) => {
+                for pattern in DEFAULT {
+                    patterns.push(Pattern::new(AT, None, pattern)?);
+                }
+                ignored.extend(flags.into_iter().map(str::to_owned));
+            }
+            Some(Value::Bool(false)) => return Ok(None),
+            Some(Value::String(text)) if text.is_empty() => return Ok(None),
+            Some(Value::Array(items)) => {
+                for (number, item) in (1..).zip(items) {
+                    read_item(&format!("{AT}[{number}]"), item, LIST_ITEM, &mut patterns)?;
+                }
+            }
+            Some(item) => read_item(AT, item, WHOLE, &mut patterns)?,
+        }
+        if patterns.is_empty() {
+            return Ok(None);
+        }
+        let any = regex::bytes::RegexSet::new(patterns.iter().map(|pattern| pattern.regex.as_str()));
+        let any = any.map_err(|error| ScalarsError::Pattern {
+            at: AT.to_owned(),
+            pattern: patterns.iter().map(|pattern| pattern.regex.as_str()).collect::<Vec<_>>().join("', '"),
+            what: error.to_string(),
+        })?;
+        let prefilter = Prefilter::of(patterns.iter().map(|pattern| pattern.regex.as_str()));
+        Ok(Some(Self { patterns, any, prefilter, ignored }))
+    }
+}
+
+/// The attribute that everything is in.
+const AT: &str = "output-scalars";
+
+const WHOLE: &str = "'no', a pattern, a map of names and patterns, or a list of these";
+const LIST_ITEM: &str = "a pattern, or a map of names and patterns";
+
+fn read_item(at: &str, item: &Value, expected: &'static str, patterns: &mut Vec<Pattern>) -> Result<(), ScalarsError> {
+    match item {
+        Value::String(text) => patterns.push(Pattern::new(at, None, text)?),
+        Value::Object(map) => {
+            // Guild takes them by name, and the last that matches counts.
+            let mut names: Vec<_> = map.iter().collect();
+            names.sort_by_key(|(name, _)| *name);
+            for (name, pattern) in names {
+                let at = format!("{at}.{name}");
+                let Value::String(text) = pattern else { return Err(shape(&at, "a pattern", pattern)) };
+                patterns.push(Pattern::new(&at, Some(name), text)?);
+            }
+        }
+        other => return Err(shape(at, expected, other)),
+    }
+    Ok(())
+}
+
+fn shape(at: &str, expected: &'static str, found: &Value) -> ScalarsError {
+    let found = match found {
+        Value::Null => "nothing".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "a map".to_owned(),
+        other => other.to_string(),
+    };
+    ScalarsError::Shape { at: at.to_owned(), expected, found }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! Fisher's iris: the example runs by `rille.lua` and by `guild.yml`, and with Guild AI, to the same result.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::harness::{Ended, Project, has_program};
+
+fn example() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/iris")
+}
+
+/// Returns a project with the example, but for one of its definitions.
+fn without(definition: &str) -> Project {
+    let files = fs::read_dir(example()).unwrap().map(|entry| entry.unwrap().path());
+    let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+    files
+        .filter(|path| path.is_file() && name(path) != definition)
+        .fold(Project::new(), |project, path| project.file(name(&path), fs::read(&path).unwrap()))
+}
+
+/// What the model that was trained with these flags does, on the flowers that it has not seen.
+const CONFUSION: &str = "kind,setosa,versicolor,virginica\nsetosa,15,0,0\nversicolor,0,11,4\nvirginica,0,1,14\n";
+
+/// The end of what the training prints.
+const TRAINED: &str = "loss: 0.267188 (step 200)\naccuracy: 0.933333 (step 200)\n";
+
+/// Runs the three operations.
+fn follow(run: impl Fn(&[&str]) -> Ended) {
+    run(&["prepare"]).code(0).stdout_has("train_rows: 105\ntest_rows: 45\n");
+    run(&["train", "lr=0.1"]).code(0).stdout_has(TRAINED);
+    run(&["evaluate"]).code(0).stdout_has("test_accuracy: 0.888889\n");
+}
+
+#[test]
+fn the_data_are_those_of_fisher() {
+    let text = fs::read_to_string(example().join("iris.csv")).unwrap();
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("150,4,setosa,versicolor,virginica"));
+    let rows: Vec<Vec<f64>> = lines.map(|line| line.split(',').map(|cell| cell.parse().unwrap()).collect()).collect();
+    assert_eq!(rows.len(), 150);
+    for kind in 0..3 {
+        assert_eq!(rows.iter().filter(|row| row.len() == 5 && row[4] == f64::from(kind)).count(), 50);
+    }
+    // As scikit-learn states them.
+    let expected = [(4.3, 7.9, 5.84), (2.0, 4.4, 3.05), (1.0, 6.9, 3.76), (0.1, 2.5, 1.20)];
+    for (at, (least, most, mean)) in expected.into_iter().enumerate() {
+        let column: Vec<f64> = rows.iter().map(|row| row[at]).collect();
+        assert_eq!(column.iter().copied().fold(f64::INFINITY, f64::min), least);
+        assert_eq!(column.iter().copied().fold(0.0, f64::max), most);
+        assert!((column.iter().sum::<f64>() / 150.0 - mean).abs() < 0.01);
+    }
+}
+
+#[test]
+fn iris_runs_by_either_definition() {
+    if !has_program("python3") {
+        println!("skipped: there is no python3");
+        return;
+    }
+    for definition in ["rille.lua", "guild.yml"] {
+        let project = without(definition);
+        follow(|words| project.run(&[&["run"], words, &["-y"]].concat()));
+        let runs = project.runs();
+        assert_eq!(runs[2].text("confusion.csv"), CONFUSION, "without {definition}");
+        assert_eq!(runs[1].attr("flags")["lr"], json!(0.1));
+        let prepared = runs[0].id();
+        assert_eq!(runs[1].attr("deps")["prepare"]["operation:prepare"]["config"], json!(prepared));
+        // Another model is worse or better, and the run that used the first can be done again.
+        project.run(&["run", "train", "lr=2", "epochs=20", "-y"]).code(0);
+        project.run(&["run", "--restart", &runs[2].id(), "-y"]).code(0).stdout_has("test_accuracy: 0.888889\n");
+        project.run(&["run", "train", "lr=-1", "-y"]).stderr_has("out of range (less than min 0)");
+    }
+}
+
+#[test]
+fn iris_runs_with_guild() {
+    let named = std::env::var("RILLE_TEST_GUILD").ok();
+    let Some(guild) = named.or_else(|| has_program("guild").then(|| "guild".to_owned())) else {
+        println!("skipped: there is no guild; name one with RILLE_TEST_GUILD");
+        return;
+    };
+    let project = without("rille.lua");
+    fs::create_dir_all(project.home()).unwrap();
+    follow(|words| {
+        let mut command = project.command(&guild);
+        command.env("GUILD_HOME", project.home()).env("LANG", "C.UTF-8").arg("run").args(words).arg("-y");
+        project.start_command(command).wait()
+    });
+    // And each reads the runs of the other.
+    let listed = project.run(&["runs", "--json"]);
+    assert_eq!(listed.code(0).json().as_array().map(Vec::len), Some(3));
+}
