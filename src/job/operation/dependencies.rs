@@ -12,8 +12,8 @@ use super::state::State;
 use super::upstream::Runs;
 use super::{Audience, Plan, RunError, python};
 use crate::engine::{Query, QueryError};
-use crate::operation::dependency::{self, Limits, Request, Surroundings};
-use crate::operation::{FlagValues, Notice, OpRecord};
+use crate::operation::dependency::{self, Limits, Request, Surroundings, Unmet};
+use crate::operation::{DependencyRecord, FlagValues, Notice, OpRecord};
 use crate::store::Home;
 
 /// How long a Python module may take to be imported.
@@ -61,7 +61,7 @@ pub(super) fn resolve(
     let resolved = match (resolved, interrupted()) {
         (_, Some(signal)) => return Err(RunError::Interrupted(signal)),
         (Ok(resolved), None) => resolved,
-        (Err(unmet), None) => return Err(RunError::Unmet { what: unmet.to_string(), hints: unmet.hints }),
+        (Err(unmet), None) => return Err(failed(&unmet)),
     };
     manifest.extend(resolved.manifest);
     with(state, |run| {
@@ -70,14 +70,19 @@ pub(super) fn resolve(
     })
 }
 
+fn failed(unmet: &Unmet) -> RunError {
+    let hint = Some(unmet.hints.join("\n")).filter(|hint| !hint.is_empty());
+    RunError::Unmet(unmet.to_string(), hint)
+}
+
 /// Returns for each operation that is required the flag that chooses its run, and the id of the run that it would be now.
 pub(super) fn default_runs(
-    record: &OpRecord,
+    deps: &[DependencyRecord],
     values: &FlagValues,
     home: &Home,
     notify: &mut dyn FnMut(Notice),
 ) -> FlagValues {
-    dependency::default_runs(&record.deps, values, &Runs { home, own: None }, notify)
+    dependency::default_runs(deps, values, &Runs { home, own: None }, notify)
 }
 
 /// Returns why the interpreter of the operation does not find a Python module, seen from the run. It is found and not run:

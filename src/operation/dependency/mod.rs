@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use self::names::{candidates, resolving_name, substitute, uri};
+use self::names::{resolving_name, substitute, uri};
 use super::manifest::{Manifest, ManifestEntry};
 use super::relative::{normal, relative_to};
 use super::{DependencyRecord, FlagPassing, FlagValues, Notice, Source, SourceKind};
@@ -175,9 +175,8 @@ pub(crate) fn resolve(request: &Request<'_>, notify: &mut dyn FnMut(Notice)) -> 
 pub(crate) fn is_resolved_flag(deps: &[DependencyRecord], already: &Map<String, Value>, flag: &str) -> bool {
     deps.iter().any(|dep| {
         let sources = already.get(&dep.name).and_then(Value::as_object);
-        let is_alone = dep.sources.len() == 1 && dep.name == flag;
         dep.sources.iter().any(|source| {
-            let is_its_flag = is_alone || candidates(source).iter().any(|candidate| candidate == flag);
+            let is_its_flag = dep.flag_names().iter().any(|name| name == flag);
             let is_resolved = sources.is_some_and(|sources| sources.contains_key(&resolving_name(source)));
             is_its_flag && is_resolved && !source.always_resolve
         })
