@@ -30,7 +30,7 @@ pub(super) fn resolve(
     interrupted: &dyn Fn() -> Option<i32>,
 ) -> Result<(), RunError> {
     if plan.record.deps.is_empty() {
-        return with(state, |run| run.write_attr("deps", &plan.resolved));
+        return Ok(());
     }
     let (id, directory) = with(state, |run| Ok((run.id().to_owned(), run.path().to_owned())))?;
     let mut manifest = read_manifest(&directory)?;
@@ -40,7 +40,7 @@ pub(super) fn resolve(
         started_in: &plan.started_in,
         limits: Limits::default(),
         upstreams: &Runs { home: &plan.home, own: Some(&id) },
-        can_import: &|module| can_import(module, &plan.record, &plan.project, &is_interrupted),
+        can_import: &|module| can_import(module, &plan.record, &directory, &is_interrupted),
         post_process: &|command, folder| post_process(command, folder, &is_interrupted),
         stdin: &|| stdin(plan),
         is_interrupted: &is_interrupted,
@@ -85,25 +85,31 @@ pub(super) fn default_runs(
     dependency::default_runs(deps, values, &Runs { home, own: None }, notify)
 }
 
-/// Returns why a Python module cannot be imported by the interpreter of the operation, seen from its project.
+/// Returns why the interpreter of the operation does not find a Python module, seen from the run. It is found and not run:
+/// what a module does when it is imported is the operation's business.
 fn can_import(
     module: &str,
     record: &OpRecord,
-    project: &Path,
+    run_dir: &Path,
     is_interrupted: &dyn Fn() -> bool,
 ) -> Result<(), String> {
     let python = python::interpreter(record)?;
-    let script = "import importlib, sys; importlib.import_module(sys.argv[1])";
-    let mut query = Query::new(&python, &["-c", script, module], project);
+    let script = "import importlib.util as u, sys\nname = sys.argv[1]\n\
+                  if u.find_spec(name) is None: raise ModuleNotFoundError(f'No module named {name!r}')";
+    let mut query = Query::new(&python, &["-c", script, module], run_dir);
     query.limit = IMPORT_LIMIT;
+    let own = run_dir.join(record.sourcecode.dest.as_deref().unwrap_or("."));
+    let inherited = std::env::var_os("PYTHONPATH").unwrap_or_default();
+    let folders = std::iter::once(own).chain(std::env::split_paths(&inherited));
+    query.env = std::env::join_paths(folders).map(|path| ("PYTHONPATH".into(), path)).into_iter().collect();
     match query.start().answer(is_interrupted) {
         Ok(answer) => match answer.failure() {
             None => Ok(()),
             // The last line of a traceback is `ModuleNotFoundError: No module named 'x'`.
             Some(line) => Err(line.split_once("Error: ").map_or(line.clone(), |(_, what)| what.to_owned())),
         },
-        Err(QueryError::NotFound) => Err(format!("there is no Python to import it with ({python})")),
-        Err(error) => Err(format!("cannot import {module}: {error}")),
+        Err(QueryError::NotFound) => Err(format!("there is no Python to find it with ({python})")),
+        Err(error) => Err(format!("cannot ask {python} for the module '{module}': {error}")),
     }
 }
 

@@ -79,7 +79,7 @@ mod tests {
             ("a.txt", &[], "a.txt"),
             ("a.txt", &[("a", "b")], "b.txt"),
             ("aa.txt", &[("a", "b")], "ba.txt"),
-            ("a.txt", &[("x", "y"), (r"\.txt$", ".csv"), ("a", "z")], "a.csv"),
+            ("a.txt", &[("q", "y"), (r"\.txt$", ".csv"), ("a", "z")], "a.csv"),
             ("model-10.h5", &[(r"model-(\d+)", r"m\1x")], "m10x.h5"),
             ("model-10.h5", &[(r"(?P<n>\d+)", r"<\g<n>>")], "model-<10>.h5"),
             ("a-b", &[("(a)-(b)", r"\2-\1")], "b-a"),

@@ -382,9 +382,9 @@ fn settings_get_the_values_of_flags() {
         ("project/list.yml", "- 1\n"),
     ];
     let world = World::new(&files).flag("lr", json!(0.5)).flag("net.size", json!(3)).flag("none", json!(null));
-    let came = world.resolve(&json!([{"config": "c.yml", "params": {"net.name": "y", "lr": 9}}]));
+    let came = world.resolve(&json!([{"config": "c.yml", "params": {"net.name": "other", "lr": 9}}]));
     assert_eq!(came.result, Ok(()));
-    assert_eq!(came.files, ["c.yml lr: 0.5\nnet:\n  size: 3\n  name: y\n"]);
+    assert_eq!(came.files, ["c.yml lr: 0.5\nnet:\n  size: 3\n  name: other\n"]);
     assert_eq!(came.deps["res"]["config:c.yml"]["paths"], json!([".guild/generated/new1/c.yml"]));
     let came = world.resolve(&json!([{"config": "c.json.in", "rename": [["\\.in$", ""]]}]));
     assert!(
