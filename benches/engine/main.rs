@@ -9,9 +9,11 @@ mod bare;
 mod crowd;
 mod figure;
 mod leaks;
+mod operation;
 mod output;
 mod per_task;
 mod reports;
+mod runs;
 mod sections;
 mod session;
 mod synchro;
@@ -25,17 +27,20 @@ use self::figure::Figure;
 /// A group of figures: its name on the command line, and what measures it.
 type Group = (&'static str, fn() -> io::Result<Vec<Figure>>);
 
-const GROUPS: [Group; 10] = [
+const GROUPS: [Group; 13] = [
     ("sequential", per_task::sequential),
     ("parallel", per_task::parallel),
     ("lua", per_task::lua),
     ("process", whole::process),
+    ("operation", operation::operation),
     ("output", output::output),
     ("leaks", leaks::leaks),
     ("crowd", crowd::crowd),
     ("synchro", synchro::synchro),
     ("reports", reports::reports),
     ("sections", sections::sections),
+    ("runs", runs::runs),
+    ("many-runs", runs::many_runs),
 ];
 
 fn main() -> ExitCode {

@@ -1,9 +1,12 @@
 //! `rille runs`: lists, describes, shows, reports and removes runs, those of Guild included.
 
 mod archive;
+mod archived;
 mod cat;
 mod chosen;
+mod columns;
 mod comment;
+mod compare;
 mod compared;
 mod criteria;
 mod diff;
@@ -23,6 +26,7 @@ mod report;
 mod restore;
 mod rm;
 mod scalars;
+mod select;
 mod selection;
 mod shorts;
 mod stop;
@@ -48,7 +52,11 @@ pub(crate) struct RunsArgs {
 #[derive(Subcommand, Debug)]
 pub(crate) enum RunsCommand {
     /// List runs, newest first (the default)
-    List(list::ListArgs),
+    List(Box<list::ListArgs>),
+    /// Print the id of a run: the newest, or the one with the smallest or largest value
+    Select(Box<select::SelectArgs>),
+    /// Compare runs: their flags and scalars in one table
+    Compare(Box<compare::CompareArgs>),
     /// Show what is recorded of a run
     Info(info::InfoArgs),
     /// Show what happened in a run, from its event log
@@ -104,6 +112,8 @@ pub(crate) fn main(args: RunsArgs, home: &Home) -> Result<i32, Failure> {
     match args.command {
         None => list::main(&args.list, home),
         Some(RunsCommand::List(args)) => list::main(&args, home),
+        Some(RunsCommand::Select(args)) => select::main(&args, home),
+        Some(RunsCommand::Compare(args)) => compare::main(&args, home),
         Some(RunsCommand::Info(args)) => info::main(&args, home),
         Some(RunsCommand::Show { id, json }) => show::main(home, &id, json),
         Some(RunsCommand::Archive(args)) => archive::main(&args, home),

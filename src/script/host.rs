@@ -350,6 +350,7 @@ fn prepare(context: &Rc<Context>) -> mlua::Result<Vm> {
     modules::preload_not_yet(&vm)?;
     standalone::preload(&vm, context)?;
     preload_log(&vm, &context.job)?;
+    api::runs::preload(&vm, Some(settings.home.clone()))?;
     let sharing = Rc::clone(context);
     vm.preload("rille.job", move |lua| api::job_module(lua, &sharing).map(Value::Table))?;
     api::args::preload(&vm, &context.arguments)?;

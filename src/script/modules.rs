@@ -8,7 +8,7 @@ use super::api::op::MODULE;
 use super::vm::Vm;
 
 /// Modules that the API names and that this version does not have yet.
-const NOT_YET: [&str; 4] = ["rille.runnable", "rille.runner", "rille.runs", "rille.walk"];
+const NOT_YET: [&str; 3] = ["rille.runnable", "rille.runner", "rille.walk"];
 
 /// The files that make a folder a project.
 const PROJECT_FILES: [&str; 2] = ["rille.lua", "guild.yml"];

@@ -110,6 +110,7 @@ fn prepare(order: &Order, host: &Rc<dyn HostLine>) -> mlua::Result<(Vm, Value)> 
     // A script is short-lived; what it keeps is looked through less often than a server would want.
     lua.gc_set_mode(GcMode::Incremental(GcIncParams::default().pause(GC_PAUSE)));
     modules::preload_not_yet(&vm)?;
+    api::runs::preload(&vm, api::runs::home_of(&order.runtime.directory))?;
     let emit: api::log::Emit = Rc::new(move |level, logger, text| logs.log(level, logger, text));
     // What a task sets holds for itself alone.
     let set: api::log::LevelSet = Rc::new(|_, _| {});

@@ -78,8 +78,8 @@ impl Home {
             return Ok(self.runs_dir().join(given));
         }
         if given == "latest" {
-            let newest = super::newest(self, 1)?.runs.pop();
-            return newest.map(|row| row.info.path).ok_or_else(|| no_such_run(given, &ids));
+            let newest = super::newest_paths(self, 1)?.0.pop();
+            return newest.ok_or_else(|| no_such_run(given, &ids));
         }
         let candidates: Vec<&String> = ids.iter().filter(|id| !given.is_empty() && id.starts_with(given)).collect();
         match candidates[..] {

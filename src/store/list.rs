@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{Error, Home, Opref, Result, Status, attr, status};
+use super::{Error, Opref, Result, Status, attr, status};
 
 /// The length of the ids that Rille and Guild give.
 const ID_LENGTH: usize = 32;
@@ -62,13 +62,8 @@ pub(crate) struct RunDetails {
 }
 
 /// Returns all runs of a home, newest first. A home that does not exist has none.
-pub(crate) fn list(home: &Home) -> Result<Vec<RunInfo>> {
-    let runs = home.runs_dir();
-    // A run that is gone since its name was read was removed, and is no damage.
-    let infos = home.ids()?.into_iter().map(|id| runs.join(id)).map(|path| summarise(&path));
-    let mut infos: Vec<RunInfo> = infos.filter(|info| info.path.exists()).collect();
-    infos.sort_by(newest_first);
-    Ok(infos)
+pub(crate) fn list(home: &super::Home) -> Result<Vec<RunInfo>> {
+    Ok(super::rows(home)?.into_iter().map(|row| row.info).collect())
 }
 
 /// Orders runs by their start, the newest first.
@@ -245,6 +240,7 @@ fn text(value: Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Home;
 
     const OPREF: (&str, &str) = ("opref", "guildfile:p/guild.yml f21d m train");
 

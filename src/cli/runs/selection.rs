@@ -267,12 +267,11 @@ struct Listed<'a> {
 impl Listed<'_> {
     fn paths(&mut self) -> Result<&[PathBuf], Failure> {
         if self.paths.is_none() {
-            let rows = if self.criteria.is_empty() {
-                store::newest(self.home, usize::MAX)?.runs
+            self.paths = Some(if self.criteria.is_empty() {
+                store::newest_paths(self.home, usize::MAX)?.0
             } else {
-                filtered(self.home, self.criteria)?
-            };
-            self.paths = Some(rows.into_iter().map(|row| row.info.path).collect());
+                filtered(self.home, self.criteria)?.into_iter().map(|row| row.info.path).collect()
+            });
         }
         Ok(self.paths.as_deref().unwrap_or_default())
     }

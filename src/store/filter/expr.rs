@@ -19,7 +19,7 @@ pub(super) enum Expr {
 
 /// Among what a name is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scope {
+pub(super) enum Scope {
     /// Attributes, then flags, then scalars.
     Any,
     /// Attributes of the run.
@@ -38,11 +38,11 @@ impl Scope {
 
 /// What is compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Name {
+pub(super) struct Name {
     /// Among what it is looked for.
-    pub(crate) scope: Scope,
+    pub(super) scope: Scope,
     /// The name without its prefix.
-    pub(crate) name: String,
+    pub(super) name: String,
 }
 
 impl Name {
@@ -139,17 +139,6 @@ fn number(text: &str) -> Option<f64> {
 }
 
 impl Expr {
-    pub(super) fn for_each_name(&self, see: &mut impl FnMut(&Name)) {
-        match self {
-            Expr::Or(left, right) | Expr::And(left, right) => {
-                left.for_each_name(see);
-                right.for_each_name(see);
-            }
-            Expr::Not(inner) => inner.for_each_name(see),
-            Expr::Test(name, _) => see(name),
-        }
-    }
-
     /// Returns how strongly it binds: the larger, the fewer parentheses it needs.
     const fn strength(&self) -> u8 {
         match self {

@@ -17,7 +17,6 @@ use chrono::{DateTime, TimeZone};
 use serde_json::Value;
 
 use self::expr::Expr;
-pub(crate) use self::expr::{Name, Scope};
 pub(crate) use self::mistake::Mistake;
 pub(crate) use self::times::TimeRange;
 
@@ -48,13 +47,6 @@ impl Filter {
     /// Returns whether a run is left in.
     pub(crate) fn matches(&self, run: &dyn Lookup) -> bool {
         compare::holds(&self.expr, run)
-    }
-
-    /// Returns whether `is_wanted` holds for any name in it: what need not be looked up need not be read.
-    pub(crate) fn names_any(&self, is_wanted: impl Fn(&Name) -> bool) -> bool {
-        let mut found = false;
-        self.expr.for_each_name(&mut |name| found |= is_wanted(name));
-        found
     }
 }
 

@@ -6,7 +6,7 @@ use chrono::Utc;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::expr::{Expr, Literal, LiteralKind, Order, Test};
+use super::expr::{Expr, Literal, LiteralKind, Name, Order, Scope, Test};
 use super::*;
 
 /// A run of plain values.

@@ -17,7 +17,7 @@ use std::path::Path;
 use std::thread;
 
 use self::database::{Database, Stored};
-pub(crate) use self::newest::{Newest, newest};
+pub(crate) use self::newest::{newest, newest_paths};
 pub(crate) use self::row::RunRow;
 pub(crate) use self::scalars::ScalarRow;
 use self::stamp::Stamp;
@@ -40,7 +40,7 @@ pub(crate) fn rows(home: &Home) -> Result<Vec<RunRow>> {
     let names = names(&folder)?;
     let mut database = home.index_file().and_then(|file| Database::open(&file));
     let mut known: HashMap<String, Stored> = database.as_mut().and_then(Database::load).unwrap_or_default();
-    let found = in_parallel(&names, |name| look(&folder, name, known.get(name)));
+    let found = in_parallel(&names, |name| look(&folder, name, known.get(name.as_str())));
     let mut rows = Vec::with_capacity(found.len());
     let mut changed = Vec::new();
     let mut kept = HashSet::new();
@@ -115,8 +115,8 @@ fn names(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Does `work` for each name, by as many threads as there are processors where there are many names.
-fn in_parallel<T: Send>(names: &[String], work: impl Fn(&str) -> Option<T> + Sync) -> Vec<T> {
+/// Does `work` for each of `names`, by as many threads as there are processors where there are many.
+fn in_parallel<N: Sync, T: Send>(names: &[N], work: impl Fn(&N) -> Option<T> + Sync) -> Vec<T> {
     let processors = thread::available_parallelism().map_or(1, usize::from).min(16);
     let threads = processors.min(names.len() / RUNS_PER_THREAD).max(1);
     if threads == 1 {

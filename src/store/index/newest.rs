@@ -1,7 +1,7 @@
 //! The newest runs, without reading all of the others: of each only its start.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
@@ -18,12 +18,24 @@ pub(crate) struct Newest {
 
 /// Returns the `count` newest runs of a home. Needs no index: it reads one small file of each run.
 pub(crate) fn newest(home: &Home, count: usize) -> Result<Newest> {
+    let (paths, total) = newest_paths(home, count)?;
+    let mut runs = in_parallel(&paths, |path| {
+        let row = RunRow::read(path);
+        // A run that is gone since its name was read was removed, and is no damage.
+        path.exists().then_some(row)
+    });
+    runs.sort_by(|one, other| list::newest_first(&one.info, &other.info));
+    Ok(Newest { runs, total })
+}
+
+/// Returns the directories of the `count` newest runs, newest first, and how many runs there are.
+pub(crate) fn newest_paths(home: &Home, count: usize) -> Result<(Vec<PathBuf>, usize)> {
     let folder = home.runs_dir();
     let mut starts = in_parallel(&names(&folder)?, |name| {
         let path = folder.join(name);
         let start = start(&path);
         let is_run = start.is_some() || stamp::has_metadata(&path) || list::may_be_run(&path, name);
-        is_run.then(|| (start, name.to_owned()))
+        is_run.then(|| (start, name.clone()))
     });
     let total = starts.len();
     let newest_first = |one: &(Option<DateTime<Utc>>, String), other: &(Option<DateTime<Utc>>, String)| {
@@ -33,15 +45,8 @@ pub(crate) fn newest(home: &Home, count: usize) -> Result<Newest> {
         starts.select_nth_unstable_by(count, newest_first);
         starts.truncate(count);
     }
-    let names: Vec<String> = starts.into_iter().map(|(_, name)| name).collect();
-    let mut runs = in_parallel(&names, |name| {
-        let path = folder.join(name);
-        let row = RunRow::read(&path);
-        // A run that is gone since its name was read was removed, and is no damage.
-        path.exists().then_some(row)
-    });
-    runs.sort_by(|one, other| list::newest_first(&one.info, &other.info));
-    Ok(Newest { runs, total })
+    starts.sort_unstable_by(newest_first);
+    Ok((starts.into_iter().map(|(_, name)| folder.join(name)).collect(), total))
 }
 
 /// Returns when a run was started, or else made; `None` if neither can be told.

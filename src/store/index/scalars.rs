@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::store::tfevents::{self, Point, ScalarSummary};
+
 /// A scalar of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ScalarRow {
@@ -30,6 +32,11 @@ impl ScalarRow {
     /// Returns whether it is meant by `tag` or `prefix#tag`.
     pub(crate) fn is_named(&self, name: &str) -> bool {
         self.tag == name || name.split_once('#').is_some_and(|(prefix, tag)| self.prefix == prefix && self.tag == tag)
+    }
+
+    /// Returns its name as columns and scripts have it: `tag`, or `prefix#tag`.
+    pub(crate) fn full_name(&self) -> String {
+        if self.prefix.is_empty() { self.tag.clone() } else { format!("{}#{}", self.prefix, self.tag) }
     }
 
     /// Returns the mean.
@@ -64,12 +71,24 @@ pub(super) fn decode(text: &str) -> Option<Vec<ScalarRow>> {
     Some(encoded.into_iter().map(ScalarRow::decoded).collect())
 }
 
-/// Returns the scalars of a run, by prefix and tag.
-pub(super) fn read(_run: &Path) -> Vec<ScalarRow> {
-    Vec::new()
+/// Returns the scalars of a run, by prefix and tag. What cannot be read of them is left out.
+pub(super) fn read(run: &Path) -> Vec<ScalarRow> {
+    let point = |point: Point| (point.value, point.step);
+    let scalars = tfevents::read_scalars(run).scalars.into_iter();
+    let row = |((prefix, tag), summary): ((String, String), ScalarSummary)| ScalarRow {
+        prefix,
+        tag,
+        first: point(summary.first),
+        last: point(summary.last),
+        min: point(summary.min),
+        max: point(summary.max),
+        total: summary.total,
+        count: summary.count,
+    };
+    scalars.map(row).collect()
 }
 
 /// Returns the event files of a run.
-pub(super) fn event_files(_run: &Path) -> Vec<PathBuf> {
-    Vec::new()
+pub(super) fn event_files(run: &Path) -> Vec<PathBuf> {
+    tfevents::event_files(run).into_iter().map(|file| file.path).collect()
 }
