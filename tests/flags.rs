@@ -19,9 +19,9 @@ fn run_module(python: &Path, main: &str, project: &Project, dest: &str, words: &
     let mut command = Command::new(python);
     command.args(["-W", "ignore", "-um", main]).args(words).current_dir(project.root()).env_clear();
     let paths = [project.path(""), Path::new(env!("CARGO_MANIFEST_DIR")).join("python")];
-    command.env("PYTHONPATH", std::env::join_paths(paths).unwrap()).env("FLAGS_DEST", dest);
+    command.env("PYTHONPATH", std::env::join_paths(paths).expect("no path has a colon")).env("FLAGS_DEST", dest);
     command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("LC_ALL", "C.UTF-8");
-    let output = command.output().unwrap();
+    let output = command.output().expect("Python can be run");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (text(&output.stdout), text(&output.stderr).lines().last().unwrap_or_default().to_owned())
 }

@@ -13,11 +13,11 @@ fn example() -> PathBuf {
 
 /// Returns a project with the example, but for one of its definitions.
 fn without(definition: &str) -> Project {
-    let files = fs::read_dir(example()).unwrap().map(|entry| entry.unwrap().path());
-    let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+    let files = fs::read_dir(example()).expect("it can be listed").map(|entry| entry.expect("it is listed").path());
+    let name = |path: &Path| path.file_name().expect("a file has a name").to_string_lossy().into_owned();
     files
         .filter(|path| path.is_file() && name(path) != definition)
-        .fold(Project::new(), |project, path| project.file(name(&path), fs::read(&path).unwrap()))
+        .fold(Project::new(), |project, path| project.file(name(&path), fs::read(&path).expect("it can be read")))
 }
 
 /// What the model that was trained with these flags does, on the flowers that it has not seen.
@@ -38,18 +38,17 @@ fn the_data_are_those_of_fisher() {
     let text = fs::read_to_string(example().join("iris.csv")).unwrap();
     let mut lines = text.lines();
     assert_eq!(lines.next(), Some("150,4,setosa,versicolor,virginica"));
-    let rows: Vec<Vec<f64>> = lines.map(|line| line.split(',').map(|cell| cell.parse().unwrap()).collect()).collect();
+    let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
     assert_eq!(rows.len(), 150);
-    for kind in 0..3 {
-        assert_eq!(rows.iter().filter(|row| row.len() == 5 && row[4] == f64::from(kind)).count(), 50);
+    for kind in ["0", "1", "2"] {
+        assert_eq!(rows.iter().filter(|row| row.len() == 5 && row[4] == kind).count(), 50);
     }
-    // As scikit-learn states them.
-    let expected = [(4.3, 7.9, 5.84), (2.0, 4.4, 3.05), (1.0, 6.9, 3.76), (0.1, 2.5, 1.20)];
+    // As scikit-learn states them, in tenths and hundredths of a centimetre.
+    let expected = [(43, 79, 584), (20, 44, 305), (10, 69, 376), (1, 25, 120)];
     for (at, (least, most, mean)) in expected.into_iter().enumerate() {
-        let column: Vec<f64> = rows.iter().map(|row| row[at]).collect();
-        assert_eq!(column.iter().copied().fold(f64::INFINITY, f64::min), least);
-        assert_eq!(column.iter().copied().fold(0.0, f64::max), most);
-        assert!((column.iter().sum::<f64>() / 150.0 - mean).abs() < 0.01);
+        let column: Vec<u32> = rows.iter().map(|row| row[at].replace('.', "").parse().unwrap()).collect();
+        assert_eq!((column.iter().min(), column.iter().max()), (Some(&least), Some(&most)));
+        assert!((column.iter().sum::<u32>() * 10).abs_diff(mean * 150) <= 150, "the mean of measure {at}");
     }
 }
 

@@ -205,7 +205,7 @@ mod tests {
             ("echo #1 a#b", Ok(&["echo", "#1", "a#b"])),
             ("a'b c'd", Ok(&["ab cd"])),
             ("'' \"\"", Ok(&["", ""])),
-            (r#"python -c 'import sys; sys.exit(${code})'"#, Ok(&["python", "-c", "import sys; sys.exit(${code})"])),
+            (r"python -c 'import sys; sys.exit(${code})'", Ok(&["python", "-c", "import sys; sys.exit(${code})"])),
             (r#""a \"b\" \\ \$x \n""#, Ok(&["a \"b\" \\ \\$x \\n"])),
             (r"a\ b \'", Ok(&["a b", "'"])),
             (r"'a\'", Ok(&[r"a\"])),

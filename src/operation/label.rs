@@ -270,9 +270,9 @@ pub(crate) fn shorten_path(path: &str) -> String {
             break;
         }
         if from_right {
-            right.push(part)
+            right.push(part);
         } else {
-            left.push(part)
+            left.push(part);
         }
         from_right = !from_right;
     }

@@ -9,7 +9,7 @@ use super::*;
 
 const PLACES: Places<'_> = Places { python_exe: "/py", rille_exe: "/rille" };
 
-fn record(op_cmd: Value) -> OpRecord {
+fn record(op_cmd: &Value) -> OpRecord {
     serde_json::from_value(json!({"op-cmd": op_cmd})).unwrap()
 }
 
@@ -19,7 +19,7 @@ fn flags(values: &Value) -> FlagValues {
 
 /// Returns the words of a command whose flags are passed in these ways.
 fn args(cmd_args: &Value, cmd_flags: &Value, values: &Value, dest: &str) -> Vec<String> {
-    let record = record(json!({"cmd-args": cmd_args, "cmd-flags": cmd_flags, "flags-dest": dest}));
+    let record = record(&json!({"cmd-args": cmd_args, "cmd-flags": cmd_flags, "flags-dest": dest}));
     command(&record, &flags(values), PLACES).unwrap().args
 }
 
@@ -87,7 +87,7 @@ fn references_are_put_in() {
         ("héé${a}é", "héé1é"),
     ];
     let one = |text: &str| {
-        let record = record(json!({"cmd-args": [text], "cmd-env": {"PROJECT_DIR": "/p"}}));
+        let record = record(&json!({"cmd-args": [text], "cmd-env": {"PROJECT_DIR": "/p"}}));
         command(&record, &flags(&values), PLACES).map(|command| command.args[0].clone())
     };
     for (text, expected) in cases {
@@ -98,7 +98,7 @@ fn references_are_put_in() {
         one("${python_ex}").unwrap_err(),
         "invalid setting for operation: command contains invalid reference 'python_ex'; did you mean '${python_exe}'?"
     );
-    let record = record(json!({"cmd-args": ["${a}"]}));
+    let record = record(&json!({"cmd-args": ["${a}"]}));
     let error = command(&record, &flags(&json!({"a": "${b}", "b": "${a}"})), PLACES).unwrap_err();
     assert_eq!(error, "invalid setting for operation: references of the command go round in a circle: a -> b -> a");
 }
@@ -116,7 +116,7 @@ fn all_flags_stand_where_the_command_says_so() {
     for (cmd_args, expected) in cases {
         assert_eq!(args(&cmd_args, &cmd_flags, &values, "args"), expected);
     }
-    let record = record(json!({"cmd-args": ["p", "--lr", "9", FLAG_ARGS], "cmd-flags": cmd_flags}));
+    let record = record(&json!({"cmd-args": ["p", "--lr", "9", FLAG_ARGS], "cmd-flags": cmd_flags}));
     let notices = command(&record, &flags(&values), PLACES).unwrap().notices;
     let text = "ignoring flag 'lr=0.1' because it's shadowed in the operation cmd as --lr";
     assert_eq!(notices, [Notice::Warning(text.to_owned())]);
@@ -138,7 +138,7 @@ fn variables(record: &OpRecord, values: &Value) -> Result<BTreeMap<String, Optio
 
 #[test]
 fn the_environment_says_what_runs_and_with_which_flags() {
-    let mut record = record(json!({
+    let mut record = record(&json!({
         "cmd-args": [],
         "cmd-env": {
             "A": "x is ${b}", "B": "${b}", "C": "${n}", "D": true, "E": null, "F": 0.5, "PROJECT_DIR": "/p", "RUN_ID": "no",
@@ -200,10 +200,10 @@ fn variables_that_cannot_be_are_refused() {
         ),
     ];
     for (env, values, expected) in cases {
-        let record = record(json!({"cmd-args": [], "cmd-env": env}));
+        let record = record(&json!({"cmd-args": [], "cmd-env": env}));
         assert_eq!(variables(&record, &values).unwrap_err(), format!("invalid setting for operation: {expected}"));
     }
-    let nul = record(json!({"cmd-args": [], "cmd-env": {"A": "a\u{0}b"}}));
+    let nul = record(&json!({"cmd-args": [], "cmd-env": {"A": "a\u{0}b"}}));
     assert!(variables(&nul, &json!({})).unwrap_err().contains("'A' cannot be set"));
 }
 

@@ -56,7 +56,7 @@ fn checked(name: &str, flag: &Flag, value: &Value, is_user: bool, context: Conte
                 value: text.clone(),
                 reason: reason.to_owned(),
             };
-            let parts = split_parts(&text, by).map_err(|reason| invalid(reason))?;
+            let parts = split_parts(&text, by).map_err(invalid)?;
             let kind = flag.kind.unwrap_or(FlagType::Auto);
             let parts: Vec<Value> = parts
                 .iter()
@@ -166,7 +166,7 @@ fn check_range(flag: &Flag, value: &Value, kind: FlagType) -> Result<(), String>
         });
     };
     // Not a number is in no range.
-    if let Some(min) = flag.min.filter(|min| !(number >= *min)) {
+    if let Some(min) = flag.min.filter(|min| number < *min || number.is_nan()) {
         return Err(format!("out of range (less than min {min})"));
     }
     match flag.max.filter(|max| number > *max) {

@@ -64,7 +64,7 @@ pub(crate) fn assignments<S: AsRef<str>>(words: &[S]) -> Result<Vec<(String, Str
         return Ok(pairs);
     }
     // `lr 0.1`
-    let hint = match &words[..] {
+    let hint = match words {
         [.., name, _] if wrong.len() == 2 && words.len() == 2 => {
             let (name, value) = (name.as_ref(), wrong[1].as_str());
             Some(format!("Write '{name}={value}' to set a flag."))

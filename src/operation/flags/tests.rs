@@ -31,6 +31,10 @@ type Row = (FlagType, &'static str, Expected);
 
 /// What Guild makes the same of.
 fn as_guild() -> Vec<Row> {
+    [numbers_and_words(), quotes_and_lists(), typed()].concat()
+}
+
+fn numbers_and_words() -> Vec<Row> {
     vec![
         (AUTO, "", Is(json!(""))),
         (AUTO, "1", Is(json!(1))),
@@ -81,6 +85,11 @@ fn as_guild() -> Vec<Row> {
         (AUTO, "--", Is(json!("--"))),
         (AUTO, "/a/b", Is(json!("/a/b"))),
         (AUTO, "a:b", Is(json!("a:b"))),
+    ]
+}
+
+fn quotes_and_lists() -> Vec<Row> {
+    vec![
         (AUTO, "'00500'", Is(json!("00500"))),
         (AUTO, "\"1e3\"", Is(json!("1e3"))),
         (AUTO, "'yes'", Is(json!("yes"))),
@@ -122,6 +131,11 @@ fn as_guild() -> Vec<Row> {
         (AUTO, "[0.1:0.5:0.2]", Batch),
         (AUTO, "uniform[0:1]", Batch),
         (AUTO, "loguniform[1e-4:1e-1]", Batch),
+    ]
+}
+
+fn typed() -> Vec<Row> {
+    vec![
         (TEXT, "1", Is(json!("1"))),
         (TEXT, "00500", Is(json!("00500"))),
         (TEXT, "yes", Is(json!("yes"))),
@@ -204,7 +218,7 @@ fn unlike_guild() -> Vec<Row> {
     ]
 }
 
-fn operation(flags: Value) -> Operation {
+fn operation(flags: &Value) -> Operation {
     let mut operation = Operation {
         model: String::new(),
         name: "op".to_owned(),
@@ -279,7 +293,7 @@ fn resolved(operation: &Operation, words: &[&str]) -> Result<Resolved, FlagError
 }
 
 fn found(kind: FlagType, text: &str) -> Expected {
-    let operation = operation(json!({"x": {"type": decode::type_name(kind)}}));
+    let operation = operation(&json!({"x": {"type": decode::type_name(kind)}}));
     match resolved(&operation, &[&format!("x={text}")]) {
         Ok(resolved) => Is(resolved.values["x"].clone()),
         Err(FlagError::Batch(_)) => Batch,
@@ -380,7 +394,7 @@ fn words_are_assignments() {
 
 #[test]
 fn every_flag_has_a_value() {
-    let operation = operation(json!({
+    let operation = operation(&json!({
         "lr": {"default": 0.1, "type": "float", "min": 0, "max": 1, "alias": "l"},
         "epochs": {"default": "3", "type": "int"},
         "data": {"default": "data/x.csv", "type": "path"},
@@ -476,7 +490,7 @@ fn wrong_flags_are_refused_and_taken_by_force() {
         (&["n=[1,2]"], "flag 'n' has a list of values: batches are not supported yet", &[]),
         (&["n=rnge[1:2]"], "unknown function 'rnge' used for flag n", &["Did you mean 'range'?"]),
     ];
-    let operation = operation(flags);
+    let operation = operation(&flags);
     for (words, text, hints) in cases {
         let error = resolved(&operation, words).unwrap_err();
         assert_eq!(
@@ -497,7 +511,7 @@ fn wrong_flags_are_refused_and_taken_by_force() {
 
 #[test]
 fn flags_of_resources_are_texts() {
-    let mut operation = operation(json!({}));
+    let mut operation = operation(&json!({}));
     let source = |value: Value| serde_json::from_value::<super::super::Source>(value).unwrap();
     operation.requires = vec![
         Resource {
@@ -523,7 +537,7 @@ fn flags_of_resources_are_texts() {
 
 #[test]
 fn a_script_has_no_flags() {
-    let mut operation = operation(json!({}));
+    let mut operation = operation(&json!({}));
     operation.name = "pass.py".to_owned();
     operation.origin = Origin::Script(PathBuf::from("/project/pass.py"));
     let error = resolved(&operation, &["a=1"]).unwrap_err();
@@ -533,7 +547,7 @@ fn a_script_has_no_flags() {
 
 #[test]
 fn a_run_that_is_started_again_keeps_its_flags() {
-    let operation = operation(json!({
+    let operation = operation(&json!({
         "code": 0, "new": 5, "must": {"required": true},
         "opt": {"default": "adam", "choices": ["adam", {"value": "sgd", "flags": {"code": 9}}]},
     }));
@@ -551,7 +565,7 @@ fn a_run_that_is_started_again_keeps_its_flags() {
 #[test]
 fn flags_can_be_looked_at() {
     let operation =
-        operation(json!({"lr": {"default": 0.1, "type": "float", "min": 0, "max": 1, "choices": [0.1, true]}}));
+        operation(&json!({"lr": {"default": 0.1, "type": "float", "min": 0, "max": 1, "choices": [0.1, true]}}));
     let expected = "flags-dest:\nflags:\n  lr:\n    default: 0.1\n    type: float\n    required: no\n    arg-name:\n    arg-skip:\n    \
                     arg-switch:\n    arg-split:\n    arg-encoding:\n    env-name:\n    env-encoding:\n    choices: [0.1, yes]\n    \
                     allow-other: no\n    distribution:\n    max: 1\n    min: 0\n    null-label:\n";
@@ -560,7 +574,7 @@ fn flags_can_be_looked_at() {
 
 #[test]
 fn edited_flags_come_back() {
-    let operation = operation(json!({
+    let operation = operation(&json!({
         "lr": {"default": 0.1, "description": "Learning rate\nmore"}, "opt": {"default": "adam", "choices": ["adam", "sgd"]},
         "a": null, "t": "yes", "e": "", "s": "it's: a [b] ~", "m": "two\nlines", "h": "~/x", "num": "1_000", "sp": " x ", "b": true,
     }));

@@ -68,9 +68,9 @@ pub(crate) fn edit_text(values: &FlagValues, operation: Option<&Operation>) -> S
             text.push('\n');
         }
         let _ = writeln!(text, "{}: {}", as_yaml(&Value::from(name.as_str())), as_yaml(value));
-        help.iter().for_each(|line| {
+        for line in &help {
             let _ = writeln!(text, "  # {line}");
-        });
+        }
         is_set_off = !help.is_empty();
     }
     text
