@@ -45,10 +45,11 @@ pub(super) fn choose(args: &OperationArgs, home: &Home, started_in: &Path) -> Re
     }
     let operation = find(started_in, name)?;
     let mut record = OpRecord::new(&operation).map_err(|what| unusable(&operation, &what))?;
-    let resolved = resolve(&operation, &given, None, args, started_in)?;
+    let mut resolved = resolve(&operation, &given, None, args, started_in)?;
     record.accept_flags(&resolved.forced);
-    let mut values = resolved.values;
-    values.extend(job::default_runs(&record, &values, home, &mut |notice| show(&notice)));
+    // The runs that are newest now are those that this run stands for, whenever it is started.
+    let upstreams = job::upstream_flags(&record, &resolved.values, home, &mut |notice| show(&notice));
+    resolved.values.extend(upstreams);
     Ok(Chosen {
         recorded: None,
         opref: opref(&operation)?,
@@ -56,7 +57,7 @@ pub(super) fn choose(args: &OperationArgs, home: &Home, started_in: &Path) -> Re
         tags: operation.tags.clone(),
         attributes: attributes(&operation),
         record,
-        values,
+        values: resolved.values,
         user_flags: resolved.user,
         operation: Some(operation),
     })
