@@ -49,7 +49,7 @@ fn a_module_gets_its_flags_as_it_wants_them() {
     }
     let project = Project::new()
         .file("mod.py", MODULE)
-        .file("sub/mod.py", "from beside import x\ny = 1\nprint(x, y)\n")
+        .file("sub/deep.py", "from beside import x\ny = 1\nprint(x, y)\n")
         .file("sub/beside.py", "x = 'beside'\n")
         .file("pkg/__init__.py", "")
         .file("pkg/inner.py", "x = 'inner'\n")
@@ -65,7 +65,7 @@ fn a_module_gets_its_flags_as_it_wants_them() {
             vec!["mod", "pos", "--", "--lr", "5"],
             format!("0.1 'a' 0.1 1 ['pos', '--lr', '5'] mod.py __main__\n{rest}"),
         ),
-        ("none", vec!["mod", "pos", "--", "--lr", "5"], format!("0.1 'a' 0.1 1 ['--lr', '5'] mod.py __main__\n{rest}")),
+        ("none", vec!["mod", "pos", "--", "--lr", "5"], format!("0.1 'a' 0.1 1 ['pos'] mod.py __main__\n{rest}")),
         ("globals", vec!["mod", "pos", "--", "--lr", "5"], format!("5 'a' 5 1 ['pos'] mod.py __main__\n{rest}")),
         (
             "globals",
@@ -89,7 +89,7 @@ fn a_module_gets_its_flags_as_it_wants_them() {
             format!("True [1, 'b c'] True 1 [] mod.py __main__\n{rest}"),
         ),
         ("globals", vec!["mod", "--other", "5"], format!("0.1 'a' 0.1 1 [] mod.py __main__\n{rest}")),
-        ("globals", vec!["sub/mod", "--y", "2"], "beside 2\n".to_owned()),
+        ("globals", vec!["sub/deep", "--y", "2"], "beside 2\n".to_owned()),
         ("globals", vec!["pkg.mod", "--y", "2"], "inner 2 pkg\n".to_owned()),
         ("globals", vec!["pkg", "--y", "2"], "main 2\n".to_owned()),
         ("globals", vec!["nope"], "No module named nope".to_owned()),
@@ -133,7 +133,6 @@ fn a_module_gets_its_flags_as_it_wants_them() {
     for (dest, words, expected) in &cases {
         check(Path::new("python3"), "rille.op_main", dest, words, expected);
         if let Some(guild) = &guild {
-            // Guild shows the arguments that are no flags where there is no place for them.
             check(guild, "guild.op_main", dest, words, expected);
         }
     }
@@ -177,8 +176,8 @@ op:
   flags:
     lr: {default: 0.1, type: float, min: 0, max: 1, alias: l}
     name: {default: a b, arg-name: the-name}
-    on: {default: yes, arg-switch: yes}
-    off: {default: no}
+    loud: {default: yes, arg-switch: yes}
+    soft: {default: no}
     words: {default: x 'y z', arg-split: yes}
     none: null
     hidden: {default: 1, arg-skip: yes, env-name: BEE}
@@ -197,26 +196,26 @@ plain:
 fn flags_reach_the_command_and_the_environment() {
     let project = operations();
     let run = |words: &[&str]| project.run(&[&["run", "op", "-y"], words].concat()).code(0).out();
-    let expected = "[--lr][0.1][--name2][a b][--off][][--on][--opt][adam][--words][x][y z]\n\
-                    BEE=1\nFLAG_LR=0.1\nFLAG_NAME=a b\nFLAG_NONE=\nFLAG_OFF=\nFLAG_ON=1\nFLAG_OPT=adam\nFLAG_WORDS=x 'y z'\n\
+    let expected = "[--loud][--lr][0.1][--name2][a b][--opt][adam][--soft][][--words][x][y z]\n\
+                    BEE=1\nFLAG_LOUD=1\nFLAG_LR=0.1\nFLAG_NAME=a b\nFLAG_NONE=\nFLAG_OPT=adam\nFLAG_SOFT=\nFLAG_WORDS=x 'y z'\n\
                     MINE=lr is 0.1\n";
     assert_eq!(run(&[]), expected.replace("--name2", "--the-name"));
-    let out = run(&["l=1", "on=no", "off=yes", "words=", "none=00500", "name=~", "opt=s", "hidden=x"]);
-    let expected = "[--lr][1.0][--none][500][--off][1][--opt][sgd]\n\
-                    BEE=x\nFLAG_LR=1.0\nFLAG_NAME=\nFLAG_NONE=500\nFLAG_OFF=1\nFLAG_ON=\nFLAG_OPT=sgd\nFLAG_WORDS=\nMINE=lr is 1.0\n";
+    let out = run(&["l=1", "loud=no", "soft=yes", "words=", "none=00500", "name=~", "opt=s", "hidden=x"]);
+    let expected = "[--lr][1.0][--none][500][--opt][sgd][--soft][1]\n\
+                    BEE=x\nFLAG_LOUD=\nFLAG_LR=1.0\nFLAG_NAME=\nFLAG_NONE=500\nFLAG_OPT=sgd\nFLAG_SOFT=1\nFLAG_WORDS=\nMINE=lr is 1.0\n";
     assert_eq!(out, expected);
     let runs = project.runs();
     let flags = json!({
-        "hidden": "x", "lr": 1.0, "name": null, "none": 500, "off": true, "on": false, "opt": "sgd", "words": "",
+        "hidden": "x", "lr": 1.0, "name": null, "none": 500, "soft": true, "loud": false, "opt": "sgd", "words": "",
     });
     assert_eq!(runs[1].attr("flags"), flags);
     assert_eq!(runs[1].attr("user_flags"), flags);
     assert_eq!(runs[0].attr("user_flags"), json!({}));
     assert_eq!(
         runs[1].attr("cmd"),
-        json!(["sh", "show.sh", "--lr", "1.0", "--none", "500", "--off", "1", "--opt", "sgd"])
+        json!(["sh", "show.sh", "--lr", "1.0", "--none", "500", "--opt", "sgd", "--soft", "1"])
     );
-    assert_eq!(runs[0].attr("label"), json!("hidden=1 lr=0.1 name='a b' off=no on=yes opt=adam words=\"x 'y z'\""));
+    assert_eq!(runs[0].attr("label"), json!("hidden=1 loud=yes lr=0.1 name='a b' opt=adam soft=no words=\"x 'y z'\""));
 }
 
 #[test]
@@ -227,7 +226,7 @@ fn flags_that_are_not_right_make_no_run() {
         (&["op", "lr=x"], "invalid value x for lr: invalid value for type 'float'"),
         (&["op", "l=1", "lr=1"], "cannot specify both alias 'l' and name for flag 'lr'"),
         (&["op", "opt=adm"], "Unsupported value for 'opt' - supported values are:\n\n  adam\n  sgd"),
-        (&["op", "nane=1"], "Did you mean 'name'?"),
+        (&["op", "namee=1"], "Did you mean 'name'?"),
         (&["op", "zoo=1"], "unsupported flag 'zoo'"),
         (&["op", "zoo=1"], "Try 'rille run op --help-op' for a list of flags or use --force-flags to skip this check."),
         (&["op", "name=[1,2]"], "flag 'name' has a list of values: batches are not supported yet"),
@@ -263,7 +262,7 @@ fn texts_that_look_like_ranges_and_flags_named_like_options_are_flags() {
 fn commands_and_variables_can_be_looked_at() {
     let project = operations();
     let out = project.run(&["run", "op", "--print-cmd", "name=it's"]).code(0).out();
-    assert_eq!(out, "sh show.sh --lr 0.1 --the-name 'it'\"'\"'s' --off '' --on --opt adam --words x 'y z'\n");
+    assert_eq!(out, "sh show.sh --loud --lr 0.1 --the-name 'it'\"'\"'s' --opt adam --soft '' --words x 'y z'\n");
     let out = project.run(&["run", "op", "--print-env", "lr=0.5"]).code(0).out();
     let lines: Vec<&str> = out.lines().collect();
     assert!(lines.is_sorted() && lines.contains(&"FLAG_LR=0.5") && lines.contains(&"MINE='lr is 0.5'"), "{out}");
@@ -296,4 +295,31 @@ fn a_python_script_has_its_flags_as_variables() {
         json!(["-um", "rille.op_main", "train", "--", "--lr", "1.0e-05", "--name", "'yes'"]).as_array().unwrap()[..]
     );
     assert!(run.has(".guild/sourcecode/train.py") && run.has(".guild/python/rille/op_main.py"));
+}
+
+#[test]
+fn an_operation_gets_a_python_that_it_accepts() {
+    let python = |version: &str| {
+        format!("#!/bin/sh\ncase $1 in --version) echo Python {version};; *) echo ran {version};; esac\n")
+    };
+    let project = Project::new();
+    let path = format!("{}:/usr/bin:/bin", project.path("bin").display());
+    let project = project
+        .env("PATH", path)
+        .executable("bin/python3", python("3.10.2"))
+        .executable("bin/python3.8", python("3.8.10"))
+        .executable("bin/python3.99", python("3.99.0"))
+        .executable("bin/python3.98", "#!/bin/sh\nexit 1\n")
+        .file("m.py", "")
+        .file(
+            "guild.yml",
+            "any:\n  main: m\nhigh:\n  main: m\n  python-requires: '>=3.8'\nlow:\n  main: m\n  python-requires: '<3.9,>=3.8'\n\
+             none:\n  main: m\n  python-requires: '>99'\nwrong:\n  main: m\n  python-requires: new\n",
+        );
+    let run = |name: &str| project.run(&["run", name, "-y"]);
+    run("any").code(0).stdout("ran 3.10.2\n");
+    run("high").code(0).stdout("ran 3.99.0\n");
+    run("low").code(0).stdout("ran 3.8.10\n");
+    run("none").stderr_has("cannot find a python interpreter for requirement '>99': ");
+    run("wrong").stderr_has("invalid python-requires 'new': 'new' is no version like '3.11' or '>=3.8'");
 }

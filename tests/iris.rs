@@ -75,6 +75,18 @@ fn iris_runs_by_either_definition() {
 }
 
 #[test]
+fn both_definitions_stand_side_by_side() {
+    let project = without("README.md");
+    let ended = project.run(&["ops"]);
+    ended.code(0).stderr_lacks("WARNING");
+    let out = ended.out();
+    let names: Vec<&str> = out.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(names, ["evaluate", "iris:evaluate", "iris:prepare", "iris:train", "prepare", "train"]);
+    let command = |name: &str| project.run(&["run", name, "--print-cmd", "lr=2"]).code(0).out();
+    assert_eq!(command("train").replace(" train --epochs", " train -- --epochs"), command("iris:train"));
+}
+
+#[test]
 fn iris_runs_with_guild() {
     let named = std::env::var("RILLE_TEST_GUILD").ok();
     let Some(guild) = named.or_else(|| has_program("guild").then(|| "guild".to_owned())) else {

@@ -9,6 +9,7 @@ mod bare;
 mod crowd;
 mod figure;
 mod leaks;
+mod operation;
 mod output;
 mod per_task;
 mod reports;
@@ -26,11 +27,12 @@ use self::figure::Figure;
 /// A group of figures: its name on the command line, and what measures it.
 type Group = (&'static str, fn() -> io::Result<Vec<Figure>>);
 
-const GROUPS: [Group; 12] = [
+const GROUPS: [Group; 13] = [
     ("sequential", per_task::sequential),
     ("parallel", per_task::parallel),
     ("lua", per_task::lua),
     ("process", whole::process),
+    ("operation", operation::operation),
     ("output", output::output),
     ("leaks", leaks::leaks),
     ("crowd", crowd::crowd),

@@ -31,50 +31,50 @@ pub(crate) fn main(args: &HelpOpArgs) -> Result<i32, Failure> {
     if args.json {
         write_json(&as_json(&operation))?;
     } else {
-        write_out(&help(&operation))?;
+        write_out(&text(&operation))?;
     }
     warn(project.remarks_on(&operation));
     Ok(0)
 }
 
 /// Returns the page of an operation.
-pub(crate) fn help(operation: &Operation) -> String {
+pub(crate) fn text(operation: &Operation) -> String {
     let name = operation.full_name();
-    let mut text = format!("Usage: rille run [OPTIONS] {name} [FLAG=VALUE]...\n\n");
+    let mut page = format!("Usage: rille run [OPTIONS] {name} [FLAG=VALUE]...\n\n");
     if !operation.description.is_empty() {
-        text += &lines(&operation.description, "");
-        text.push('\n');
+        page += &lines(&operation.description, "");
+        page.push('\n');
     }
-    let _ = writeln!(text, "Runs: {}", one_line(&runs(&operation.body)));
+    let _ = writeln!(page, "Runs: {}", one_line(&runs(&operation.body)));
     let place =
         operation.place.as_ref().map_or_else(|| file(&operation.origin).display().to_string(), ToString::to_string);
-    let _ = writeln!(text, "Defined in: {place}");
+    let _ = writeln!(page, "Defined in: {place}");
     if !operation.flags.is_empty() {
-        text += "\nFlags:\n";
+        page += "\nFlags:\n";
         let width = operation.flags.keys().map(|name| name.chars().count()).max().unwrap_or_default();
         for (name, flag) in &operation.flags {
             let told = flag_lines(flag);
             let mut told = told.iter();
             let first = told.next().map(String::as_str).unwrap_or_default();
-            let _ = writeln!(text, "{}", format!("  {name:width$}  {first}").trim_end());
+            let _ = writeln!(page, "{}", format!("  {name:width$}  {first}").trim_end());
             for line in told {
-                let _ = writeln!(text, "  {:width$}  {line}", "");
+                let _ = writeln!(page, "  {:width$}  {line}", "");
             }
         }
     }
     if !operation.requires.is_empty() {
-        text += "\nDependencies:\n";
+        page += "\nDependencies:\n";
         for resource in &operation.requires {
-            let _ = writeln!(text, "  {}", dependency(resource));
+            let _ = writeln!(page, "  {}", dependency(resource));
         }
     }
     if !operation.env.is_empty() {
-        text += "\nEnvironment:\n";
+        page += "\nEnvironment:\n";
         for (name, value) in &operation.env {
-            let _ = writeln!(text, "  {name}={}", shown(value));
+            let _ = writeln!(page, "  {name}={}", shown(value));
         }
     }
-    text
+    page
 }
 
 fn lines(text: &str, indent: &str) -> String {

@@ -122,7 +122,7 @@ fn cmd_args(operation: &Operation, dest: &str) -> Result<Vec<String>, String> {
             };
             [command, words, flag_args()].concat()
         }
-        Body::LuaFunction => fixed(&["${rille_exe}", AS_OPERATION, &in_run(dest, "rille.lua"), &operation.name]),
+        Body::LuaFunction => fixed(&["${rille_exe}", AS_OPERATION, &in_run(dest, "rille.lua"), &operation.full_name()]),
         Body::Steps(_) => return Err("operations with steps are not supported yet".to_owned()),
     };
     for arg in &mut args {

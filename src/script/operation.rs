@@ -84,7 +84,7 @@ fn add_rille_file(path: &Path, shown: &Path, project: &mut Project) -> Result<()
     };
     let vm = Vm::new(setup).map_err(|error| at_line(format!("cannot set Lua up: {error}")))?;
     load(&vm, path, shown, &definitions)?;
-    definitions.take().add_to(path, shown, project)
+    definitions.take().add_to(path, project)
 }
 
 /// Runs the top level of a project file, which declares. The error is about the file as a whole.

@@ -1,6 +1,6 @@
 //! The inside of the process of an operation that is Lua: its `main`, or its script, in the run directory.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -65,7 +65,8 @@ fn internal(error: mlua::Error) -> RaisedError {
 }
 
 fn run_main(file: &Path, name: &str, facts: &RunFacts) -> Result<i32, RaisedError> {
-    let vm = machine(file).map_err(internal)?;
+    let output = Rc::new(Output::default());
+    let vm = machine(file, &output).map_err(internal)?;
     let definitions = Rc::new(RefCell::new(op::Definitions::default()));
     load(&vm, file, file, &definitions).map_err(|mistake| plain(mistake.to_string()))?;
     let main = definitions.borrow().main_of(name);
@@ -78,19 +79,20 @@ fn run_main(file: &Path, name: &str, facts: &RunFacts) -> Result<i32, RaisedErro
     let lua = vm.lua();
     let flags = flags(lua, facts).map_err(internal)?;
     op::strict(lua, "flags", &flags, facts.flags.keys().cloned().collect()).map_err(internal)?;
-    let run = run_table(lua, facts).map_err(internal)?;
+    let run = run_table(lua, facts, &output).map_err(internal)?;
     Ok(status(&vm.call(&main, vec![Value::Table(run), Value::Table(flags)])?))
 }
 
 fn run_script(file: &Path, arguments: &[String], facts: &RunFacts) -> Result<i32, RaisedError> {
     let text = fs::read(file).map_err(|error| plain(format!("cannot read {}: {error}", file.display())))?;
-    let vm = machine(file).map_err(internal)?;
+    let output = Rc::new(Output::default());
+    let vm = machine(file, &output).map_err(internal)?;
     let lua = vm.lua();
     let fill = || {
         modules::preload_not_yet(&vm)?;
         let globals = lua.globals();
         globals.set("flags", flags(lua, facts)?)?;
-        globals.set("run", run_table(lua, facts)?)?;
+        globals.set("run", run_table(lua, facts, &output)?)?;
         let arg = lua.create_sequence_from(arguments.iter().map(String::as_str))?;
         arg.set(0, file.to_string_lossy().as_ref())?;
         globals.set("arg", arg)
@@ -100,11 +102,12 @@ fn run_script(file: &Path, arguments: &[String], facts: &RunFacts) -> Result<i32
     Ok(status(&vm.call(&chunk, Vec::new())?))
 }
 
-fn machine(file: &Path) -> mlua::Result<Vm> {
+fn machine(file: &Path, output: &Rc<Output>) -> mlua::Result<Vm> {
+    let output = Rc::clone(output);
     let here = std::env::current_dir().unwrap_or_default();
     let setup = Setup {
         module_folders: modules::folders(file, &here),
-        write: Some(Box::new(print)),
+        write: Some(Box::new(move |stream, bytes| output.print(stream, bytes))),
         before_program: Some(Box::new(flush)),
         // It has the signals of any other program.
         after_interrupt: Some(Box::new(|| {
@@ -119,15 +122,37 @@ fn machine(file: &Path) -> mlua::Result<Vm> {
     Vm::new(setup)
 }
 
-/// Writes what is printed. The standard output keeps what is no whole line yet.
-fn print(stream: &str, bytes: &[u8]) {
-    let written = match stream {
-        "stderr" => io::stderr().write_all(bytes),
-        _ => io::stdout().write_all(bytes),
-    };
-    if let Err(error) = written {
-        let _ = writeln!(io::stderr(), "error: cannot write to {stream}: {error}");
-        std::process::exit(1);
+/// The standard streams of the operation.
+#[derive(Default)]
+struct Output {
+    /// What was printed last ended no line.
+    is_inside_line: Cell<bool>,
+}
+
+impl Output {
+    /// Writes what is printed. The standard output keeps what is no whole line yet.
+    fn print(&self, stream: &str, bytes: &[u8]) {
+        if stream != "stderr"
+            && let Some(last) = bytes.last()
+        {
+            self.is_inside_line.set(*last != b'\n');
+        }
+        let written = match stream {
+            "stderr" => io::stderr().write_all(bytes),
+            _ => io::stdout().write_all(bytes),
+        };
+        if let Err(error) = written {
+            let _ = writeln!(io::stderr(), "error: cannot write to {stream}: {error}");
+            std::process::exit(1);
+        }
+    }
+
+    /// Writes a line, which others find only at the beginning of one.
+    fn print_line(&self, line: &str) {
+        if self.is_inside_line.get() {
+            self.print("stdout", b"\n");
+        }
+        self.print("stdout", line.as_bytes());
     }
 }
 
@@ -140,7 +165,10 @@ fn flush() {
 fn status(returned: &MultiValue) -> i32 {
     match returned.front() {
         Some(Value::Boolean(false)) => 1,
-        Some(Value::Integer(status)) => i32::try_from(*status & 0xff).unwrap_or(1),
+        // A number that does not fit into a status must not become success.
+        Some(Value::Integer(status)) => {
+            i32::try_from(*status & 0xff).map_or(1, |low| if low == 0 && *status != 0 { 1 } else { low })
+        }
         Some(Value::Number(status)) if *status != 0.0 => 1,
         _ => 0,
     }
@@ -154,7 +182,7 @@ fn flags(lua: &Lua, facts: &RunFacts) -> mlua::Result<Table> {
     Ok(flags)
 }
 
-fn run_table(lua: &Lua, facts: &RunFacts) -> mlua::Result<Table> {
+fn run_table(lua: &Lua, facts: &RunFacts, output: &Rc<Output>) -> mlua::Result<Table> {
     let run = lua.create_table()?;
     run.set("id", facts.id.as_str())?;
     for name in ["directory", "dir", "path"] {
@@ -163,9 +191,10 @@ fn run_table(lua: &Lua, facts: &RunFacts) -> mlua::Result<Table> {
     run.set("op", facts.operation.as_str())?;
     run.set("label", facts.label.as_deref().unwrap_or_default())?;
     run.set("tags", facts.tags.clone())?;
-    let scalar = lua.create_function(|lua, (this, name, value, step): (Value, Value, Value, Value)| {
+    let output = Rc::clone(output);
+    let scalar = lua.create_function(move |lua, (this, name, value, step): (Value, Value, Value, Value)| {
         scalar_line(&this, &name, &value, &step)
-            .map(|line| print("stdout", line.as_bytes()))
+            .map(|line| output.print_line(&line))
             .map_err(|problem| raise(lua, "usage", problem))
     })?;
     run.set("scalar", scalar)?;

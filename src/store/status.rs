@@ -120,11 +120,16 @@ pub(super) fn recorded_process_lives(lock: &Path) -> bool {
     written().is_some_and(|written| started <= written + Duration::from_secs(2))
 }
 
-/// Returns when the process was started, since 1970; `None` if there is no such process.
+/// Returns when the process was started, since 1970; `None` if there is no such process, or it has ended.
 fn process_start(pid: u32) -> Option<Duration> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field, in parentheses, is a name that may hold anything. The start is the 22nd.
-    let ticks: u64 = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
+    // The second field, in parentheses, is a name that may hold anything. The state is the third, the start the 22nd.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    // One that nobody has waited for has ended all the same.
+    if matches!(fields.next()?, "Z" | "X") {
+        return None;
+    }
+    let ticks: u64 = fields.nth(18)?.parse().ok()?;
     let system = fs::read_to_string("/proc/stat").ok()?;
     let boot: u64 = system.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
     let per_second = rustix::param::clock_ticks_per_second();

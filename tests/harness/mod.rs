@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each part uses its own share of the harness")]
 
 mod ended;
+mod handmade;
 mod made;
 mod project;
 mod redact;
@@ -24,4 +25,15 @@ pub(crate) use self::wait::{DEADLINE, until};
 pub(crate) fn has_program(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// Returns the program of Guild AI: the one that `RILLE_TEST_GUILD` names, or else that on the `PATH`. A test that finds
+/// none says so and ends.
+pub(crate) fn guild_program() -> Option<String> {
+    let named = std::env::var("RILLE_TEST_GUILD").ok();
+    let found = named.or_else(|| has_program("guild").then(|| "guild".to_owned()));
+    if found.is_none() {
+        println!("skipped: there is no guild; name one with RILLE_TEST_GUILD");
+    }
+    found
 }

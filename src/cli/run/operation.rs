@@ -282,7 +282,7 @@ fn failure(error: RunError) -> Failure {
         _ => FailureKind::General,
     };
     let hints = match &error {
-        RunError::Unmet { hints, .. } => hints.clone(),
+        RunError::Unmet(_, Some(hint)) => hint.lines().map(str::to_owned).collect(),
         _ => Vec::new(),
     };
     Failure { kind, message: error.to_string(), hints }

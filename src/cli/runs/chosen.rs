@@ -105,6 +105,9 @@ fn no_run() -> Failure {
     Failure::usage("there is no such run").hint("'rille runs --all' lists the runs there are.")
 }
 
+/// How many things a question lists.
+const LINES: usize = 50;
+
 /// How much there is to lose by what is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Weight {
@@ -152,8 +155,11 @@ pub(crate) fn ask(text: &str, lines: &[String], weight: Weight, doing: &str, yes
     let mut err = io::stderr().lock();
     let asked = (|| {
         writeln!(err, "{text}:")?;
-        for line in lines {
+        for line in lines.iter().take(LINES) {
             writeln!(err, "  {}", one_line(line).trim_end())?;
+        }
+        if lines.len() > LINES {
+            writeln!(err, "  … and {} more", lines.len() - LINES)?;
         }
         write!(err, "Continue? {} ", if weight == Weight::Light { "(Y/n)" } else { "(y/N)" })?;
         err.flush()?;

@@ -14,7 +14,7 @@ use crate::store::tfevents::{Point, ScalarSummary};
 use crate::store::{self, FileKind, Home, RunDetails, RunFile, Walk};
 
 /// Attributes that have a line of their own above the others, or are too long for a page.
-const SHOWN_ELSEWHERE: [&str; 16] = [
+const SHOWN_ELSEWHERE: [&str; 17] = [
     "cmd",
     "comments",
     "deps",
@@ -28,6 +28,7 @@ const SHOWN_ELSEWHERE: [&str; 16] = [
     "op",
     "pip_freeze",
     "plugins",
+    "run_params",
     "started",
     "stopped",
     "tags",

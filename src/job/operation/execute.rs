@@ -11,11 +11,14 @@ use super::output::{Recorder, Recording};
 use super::state::{RunEnd, State};
 use super::{Audience, Done, Plan, RunError, RunPlace, keep, prepare};
 use crate::engine::{
-    self, End, Engine, Guarded, Journal, Limits, OutputSink, StopReason, Submission, Surroundings, Timing,
+    self, End, Engine, Guarded, Journal, Limits, OutputSink, StopReason, Submission, Surroundings, Timing, Waited,
 };
 use crate::model::{EVENT_FORMAT, EventKind, JobInfo, RunStarted, Runnable, RuntimeInfo, Task, TaskNumber};
 use crate::operation;
 use crate::store::{self, EventLog, RunDir};
+
+/// How long the console of a run that was asked to stop is waited for.
+const LAST_OUTPUT: Duration = Duration::from_secs(2);
 
 /// The one task of the run.
 const TASK: TaskNumber = 1;
@@ -149,10 +152,13 @@ fn operate(
     engine.submit(vec![submission(plan, state, prepared)], None);
     audience.started();
     let waited = engine.wait(vec![TASK], None).recv();
-    drop(waited);
+    let mut recorded = Ok(());
+    if matches!(waited, Ok(Ok(Waited::Answer(_)))) {
+        // The engine stays until then, to hear who wants to stop: a console may stand still.
+        recorded = recording.finish(None);
+    }
     let closed = close(engine);
-    // The scalars are in their file before the run is called ended.
-    let recorded = recording.finish();
+    let recorded = recorded.and(recording.finish(Some(LAST_OUTPUT)));
     let end = ended.lock().take();
     let run_end = match &end {
         Some(end) => RunEnd::of(end),

@@ -1,8 +1,98 @@
-//! stub
+//! What git knows of a project: its files, and the commit that it is at. Where there is no repository git is not started.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::engine::{Query, QueryError};
+use crate::operation::Notice;
+use crate::operation::sourcecode::GitFiles;
+
+/// How long git may take. It takes milliseconds, and minutes in a repository that nobody wants to wait for.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// What git knows of a folder.
+#[derive(Debug, Default)]
 pub(super) struct Git {
-    pub(super) files: crate::operation::sourcecode::GitFiles,
+    /// The files that it tracks, or would track.
+    pub(super) files: GitFiles,
+    /// `git:` and the commit, with a `*` where anything differs from it.
     pub(super) commit: Option<String>,
 }
-pub(super) fn look(_root: &std::path::Path) -> Option<Git> {
-    None
+
+/// Asks git about the folder that source code is in; `None` outside of a repository.
+pub(super) fn look(root: &Path, is_interrupted: &dyn Fn() -> bool, notify: &mut dyn FnMut(Notice)) -> Option<Git> {
+    root.ancestors().find(|folder| folder.join(".git").exists())?;
+    let query = |args: &[&str]| {
+        let mut query = Query::new("git", args, root);
+        query.limit = LIMIT;
+        // What is asked must not wait for others, nor write to the repository.
+        query.env = vec![("GIT_OPTIONAL_LOCKS".into(), "0".into()), ("LC_ALL".into(), "C".into())];
+        query.start()
+    };
+    // Both at once: each takes a few milliseconds.
+    let listed = query(&["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
+    let status = query(&["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal"]);
+    let (listed, status) = (listed.answer(is_interrupted), status.answer(is_interrupted));
+    let listed = match listed {
+        Ok(answer) => match answer.failure() {
+            None => Ok(names(&answer.stdout)),
+            Some(failure) => Err(failure),
+        },
+        Err(QueryError::NotFound) => Err("git is not installed".to_owned()),
+        Err(error) => Err(error.to_string()),
+    };
+    let files = listed.map(|files| GitFiles { files }).unwrap_or_else(|why| {
+        notify(Notice::Warning(format!(
+            "git does not tell which files {} has ({why}): source code is chosen by .gitignore alone",
+            root.display()
+        )));
+        GitFiles::by_rules(root)
+    });
+    let commit = status.ok().filter(|answer| answer.failure().is_none()).and_then(|answer| commit(&answer.stdout));
+    Some(Git { files, commit })
+}
+
+fn names(output: &[u8]) -> Vec<PathBuf> {
+    let names = output.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    let mut files: Vec<PathBuf> = names.map(|name| PathBuf::from(std::ffi::OsStr::from_bytes(name))).collect();
+    // A file in a conflict is listed once for each side.
+    files.dedup();
+    files
+}
+
+/// Returns the commit that the second format of `git status` tells, with a `*` if it tells anything else.
+fn commit(output: &[u8]) -> Option<String> {
+    let mut commit = None;
+    let mut is_dirty = false;
+    for line in output.split(|byte| *byte == 0).filter(|line| !line.is_empty()) {
+        if let Some(header) = line.strip_prefix(b"# ") {
+            if let Some(oid) = header.strip_prefix(b"branch.oid ").filter(|oid| *oid != b"(initial)") {
+                commit = Some(String::from_utf8_lossy(oid).into_owned());
+            }
+        } else {
+            is_dirty = true;
+        }
+    }
+    commit.map(|commit| format!("git:{commit}{}", if is_dirty { "*" } else { "" }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commit_is_read() {
+        let cases: [(&[u8], Option<&str>); 5] = [
+            (b"# branch.oid 12ab\0# branch.head main\0", Some("git:12ab")),
+            (b"# branch.oid 12ab\0# branch.head main\x001 .M N... 100644 100644 100644 a a x\0", Some("git:12ab*")),
+            (b"# branch.oid 12ab\0? new\0", Some("git:12ab*")),
+            (b"# branch.oid (initial)\0# branch.head main\0? new\0", None),
+            (b"", None),
+        ];
+        for (output, expected) in cases {
+            assert_eq!(commit(output).as_deref(), expected);
+        }
+        assert_eq!(names(b"a\0b c\0b c\0"), [PathBuf::from("a"), PathBuf::from("b c")]);
+    }
 }

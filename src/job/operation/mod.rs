@@ -167,13 +167,8 @@ pub(crate) enum Done {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
     /// A dependency was not met. The run stays, as an error.
-    #[error("run failed because a dependency was not met: {what}")]
-    Unmet {
-        /// Which, and why.
-        what: String,
-        /// What can be done about it.
-        hints: Vec<String>,
-    },
+    #[error("run failed because a dependency was not met: {0}")]
+    Unmet(String, Option<String>),
     /// The source code cannot be told or copied.
     #[error("{0}")]
     SourceCode(String),
@@ -212,15 +207,15 @@ pub(crate) fn command_words(record: &OpRecord, values: &FlagValues) -> Result<Ve
     prepare::command_words(record, values)
 }
 
-/// Returns the flags that choose the runs of other operations, where they are not chosen yet: the full id of the run that
-/// each would take now.
-pub(crate) fn default_runs(
+/// Returns for each operation that is required the flag that chooses its run, and the id of the run that it would be now.
+/// Where there is none that is told.
+pub(crate) fn upstream_flags(
     record: &OpRecord,
     values: &FlagValues,
     home: &Home,
     notify: &mut dyn FnMut(Notice),
 ) -> FlagValues {
-    dependencies::default_runs(record, values, home, notify)
+    dependencies::default_runs(&record.deps, values, home, notify)
 }
 
 /// Returns the environment that a run would add to the present one, a line for each variable.

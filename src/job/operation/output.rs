@@ -11,6 +11,7 @@ mod scalars;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -52,13 +53,13 @@ impl Recorder {
 }
 
 impl Recording {
-    /// Waits until everything that was written is on the console and in the event file. To be called when the operation
-    /// has ended, or when it is known that it never starts; what it writes after that is in the files alone.
-    pub(crate) fn finish(self) -> store::Result<()> {
+    /// Waits, no longer than `patience`, until everything that was written is on the console and in the event file. To be
+    /// called when the operation has ended. There is nothing left to do the second time.
+    pub(crate) fn finish(&self, patience: Option<Duration>) -> store::Result<()> {
         let followers = std::mem::take(&mut *self.followers.lock());
         let mut first = Ok(());
         for follower in followers {
-            if let Err((path, source)) = follower.finish() {
+            if let Err((path, source)) = follower.finish(patience) {
                 first = first.and(Err(store::Error::Io { action: "write", path, source }));
             }
         }

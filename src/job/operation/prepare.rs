@@ -27,9 +27,9 @@ pub(super) fn prepare(
     let check = || interrupted().map_or(Ok(()), |signal| Err(RunError::Interrupted(signal)));
     with(state, |run| write_attributes(run, plan))?;
     check()?;
-    sourcecode::provide(plan, state, audience)?;
+    sourcecode::provide(plan, state, audience, interrupted)?;
     check()?;
-    dependencies::resolve(plan, state, audience)?;
+    dependencies::resolve(plan, state, audience, interrupted)?;
     check()?;
     let prepared = command_of(plan, state, audience)?;
     with(state, |run| write_command(run, plan, &prepared))?;

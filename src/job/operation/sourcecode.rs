@@ -1,26 +1,34 @@
 //! The source code of a run: copied from the project, or from the run that it is a repetition of.
 
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
 use serde_json::Value;
 
 use super::prepare::with;
 use super::state::State;
 use super::{Audience, Plan, RunError, SourceCode, git};
+use crate::operation::dependency::project_local;
 use crate::operation::sourcecode::{self, Request, Snapshot};
-use crate::operation::{EntryKind, Manifest, Operation, SourceKind};
+use crate::operation::{Body, EntryKind, FlagValues, Manifest, Notice, OpRecord, Operation};
 use crate::store;
 
 /// The attributes that say which source code a run has.
 const OF_THE_SOURCE: [&str; 2] = ["sourcecode_digest", "vcs_commit"];
 
 /// Brings the source code into the run directory, and records it.
-pub(super) fn provide(plan: &Plan, state: &State, audience: &mut dyn Audience) -> Result<(), RunError> {
+pub(super) fn provide(
+    plan: &Plan,
+    state: &State,
+    audience: &mut dyn Audience,
+    interrupted: &dyn Fn() -> Option<i32>,
+) -> Result<(), RunError> {
     match &plan.source {
         SourceCode::Kept => Ok(()),
         SourceCode::Run(from) => copy_from_run(from, state),
-        SourceCode::Project { rules, script } => copy_from_project(plan, rules, script.as_deref(), state, audience),
+        SourceCode::Project { rules, script } => {
+            copy_from_project(plan, rules, script.as_deref(), state, audience, interrupted)
+        }
     }
 }
 
@@ -30,18 +38,19 @@ fn copy_from_project(
     script: Option<&Path>,
     state: &State,
     audience: &mut dyn Audience,
+    interrupted: &dyn Fn() -> Option<i32>,
 ) -> Result<(), RunError> {
     let failed = |error: sourcecode::Error| RunError::SourceCode(error.to_string());
     let root = sourcecode::root(&plan.project, rules).map_err(failed)?;
-    let git = git::look(&root);
-    let dependencies = local_dependencies(plan);
+    let git = git::look(&root, &|| interrupted().is_some(), &mut |notice| audience.notice(notice));
+    let dependencies = project_local(&plan.record.deps, &plan.values);
     let request = Request {
         project: &plan.project,
         rules,
         git: git.as_ref().map(|git| &git.files),
         dependencies: &dependencies,
         script,
-        is_python: is_python(plan),
+        is_python: is_python(&plan.record),
         none: std::env::var_os("NO_SOURCECODE").is_some_and(|value| value == "1"),
         explain: false,
     };
@@ -64,18 +73,8 @@ fn copy_from_project(
     })
 }
 
-fn is_python(plan: &Plan) -> bool {
-    plan.record.op_cmd.cmd_args.iter().any(|word| word == "${python_exe}")
-}
-
-/// Returns the files of the project that are dependencies, and so no source code.
-fn local_dependencies(plan: &Plan) -> Vec<PathBuf> {
-    let sources = plan.record.deps.iter().flat_map(|dependency| &dependency.sources);
-    let paths = sources.filter_map(|source| match &source.kind {
-        SourceKind::File(path) | SourceKind::Config(path) => Some(PathBuf::from(path)),
-        _ => None,
-    });
-    paths.filter(|path| path.is_relative()).collect()
+fn is_python(record: &OpRecord) -> bool {
+    record.op_cmd.cmd_args.iter().any(|word| word == "${python_exe}")
 }
 
 /// Copies what another run has as its source code, by its manifest.
@@ -123,6 +122,30 @@ pub(super) fn read_manifest(run: &Path) -> Result<Manifest, RunError> {
 
 /// Returns a text that says of every file of a project whether it is source code, and by which rule.
 pub(super) fn explain(operation: &Operation) -> Result<String, String> {
-    let _ = operation;
-    Ok(String::new())
+    let record = OpRecord::new(operation)?;
+    let failed = |error: sourcecode::Error| error.to_string();
+    let root = sourcecode::root(&operation.project, &operation.sourcecode).map_err(failed)?;
+    let mut notices = Vec::new();
+    let git = git::look(&root, &|| false, &mut |notice| notices.push(notice));
+    let script = match &operation.body {
+        Body::Script(line) => shlex::split(line).and_then(|words| words.into_iter().next()),
+        _ => None,
+    };
+    let request = Request {
+        project: &operation.project,
+        rules: &operation.sourcecode,
+        git: git.as_ref().map(|git| &git.files),
+        dependencies: &project_local(&record.deps, &FlagValues::new()),
+        script: script.as_deref().map(Path::new),
+        is_python: is_python(&record),
+        none: false,
+        explain: true,
+    };
+    let chosen = sourcecode::plan(&request).map_err(failed)?;
+    let here = std::env::current_dir().unwrap_or_default();
+    let warnings = notices.into_iter().map(|notice| match notice {
+        Notice::Info(text) => format!("{text}\n"),
+        Notice::Warning(text) => format!("WARNING: {text}\n"),
+    });
+    Ok(warnings.collect::<String>() + &chosen.listing(&here, true))
 }

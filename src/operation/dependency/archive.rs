@@ -25,10 +25,16 @@ pub(super) enum Problem {
 type Done = Result<(), Problem>;
 
 /// Unpacks the archive at `path` into a folder that is empty.
-pub(super) fn unpack(path: &Path, kind: ArchiveKind, folder: &Path, limits: Limits) -> Done {
+pub(super) fn unpack(
+    path: &Path,
+    kind: ArchiveKind,
+    folder: &Path,
+    limits: Limits,
+    is_interrupted: &dyn Fn() -> bool,
+) -> Done {
     let file = File::open(path).map_err(Problem::Io)?;
     let packed = Count::default();
-    let mut unpacker = Unpacker { folder, budget: Budget::new(limits, &packed) };
+    let mut unpacker = Unpacker { folder, budget: Budget::new(limits, &packed, is_interrupted) };
     let mut reader = BufReader::with_capacity(128 << 10, Counted { file, count: &packed });
     match kind {
         ArchiveKind::Zip => unpacker.zip(reader),

@@ -39,6 +39,7 @@ pub(super) fn download(
     url: &str,
     cache: &Path,
     sha256: Option<&str>,
+    is_interrupted: &dyn Fn() -> bool,
     notify: &mut dyn FnMut(Notice),
 ) -> Result<PathBuf, String> {
     let folder = cache.join(hex(&Sha224::digest(url.as_bytes())));
@@ -68,6 +69,9 @@ pub(super) fn download(
     let mut buffer = vec![0; 128 << 10];
     let mut got = 0_u64;
     loop {
+        if is_interrupted() {
+            return Err(cannot_get(&"it was interrupted"));
+        }
         let count = match body.read(&mut buffer) {
             Ok(0) => break,
             Ok(count) => count,

@@ -48,7 +48,11 @@ impl Task<'_> {
                 check_kind(&path)?;
                 path
             }
-            None => download::download(&url, self.request.surroundings.cache, self.source.sha256.as_deref(), notify)?,
+            None => {
+                let world = self.request.surroundings;
+                let sha256 = self.source.sha256.as_deref();
+                download::download(&url, world.cache, sha256, world.is_interrupted, notify)?
+            }
         };
         let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
         self.take(&path, &folder, notify)

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use self::names::{candidates, resolving_name, substitute, uri};
+use self::names::{resolving_name, substitute, uri};
 use super::manifest::{Manifest, ManifestEntry};
 use super::relative::{normal, relative_to};
 use super::{DependencyRecord, FlagPassing, FlagValues, Notice, Source, SourceKind};
@@ -49,6 +49,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) post_process: &'a dyn Fn(&str, &Path) -> Result<(), String>,
     /// Returns the standard input.
     pub(crate) stdin: &'a dyn Fn() -> Box<dyn Read>,
+    /// Returns whether the run is to stop.
+    pub(crate) is_interrupted: &'a dyn Fn() -> bool,
     /// Returns a name that was not used before.
     pub(crate) new_name: &'a dyn Fn() -> String,
 }
@@ -174,7 +176,7 @@ pub(crate) fn is_resolved_flag(deps: &[DependencyRecord], already: &Map<String, 
     deps.iter().any(|dep| {
         let sources = already.get(&dep.name).and_then(Value::as_object);
         dep.sources.iter().any(|source| {
-            let is_its_flag = candidates(source).iter().any(|candidate| candidate == flag);
+            let is_its_flag = dep.flag_names().iter().any(|name| name == flag);
             let is_resolved = sources.is_some_and(|sources| sources.contains_key(&resolving_name(source)));
             is_its_flag && is_resolved && !source.always_resolve
         })
@@ -329,3 +331,5 @@ impl Count {
 
 #[cfg(test)]
 mod archive_tests;
+#[cfg(test)]
+mod tests;

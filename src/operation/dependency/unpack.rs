@@ -110,10 +110,12 @@ pub(super) fn unpacked(
     notify(Notice::Info(format!("Unpacking {}", path.display())));
     let inside = half.path().join("files");
     fs::create_dir(&inside).map_err(cannot)?;
-    archive::unpack(path, kind, &inside, surroundings.limits).map_err(|problem| match problem {
-        archive::Problem::Io(error) => cannot(error),
-        archive::Problem::Refused(what) => format!("'{}' is refused: {what}", path.display()),
-        archive::Problem::Damaged(what) => format!("'{}' cannot be unpacked: {what}", path.display()),
+    archive::unpack(path, kind, &inside, surroundings.limits, surroundings.is_interrupted).map_err(|problem| {
+        match problem {
+            archive::Problem::Io(error) => cannot(error),
+            archive::Problem::Refused(what) => format!("'{}' is refused: {what}", path.display()),
+            archive::Problem::Damaged(what) => format!("'{}' cannot be unpacked: {what}", path.display()),
+        }
     })?;
     if let Some(command) = post_process {
         notify(Notice::Info(format!("Post processing {} in {}", path.display(), inside.display())));
@@ -132,14 +134,15 @@ pub(super) fn unpacked(
 pub(super) struct Budget<'a> {
     limits: Limits,
     /// Bytes that were read of the archive.
-    pub(super) packed: &'a Count,
+    packed: &'a Count,
+    is_interrupted: &'a dyn Fn() -> bool,
     bytes: u64,
     entries: u64,
 }
 
 impl<'a> Budget<'a> {
-    pub(super) fn new(limits: Limits, packed: &'a Count) -> Self {
-        Self { limits, packed, bytes: 0, entries: 0 }
+    pub(super) fn new(limits: Limits, packed: &'a Count, is_interrupted: &'a dyn Fn() -> bool) -> Self {
+        Self { limits, packed, is_interrupted, bytes: 0, entries: 0 }
     }
 
     /// Counts an entry that says to have so many bytes.
@@ -163,6 +166,9 @@ impl<'a> Budget<'a> {
     }
 
     fn check(&self, bytes: u64) -> Result<(), String> {
+        if (self.is_interrupted)() {
+            return Err("the run was interrupted".to_owned());
+        }
         match bytes > self.limits.bytes {
             true => Err(format!("it holds more than {}", shown_size(self.limits.bytes))),
             false => Ok(()),
@@ -204,7 +210,7 @@ mod tests {
         let packed = Count::default();
         packed.add(10);
         let limits = Limits { bytes: 10_000, entries: 2, ratio: 100, ratio_from: 2000 };
-        let mut budget = Budget::new(limits, &packed);
+        let mut budget = Budget::new(limits, &packed, &|| false);
         assert_eq!(budget.entry(10_001), Err("it holds more than 9.7 KiB".to_owned()));
         assert_eq!(budget.add(1999), Ok(()));
         assert_eq!(budget.add(0), Ok(()));

@@ -20,8 +20,8 @@ pub(crate) struct Upstream {
     pub(crate) id: String,
     /// The run directory, absolute.
     pub(crate) path: PathBuf,
-    /// Whether it still runs.
-    pub(crate) is_running: bool,
+    /// What the user should know of it: it still runs, it has failed.
+    pub(crate) remark: Option<String>,
 }
 
 /// What a run is looked for.
@@ -110,11 +110,8 @@ impl Task<'_> {
             _ => match self.request.surroundings.upstreams.find(&operation, chosen.as_deref(), Purpose::Files) {
                 Ok(run) => {
                     notify(Notice::Info(format!("Using run {} for {} resource", run.id, self.dep.name)));
-                    if run.is_running {
-                        notify(Notice::Warning(format!(
-                            "run {} is still running: what it writes from now on may be missing",
-                            run.id
-                        )));
+                    if let Some(remark) = run.remark {
+                        notify(Notice::Warning(remark));
                     }
                     (run.path, json!(run.id))
                 }

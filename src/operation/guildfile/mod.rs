@@ -9,6 +9,8 @@ mod model;
 mod params;
 mod scalar;
 mod shape;
+#[cfg(test)]
+mod tests;
 mod yaml;
 
 use std::path::Path;

@@ -21,7 +21,7 @@ pub(crate) const FLAG_TYPES: [(&str, FlagType); 8] = [
 ];
 
 /// The attributes of a flag.
-const KNOWN: [&str; 18] = [
+pub(super) const KNOWN: &[&str] = &[
     "default",
     "description",
     "type",
@@ -43,7 +43,7 @@ const KNOWN: [&str; 18] = [
 ];
 
 /// The attributes of a choice.
-const CHOICE: [&str; 4] = ["value", "description", "alias", "flags"];
+pub(super) const CHOICE: &[&str] = &["value", "description", "alias", "flags"];
 
 /// Reads the flags of an operation: by name a default, or a mapping of attributes.
 pub(crate) fn flags(fields: &Fields<'_>, spelling: Spelling) -> Checked<BTreeMap<String, Flag>> {
@@ -92,7 +92,7 @@ fn flag(entry: &Entry, name: &str, spelling: Spelling) -> Checked<Flag> {
     let what = format!("flag '{name}'");
     let fields = Fields::of(&entry.value, &what, spelling)?;
     let extra: Map<String, Value> =
-        fields.unknown(&KNOWN)?.into_iter().map(|entry| (entry.key.clone(), entry.value.to_value())).collect();
+        fields.unknown(KNOWN)?.into_iter().map(|entry| (entry.key.clone(), entry.value.to_value())).collect();
     let min = fields.number("min")?;
     let max = fields.number("max")?;
     if let (Some(min), Some(max)) = (min, max)
@@ -167,7 +167,7 @@ fn choice(node: &Node, name: &str, spelling: Spelling) -> Checked<Choice> {
     let Data::Map(_) = &node.data else { return Ok(Choice { value: node.to_value(), ..Choice::default() }) };
     let what = format!("a choice of flag '{name}'");
     let fields = Fields::of(node, &what, spelling)?;
-    fields.unknown(&CHOICE)?;
+    fields.unknown(CHOICE)?;
     let Some(value) = fields.entry("value") else {
         return Err(Mistake::at(&node.place, format!("{what} has no value; write 'value'")));
     };

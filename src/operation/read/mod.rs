@@ -15,3 +15,18 @@ pub(crate) use mistake::{Checked, Mistake};
 pub(crate) use node::{Data, Entry, Node};
 pub(crate) use operation::{OPERATION_KEYS, Surroundings, read_operation};
 pub(crate) use resource::Resources;
+
+#[cfg(test)]
+mod tests {
+    /// What the editor completes is what the reader knows.
+    #[test]
+    fn every_attribute_is_annotated() {
+        let annotations = include_str!("../../../lua/types/rille.op.d.lua");
+        let known = super::OPERATION_KEYS.iter().chain(super::flag::KNOWN).chain(super::flag::CHOICE);
+        let known = known.chain(super::resource::KINDS).chain(super::resource::SOURCE).chain(super::resource::RESOURCE);
+        for name in known {
+            let field = format!("---@field {}? ", name.replace('-', "_"));
+            assert!(annotations.contains(&field) || *name == "value", "{field}is not annotated");
+        }
+    }
+}

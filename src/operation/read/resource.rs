@@ -9,10 +9,10 @@ use crate::model::nearest;
 use crate::operation::{Resource, Source, SourceKind, TargetType};
 
 /// The kinds of sources, of which each source has one.
-const KINDS: [&str; 6] = ["config", "file", "module", "url", "operation", "stdin"];
+pub(super) const KINDS: &[&str] = &["config", "file", "module", "url", "operation", "stdin"];
 
 /// The attributes of a source beside its kind.
-const SOURCE: [&str; 23] = [
+pub(super) const SOURCE: &[&str] = &[
     "name",
     "flag-name",
     "sha256",
@@ -39,7 +39,7 @@ const SOURCE: [&str; 23] = [
 ];
 
 /// The attributes of a resource.
-const RESOURCE: [&str; 10] = [
+pub(super) const RESOURCE: &[&str] = &[
     "name",
     "flag-name",
     "sources",
@@ -143,7 +143,7 @@ fn resource(name: &str, node: &Node, spelling: Spelling, remarks: &mut Vec<Mista
         return Ok(Resource { name: name.to_owned(), sources: vec![source], ..Resource::default() });
     }
     let fields = Fields::of(node, &what, spelling)?;
-    for entry in fields.unknown(&[&RESOURCE[..], &["private"]].concat())? {
+    for entry in fields.unknown(&[RESOURCE, &["private"]].concat())? {
         remarks.push(Mistake::at(&entry.place, format!("{what} has no attribute '{}'; it has no effect", entry.key)));
     }
     let sources = fields.list("sources").iter();
@@ -196,12 +196,12 @@ fn source(node: &Node, what: &str, spelling: Spelling, remarks: &mut Vec<Mistake
     if let Some(node) = fields.get("dvcfile") {
         return Err(Mistake::at(&node.place, "'dvcfile' sources are not supported yet"));
     }
-    let known = [&KINDS[..], &SOURCE[..], &["private"]].concat();
+    let known = [KINDS, SOURCE, &["private"]].concat();
     for entry in fields.unknown(&known)? {
         let text = format!("unexpected source attribute '{}'; it has no effect", entry.key);
         remarks.push(Mistake::at(&entry.place, text));
     }
-    let given: Vec<&str> = KINDS.into_iter().filter(|kind| fields.get(kind).is_some()).collect();
+    let given: Vec<&str> = KINDS.iter().copied().filter(|kind| fields.get(kind).is_some()).collect();
     let kind = match given[..] {
         [kind] => kind,
         [] => {

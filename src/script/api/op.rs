@@ -175,8 +175,8 @@ impl Definitions {
         self.operations.iter().map(|definition| definition.name.clone()).collect()
     }
 
-    /// Adds the operations to a project. `path` is the file, `shown` as the user would name it.
-    pub(crate) fn add_to(self, path: &Path, shown: &Path, project: &mut Project) -> Result<(), Mistake> {
+    /// Adds the operations to a project. `path` is the file.
+    pub(crate) fn add_to(self, path: &Path, project: &mut Project) -> Result<(), Mistake> {
         let default = self.settings.as_ref().and_then(|settings| match &settings.get("default")?.data {
             Data::Text(name) => Some((name.clone(), settings.place.clone())),
             _ => None,
@@ -201,7 +201,6 @@ impl Definitions {
         }
         let origin = crate::script::operation::origin(path);
         let folder = project.folder.clone();
-        let _ = shown;
         for (index, definition) in self.operations.iter().enumerate() {
             let (model, name) = split(&definition.name);
             if !project.models.iter().any(|present| present.name == model) {

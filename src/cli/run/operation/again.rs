@@ -43,8 +43,11 @@ fn not_found(home: &Home, given: &str, near_ids: &[String]) -> Failure {
 pub(super) fn read(path: &std::path::Path) -> Result<RecordedRun, Failure> {
     RecordedRun::read(path).map_err(|error| match error {
         CannotStart::Store(error) => Failure::from(error),
-        CannotStart::NoOperation(_) if path.join(".guild/events.jsonl").exists() => Failure::general(error.to_string())
-            .hint("a run of a jobfile is gone on with by 'rille run --resume RUN', and repeated by --rerun."),
+        // Only jobs record where they were started.
+        CannotStart::NoOperation(_) if path.join(".guild/attrs/started_in").exists() => {
+            Failure::general(error.to_string())
+                .hint("a run of a jobfile is gone on with by 'rille run --resume RUN', and repeated by --rerun.")
+        }
         error => Failure::general(error.to_string()),
     })
 }

@@ -45,10 +45,11 @@ pub(super) fn choose(args: &OperationArgs, home: &Home, started_in: &Path) -> Re
     }
     let operation = find(started_in, name)?;
     let mut record = OpRecord::new(&operation).map_err(|what| unusable(&operation, &what))?;
-    let resolved = resolve(&operation, &given, None, args, started_in)?;
+    let mut resolved = resolve(&operation, &given, None, args, started_in)?;
     record.accept_flags(&resolved.forced);
-    let mut values = resolved.values;
-    values.extend(job::default_runs(&record, &values, home, &mut |notice| show(&notice)));
+    // The runs that are newest now are those that this run stands for, whenever it is started.
+    let upstreams = job::upstream_flags(&record, &resolved.values, home, &mut |notice| show(&notice));
+    resolved.values.extend(upstreams);
     Ok(Chosen {
         recorded: None,
         opref: opref(&operation)?,
@@ -56,7 +57,7 @@ pub(super) fn choose(args: &OperationArgs, home: &Home, started_in: &Path) -> Re
         tags: operation.tags.clone(),
         attributes: attributes(&operation),
         record,
-        values,
+        values: resolved.values,
         user_flags: resolved.user,
         operation: Some(operation),
     })
@@ -65,13 +66,7 @@ pub(super) fn choose(args: &OperationArgs, home: &Home, started_in: &Path) -> Re
 /// Returns the operation that is meant by a name, after showing what is worth saying of its definition.
 pub(super) fn find(started_in: &Path, name: Option<&str>) -> Result<Operation, Failure> {
     let project = script::load_project(started_in);
-    let operation = project.find(name).map_err(|error| {
-        let failure = Failure::usage(error.to_string());
-        match error.hint() {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        }
-    })?;
+    let operation = project.find(name)?;
     for remark in project.remarks_on(&operation) {
         show(&Notice::Warning(remark.to_string()));
     }

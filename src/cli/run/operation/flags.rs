@@ -18,7 +18,7 @@ pub(super) fn only_shown(args: &OperationArgs, started_in: &Path) -> Result<Opti
     }
     let operation = choose::find(started_in, args.parted().0)?;
     let text = if args.help_op {
-        help_op::help(&operation)
+        help_op::text(&operation)
     } else if args.test_flags {
         flags::test_text(&operation)
     } else {

@@ -4,9 +4,10 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread;
+use std::time::Duration;
 
-use crossbeam::channel::{Receiver, Sender, unbounded};
+use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
 use parking_lot::Mutex;
 
 use crate::engine::SinkWaker;
@@ -37,7 +38,8 @@ pub(super) struct Follower {
     /// `None` when nothing more comes.
     pieces: Mutex<Option<Sender<Piece>>>,
     level: Arc<Level>,
-    thread: JoinHandle<()>,
+    /// Is closed when the thread has ended.
+    end: Receiver<()>,
 }
 
 /// How full a queue is.
@@ -63,6 +65,7 @@ impl Follower {
         let (sender, pieces) = unbounded();
         let level = Arc::new(Level { waker, ..Level::default() });
         let far = Arc::clone(&level);
+        let (ending, end) = bounded(0);
         let run = move || {
             if let Err(error) = run(follow, &pieces, &far) {
                 *far.error.lock() = Some(error);
@@ -70,9 +73,10 @@ impl Follower {
             // Nobody takes more out, so nobody must wait for that.
             far.ended.store(true, Ordering::SeqCst);
             far.lower(usize::MAX);
+            drop(ending);
         };
-        let thread = thread::Builder::new().name(name.to_owned()).spawn(run)?;
-        Ok(Self { pieces: Mutex::new(Some(sender)), level, thread })
+        thread::Builder::new().name(name.to_owned()).spawn(run)?;
+        Ok(Self { pieces: Mutex::new(Some(sender)), level, end })
     }
 
     /// Puts bytes into the queue, full or not. Returns the error by which the thread has ended, once.
@@ -105,13 +109,16 @@ impl Follower {
         self.pieces.lock().take();
     }
 
-    /// Waits until everything was taken out. Returns the error by which the thread has ended, unless it was told.
-    pub(super) fn finish(self) -> Result<(), WriteError> {
+    /// Waits, no longer than `patience`, until everything was taken out. Returns the error by which the thread has ended,
+    /// unless it was told.
+    pub(super) fn finish(self, patience: Option<Duration>) -> Result<(), WriteError> {
         self.close();
-        let level = Arc::clone(&self.level);
-        // A panic of that thread has ended the process already.
-        let _ = self.thread.join();
-        level.told()
+        // The thread sends nothing: it drops its end.
+        let _ = match patience {
+            Some(patience) => self.end.recv_timeout(patience).map_err(drop),
+            None => self.end.recv().map_err(drop),
+        };
+        self.level.told()
     }
 }
 

@@ -29,7 +29,7 @@ fn output_is_kept_and_its_scalars_are_in_an_event_file() {
     }
     sink.finish().unwrap();
     sink.finish().unwrap();
-    recording.finish().unwrap();
+    recording.finish(None).unwrap();
     assert_eq!(fs::read(run.path().join(".guild/output")).unwrap(), b"loss: 0.5 (step 1)\nlolr: 1\nss: 0.25");
     let summaries = read_scalars(run.path());
     let found: Vec<_> = summaries.scalars.iter().map(|((_, tag), scalar)| (tag.as_str(), scalar.last.value)).collect();
@@ -47,7 +47,7 @@ fn a_scalar_is_there_while_the_operation_runs() {
         std::thread::yield_now();
     }
     // It was never started, or is still running: its end is not needed for this.
-    recording.finish().unwrap();
+    recording.finish(None).unwrap();
     drop(sink);
 }
 
@@ -87,7 +87,7 @@ fn a_full_queue_says_so_and_wakes_who_waits() {
     woken.recv().unwrap();
     assert!(follower.has_room());
     drop(go);
-    follower.finish().unwrap();
+    follower.finish(None).unwrap();
 }
 
 /// Fails with the first piece.
@@ -117,5 +117,5 @@ fn what_cannot_be_written_is_told_once_and_nobody_waits_for_it() {
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     assert!(follower.has_room());
     follower.take(Stream::Stdout, piece).unwrap();
-    follower.finish().unwrap();
+    follower.finish(None).unwrap();
 }

@@ -1,0 +1,340 @@
+---@meta rille.op
+
+--- The operations of a project, in the file `rille.lua` of its folder.
+---
+--- The file declares and runs nothing: `rille ops` lists what it defines, `rille help-op NAME` explains an operation, and
+--- `rille run NAME FLAG=VALUE…` runs it. The names are Guild's, with `_` for `-`. A `guild.yml` in the same folder is read
+--- as well; where both define an operation, `rille.lua` wins and a warning says so.
+--- ```lua
+--- local op = require "rille.op"
+---
+--- op.define("prepare", { exec = "sh prepare.sh", requires = { { file = "raw.csv" } } })
+--- op.define("train", {
+---   description = "Train the model",
+---   exec = "python3 train.py ${flag_args}",
+---   flags = { lr = 0.1, optimizer = { default = "adam", choices = { "adam", "sgd" } } },
+---   requires = { { operation = "prepare" } },
+---   output_scalars = { loss = [[loss: (\value)]] },
+---   objective = { minimize = "loss" },
+--- })
+--- op.define("report", { main = function(run, flags) run:scalar("score", 0.5) end })
+--- ```
+---@class rille.op
+local op = {}
+
+--- Defines an operation.
+---
+--- What is wrong with the table costs this operation alone: `rille ops` shows it with its line, and the others can be used.
+---@param name string   # `NAME`, or `MODEL:NAME`
+---@param attributes rille.op.Operation
+function op.define(name, attributes) end
+
+--- Sets attributes of all operations of the file that do not set them themselves. Rules of `sourcecode` come before those
+--- of an operation. Can be called once, anywhere in the file.
+---@param settings rille.op.Settings
+function op.settings(settings) end
+
+--- Defines a resource that operations require by its name, which is returned.
+---
+--- Raises `definition` if there is one of that name.
+---@param name string
+---@param resource rille.op.Resource|(string|rille.op.Source)[]
+---@return string name
+function op.resource(name, resource) end
+
+--- What operations can share.
+---@class rille.op.Settings: rille.op.Shared
+---
+--- The name of the operation that is run where none is named.
+---@field default? string
+
+---@class rille.op.Operation: rille.op.Shared
+---
+--- What it does. The first line is shown in lists.
+---@field description? string
+---
+--- Whether it is run where none is named. Without any such, it is the only operation whose name does not begin with `_`.
+---@field default? boolean
+---
+--- A command line. There is no shell: it is split into words, `${NAME}` stands for the value of a flag, and a word
+--- `${flag_args}` for all of them as `--NAME VALUE`. It is run in the run directory, into which the source code is copied.
+---@field exec? string|string[]
+---
+--- A Lua function, which is called in a process of its own in the run directory; or a script with its arguments: Python,
+--- shell, Lua, or any executable. A function that returns false or a number other than 0, or raises, has failed.
+---@field main? string|fun(run: rille.op.Run, flags: table<string, any>): boolean|integer|nil
+---
+--- Other operations that are run in order; not supported yet.
+---@field steps? any[]
+
+--- What an operation can have, and all of them can share by `op.settings`.
+---@class rille.op.Shared
+---
+--- Flags by name: a default, or a table of attributes. What stands in `rille run NAME FLAG=VALUE` is one of these.
+---@field flags? table<string, string|number|boolean|any[]|rille.op.Flag>
+---
+--- How flags reach the operation: `args`, `env` (they always do), `none`, `config:FILE`, and for Python `globals`,
+--- `global:NAME`, `dict:NAME`, `namespace:NAME`. Default: `args`.
+---@field flags_dest? string
+---
+--- What it requires: names of resources, and sources or resources in place. They are put into the run directory before it
+--- starts.
+---@field requires? string|rille.op.Source|rille.op.Resource|(string|rille.op.Source|rille.op.Resource)[]
+---
+--- Environment variables. `${NAME}` stands for the value of a flag.
+---@field env? table<string, string|number|boolean>
+---
+--- Names of variables that are not recorded.
+---@field env_secrets? string|string[]
+---
+--- Patterns of the lines of the output that are scalars: by the name of the scalar a pattern with one group; or patterns
+--- with two groups, name and value; or with named groups. `\key`, `\value` and `\step` stand for what these look like.
+--- False: none. Default: `NAME: VALUE (step N)` and `NAME: VALUE`.
+---@field output_scalars? false|string|table<string, string>|any[]
+---
+--- Which files are source code: a pattern or a list of patterns for just these, a list of `{ include = … }` and `{ exclude
+--- = … }` in which the last that matches wins, or a table with `select`, `root`, `dest` and `digest`. False: none.
+---@field sourcecode? false|string|any[]|table
+---
+--- The template of the label of its runs: `${NAME}` stands for the value of a flag, `${default_label}` for the label that
+--- they would have.
+---@field label? string
+---
+--- Tags of its runs.
+---@field tags? string|string[]
+---
+--- Columns of `rille runs compare`.
+---@field compare? string|string[]
+---
+--- The scalar that a search makes small, or one of `{ minimize = NAME }` and `{ maximize = NAME }`.
+---@field objective? string|{ minimize: string }|{ maximize: string }
+---
+--- Whether a run that has completed is removed. Default: false.
+---@field delete_on_success? boolean
+---
+--- What `rille runs publish` publishes.
+---@field publish? { files?: any, template?: string }
+---
+--- More attributes of its runs.
+---@field run_attrs? table<string, any>
+---
+--- Whether flags are not passed as arguments unless they say so. Default: false.
+---@field default_flag_arg_skip? boolean
+---
+--- Minutes that the operation may take.
+---@field stop_after? number
+---
+--- The version of Python: `>=3.8`.
+---@field python_requires? string
+---
+--- Folders for Python's modules.
+---@field python_path? string|string[]
+---
+--- Searches, for batches: not supported yet, and recorded.
+---@field optimizer? string|table
+---@field optimizers? string[]|table<string, table>
+---@field default_max_trials? integer
+---@field flag_encoder? string
+---@field can_stage_trials? boolean
+---
+--- Guild's, which have no effect here.
+---@field plugins? boolean|string[]
+---@field pip_freeze? boolean
+---@field flags_import? boolean|string|string[]
+---@field flags_import_skip? string[]
+---@field output_attrs? any
+---@field notebook? string
+---@field stoppable? boolean
+---@field handle_keyboard_interrupt? boolean
+---@field references? any
+
+---@class rille.op.Flag
+---
+--- Its value where the user gives none.
+---@field default? string|number|boolean|any[]
+---
+--- What it is for.
+---@field description? string
+---
+--- How its text is read; a path is made absolute, and an existing path must be there. Default: `auto`, as YAML has it.
+---@field type? "string"|"int"|"float"|"number"|"boolean"|"auto"|"path"|"existing-path"
+---
+--- Whether it must have a value. Default: false.
+---@field required? boolean
+---
+--- The values it may have.
+---@field choices? (string|number|boolean|rille.op.Choice)[]
+---
+--- Whether a value may be none of the choices. Default: false.
+---@field allow_other? boolean
+---
+--- The smallest value.
+---@field min? number
+---
+--- The largest value.
+---@field max? number
+---
+--- Another name for it.
+---@field alias? string
+---
+--- The name of its argument. Default: its own.
+---@field arg_name? string
+---
+--- Whether it is not passed as an argument.
+---@field arg_skip? boolean
+---
+--- The value for which the bare `--NAME` is passed, and nothing for any other.
+---@field arg_switch? any
+---
+--- Splits one value into several arguments: true as a shell would, a text at that text.
+---@field arg_split? boolean|string
+---
+--- What is passed as an argument, by the text of the value.
+---@field arg_encoding? table<string, string|number|boolean>
+---
+--- What is passed in the environment, by the text of the value.
+---@field env_encoding? table<string, string|number|boolean>
+---
+--- Its environment variable. Default: `FLAG_` and its name in capitals.
+---@field env_name? string
+---
+--- How it is shown where it has no value.
+---@field null_label? string|number
+---
+--- The distribution of a search.
+---@field distribution? string
+
+---@class rille.op.Choice
+---@field value any                      # the value
+---@field description? string            # what it means
+---@field alias? string                  # another text for it
+---@field flags? table<string, any>      # flags that it sets, unless the user sets them
+
+--- A named group of sources.
+---@class rille.op.Resource
+---
+--- The name in messages and in the record of the run. Default: that of its sources.
+---@field name? string
+---
+--- The flag by which a user chooses another source.
+---@field flag_name? string
+---
+--- What it consists of. A text is a file.
+---@field sources? (string|rille.op.Source)[]
+---
+--- What it is.
+---@field description? string
+---
+--- For sources that do not say so themselves: see there.
+---@field target_path? string
+---@field path? string
+---@field target_type? "copy"|"link"
+---@field preserve_path? boolean
+---@field default_unpack? boolean
+---@field references? any
+---@field private? boolean
+
+--- What is put into the run directory. It has one of `file`, `url`, `operation`, `config`, `module` and `stdin`, in which
+--- `${NAME}` stands for the value of a flag.
+---@class rille.op.Source
+---
+--- A file or folder of the project.
+---@field file? string
+---
+--- An address: http, https, file.
+---@field url? string
+---
+--- The files of a run of another operation: the marked one, or else the latest.
+---@field operation? string
+---
+--- A file of settings, into which the flags are put.
+---@field config? string
+---
+--- A Python module that must be there.
+---@field module? string
+---
+--- What `rille run` reads from its standard input, as a file of this name.
+---@field stdin? string
+---
+--- Its name in messages and in the record of the run.
+---@field name? string
+---
+--- The flag by which a user chooses another source. Default: its name, or what it is.
+---@field flag_name? string
+---
+--- Regular expressions that paths inside it must match as a whole.
+---@field select? string|string[]
+---
+--- A regular expression with a group: the path whose group is the smallest, or the largest, number.
+---@field select_min? string
+---@field select_max? string
+---
+--- New names: `PATTERN REPLACEMENT`, or `NAME`.
+---@field rename? string|{ pattern: string, repl: string }|(string|{ pattern: string, repl: string })[]
+---
+--- The folder in the run directory that it goes to. `path` is the older name.
+---@field target_path? string
+---@field path? string
+---
+--- Whether it is copied or linked. Default: files of other runs are linked, all else is copied.
+---@field target_type? "copy"|"link"
+---
+--- Whether the folders of its path are kept. Default: false.
+---@field preserve_path? boolean
+---
+--- Whether an archive is unpacked. Default: true.
+---@field unpack? boolean
+---
+--- The kind of the archive, where its name does not tell.
+---@field type? string
+---
+--- The SHA-256 that the file must have.
+---@field sha256? string
+---
+--- Whether the run goes on without it. Default: false.
+---@field optional? boolean
+---
+--- Whether it is told that nothing was there. Default: true.
+---@field warn_if_empty? boolean
+---
+--- Whether it is an error that nothing was there. Default: false.
+---@field fail_if_empty? boolean
+---
+--- Whether a file of that name in the run directory is replaced. Default: false.
+---@field replace_existing? boolean
+---
+--- Whether it is resolved again when the run is started again. Default: false.
+---@field always_resolve? boolean
+---
+--- Values that are put into a config, by dotted name.
+---@field params? table<string, any>
+---
+--- What to do where it is not there.
+---@field help? string
+---
+--- A shell command that is run once where an archive was unpacked.
+---@field post_process? string
+---
+---@field description? string
+---@field references? any
+---@field private? boolean
+
+--- The run of an operation, for its `main`. A Lua script that is run as an operation has it as the global `run`, its flags
+--- as the global `flags`, and its arguments as the global `arg`.
+---@class rille.op.Run
+---@field id string           # its id
+---@field directory string    # its directory, in which the operation is run
+---@field dir string          # the same
+---@field path string         # the same
+---@field op string           # the operation
+---@field label string        # its label
+---@field tags string[]       # its tags
+local run = {}
+
+--- Records a scalar, by printing a line that the default patterns of scalars find.
+---@param name string       # without spaces and ':'
+---@param value number      # finite
+---@param step? integer     # from 0
+function run:scalar(name, value, step) end
+
+return op

@@ -1,0 +1,241 @@
+//! Files of definitions, and the operations that come of them.
+
+use std::fs;
+use std::path::Path;
+
+use super::*;
+
+/// Reads a `guild.yml` with the files beside it.
+fn project(files: &[(&str, &str)]) -> Project {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let mut project = Project::empty("/project".into());
+    add_guild_file(folder.path(), Path::new(""), &mut project);
+    for operation in &mut project.operations {
+        operation.project = "/project".into();
+        operation.origin = Origin::GuildFile("/project/guild.yml".into());
+    }
+    project
+}
+
+/// Returns operations in short, what is broken, and what is remarked, a line each.
+fn told(text: &str) -> String {
+    told_of(&project(&[("guild.yml", text)]))
+}
+
+fn told_of(project: &Project) -> String {
+    let mut lines = Vec::new();
+    for operation in &project.operations {
+        let flags = operation.flags.iter().map(|(name, flag)| format!("{name}={}", flag.default));
+        let flags = flags.collect::<Vec<_>>().join(" ");
+        lines.push(format!("{} {:?} {flags}", operation.full_name(), operation.body).trim_end().to_owned());
+    }
+    for broken in &project.broken {
+        lines.push(format!("BROKEN {}: {}", broken.full_name().unwrap_or_default(), broken.mistake));
+    }
+    for remark in &project.remarks {
+        lines.push(format!("REMARK {}: {}", remark.operation.as_deref().unwrap_or_default(), remark.mistake));
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn every_attribute_has_its_place() {
+    let text = r#"
+train:
+  description: |
+    Trains.
+
+    More of it.
+  default: yes
+  exec: python train.py ${flag_args}
+  flags:
+    lr:
+      default: 0.1
+      description: Rate
+      type: float
+      required: yes
+      choices: [0.1, {value: 0.2, description: two, alias: b, flags: {x: 1}}]
+      allow-other: yes
+      min: 0
+      max: 1
+      alias: rate
+      arg-name: learning-rate
+      arg-skip: no
+      arg-switch: 0.2
+      arg-split: ','
+      arg-encoding: {yes: 'on', 1: one}
+      env-encoding: {x: y}
+      env-name: LR
+      null-label: none
+      distribution: uniform
+      plugin-thing: 3
+    batch: 32
+    layers: [1, 2]
+    name:
+  flags-dest: global:P
+  requires:
+    - file: a.txt
+      name: a
+      flag-name: the-a
+      sha256: abc
+      unpack: no
+      type: zip
+      select: x
+      select-min: (\d+)
+      select-max: (\d+)
+      warn-if-empty: no
+      optional: yes
+      fail-if-empty: yes
+      rename: 'a b'
+      help: get it
+      post-process: make
+      target-path: in
+      target-type: link
+      replace-existing: yes
+      always-resolve: yes
+      preserve-path: yes
+      params: {k: 1}
+    - operation: prepare
+    - sources:
+        - b.txt
+        - url: http://h/x.zip
+          rename: [{pattern: x, repl: y}, z]
+        - config: c.yml
+        - module: json
+        - stdin: in.txt
+      path: old
+      default-unpack: no
+      preserve-path: no
+      target-type: copy
+  env: {A: 1, B: '${lr}', C: yes}
+  env-secrets: [A]
+  python-requires: '>=3.8'
+  python-path: src
+  output-scalars: {loss: 'loss: (\value)'}
+  sourcecode: {root: src, select: [{exclude: '*.csv'}]}
+  label: ${lr}
+  tags: t
+  compare: [loss, =lr]
+  objective: {maximize: acc}
+  optimizers: {gp: {kappa: 1}}
+  default-max-trials: 4
+  delete-on-success: yes
+  publish: {files: '*', template: t}
+  pip-freeze: no
+  plugins: no
+  flags-import: no
+  run-attrs: {a: {b: 1}}
+  default-flag-arg-skip: yes
+  stop-after: 1.5
+  can-stage-trials: yes
+  stoppable: yes
+"#;
+    let project = project(&[("guild.yml", text)]);
+    assert_eq!((&project.broken, &project.remarks), (&Vec::new(), &Vec::new()));
+    insta::assert_debug_snapshot!(project.operations[0]);
+}
+
+#[test]
+fn bodies_and_short_forms() {
+    let text = "a: {}\nb-c: {description: x}\nc: foo --bar\nd: {exec: [sh, -c, 'a b']}\ne: {exec: x, main: y, steps: [z]}\n\
+                f: {steps: [a, {run: b}]}\ng: {main: ''}\nh:\ni: [1]\nj: {exec: 3}\nt.py: {description: module}\n";
+    insta::assert_snapshot!(told(text), @"");
+}
+
+#[test]
+fn a_mistake_costs_its_operation_alone() {
+    let text = "ok: {main: ok}\nlist-flags: {main: x, flags: [a, b]}\nslip: {exce: x}\nunknown: {main: x, colour: red}\n\
+                flag: {main: x, flags: {a: {defualt: 1}}}\ntype: {main: x, flags: {a: {type: integer}}}\n\
+                bounds: {main: x, flags: {a: {min: 3, max: 2}}}\nchoice: {main: x, flags: {a: {choices: [{vale: 1}]}}}\n\
+                boolean: {main: x, flags: {on: 1}}\ndest: {main: x, flags-dest: global}\nenv: {main: x, env: [A]}\n\
+                twice:\n  main: x\n  main: y\nsame: x\nsame: y\nsource: {main: x, requires: {nmae: a}}\n\
+                two: {main: x, requires: {file: a, url: b}}\nres: {main: x, requires: foo}\nfile: {main: x, requires: a.csv}\n\
+                op: {main: x, requires: ok}\npkg: {main: x, requires: p/r}\nmodel: {main: x, requires: 'm:r'}\n\
+                steps: {steps: x}\nnb: {notebook: x.ipynb}\nboth: {main: x, optimizer: a, optimizers: [b]}\n\
+                plugins: {main: x, plugins: all}\nimport: {main: x, flags-import: all}\nscalars: {main: x, output-scalars: 3}\n\
+                a b: {main: x}\nlimit: {main: x, stop-after: 0}\nobjective: {main: x, objective: {least: a}}\n\
+                alias: {main: x, flags: {a: {alias: b}, b: 1}}\ncode: {main: x, sourcecode: 3}\nbad: !x {main: x}\n";
+    insta::assert_snapshot!(told(text), @"");
+}
+
+#[test]
+fn models_take_over_what_they_extend() {
+    let text = r#"
+- config: base
+  params: {data: small, n: 3}
+  flags: {shared: 1, other: 2}
+  operations:
+    train:
+      main: train
+      flags: {lr: 0.1, n: '{{n}}', text: 'n is {{n}}', unknown: '{{nope}}'}
+    test: {main: test}
+- config: more
+  extends: base
+  resources: {data: [{file: '{{data}}.csv'}]}
+- model: a
+  extends: [more]
+  operation-defaults: {label: shared, tags: [x]}
+  operations:
+    train:
+      flags: {lr: {description: rate}, more: {$include: base}, $include: 'base#shared'}
+      requires: data
+- model: b
+  extends: a
+  params: {n: 4, data: big}
+  operations:
+    test: {flags: {$include: ['a:train', base], other: 5}}
+"#;
+    let project = project(&[("guild.yml", text)]);
+    insta::assert_snapshot!(told_of(&project), @"");
+    let operation = |name: &str| project.operations.iter().find(|operation| operation.full_name() == name).unwrap();
+    assert_eq!(
+        operation("a:train").requires[0].sources[0].kind,
+        crate::operation::SourceKind::File("small.csv".into())
+    );
+    assert_eq!(operation("b:train").requires[0].sources[0].kind, crate::operation::SourceKind::File("big.csv".into()));
+    assert_eq!(operation("b:test").label.as_deref(), Some("shared"));
+    assert_eq!(operation("a:train").flags["lr"].description, "rate");
+}
+
+#[test]
+fn mistakes_of_models_are_told_of_the_model() {
+    let cases = [
+        "- model: a\n  extends: b\n- model: b\n  extends: a\n- model: c\n  operations: {x: y}\n",
+        "- model: a\n  extends: bse\n- config: base\n",
+        "- modle: a\n  x: {}\n",
+        "- model: a\n- model: a\n",
+        "- model: a\n  config: b\n",
+        "- model: 3\n",
+        "- 3\n",
+        "3\n",
+        "model: a\noperations: {x: y}\n",
+        "- model: a\n  operations: [x]\n",
+        "- model: a\n  params: {x: '{{x}}{{x}}'}\n",
+        "- model: a\n  operatoins: {x: y}\n",
+        "- operations: {x: {flags: {$include: nope}}, y: {}}\n",
+        "- operations: {x: {flags: {$include: 'b#y'}}}\n- config: b\n  flags: {yy: 1}\n",
+        "- model: a\n  operations: {x: y}\n  resources: {r: 3}\n- model: b\n  operations: {x: {requires: 'a:r'}}\n",
+        "- package: p\n",
+    ];
+    let told: Vec<String> = cases.iter().map(|text| told(text)).collect();
+    insta::assert_snapshot!(told.join("\n--\n"), @"");
+}
+
+#[test]
+fn files_are_included_where_they_are_named() {
+    let files = [
+        ("guild.yml", "- include: [more.yml, pkg, sub/deep.yml, nope.yml]\n- model: m\n  extends: c\n"),
+        ("more.yml", "- config: c\n  operations: {x: {main: x}}\n"),
+        ("pkg/guild.yml", "- model: p\n  operations: {y: {exce: y}, z: z}\n"),
+        ("sub/deep.yml", "- include: ../guild.yml\n- model: d\n  operations: {w: w}\n"),
+        ("nope.yaml", ""),
+    ];
+    insta::assert_snapshot!(told_of(&project(&files)), @"");
+    let files = [("guild.yml", "- include: bad.yml\n- model: m\n  operations: {x: y}\n"), ("bad.yml", "a: [\n")];
+    insta::assert_snapshot!(told_of(&project(&files)), @"");
+}
