@@ -15,7 +15,7 @@ use std::path::Path;
 use self::record::Next;
 
 pub(crate) use self::event::Scalar;
-pub(crate) use self::files::{EventFile, event_files};
+pub(crate) use self::files::event_files;
 pub(crate) use self::summary::{Damage, Point, ScalarSummaries, ScalarSummary};
 pub(crate) use self::writer::ScalarWriter;
 
