@@ -37,10 +37,105 @@ fn operations_are_listed_and_explained() {
         "{TRAIN}op.define('prepare', {{ main = 'prepare.sh --fast' }})\nop.define('_hidden', {{ exec = 'x' }})\n\
          op.define('cnn:train', {{ main = function() end }})\nop.define('all', {{ steps = {{ 'train' }} }})"
     ));
-    insta::assert_snapshot!(project.run(&["ops"]).whole(), @"");
-    insta::assert_snapshot!(project.run(&["ops", "--all", "--json"]).whole(), @"");
-    insta::assert_snapshot!(project.run(&["help-op"]).whole(), @"");
-    insta::assert_snapshot!(project.run(&["help-op", "cnn:train"]).whole(), @"");
+    insta::assert_snapshot!(project.run(&["ops"]).whole(), @"
+    exit code 0
+    --- stdout
+    all
+    cnn:train
+    prepare
+    train      (default) Train the model
+    ");
+    insta::assert_snapshot!(project.run(&["ops", "--all", "--json"]).whole(), @r#"
+    exit code 0
+    --- stdout
+    [
+      {
+        "name": "_hidden",
+        "description": "",
+        "default": false,
+        "kind": "exec",
+        "file": "[WORK]/rille.lua",
+        "line": 17,
+        "error": null
+      },
+      {
+        "name": "all",
+        "description": "",
+        "default": false,
+        "kind": "steps",
+        "file": "[WORK]/rille.lua",
+        "line": 19,
+        "error": null
+      },
+      {
+        "name": "prepare",
+        "description": "",
+        "default": false,
+        "kind": "script",
+        "file": "[WORK]/rille.lua",
+        "line": 16,
+        "error": null
+      },
+      {
+        "name": "train",
+        "description": "Train the model\n\nWith care.",
+        "default": true,
+        "kind": "exec",
+        "file": "[WORK]/rille.lua",
+        "line": 2,
+        "error": null
+      },
+      {
+        "name": "cnn:train",
+        "description": "",
+        "default": false,
+        "kind": "main",
+        "file": "[WORK]/rille.lua",
+        "line": 18,
+        "error": null
+      }
+    ]
+    "#);
+    insta::assert_snapshot!(project.run(&["help-op"]).whole(), @"
+    exit code 0
+    --- stdout
+    Usage: rille run [OPTIONS] train [FLAG=VALUE]...
+
+    Train the model
+
+    With care.
+
+    Runs: exec python3 train.py ${flag_args}
+    Defined in: rille.lua:2
+
+    Flags:
+      batch      Images at a time (int, default is 32, min 1, max 4096)
+      data       Where the images are (existing-path, required)
+      lr         (default is 0.1)
+      optimizer  (default is adam)
+                 choices:
+                   adam
+                   sgd (alias s)  plain
+      seed       First line
+                 Second line
+                 (default is random, alias s)
+
+    Dependencies:
+      prepare (files of a run of prepare)
+      ab (file a.txt, url https://h/b.zip)
+
+    Environment:
+      LR=${lr}
+      TOKENIZERS=no
+    ");
+    insta::assert_snapshot!(project.run(&["help-op", "cnn:train"]).whole(), @"
+    exit code 0
+    --- stdout
+    Usage: rille run [OPTIONS] cnn:train [FLAG=VALUE]...
+
+    Runs: Lua function main
+    Defined in: rille.lua:18
+    ");
     let help = project.run(&["help-op", "train", "--json"]).code(0).json();
     assert_eq!(help["flags"]["batch"]["min"], 1.0);
     assert_eq!(help["requires"][1]["sources"][1]["url"], "https://h/b.zip");
@@ -61,8 +156,27 @@ fn a_mistake_in_lua_costs_its_operation_alone() {
          op.define('mixed', { exec = 'x', tags = { 'a', b = 1 } })\n\
          op.define('needs', { exec = 'x', requires = 'good' })\n\
          op.define('odd', { exec = 'x', requires = { { file = 'a', url = 'b' } } })");
-    insta::assert_snapshot!(project.run(&["ops"]).whole(), @"");
-    insta::assert_snapshot!(project.run(&["help-op", "slip"]).whole(), @"");
+    insta::assert_snapshot!(project.run(&["ops"]).whole(), @r#"
+    exit code 0
+    --- stdout
+    again        BROKEN rille.lua:9: operation 'again' is defined a second time; the first is on line 8
+    dash         BROKEN rille.lua:4: operation 'dash' has no attribute 'flags_des'; did you mean 'flags_dest'?
+    deep         BROKEN rille.lua:10: a choice of flag 'a' has no attribute 'valeu'; did you mean 'value'?
+    fn           BROKEN rille.lua:11: operation 'fn'.env.A is a function, which cannot be handed to another process
+    good
+    mixed        BROKEN rille.lua:12: operation 'mixed'.tags is a list that also has the key 'b'; it must be one or the other
+    needs        BROKEN rille.lua:13: resource 'good' is not defined; for the files of the operation write { operation = "good" }
+    none         BROKEN rille.lua:6: operation 'none' must define either exec, main, or steps
+    not a table  BROKEN rille.lua:7: operation 'not a table' must be a table, got the number 3
+    odd          BROKEN rille.lua:14: a source is more than one thing: conflicting attributes (file, url)
+    slip         BROKEN rille.lua:3: operation 'slip' has no attribute 'exce'; did you mean 'exec'?
+    stranger     BROKEN rille.lua:5: operation 'stranger' has no attribute 'colour'; it has: can_stage_trials, compare, default, default_flag_arg_skip, default_max_trials, delete_on_success, description, env, env_secrets, exec, flag_encoder, flags, flags_dest, flags_import, flags_import_skip, handle_keyboard_interrupt, label, main, notebook, objective, optimizer, optimizers, output_attrs, output_scalars, pip_freeze, plugins, publish, python_path, python_requires, references, requires, run_attrs, sourcecode, steps, stop_after, stoppable, tags
+    "#);
+    insta::assert_snapshot!(project.run(&["help-op", "slip"]).whole(), @"
+    exit code 2
+    --- stderr
+    error: rille.lua:3: operation 'slip' has no attribute 'exce'; did you mean 'exec'?
+    ");
     project.run(&["help-op", "good"]).code(0);
 }
 
@@ -90,7 +204,21 @@ fn a_project_file_that_cannot_be_read_is_told_with_its_line() {
         ended.code(2);
         ended.err()
     });
-    insta::assert_snapshot!(told.concat(), @"");
+    insta::assert_snapshot!(told.concat(), @"
+    error: rille.lua:2: ')' expected near <eof>
+    error: rille.lua:2: rille.op has no field 'dfine'; did you mean 'define'?
+    error: rille.lua:2: op.define(name, { … }) begins with a name, got the number 3
+    error: rille.lua:2: variable 'prnt' not declared; did you mean 'print'?
+    error: rille.lua:2: boom
+    error: rille.lua:2: the project file cannot exit; it declares operations
+    error: rille.lua:2: op.settings cannot have 'exec': each operation has its own
+    error: rille.lua:2: op.settings has no 'flag_dest'; did you mean 'flags_dest'?
+    error: rille.lua:2: op.settings.default names the operation 'trian', which is not defined; did you mean 'train'?
+    error: rille.lua:2: op.settings is called a second time; the first is on line 2
+    error: rille.lua:2: resource 'r' is defined a second time; the first is on line 2
+    error: rille.lua:2: module 'rille.job' is for jobfiles and their tasks; this is a file of operations
+    error: rille.lua:2: variable 'helper' not declared; write 'local function helper' (only main is called from outside)
+    ");
 }
 
 #[test]
@@ -102,11 +230,48 @@ fn nothing_usable_is_a_failure() {
         yaml("a:\n\tb: 1\n").run(&["ops", "--json"]).whole(),
         yaml("").run(&["ops"]).whole(),
     ];
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    exit code 2
+    --- stderr
+    error: there are no operations: [WORK] has no rille.lua and no guild.yml
+
+    exit code 2
+    --- stdout
+    a  BROKEN guild.yml:1: operation 'a' has no attribute 'exce'; did you mean 'exec'?
+    --- stderr
+    error: no operation of this project can be used
+
+    exit code 2
+    --- stderr
+    error: guild.yml:1: this is not YAML: unclosed bracket '['
+    error: no operation of this project can be used
+
+    exit code 2
+    --- stdout
+    [
+      {
+        "name": null,
+        "model": "",
+        "line": 2,
+        "error": "guild.yml:2: this is not YAML: tabs disallowed within this context (block indentation)"
+      }
+    ]
+    --- stderr
+    error: no operation of this project can be used
+
+    exit code 0
+    --- stderr
+    no operations
+    "#);
     let project = yaml("a: {}").file("sub/x.txt", "");
     let mut command = project.rille(&["ops"]);
     command.current_dir(project.path("sub"));
-    insta::assert_snapshot!(project.start_command(command).wait().whole(), @"");
+    insta::assert_snapshot!(project.start_command(command).wait().whole(), @"
+    exit code 2
+    --- stderr
+    error: there are no operations: [WORK]/sub has no rille.lua and no guild.yml
+    hint: there is one in [WORK]; go there.
+    ");
 }
 
 #[test]
@@ -117,16 +282,52 @@ fn guild_files_are_read_in_both_formats() {
          test: {exec: test.sh, main: ignored, plugins: all}\n    bad: {flags: [lr]}\n\
          - model: mlp\n  extends: nope\n  operations: {train: train}\n- modle: x\n",
     );
-    insta::assert_snapshot!(project.run(&["ops"]).whole(), @"");
-    insta::assert_snapshot!(project.run(&["help-op", "train"]).whole(), @"");
-    insta::assert_snapshot!(project.run(&["help-op", "cnn:tset"]).whole(), @"");
+    insta::assert_snapshot!(project.run(&["ops"]).whole(), @"
+    exit code 0
+    --- stdout
+    cnn:bad    BROKEN guild.yml:8: flags must be a mapping of names and defaults, got a list; write 'NAME: DEFAULT' lines
+    cnn:test
+    cnn:train
+    --- stderr
+    error: guild.yml:10: undefined model or config 'nope'
+    error: guild.yml:12: missing required type (one of: config, include, model, package); did you mean 'model'?
+    WARNING: guild.yml:7: operation 'test': 'plugins' is not supported yet; it runs without them
+    WARNING: guild.yml:7: operation 'exec' and 'main' both specified, ignoring 'main'
+    ");
+    insta::assert_snapshot!(project.run(&["help-op", "train"]).whole(), @"
+    exit code 0
+    --- stdout
+    Usage: rille run [OPTIONS] cnn:train [FLAG=VALUE]...
+
+    Runs: Python module train ${lr}
+    Defined in: guild.yml:6
+
+    Flags:
+      lr    (default is 0.001)
+      seed  (default is 1)
+    ");
+    insta::assert_snapshot!(project.run(&["help-op", "cnn:tset"]).whole(), @"
+    exit code 2
+    --- stderr
+    error: operation 'cnn:tset' is not defined for this project
+    hint: did you mean 'cnn:test'?
+    ");
 }
 
 #[test]
 fn rille_lua_wins_over_guild_yml() {
     let project = lua("op.define('a', { exec = 'lua' })\nop.define('b', { exce = 'x' })")
         .file("guild.yml", "a: {exec: yaml}\nb: {exec: yaml}\nc: {exec: yaml}\n");
-    insta::assert_snapshot!(project.run(&["ops"]).whole(), @"");
+    insta::assert_snapshot!(project.run(&["ops"]).whole(), @"
+    exit code 0
+    --- stdout
+    a
+    b  BROKEN rille.lua:3: operation 'b' has no attribute 'exce'; did you mean 'exec'?
+    c
+    --- stderr
+    WARNING: guild.yml:1: operation 'a' is also defined in rille.lua, which wins
+    WARNING: guild.yml:2: operation 'b' is also defined in rille.lua, which wins
+    ");
     project
         .run(&["help-op", "a"])
         .code(0)
@@ -142,7 +343,7 @@ fn names_are_looked_up_as_guild_does() {
     project.run(&["help-op"]).code(0).stdout_has("rille run [OPTIONS] a ");
     project.run(&["help-op", "_b"]).code(0);
     project.run(&["help-op", "sub/run.py"]).code(0).stdout_has("Runs: script sub/run.py");
-    project.run(&["help-op", "./tool"]).code(0).stdout_has("Runs: script ./tool");
+    project.run(&["help-op", "./tool"]).code(0).stdout_has("Runs: script tool");
     let told = ["sub/rum.py", "data.csv", "sub", "zzz", "m:a"].map(|name| project.run(&["help-op", name]).whole());
     insta::assert_snapshot!(told.join("\n"), @"");
     let two = yaml("- model: x\n  operations: {a: {}, b: {}}\n- model: y\n  operations: {a: {}}\n");
@@ -191,7 +392,130 @@ fn the_main_of_an_operation_runs_in_its_own_process() {
         command.env("RUN_ID", "abc").env("RUN_DIR", project.path("run"));
         format!("{ends}: {}", project.start_command(command).wait().whole())
     });
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @"
+    return nil: exit code 0
+    --- stdout
+    abc	true	report	0	true	part
+    no newline
+    loss: 0.25 (step 3)
+    acc: 1
+
+    return false: exit code 1
+    --- stdout
+    abc	true	report	0	true	part
+    no newline
+    loss: 0.25 (step 3)
+    acc: 1
+
+    return 3: exit code 3
+    --- stdout
+    abc	true	report	0	true	part
+    no newline
+    loss: 0.25 (step 3)
+    acc: 1
+
+    os.exit(4): exit code 4
+    --- stdout
+    abc	true	report	0	true	part
+    no newline
+    loss: 0.25 (step 3)
+    acc: 1
+
+    error('boom'): exit code 1
+    --- stdout
+    abc	true	report	0	true	part
+    no newline
+    loss: 0.25 (step 3)
+    acc: 1
+    --- stderr
+    error: part.lua:1: boom
+    stack traceback:
+      part.lua:1: in function 'part.ends'
+
+    error({ kind = 'x', message = 'an object' }): exit code 1
+    --- stdout
+    abc	true	report	0	true	part
+    no newline
+    loss: 0.25 (step 3)
+    acc: 1
+    --- stderr
+    error: an object
+    stack traceback:
+      part.lua:1: in function 'part.ends'
+
+    assert(flags.n == 3, 'n is ' .. flags.n): exit code 1
+    --- stdout
+    abc	true	report	0	true	part
+    no newline
+    loss: 0.25 (step 3)
+    acc: 1
+    --- stderr
+    error: part.lua:1: n is 2
+    stack traceback:
+      part.lua:1: in function 'part.ends'
+
+    return flags.m: exit code 1
+    --- stdout
+    abc	true	report	0	true	part
+    no newline
+    loss: 0.25 (step 3)
+    acc: 1
+    --- stderr
+    error: part.lua:1: flags has no 'm'; it has: n
+    stack traceback:
+      part.lua:1: in function 'part.ends'
+
+    return run.lable: exit code 1
+    --- stdout
+    abc	true	report	0	true	part
+    no newline
+    loss: 0.25 (step 3)
+    acc: 1
+    --- stderr
+    error: part.lua:1: run has no field 'lable'; did you mean 'label'?
+    stack traceback:
+      part.lua:1: in function 'part.ends'
+
+    run.scalar('a', 1): exit code 1
+    --- stdout
+    abc	true	report	0	true	part
+    no newline
+    loss: 0.25 (step 3)
+    acc: 1
+    --- stderr
+    error: part.lua:1: write run:scalar(name, value[, step]), with a colon
+    stack traceback:
+      part.lua:1: in function 'part.ends'
+
+    run:scalar('a b', 1): exit code 1
+    --- stdout
+    abc	true	report	0	true	part
+    no newline
+    loss: 0.25 (step 3)
+    acc: 1
+    --- stderr
+    error: part.lua:1: 'a b' is no name of a scalar: it has no spaces and no ':'
+    stack traceback:
+      part.lua:1: in function 'part.ends'
+
+    run:scalar('a', 'x'): exit code 1
+    --- stdout
+    abc	true	report	0	true	part
+    no newline
+    loss: 0.25 (step 3)
+    acc: 1
+    --- stderr
+    error: part.lua:1: the scalar 'a' must be a finite number, got the string 'x'
+    stack traceback:
+      part.lua:1: in function 'part.ends'
+
+    return flags.n: exit code 0
+    --- stdout
+    abc	true	report	0	true	part
+    no newline
+    loss: 0.25 (step 3)
+    acc: 1
+    ");
     let project = lua(REPORT).file("part.lua", "return {}");
     project.run(&["--as-operation", "rille.lua", "m:other"]).code(7);
     project.run(&["--as-operation", "rille.lua", "reprot"]).code(1).stderr_has("did you mean 'report'?");
@@ -212,7 +536,30 @@ fn a_lua_script_has_flags_and_run() {
         project.start_command(command).wait().whole()
     };
     let told = [run(&["s.lua", "--n"]), run(&["slip.lua"]), run(&["op.lua"]), run(&["gone.lua"]), run(&[])];
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @"
+    exit code 0
+    --- stdout
+    2	nil	s.lua	--n	1
+    a: 1e-9
+
+    exit code 1
+    --- stderr
+    error: slip.lua:1: variable 'pritn' not declared; did you mean 'print'?
+
+    exit code 1
+    --- stderr
+    error: op.lua:1: module 'rille.op' is for the project file rille.lua, which declares operations
+    stack traceback:
+      op.lua:1: in main chunk
+
+    exit code 1
+    --- stderr
+    error: cannot read gone.lua: No such file or directory (os error 2)
+
+    exit code 2
+    --- stderr
+    error: --as-operation needs a file
+    ");
 }
 
 #[test]

@@ -153,8 +153,14 @@ impl Project {
         if let Some(script) = self.script(name) {
             return Ok(script);
         }
-        // A file that could not be read may define it.
-        if let Some(broken) = self.broken.iter().find(|broken| broken.name.is_none()) {
+        // A file or model that could not be read may define it.
+        let model = name.split_once(':').map(|(model, _)| model);
+        let is_known = |model: &str| self.models.iter().any(|known| known.name == model);
+        let may_hold = |broken: &&Broken| {
+            let holds = |model: &str| model == broken.model || (broken.model.is_empty() && !is_known(model));
+            broken.name.is_none() && model.is_none_or(holds)
+        };
+        if let Some(broken) = self.broken.iter().find(may_hold) {
             return Err(LookupError::Broken(broken.mistake.clone()));
         }
         Err(LookupError::Unknown { name: name.to_owned(), hint: self.hint(name) })
