@@ -117,6 +117,8 @@ fn guild_restarts_a_run_of_an_operation() {
 fn rille_works_on_runs_that_guild_made() {
     let Some(guild) = guild() else { return };
     let project = project();
+    // Guild makes no home.
+    fs::create_dir(project.root().join("guild-home")).unwrap();
     let by_guild = |args: &[&str]| run_guild(&project, &guild, "guild-home", args);
     by_guild(&["run", "-y", "prepare", "--label", "by guild"]).code(0);
     by_guild(&["run", "-y", "train", "lr=0.125", "--stage"]).code(0);
