@@ -315,7 +315,7 @@ mod tests {
             ),
             (
                 Body::LuaFunction,
-                vec!["${rille_exe}", "--as-operation", ".guild/sourcecode/rille.lua", "op"],
+                vec!["${rille_exe}", "--as-operation", ".guild/sourcecode/rille.lua", "m:op"],
                 "args",
                 HIDDEN,
             ),

@@ -144,7 +144,21 @@ train:
 fn bodies_and_short_forms() {
     let text = "a: {}\nb-c: {description: x}\nc: foo --bar\nd: {exec: [sh, -c, 'a b']}\ne: {exec: x, main: y, steps: [z]}\n\
                 f: {steps: [a, {run: b}]}\ng: {main: ''}\nh:\ni: [1]\nj: {exec: 3}\nt.py: {description: module}\n";
-    insta::assert_snapshot!(told(text), @"");
+    insta::assert_snapshot!(told(text), @r#"
+    a Main("a")
+    b-c Main("b_c")
+    c Main("foo --bar")
+    d Exec("sh -c 'a b'")
+    e Exec("x")
+    f Steps([String("a"), Object {"run": String("b")}])
+    j Exec("3")
+    t.py Main("t")
+    BROKEN g: guild.yml:7: operation 'g' must define either exec, main, or steps
+    BROKEN h: guild.yml:8: operation 'h' must be a mapping, got nothing
+    BROKEN i: guild.yml:9: operation 'i' must be a mapping, got a list
+    REMARK e: guild.yml:5: operation 'exec' and 'main' both specified, ignoring 'main'
+    REMARK e: guild.yml:5: operation 'exec' and 'steps' both specified, ignoring 'steps'
+    "#);
 }
 
 #[test]
@@ -160,7 +174,43 @@ fn a_mistake_costs_its_operation_alone() {
                 plugins: {main: x, plugins: all}\nimport: {main: x, flags-import: all}\nscalars: {main: x, output-scalars: 3}\n\
                 a b: {main: x}\nlimit: {main: x, stop-after: 0}\nobjective: {main: x, objective: {least: a}}\n\
                 alias: {main: x, flags: {a: {alias: b}, b: 1}}\ncode: {main: x, sourcecode: 3}\nbad: !x {main: x}\n";
-    insta::assert_snapshot!(told(text), @"");
+    insta::assert_snapshot!(told(text), @r#"
+    import Main("x")
+    ok Main("ok")
+    plugins Main("x")
+    unknown Main("x")
+    BROKEN a b: guild.yml:30: 'a b' is no name of an operation: it has no spaces, ':', '/' or '='
+    BROKEN alias: guild.yml:33: the alias 'b' of flag 'a' is another flag
+    BROKEN bad: guild.yml:35: the tag '!x' has no meaning here
+    BROKEN boolean: guild.yml:9: a flag has no name here: YAML reads it as true; write it in quotes
+    BROKEN both: guild.yml:26: conflicting optimizer configuration - cannot define both 'optimizer' and 'optimizers'
+    BROKEN bounds: guild.yml:7: flag 'a' has min 3, which is more than max 2
+    BROKEN choice: guild.yml:8: a choice of flag 'a' has no attribute 'vale'; did you mean 'value'?
+    BROKEN code: guild.yml:34: sourcecode must be a pattern, a list of rules, a mapping, or no, got the number 3
+    BROKEN dest: guild.yml:10: 'global' is no destination of flags; did you mean 'globals'?
+    BROKEN env: guild.yml:11: env must be a mapping, got a list
+    BROKEN file: guild.yml:20: resource 'a.csv' is not defined; for the file write 'file: a.csv'
+    BROKEN flag: guild.yml:5: flag 'a' has no attribute 'defualt'; did you mean 'default'?
+    BROKEN limit: guild.yml:31: stop-after must be a number of minutes above 0, got the number 0
+    BROKEN list-flags: guild.yml:2: flags must be a mapping of names and defaults, got a list; write 'NAME: DEFAULT' lines
+    BROKEN model: guild.yml:23: model 'm' of the resource 'm:r' is not defined
+    BROKEN nb: guild.yml:25: 'notebook' is not supported yet; write 'main' or 'exec'
+    BROKEN objective: guild.yml:32: objective must be the name of a scalar, or a mapping with minimize or maximize, got a mapping
+    BROKEN op: guild.yml:21: resource 'ok' is not defined; for the files of the operation write 'operation: ok'
+    BROKEN pkg: guild.yml:22: 'p/r': resources of installed packages are not supported yet
+    BROKEN res: guild.yml:19: resource 'foo' is not defined
+    BROKEN same: guild.yml:16: 'same' stands here a second time; the first is on line 15
+    BROKEN scalars: guild.yml:29: output-scalars must be a mapping, a list, a pattern, or no, got the number 3
+    BROKEN slip: guild.yml:3: operation 'slip' has no attribute 'exce'; did you mean 'exec'?
+    BROKEN source: guild.yml:17: a source has no attribute 'nmae'; did you mean 'name'?
+    BROKEN steps: guild.yml:24: steps must be a list, got 'x'
+    BROKEN twice: guild.yml:14: 'main' stands here a second time; the first is on line 13
+    BROKEN two: guild.yml:18: a source is more than one thing: conflicting attributes (file, url)
+    BROKEN type: guild.yml:6: 'integer' is no type of a flag; did you mean 'int'?
+    REMARK import: guild.yml:28: operation 'import': 'flags-import' is not supported yet; the flags are those that are written down
+    REMARK plugins: guild.yml:27: operation 'plugins': 'plugins' is not supported yet; it runs without them
+    REMARK unknown: guild.yml:4: operation 'unknown' has no attribute 'colour'; it has no effect
+    "#);
 }
 
 #[test]
@@ -182,7 +232,7 @@ fn models_take_over_what_they_extend() {
   operation-defaults: {label: shared, tags: [x]}
   operations:
     train:
-      flags: {lr: {description: rate}, more: {$include: base}, $include: 'base#shared'}
+      flags: {lr: {description: rate}, $include: 'base#shared'}
       requires: data
 - model: b
   extends: a
@@ -191,7 +241,12 @@ fn models_take_over_what_they_extend() {
     test: {flags: {$include: ['a:train', base], other: 5}}
 "#;
     let project = project(&[("guild.yml", text)]);
-    insta::assert_snapshot!(told_of(&project), @"");
+    insta::assert_snapshot!(told_of(&project), @r#"
+    a:test Main("test")
+    a:train Main("train") lr=0.1 n=3 shared=1 text="n is 3" unknown="{{nope}}"
+    b:test Main("test") lr=null other=5 shared=1
+    b:train Main("train") lr=0.1 n=4 shared=1 text="n is 4" unknown="{{nope}}"
+    "#);
     let operation = |name: &str| project.operations.iter().find(|operation| operation.full_name() == name).unwrap();
     assert_eq!(
         operation("a:train").requires[0].sources[0].kind,
@@ -223,7 +278,42 @@ fn mistakes_of_models_are_told_of_the_model() {
         "- package: p\n",
     ];
     let told: Vec<String> = cases.iter().map(|text| told(text)).collect();
-    insta::assert_snapshot!(told.join("\n--\n"), @"");
+    insta::assert_snapshot!(told.join("\n--\n"), @r#"
+    c:x Main("y")
+    BROKEN : guild.yml:2: cycle in 'extends' (b -> a -> b)
+    BROKEN : guild.yml:4: cycle in 'extends' (a -> b -> a)
+    --
+    BROKEN : guild.yml:2: undefined model or config 'bse'; did you mean 'base'?
+    --
+    BROKEN : guild.yml:1: missing required type (one of: config, include, model, package); did you mean 'model'?
+    --
+    BROKEN : guild.yml:2: duplicate model 'a'
+    --
+    BROKEN : guild.yml:1: multiple types (config, model)
+    --
+    BROKEN : guild.yml:1: invalid model name: expected a string
+    --
+    BROKEN : guild.yml:1: an item of the list must be a mapping, got the number 3
+    --
+    BROKEN : guild.yml:1: a file of operations is a mapping or a list of models, not the number 3
+    --
+    BROKEN : guild.yml:1: a file with models is a list; write '- model: …' and indent what belongs to it
+    --
+    BROKEN : guild.yml:2: operations must be a mapping, got a list
+    --
+    BROKEN : guild.yml:2: the parameters make more than 16777216 bytes of text
+    --
+    REMARK : guild.yml:2: model 'a' has no attribute 'operatoins'; did you mean 'operations'?
+    --
+    y Main("y")
+    BROKEN x: guild.yml:1: invalid include reference 'nope': cannot find target
+    --
+    BROKEN x: guild.yml:1: invalid include reference 'b#y': 'b' has no 'y'
+    --
+    a:x Main("y")
+    BROKEN b:x: guild.yml:3: resource 'r' must be a mapping or a list of sources, got the number 3
+    --
+    "#);
 }
 
 #[test]
@@ -235,7 +325,17 @@ fn files_are_included_where_they_are_named() {
         ("sub/deep.yml", "- include: ../guild.yml\n- model: d\n  operations: {w: w}\n"),
         ("nope.yaml", ""),
     ];
-    insta::assert_snapshot!(told_of(&project(&files)), @"");
+    insta::assert_snapshot!(told_of(&project(&files)), @r#"
+    p:z Main("z")
+    d:w Main("w")
+    m:x Main("x")
+    BROKEN : sub/deep.yml:1: cycle in 'include': sub/../guild.yml is being read
+    BROKEN : guild.yml:1: cannot find include 'nope.yml'; did you mean 'nope.yaml'?
+    BROKEN p:y: pkg/guild.yml:2: operation 'y' has no attribute 'exce'; did you mean 'exec'?
+    "#);
     let files = [("guild.yml", "- include: bad.yml\n- model: m\n  operations: {x: y}\n"), ("bad.yml", "a: [\n")];
-    insta::assert_snapshot!(told_of(&project(&files)), @"");
+    insta::assert_snapshot!(told_of(&project(&files)), @r#"
+    m:x Main("y")
+    BROKEN : bad.yml:1: this is not YAML: unclosed bracket '['
+    "#);
 }

@@ -296,7 +296,19 @@ mod tests {
             "a: 'open\n",
         ];
         let told: Vec<String> = cases.iter().map(|text| read(text)).collect();
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @"
+        guild.yml:3: 'a' stands here a second time; the first is on line 1
+        guild.yml:2: this is not YAML: tabs disallowed within this context (block indentation)
+        guild.yml:2: this is not YAML: illegal placement of ':' indicator
+        guild.yml:2: there is a second document; a file of operations is one
+        guild.yml:1: the alias '*x' names nothing that stands above it
+        guild.yml:1: the tag '!custom' has no meaning here
+        guild.yml:1: 'x' is tagged as a whole number, but is none
+        guild.yml:1: a list cannot be a key
+        guild.yml:1: an alias stands inside what it names
+        guild.yml:1: '<<' takes over a mapping or a list of them, not the number 3
+        guild.yml:2: this is not YAML: invalid indentation in multiline quoted scalar
+        ");
     }
 
     #[test]
