@@ -96,7 +96,7 @@ fn guild_works_on_runs_of_operations() {
     // It can also change them.
     guild(&["label", "-y", "--set", "another", &train.id()]).code(0);
     assert_eq!(train.attr("label"), "another");
-    guild(&["select", "--min", "loss", "-o", "train"]).code(0).stdout(&format!("{}\n", train.id()));
+    guild(&["select", "--min", "loss", "-Fo", "train"]).code(0).stdout(&format!("{}\n", train.id()));
 }
 
 #[test]
