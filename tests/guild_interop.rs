@@ -96,7 +96,7 @@ fn guild_works_on_runs_of_operations() {
     // It can also change them.
     guild(&["label", "-y", "--set", "another", &train.id()]).code(0);
     assert_eq!(train.attr("label"), "another");
-    guild(&["select", "--min", "loss", "-o", "train"]).code(0).stdout(&format!("{}\n", train.id()));
+    guild(&["select", "--min", "loss", "-Fo", "train"]).code(0).stdout(&format!("{}\n", train.id()));
 }
 
 #[test]
@@ -117,6 +117,8 @@ fn guild_restarts_a_run_of_an_operation() {
 fn rille_works_on_runs_that_guild_made() {
     let Some(guild) = guild() else { return };
     let project = project();
+    // Guild makes no home.
+    fs::create_dir(project.root().join("guild-home")).unwrap();
     let by_guild = |args: &[&str]| run_guild(&project, &guild, "guild-home", args);
     by_guild(&["run", "-y", "prepare", "--label", "by guild"]).code(0);
     by_guild(&["run", "-y", "train", "lr=0.125", "--stage"]).code(0);

@@ -117,9 +117,10 @@ impl Column {
             }
             [odd, ..] if odd.starts_with(['=', '.']) => return Err(wrong("one name follows = or .")),
             words => scalar(words).ok_or_else(|| {
-                let known = WHICH.map(|(word, _)| word);
-                match crate::model::nearest(&words[0], known) {
-                    Some(near) if words.len() > 1 => wrong(&format!("did you mean '{near}'?")),
+                // Of words so short one letter is much, so that one slip is forgiven.
+                let near = WHICH.into_iter().find(|(word, _)| strsim::osa_distance(&words[0], word) == 1);
+                match near {
+                    Some((near, _)) if words.len() > 1 => wrong(&format!("did you mean '{near}'?")),
                     _ => wrong("it has too many words"),
                 }
             })?,
