@@ -345,11 +345,72 @@ fn names_are_looked_up_as_guild_does() {
     project.run(&["help-op", "sub/run.py"]).code(0).stdout_has("Runs: script sub/run.py");
     project.run(&["help-op", "./tool"]).code(0).stdout_has("Runs: script tool");
     let told = ["sub/rum.py", "data.csv", "sub", "zzz", "m:a"].map(|name| project.run(&["help-op", name]).whole());
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @"
+    exit code 2
+    --- stderr
+    error: operation 'sub/rum.py' is not defined for this project
+    hint: did you mean 'sub/run.py'?
+
+    exit code 2
+    --- stderr
+    error: operation 'data.csv' is not defined for this project
+    hint: 'data.csv' is no script: its name ends in none of .py, .sh and .lua, and it cannot be executed.
+
+    exit code 2
+    --- stderr
+    error: operation 'sub' is not defined for this project
+    hint: 'sub' is a folder; name a file in it.
+
+    exit code 2
+    --- stderr
+    error: operation 'zzz' is not defined for this project
+    hint: 'rille ops' lists the operations.
+
+    exit code 2
+    --- stderr
+    error: operation 'm:a' is not defined for this project
+    hint: 'rille ops' lists the operations.
+    ");
     let two = yaml("- model: x\n  operations: {a: {}, b: {}}\n- model: y\n  operations: {a: {}}\n");
     let told = ["a", "b", "x:b", "x:", "y:"].map(|name| two.run(&["help-op", name]).whole());
-    insta::assert_snapshot!(told.join("\n"), @"");
-    insta::assert_snapshot!(two.run(&["help-op"]).whole(), @"");
+    insta::assert_snapshot!(told.join("\n"), @"
+    exit code 2
+    --- stderr
+    error: there are multiple operations that match 'a'
+    hint: name one of x:a, y:a.
+
+    exit code 0
+    --- stdout
+    Usage: rille run [OPTIONS] x:b [FLAG=VALUE]...
+
+    Runs: Python module b
+    Defined in: guild.yml:2
+
+    exit code 0
+    --- stdout
+    Usage: rille run [OPTIONS] x:b [FLAG=VALUE]...
+
+    Runs: Python module b
+    Defined in: guild.yml:2
+
+    exit code 2
+    --- stderr
+    error: a default operation is not defined for this project
+    hint: 'rille ops' lists the operations.
+
+    exit code 0
+    --- stdout
+    Usage: rille run [OPTIONS] y:a [FLAG=VALUE]...
+
+    Runs: Python module a
+    Defined in: guild.yml:4
+    ");
+    insta::assert_snapshot!(two.run(&["help-op"]).whole(), @"
+    exit code 2
+    --- stderr
+    error: a default operation is not defined for this project
+    hint: 'rille ops' lists the operations.
+    ");
 }
 
 const REPORT: &str = r#"local part = require "part"
@@ -605,7 +666,7 @@ fn guild_reads_the_same_from_its_files() {
             let flag = |line: &str| {
                 let (name, rest) = line.trim().split_once(' ')?;
                 let default = rest.split_once("default is ")?.1.strip_suffix(')')?;
-                Some((name.to_owned(), default.to_owned()))
+                Some((name.to_owned(), default.trim_matches('\'').to_owned()))
             };
             let theirs: BTreeMap<String, String> = flags.filter_map(flag).collect();
             let ours = project.run(&["help-op", &name, "--json"]).code(0).json();

@@ -250,7 +250,9 @@ impl Project {
             return format!("'{name}' is a folder; name a file in it.");
         }
         if file.is_file() {
-            return format!("'{name}' is a file that cannot be executed; make it so with 'chmod +x {name}'.");
+            return format!(
+                "'{name}' is no script: its name ends in none of .py, .sh and .lua, and it cannot be executed."
+            );
         }
         nearest(name, known.iter().map(String::as_str))
             .map_or_else(|| self.list_hint(), |near| format!("did you mean '{near}'?"))
