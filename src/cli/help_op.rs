@@ -78,7 +78,7 @@ pub(crate) fn text(operation: &Operation) -> String {
 }
 
 fn lines(text: &str, indent: &str) -> String {
-    text.lines().map(|line| format!("{indent}{}\n", one_line(line))).collect()
+    text.lines().flat_map(|line| [indent.to_owned(), one_line(line), "\n".to_owned()]).collect()
 }
 
 fn runs(body: &Body) -> String {

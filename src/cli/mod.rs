@@ -42,7 +42,7 @@ enum Command {
     /// Write the log of a run, or of a task in it
     Logs(logs::LogsArgs),
     /// List runs, and work on them
-    Runs(runs::RunsArgs),
+    Runs(Box<runs::RunsArgs>),
     /// List the operations of the project in this folder
     Ops(ops::OpsArgs),
     /// Explain an operation: its flags, and what it requires
@@ -96,7 +96,7 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
     let result = match cli.command {
         Command::Run(run) => run::main(*run, handed_on, args, home),
         Command::Logs(logs) => configured_home(home).and_then(|home| logs::main(&logs, &home)),
-        Command::Runs(runs) => configured_home(home).and_then(|home| runs::main(runs, &home)),
+        Command::Runs(runs) => configured_home(home).and_then(|home| runs::main(*runs, &home)),
         Command::Ops(ops) => ops::main(&ops),
         Command::HelpOp(help) => help_op::main(&help),
         Command::Config(config) => config::main(config, home),

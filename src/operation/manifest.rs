@@ -113,12 +113,6 @@ impl Manifest {
         entries.map(|entry| entry.path.as_path())
     }
 
-    /// Takes away the entries of this kind, and adds others in their place.
-    pub(crate) fn replace(&mut self, kind: EntryKind, entries: Vec<ManifestEntry>) {
-        self.entries.retain(|entry| entry.kind != kind);
-        self.entries.extend(entries);
-    }
-
     /// Adds entries; one for a path that is there already takes the place of the other.
     pub(crate) fn extend(&mut self, entries: Vec<ManifestEntry>) {
         let paths: BTreeSet<PathBuf> = entries.iter().map(|entry| entry.path.clone()).collect();

@@ -32,14 +32,13 @@ pub(crate) use definition::{Body, Objective, Operation, Origin};
 pub(crate) use encode::{join, quote};
 pub(crate) use flag::{Choice, Flag, FlagType};
 pub(crate) use guildfile::add_guild_file;
-pub(crate) use label::{default_label, formatted, label};
-pub(crate) use manifest::{EntryKind, Manifest, ManifestEntry};
+pub(crate) use label::label;
+pub(crate) use manifest::{EntryKind, Manifest};
 pub(crate) use notice::Notice;
 pub(crate) use project::{Broken, LookupError, ModelName, Project, Remark};
-pub(crate) use python_regex::from_python;
 pub(crate) use record::{DependencyRecord, FlagPassing, OpCommand, OpRecord, SourceCodeRecord};
 pub(crate) use resource::{Resource, Source, SourceKind, TargetType};
-pub(crate) use scalars::{FoundScalar, ScalarPatterns, ScalarScan, ScalarsError};
+pub(crate) use scalars::{FoundScalar, ScalarPatterns, ScalarScan};
 
 /// Values of flags by name, as YAML and JSON have them: null, boolean, number, string or list.
 pub(crate) type FlagValues = std::collections::BTreeMap<String, serde_json::Value>;

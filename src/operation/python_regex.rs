@@ -3,6 +3,7 @@
 //! What is only spelled differently is spelled anew. What no such engine can do, look-around and references back, is
 //! refused, as are a few rare spellings.
 
+use std::fmt::Write as _;
 use std::iter::Peekable;
 use std::str::Chars;
 
@@ -39,7 +40,8 @@ impl Translation<'_> {
                     value = value * 8 + digit;
                     self.rest.next();
                 }
-                self.made.push_str(&format!("\\x{value:02x}"));
+                // Writing to a string cannot fail.
+                let _ = write!(self.made, "\\x{value:02x}");
             }
             '1'..='9' => return Err(format!("it refers back to group {c}, which is not supported")),
             'b' if in_class => self.made.push_str("\\x08"),

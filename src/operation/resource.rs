@@ -109,6 +109,7 @@ pub(crate) enum SourceKind {
 /// One source of a resource.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an attribute of Guild's")]
 pub(crate) struct Source {
     /// Where it comes from. May hold `${flag}`.
     #[serde(flatten)]

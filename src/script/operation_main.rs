@@ -60,6 +60,7 @@ fn plain(message: String) -> RaisedError {
     RaisedError { kind: "error".to_owned(), message, traceback: None }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` has")]
 fn internal(error: mlua::Error) -> RaisedError {
     plain(format!("cannot set Lua up: {error}"))
 }
@@ -89,7 +90,7 @@ fn run_script(file: &Path, arguments: &[String], facts: &RunFacts) -> Result<i32
     let output = Rc::new(Output::default());
     let vm = machine(file, &output).map_err(internal)?;
     let lua = vm.lua();
-    let fill = || {
+    let prepare = || {
         modules::preload_not_yet(&vm)?;
         preload_runs(&vm, facts)?;
         let globals = lua.globals();
@@ -99,7 +100,7 @@ fn run_script(file: &Path, arguments: &[String], facts: &RunFacts) -> Result<i32
         arg.set(0, file.to_string_lossy().as_ref())?;
         globals.set("arg", arg)
     };
-    fill().map_err(internal)?;
+    prepare().map_err(internal)?;
     let chunk = source::compile(lua, file, &text, &["flags", "run", "arg"])?;
     Ok(status(&vm.call(&chunk, Vec::new())?))
 }

@@ -28,11 +28,10 @@ pub(crate) fn door(cli: &Command, args: &[OsString]) -> Door {
     let asks_for_help = || args[at..].iter().any(|word| word == "--help" || word == "-h");
     match jobfile {
         None if asks_for_help() => Door::Help,
-        None => Door::Operation,
         // An earlier run is gone on with.
         Some(jobfile) if jobfile == NO_JOBFILE => Door::Job,
         Some(jobfile) if jobfile::is_jobfile(Path::new(jobfile)) => Door::Job,
-        Some(_) => Door::Operation,
+        None | Some(_) => Door::Operation,
     }
 }
 

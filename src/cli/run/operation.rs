@@ -67,7 +67,7 @@ pub(crate) fn main(words: &[OsString]) -> Result<i32, Failure> {
     if !prompt::confirm(args.yes, &what, &chosen.values)? {
         return Ok(1);
     }
-    let plan = plan(&args, chosen, home, loaded, words, started_in)?;
+    let plan = plan(&args, chosen, home, &loaded, words, started_in)?;
     start(&args, plan)
 }
 
@@ -103,7 +103,7 @@ fn plan(
     args: &OperationArgs,
     mut chosen: Chosen,
     home: Home,
-    loaded: Loaded,
+    loaded: &Loaded,
     words: &[OsString],
     started_in: PathBuf,
 ) -> Result<Plan, Failure> {
@@ -151,7 +151,7 @@ fn plan(
             keep: args.keep_run,
             quiet: args.quiet > 0,
         },
-        grace: grace(&loaded, args),
+        grace: grace(loaded, args),
         output_limit: loaded.config.output_limit.map_or(u64::MAX, |limit| limit.0),
         stop_after,
         gpus: gpus(args),
@@ -187,7 +187,7 @@ fn label(chosen: &Chosen, tags: &[String], may_be_kept: bool) -> Option<String> 
 /// Returns the time between the request to end and the kill: what somebody has set, or Guild's.
 fn grace(loaded: &Loaded, args: &OperationArgs) -> Duration {
     match loaded.is_set("grace") || args.grace.is_some() {
-        true => loaded.config.grace.map(config::Seconds::duration).unwrap_or(GRACE),
+        true => loaded.config.grace.map_or(GRACE, config::Seconds::duration),
         false => GRACE,
     }
 }
@@ -295,6 +295,7 @@ fn unchanged(args: &OperationArgs, plan: &Plan) -> bool {
         })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` has")]
 fn failure(error: RunError) -> Failure {
     let kind = match &error {
         RunError::Store(store::Error::Running { id }) => {

@@ -19,6 +19,7 @@ const GROUP: usize = 20;
 
 /// Which runs are listed, and how.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(crate) struct ListArgs {
     /// Write JSON: a list of objects
     #[arg(long, conflicts_with_all = ["comments", "verbose", "simplified"])]

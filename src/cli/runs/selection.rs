@@ -14,6 +14,7 @@ use crate::store::{self, Filter, Home, RunInfo, RunRow, Status, TimeRange};
 /// Options that leave runs out. Different ones must all hold; of one that is given several times, one must hold.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Filters")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(crate) struct RunFilter {
     /// Only runs for which this holds: NAME OPERATOR VALUE with and, or, not, ( ), as in 'status = completed and (lr > 0.1 or
     /// tag = best)'; operators: = != < <= > >= is, in [..], contains, is undefined; names: attributes, flags, scalars

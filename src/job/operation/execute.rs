@@ -184,14 +184,13 @@ fn remark(plan: &Plan, end: &End) -> Option<String> {
         (Some(StopReason::TimeLimit(limit)), _) => {
             Some(format!("the operation was ended after {} minutes (--stop-after)", limit.as_secs_f64() / 60.0))
         }
-        (Some(_), _) => None,
         (None, None) => Some(format!(
             "the operation '{}' could not be started: {}",
             plan.opref.operation(),
             end.reason.as_deref().unwrap_or("no reason is known")
         )),
         (None, Some(exit @ crate::model::Exit::Signal(_))) => Some(format!("the operation was {exit}")),
-        (None, Some(_)) => None,
+        _ => None,
     }
 }
 

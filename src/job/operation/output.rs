@@ -141,7 +141,7 @@ impl OutputSink for Sink {
 
     fn has_room(&mut self) -> bool {
         // Each is asked: one that is full knows from this that somebody waits.
-        self.followers.lock().iter().fold(true, |room, follower| follower.has_room() && room)
+        self.followers.lock().iter().filter(|follower| !follower.has_room()).count() == 0
     }
 
     fn finish(&mut self) -> io::Result<()> {

@@ -45,7 +45,7 @@ fn told_of(project: &Project) -> String {
 
 #[test]
 fn every_attribute_has_its_place() {
-    let text = r#"
+    let text = r"
 train:
   description: |
     Trains.
@@ -134,7 +134,7 @@ train:
   stop-after: 1.5
   can-stage-trials: yes
   stoppable: yes
-"#;
+";
     let project = project(&[("guild.yml", text)]);
     assert_eq!((&project.broken, &project.remarks), (&Vec::new(), &Vec::new()));
     insta::assert_debug_snapshot!(project.operations[0]);

@@ -243,7 +243,7 @@ fn destination(fields: &Fields<'_>, remarks: &mut Vec<Mistake>) -> Checked<Optio
         Some(_) => Ok(Some(given)),
         None => {
             let known = "args, globals, global:NAME, dict:NAME, namespace:NAME, config:FILE, env, none";
-            let near = crate::model::nearest(&given, DESTINATIONS.into_iter());
+            let near = crate::model::nearest(&given, DESTINATIONS);
             let hint = near.map_or_else(|| format!("it is one of {known}"), |near| format!("did you mean '{near}'?"));
             Err(Mistake::at(place, format!("'{given}' is no destination of flags; {hint}")))
         }
@@ -292,7 +292,11 @@ fn sourcecode(fields: &Fields<'_>, around: &Surroundings<'_>) -> Checked<Vec<Val
     let nodes = around.sourcecode.into_iter().chain(fields.get("sourcecode")).filter(|node| !node.is_null());
     nodes
         .map(|node| match &node.data {
-            Data::Bool(false) | Data::Text(_) | Data::List(_) | Data::Map(_) => Ok(node.to_value()),
+            Data::Bool(false) | Data::Text(_) | Data::List(_) | Data::Map(_) => {
+                let value = node.to_value();
+                crate::operation::sourcecode::check(&value).map_err(|what| Mistake::at(&node.place, what))?;
+                Ok(value)
+            }
             _ => Err(fields.wrong("sourcecode", "a pattern, a list of rules, a mapping, or no", node)),
         })
         .collect()

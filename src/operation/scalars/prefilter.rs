@@ -13,7 +13,7 @@ pub(super) enum Prefilter {
     /// Every line may match.
     Everything,
     /// A line that matches holds this.
-    One(Finder<'static>),
+    One(Box<Finder<'static>>),
     /// A line that matches holds one of these.
     Some(AhoCorasick),
 }
@@ -29,7 +29,7 @@ impl Prefilter {
         all.sort();
         all.dedup();
         match &all[..] {
-            [one] => Self::One(Finder::new(one).into_owned()),
+            [one] => Self::One(Box::new(Finder::new(one).into_owned())),
             [] => Self::Everything,
             some if some.len() > MOST => Self::Everything,
             some => AhoCorasick::new(some).map_or(Self::Everything, Self::Some),
@@ -75,7 +75,7 @@ fn needed(hir: &Hir) -> Option<Vec<Vec<u8>>> {
         }
         // A letter of either case.
         HirKind::Class(Class::Unicode(class)) => {
-            let characters: usize = class.iter().map(|range| range.len()).sum();
+            let characters: usize = class.iter().map(regex_syntax::hir::ClassUnicodeRange::len).sum();
             let texts = class.iter().flat_map(|range| range.start()..=range.end()).map(|c| c.to_string().into_bytes());
             (characters <= 3 && characters > 0).then(|| texts.collect())
         }

@@ -170,23 +170,6 @@ pub(crate) fn plan(request: &Request<'_>) -> Result<Plan, Error> {
     Ok(plan)
 }
 
-impl Plan {
-    /// Returns the folder of the run directory that the files go to: the one that the definition names, else `default`.
-    pub(crate) fn dest<'a>(&'a self, default: &'a str) -> &'a str {
-        self.config.dest.as_deref().unwrap_or(default)
-    }
-
-    /// Returns the folder that the files are in.
-    pub(crate) fn root(&self) -> &Path {
-        &self.root
-    }
-
-    /// Returns whether there is nothing to copy.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.selected.is_empty()
-    }
-}
-
 fn check_dest(config: &Config) -> Result<(), Error> {
     match &config.dest {
         Some(dest) if !(dest.is_empty() || dest == "." || is_inside(Path::new(dest))) => {

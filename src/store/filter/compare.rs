@@ -91,7 +91,10 @@ fn contains(value: &Value, text: &str) -> bool {
         Value::String(own) => own.to_lowercase().contains(&wanted),
         Value::Array(items) => items.iter().any(|item| match item {
             Value::String(item) => item.to_lowercase() == wanted,
-            other => other.to_string() == text,
+            other => {
+                let shown = other.to_string();
+                shown == text
+            }
         }),
         _ => false,
     }

@@ -120,14 +120,14 @@ fn in_parallel<N: Sync, T: Send>(names: &[N], work: impl Fn(&N) -> Option<T> + S
     let processors = thread::available_parallelism().map_or(1, usize::from).min(16);
     let threads = processors.min(names.len() / RUNS_PER_THREAD).max(1);
     if threads == 1 {
-        return names.iter().filter_map(|name| work(name)).collect();
+        return names.iter().filter_map(&work).collect();
     }
     thread::scope(|scope| {
         let parts: Vec<_> = names
             .chunks(names.len().div_ceil(threads))
             .map(|part| {
                 let work = &work;
-                scope.spawn(move || part.iter().filter_map(|name| work(name)).collect::<Vec<T>>())
+                scope.spawn(move || part.iter().filter_map(work).collect::<Vec<T>>())
             })
             .collect();
         let mut all = Vec::with_capacity(names.len());

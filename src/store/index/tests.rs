@@ -119,7 +119,6 @@ fn what_the_index_says_holds_while_the_files_are_as_they_were() {
 struct Connection;
 
 impl Connection {
-    #[expect(clippy::new_ret_no_self, reason = "a statement is run and nothing kept")]
     fn open(file: &Path, statement: &str) {
         rusqlite::Connection::open(file).unwrap().execute_batch(statement).unwrap();
     }

@@ -56,7 +56,7 @@ fn a_second_writer_has_a_file_of_its_own() {
     assert_eq!(summaries.scalars[&(String::new(), "a".to_owned())].count, 2);
 }
 
-/// Returns the Python of the Guild that the tests are given, which has TensorBoard.
+/// Returns the Python of the Guild that the tests are given, which has `TensorBoard`.
 fn python() -> Option<PathBuf> {
     let guild = std::env::var_os("RILLE_TEST_GUILD").map(PathBuf::from);
     let python = guild.map(|guild| guild.with_file_name("python")).filter(|python| python.exists());

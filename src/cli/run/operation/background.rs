@@ -32,7 +32,7 @@ pub(super) fn part(pidfile: Option<&Path>, started: &str) -> Result<Side, Failur
     let failed = |error: io::Error| Failure::general(format!("cannot go into the background: {error}"));
     let (report, background_end) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| failed(error.into()))?;
     // Told now, while there is somebody to tell.
-    let pidfile = pidfile.map(|path| claim(path)).transpose()?;
+    let pidfile = pidfile.map(claim).transpose()?;
     // SAFETY: the process has one thread, so the child finds no lock held by a thread that it does not have.
     match unsafe { libc::fork() } {
         -1 => Err(failed(io::Error::last_os_error())),

@@ -215,6 +215,7 @@ fn unusable(operation: &Operation, what: &str) -> Failure {
     Failure::usage(format!("{place}operation '{}' cannot be run: {what}", operation.full_name()))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` has")]
 fn failure(error: FlagError) -> Failure {
     let hints = error.hints();
     // As Guild's, so that scripts that look at it go on working.

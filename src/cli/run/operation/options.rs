@@ -36,6 +36,7 @@ pub(super) enum OperationCommand {
     after_help = "Exit code: the operation's own status, 128+N if signal N ended it; 1 if it could not be run, 2 usage, 7 the \
                   run could not be recorded"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(crate) struct OperationArgs {
     /// The operation, and values of its flags
     #[arg(value_name = "OPERATION | FLAG=VALUE")]
