@@ -60,6 +60,7 @@ fn plain(message: String) -> RaisedError {
     RaisedError { kind: "error".to_owned(), message, traceback: None }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
 fn internal(error: mlua::Error) -> RaisedError {
     plain(format!("cannot set Lua up: {error}"))
 }
@@ -88,7 +89,7 @@ fn run_script(file: &Path, arguments: &[String], facts: &RunFacts) -> Result<i32
     let output = Rc::new(Output::default());
     let vm = machine(file, &output).map_err(internal)?;
     let lua = vm.lua();
-    let fill = || {
+    let prepare = || {
         modules::preload_not_yet(&vm)?;
         let globals = lua.globals();
         globals.set("flags", flags(lua, facts)?)?;
@@ -97,7 +98,7 @@ fn run_script(file: &Path, arguments: &[String], facts: &RunFacts) -> Result<i32
         arg.set(0, file.to_string_lossy().as_ref())?;
         globals.set("arg", arg)
     };
-    fill().map_err(internal)?;
+    prepare().map_err(internal)?;
     let chunk = source::compile(lua, file, &text, &["flags", "run", "arg"])?;
     Ok(status(&vm.call(&chunk, Vec::new())?))
 }

@@ -45,7 +45,7 @@ fn told_of(project: &Project) -> String {
 
 #[test]
 fn every_attribute_has_its_place() {
-    let text = r#"
+    let text = r"
 train:
   description: |
     Trains.
@@ -134,7 +134,7 @@ train:
   stop-after: 1.5
   can-stage-trials: yes
   stoppable: yes
-"#;
+";
     let project = project(&[("guild.yml", text)]);
     assert_eq!((&project.broken, &project.remarks), (&Vec::new(), &Vec::new()));
     insta::assert_debug_snapshot!(project.operations[0]);
@@ -215,7 +215,7 @@ fn a_mistake_costs_its_operation_alone() {
 
 #[test]
 fn models_take_over_what_they_extend() {
-    let text = r#"
+    let text = r"
 - config: base
   params: {data: small, n: 3}
   flags: {shared: 1, other: 2}
@@ -239,7 +239,7 @@ fn models_take_over_what_they_extend() {
   params: {n: 4, data: big}
   operations:
     test: {flags: {$include: ['a:train', base], other: 5}}
-"#;
+";
     let project = project(&[("guild.yml", text)]);
     insta::assert_snapshot!(told_of(&project), @r#"
     a:test Main("test")

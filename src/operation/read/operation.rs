@@ -243,7 +243,7 @@ fn destination(fields: &Fields<'_>, remarks: &mut Vec<Mistake>) -> Checked<Optio
         Some(_) => Ok(Some(given)),
         None => {
             let known = "args, globals, global:NAME, dict:NAME, namespace:NAME, config:FILE, env, none";
-            let near = crate::model::nearest(&given, DESTINATIONS.into_iter());
+            let near = crate::model::nearest(&given, DESTINATIONS);
             let hint = near.map_or_else(|| format!("it is one of {known}"), |near| format!("did you mean '{near}'?"));
             Err(Mistake::at(place, format!("'{given}' is no destination of flags; {hint}")))
         }
