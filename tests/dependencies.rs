@@ -55,14 +55,13 @@ fn downstream_takes_the_newest_upstream_or_the_one_it_is_given() {
     assert_eq!(source["uri"], "file:src.txt");
     assert!(source["paths"][0].as_str().is_some_and(|path| path.ends_with("/src.txt")), "{deps}");
     assert_eq!(first.text("src.txt"), "hello");
-    assert!(first.text(".guild/manifest").contains("d src.txt aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d file:src.txt\n"));
+    assert!(
+        first.text(".guild/manifest").contains("d src.txt aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d file:src.txt\n")
+    );
 
     let ended = project.run(&["run", "downstream", "-y"]);
     ended.code(0);
-    assert_eq!(
-        ended.err(),
-        format!("Resolving upstream dependency\nUsing run {} for upstream resource\n", first.id())
-    );
+    assert_eq!(ended.err(), format!("Resolving upstream dependency\nUsing run {} for upstream resource\n", first.id()));
     let run = newest(&project);
     let expected = json!({"upstream": {"operation:upstream": {
         "config": first.id(), "paths": [format!("../{}/src.txt", first.id())], "uri": "operation:upstream"}}});
@@ -95,7 +94,9 @@ fn a_staged_run_keeps_to_its_upstream() {
     );
     let orphan = newest(&project);
     let ended = project.run(&["run", "--start", &orphan.id(), "-y"]);
-    ended.code(1).stderr_has("could not resolve 'operation:upstream' in upstream resource: no suitable run for upstream");
+    ended
+        .code(1)
+        .stderr_has("could not resolve 'operation:upstream' in upstream resource: no suitable run for upstream");
 
     let ended = project.run(&["run", "upstream", "-y", "--stage"]);
     ended.code(1).stderr_has("cannot find source file 'src.txt'");
@@ -152,10 +153,10 @@ fn every_kind_of_source_reaches_the_run() {
         "op:\n  exec: cat data.csv a.txt c.yml\n  flags:\n    lr: 0.5\n    which: a\n  requires:\n    - url: {url}\n    \
          - file: ${{which}}.txt\n    - config: c.yml\n    - module: json\n"
     );
-    let project = Project::new().file("guild.yml", yml).file("a.txt", "A\n").file("c.yml", "lr: 1\nx: y\n");
+    let project = Project::new().file("guild.yml", yml).file("a.txt", "A\n").file("c.yml", "lr: 1\nx: word\n");
     let ended = project.run(&["run", "op", "-y"]);
     ended.code(0).stderr_has(&format!("Downloading {url} (3 bytes)"));
-    ended.stdout("1,2A\nlr: 0.5\nx: \"y\"\nwhich: a\n");
+    ended.stdout("1,2A\nlr: 0.5\nx: word\nwhich: a\n");
     served.join().unwrap();
     // Settings and files of the project are no source code.
     assert!(!project.the_run().text(".guild/manifest").contains("s a.txt"));

@@ -301,7 +301,8 @@ fn staging_resolves_everything_but_operations() {
     project.run(&["run", "upstream"]).code(0);
     // Guild takes the files of a run that never ran. Here it has to be run first.
     let refused = project.run(&["run", "--start", &downstream.id()]);
-    refused.code(1).stderr_has("no suitable run for upstream").stderr_has(&upstream.id());
+    let hint = format!("hint: run {0} is staged: start it with 'rille run --start {0}'", &upstream.id()[..8]);
+    refused.code(1).stderr_has("no suitable run for upstream\n").stderr_has(&hint);
     project.run(&["run", "--start", &upstream.id()]).code(0);
     said(
         project.run(&["run", "--start", &downstream.id()]).code(0),

@@ -18,7 +18,7 @@ impl Both {
     fn new() -> Option<Both> {
         let guild = guild_program()?;
         let project = Project::new().file("guild.yml", GUILDFILE);
-        fs::create_dir_all(project.home()).unwrap();
+        fs::create_dir_all(project.home()).expect("it can be done");
         let both = Both { project, guild };
         both.guild(&["run", "prep", "-y", "--label", "first"]).code(0);
         Some(both)
@@ -31,7 +31,7 @@ impl Both {
     /// Runs Guild with a home in the working folder, or the shared one.
     fn guild_at(&self, home: &str, args: &[&str]) -> Ended {
         let home = if home.is_empty() { self.project.home() } else { self.project.path(home) };
-        fs::create_dir_all(&home).unwrap();
+        fs::create_dir_all(&home).expect("it can be done");
         let mut command = self.project.command(&self.guild);
         command.env("GUILD_HOME", home).env("LANG", "C.UTF-8").args(args);
         self.project.start_command(command).wait()

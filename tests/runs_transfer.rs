@@ -14,7 +14,7 @@ fn with_runs() -> Project {
     let project = Project::new();
     project.handmade("aa11", 1, &[("out/a b", "text"), (".guild/attrs/label", "one\n")]);
     let run = project.handmade("bb22", 2, &[(".guild/attrs/exit_status", "1\n")]);
-    symlink("../aa11/out/a b", run.path().join("upstream")).unwrap();
+    symlink("../aa11/out/a b", run.path().join("upstream")).expect("it can be done");
     project
 }
 

@@ -98,7 +98,7 @@ fn operation(project: &Project, id: &str, script: &str) -> crate::harness::Runni
     command.args(["-c", script]).env("RUN_ID", id);
     let running = project.start_command(command);
     let run = project.handmade(id, 1, &[(".guild/LOCK", &running.pid().to_string())]);
-    fs::remove_file(run.path().join(".guild/attrs/exit_status")).unwrap();
+    fs::remove_file(run.path().join(".guild/attrs/exit_status")).expect("it can be done");
     running
 }
 

@@ -244,7 +244,7 @@ impl Output {
 
     /// Reads what is there now.
     fn read(&mut self, most: usize) -> Result<(), QueryError> {
-        let mut chunk = [0; 64 << 10];
+        let mut chunk = vec![0; 64 << 10];
         while let Some(file) = &mut self.file {
             match file.read(&mut chunk) {
                 Ok(0) => self.file = None,

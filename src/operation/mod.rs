@@ -5,8 +5,6 @@
 //!
 //! Nothing here starts a process or knows where runs are kept; clock, environment and randomness come by argument.
 
-#![allow(dead_code, unused_imports, reason = "the parts that use it are being built")]
-
 pub(crate) mod command;
 mod definition;
 pub(crate) mod dependency;

@@ -68,6 +68,7 @@ fn internal(error: mlua::Error) -> RaisedError {
 fn run_main(file: &Path, name: &str, facts: &RunFacts) -> Result<i32, RaisedError> {
     let output = Rc::new(Output::default());
     let vm = machine(file, &output).map_err(internal)?;
+    preload_runs(&vm, facts).map_err(internal)?;
     let definitions = Rc::new(RefCell::new(op::Definitions::default()));
     load(&vm, file, file, &definitions).map_err(|mistake| plain(mistake.to_string()))?;
     let main = definitions.borrow().main_of(name);
@@ -91,6 +92,7 @@ fn run_script(file: &Path, arguments: &[String], facts: &RunFacts) -> Result<i32
     let lua = vm.lua();
     let prepare = || {
         modules::preload_not_yet(&vm)?;
+        preload_runs(&vm, facts)?;
         let globals = lua.globals();
         globals.set("flags", flags(lua, facts)?)?;
         globals.set("run", run_table(lua, facts, &output)?)?;
@@ -101,6 +103,11 @@ fn run_script(file: &Path, arguments: &[String], facts: &RunFacts) -> Result<i32
     prepare().map_err(internal)?;
     let chunk = source::compile(lua, file, &text, &["flags", "run", "arg"])?;
     Ok(status(&vm.call(&chunk, Vec::new())?))
+}
+
+/// Lets it look at the other runs of its home.
+fn preload_runs(vm: &Vm, facts: &RunFacts) -> mlua::Result<()> {
+    api::runs::preload(vm, api::runs::home_of(Path::new(&facts.directory)))
 }
 
 fn machine(file: &Path, output: &Rc<Output>) -> mlua::Result<Vm> {

@@ -180,9 +180,9 @@ pub(crate) fn delete_comment(run: &Path, number: usize) -> Result<bool> {
     let Some(at) = number.checked_sub(1).filter(|at| *at < all.len()) else { return Ok(false) };
     all.remove(at);
     if all.is_empty() {
-        edit.unset("comments")?
+        edit.unset("comments")?;
     } else {
-        edit.set("comments", &all)?
+        edit.set("comments", &all)?;
     }
     Ok(true)
 }

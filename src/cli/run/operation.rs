@@ -101,7 +101,7 @@ fn describe(args: &OperationArgs, chosen: &Chosen) -> String {
 /// Makes the plan.
 fn plan(
     args: &OperationArgs,
-    chosen: Chosen,
+    mut chosen: Chosen,
     home: Home,
     loaded: Loaded,
     words: &[OsString],
@@ -118,15 +118,18 @@ fn plan(
         .map_err(|_| Failure::usage("--stop-after must be a number of minutes from 0".to_owned()))?;
     let project = chosen.operation.as_ref().map_or_else(|| started_in.clone(), |operation| operation.project.clone());
     let random_seed = args.random_seed.or(chosen.recorded.as_ref().and_then(|run| run.random_seed));
-    let tags = [args.tag.clone(), chosen.tags].concat();
-    let mut seen = std::collections::BTreeSet::new();
+    let tags = tags(args, &chosen);
+    if let Some(template) = args.label.as_ref().or(loaded.config.label.as_ref()) {
+        chosen.record.label_template = Some(template.clone());
+    }
+    let label = label(&chosen, &tags, args.start.is_some() && args.label.is_none());
     let scalars = ScalarPatterns::read(chosen.record.output_scalars.as_ref(), chosen.values.keys().map(String::as_str))
         .map_err(|error| Failure::usage(format!("operation '{}': {error}", chosen.opref.operation())))?;
     Ok(Plan {
         place,
         scalars,
-        tags: tags.into_iter().filter(|tag| seen.insert(tag.clone())).collect(),
-        label: args.label.clone().or_else(|| loaded.config.label.clone()),
+        tags,
+        label,
         comment: args.comment.clone(),
         opref: chosen.opref,
         record: chosen.record,
@@ -156,6 +159,29 @@ fn plan(
         stdin: stdin(),
         home,
     })
+}
+
+/// Returns the tags: those of the command line, then those that the operation or the run has.
+fn tags(args: &OperationArgs, chosen: &Chosen) -> Vec<String> {
+    let mut seen = std::collections::BTreeSet::new();
+    let all = args.tag.iter().chain(&chosen.tags);
+    all.filter(|tag| seen.insert(*tag)).cloned().collect()
+}
+
+/// Returns the label: what the user asked for, else what the definition says, else the values of the flags. A run that is
+/// started again keeps one that its user has given it since.
+fn label(chosen: &Chosen, tags: &[String], may_be_kept: bool) -> Option<String> {
+    let by_tags = (!tags.is_empty()).then(|| format!("{} ${{default_label}}", tags.join(" ")));
+    let template = chosen.record.label_template.clone().or(by_tags);
+    let label = |values: &operation::FlagValues| operation::label(template.as_deref(), values);
+    if let Some(run) = chosen.recorded.as_ref().filter(|_| may_be_kept)
+        && run.label.as_ref().is_some_and(|given| *given != label(&run.values).0)
+    {
+        return None;
+    }
+    let (label, notices) = label(&chosen.values);
+    notices.iter().for_each(audience::show);
+    Some(label)
 }
 
 /// Returns the time between the request to end and the kill: what somebody has set, or Guild's.

@@ -37,7 +37,7 @@ pub(crate) fn main(args: &CatArgs, home: &Home) -> Result<i32, Failure> {
         (Some(path), _) => located(&run.path, path, args.sourcecode),
         (None, _) => return Err(Failure::usage("-p / --path is required unless --output is specified")),
     };
-    let mut file = store::open_file(&run.path, &relative).map_err(|error| missing(&run.path, &relative, error))?;
+    let mut file = store::open_file(&run.path, &relative).map_err(|error| missing(&run.path, &relative, &error))?;
     let mut out = io::stdout().lock();
     match io::copy(&mut file, &mut out).and_then(|_| out.flush()) {
         // A reader that has gone has seen what it wanted.
@@ -54,8 +54,8 @@ pub(super) fn located(run: &Path, path: &Path, is_sourcecode: bool) -> PathBuf {
 }
 
 /// Returns the failure to open a file of a run, with the name that may have been meant.
-pub(super) fn missing(run: &Path, relative: &Path, error: store::Error) -> Failure {
-    let is_missing = matches!(&error, store::Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound);
+pub(super) fn missing(run: &Path, relative: &Path, error: &store::Error) -> Failure {
+    let is_missing = matches!(error, store::Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound);
     let message = match is_missing {
         true => format!("{} does not exist", run.join(relative).display()),
         false => error.to_string(),

@@ -19,6 +19,7 @@ use crate::store::{self, Comment, Home, RunInfo};
 /// What is done to which comments.
 #[derive(Args, Debug)]
 #[command(group = clap::ArgGroup::new("what").args(["list", "add", "delete", "clear"]))]
+#[expect(clippy::struct_excessive_bools, reason = "they are the options that there are")]
 pub(crate) struct CommentArgs {
     /// List the comments
     #[arg(short, long)]

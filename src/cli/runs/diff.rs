@@ -219,13 +219,14 @@ impl Comparison {
             let folder = path.parent().unwrap_or(path).display();
             format!("Only in {folder}: {}\n", path.file_name().unwrap_or_default().to_string_lossy())
         };
-        self.text += &match compared {
+        let shown = match compared {
             Compared::Same => String::new(),
             Compared::OnlyFirst => only(first),
             Compared::OnlySecond => only(second),
             Compared::Binary => format!("Binary files {} and {} differ\n", first.display(), second.display()),
             Compared::Text(diff) => diff,
         };
+        self.text += &shown;
         Ok(())
     }
 

@@ -17,6 +17,7 @@ const NOCOPY: &str = ".guild-nocopy";
 
 /// Which runs are exported, and where to. Without RUN all that the filter leaves in.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the options that there are")]
 pub(crate) struct ExportArgs {
     /// The folder, or the file if its name ends in .zip
     #[arg(value_name = "DEST")]
@@ -100,7 +101,9 @@ fn to_folder(args: &ExportArgs, dest: &Path, runs: &[RunInfo]) -> Result<(Vec<Va
             warn(&format!("{} exists, skipping", path.display()));
             return Ok(json!({"id": run.id, "path": path, "result": "exists"}));
         };
-        notes.iter().for_each(|note| warn(&format!("{}: {note}", run.id)));
+        for note in &notes {
+            warn(&format!("{}: {note}", run.id));
+        }
         tell(&format!("{} {}", if args.moves { "Moving" } else { "Copying" }, run.id));
         Ok(json!({"id": run.id, "path": path, "result": if args.moves { "moved" } else { "copied" }}))
     })
@@ -115,7 +118,9 @@ fn to_zip(args: &ExportArgs, home: &Home, dest: &Path, runs: &[RunInfo]) -> Resu
             exported.push(json!({"id": run.id, "path": dest, "result": "exists"}));
             continue;
         };
-        notes.iter().for_each(|note| warn(&format!("{}: {note}", run.id)));
+        for note in &notes {
+            warn(&format!("{}: {note}", run.id));
+        }
         tell(&format!("{} {}", if args.moves { "Moving" } else { "Copying" }, run.id));
         exported.push(json!({"id": run.id, "path": dest, "result": if args.moves { "moved" } else { "copied" }}));
         written.push(run.clone());

@@ -14,6 +14,7 @@ use crate::store::{self, Home, RunInfo, Status, Transfer, ZipImport};
 
 /// Which runs are imported, and where from. Without RUN all that the filter leaves in.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the options that there are")]
 pub(crate) struct ImportArgs {
     /// The folder or the .zip file with the runs, as `rille runs export` and Guild make them
     #[arg(value_name = "SOURCE")]
@@ -72,7 +73,9 @@ pub(crate) fn main(args: &ImportArgs, home: &Home) -> Result<i32, Failure> {
         let Some(notes) = store::bring(&run.path, &to, &run.id, how)? else {
             return Ok(exists(home, run));
         };
-        notes.iter().for_each(|note| warn(&format!("{}: {note}", run.id)));
+        for note in &notes {
+            warn(&format!("{}: {note}", run.id));
+        }
         tell(&format!("{} {}", if args.moves { "Moving" } else { "Copying" }, run.id));
         let result = if args.moves { "moved" } else { "copied" };
         Ok(json!({"id": run.id, "path": to.join(&run.id), "result": result}))

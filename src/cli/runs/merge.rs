@@ -136,7 +136,9 @@ fn preview(args: &MergeArgs, copies: &[Copy], at_risk: &[PathBuf]) -> Result<i32
             (true, false) => "  (replaces a file that git has)",
             (true, true) => "  (would replace a file that git does not have as it is)",
         };
-        text += &format!("{}{note}\n", crate::cli::output::one_line(&copy.to.to_string_lossy()));
+        text += &crate::cli::output::one_line(&copy.to.to_string_lossy());
+        text += note;
+        text.push('\n');
     }
     crate::cli::output::write_out(&text)?;
     if copies.is_empty() {

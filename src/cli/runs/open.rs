@@ -45,7 +45,7 @@ pub(crate) fn main(args: &OpenArgs, home: &Home) -> Result<i32, Failure> {
     };
     let path = run.path.join(&relative);
     let metadata = std::fs::metadata(&path);
-    let metadata = metadata.map_err(|error| missing(&run.path, &relative, store::Error::io("open", &path)(error)))?;
+    let metadata = metadata.map_err(|error| missing(&run.path, &relative, &store::Error::io("open", &path)(error)))?;
     if store::clean(&relative).is_none() {
         return Err(Failure::usage(format!("{} is not below the run directory", relative.display())));
     }

@@ -21,6 +21,7 @@ const RUN_FILE: &str = "run.yml";
 
 /// Which runs are published, and where. Without RUN all that the filter leaves in.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the options that there are")]
 pub(crate) struct PublishArgs {
     /// The folder
     #[arg(short, long, value_name = "DIR", default_value = "published-runs")]

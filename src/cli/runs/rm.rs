@@ -16,6 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Which runs are removed, and how. Without RUN all that the filter leaves in.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the options that there are")]
 pub(crate) struct RmArgs {
     /// Do not ask
     #[arg(short, long)]

@@ -65,7 +65,7 @@ pub(crate) fn main(args: &StopArgs, home: &Home) -> Result<i32, Failure> {
         return Ok(1);
     }
     let stopped = stop_each(&running, args.timeout, args.force);
-    let is_over = stopped.iter().all(|result| result.is_over());
+    let is_over = stopped.iter().all(StopResult::is_over);
     results.extend(stopped);
     if args.json {
         write_json(&results)?;

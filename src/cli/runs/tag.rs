@@ -14,6 +14,7 @@ use crate::store::{self, Home, TagChange};
 /// Which tags are changed, and how.
 #[derive(Args, Debug)]
 #[command(group = clap::ArgGroup::new("change").required(true).multiple(true).args(["add", "delete", "clear", "list_all"]))]
+#[expect(clippy::struct_excessive_bools, reason = "they are the options that there are")]
 pub(crate) struct TagArgs {
     /// Put TAG to the runs; can be given several times
     #[arg(short, long, value_name = "TAG")]

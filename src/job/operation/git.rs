@@ -9,7 +9,7 @@ use crate::operation::Notice;
 use crate::operation::sourcecode::GitFiles;
 
 /// How long git may take. It takes milliseconds, and minutes in a repository that nobody wants to wait for.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// What git knows of a folder.
 #[derive(Debug, Default)]
@@ -42,13 +42,16 @@ pub(super) fn look(root: &Path, is_interrupted: &dyn Fn() -> bool, notify: &mut 
         Err(QueryError::NotFound) => Err("git is not installed".to_owned()),
         Err(error) => Err(error.to_string()),
     };
-    let files = listed.map(|files| GitFiles { files }).unwrap_or_else(|why| {
-        notify(Notice::Warning(format!(
-            "git does not tell which files {} has ({why}): source code is chosen by .gitignore alone",
-            root.display()
-        )));
-        GitFiles::by_rules(root)
-    });
+    let files = match listed {
+        Ok(files) => GitFiles { files },
+        Err(why) => {
+            notify(Notice::Warning(format!(
+                "git does not tell which files {} has ({why}): source code is chosen by .gitignore alone",
+                root.display()
+            )));
+            GitFiles::by_rules(root)
+        }
+    };
     let commit = status.ok().filter(|answer| answer.failure().is_none()).and_then(|answer| commit(&answer.stdout));
     Some(Git { files, commit })
 }

@@ -43,7 +43,7 @@ pub(crate) struct Plan {
     pub(crate) user_flags: FlagValues,
     /// Where the source code comes from.
     pub(crate) source: SourceCode,
-    /// The label as it was asked for, a template.
+    /// The label; `None` for the one that it has.
     pub(crate) label: Option<String>,
     /// Tags.
     pub(crate) tags: Vec<String>,

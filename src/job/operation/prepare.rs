@@ -165,14 +165,10 @@ impl Inherited {
 /// Writes what follows from flags and dependencies.
 fn write_command(run: &RunDir, plan: &Plan, prepared: &Prepared) -> store::Result<()> {
     run.write_attr("cmd", &prepared.command)?;
-    run.write_attr("label", &label(plan))
-}
-
-/// Returns the label: what the user asked for, else what the definition says, else the values of the flags.
-fn label(plan: &Plan) -> String {
-    let tags = if plan.tags.is_empty() { None } else { Some(format!("{} ${{default_label}}", plan.tags.join(" "))) };
-    let template = plan.label.clone().or_else(|| plan.record.label_template.clone()).or(tags);
-    operation::label(template.as_deref(), &plan.values).0
+    match &plan.label {
+        Some(label) => run.write_attr("label", label),
+        None => Ok(()),
+    }
 }
 
 /// Writes that the operation starts now, with the environment that it gets.

@@ -27,6 +27,8 @@ pub(crate) struct RecordedRun {
     pub(crate) user_flags: FlagValues,
     /// Its dependencies that were resolved, as the attribute `deps` has them.
     pub(crate) deps: Map<String, Value>,
+    /// Its label.
+    pub(crate) label: Option<String>,
     /// Its tags.
     pub(crate) tags: Vec<String>,
     /// The seed.
@@ -86,6 +88,7 @@ impl RecordedRun {
             values: attribute(path, &details, "flags")?.unwrap_or_default(),
             user_flags: attribute(path, &details, "user_flags")?.unwrap_or_default(),
             deps: attribute(path, &details, "deps")?.unwrap_or_default(),
+            label: details.info.label.clone(),
             tags: attribute(path, &details, "tags")?.unwrap_or_default(),
             random_seed: attribute(path, &details, "random_seed")?,
             attributes: OF_THE_OPERATION

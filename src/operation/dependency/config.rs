@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
 use super::configparser;
 use super::{Origins, Outcome, Problem, Task};
+use crate::operation::guildfile::parse_yaml;
 use crate::operation::{FlagPassing, Notice};
 
 /// A format of settings.
@@ -31,10 +33,16 @@ impl Format {
         }
     }
 
-    fn read(self, text: &str) -> Result<Value, String> {
+    /// Reads a text; `name` is the file's, for mistakes.
+    fn read(self, text: &str, name: &str) -> Result<Value, String> {
         match self {
-            Format::Yaml if text.trim().is_empty() => Ok(Value::Null),
-            Format::Yaml => serde_saphyr::from_str(text).map_err(|error| first_line(&error.to_string())),
+            Format::Yaml => {
+                let node = parse_yaml(text, &Arc::from(name)).map_err(|mistake| mistake.to_string())?;
+                match node.first_bad() {
+                    Some((place, what)) => Err(format!("{place}: {what}")),
+                    None => Ok(node.to_value()),
+                }
+            }
             Format::Json => serde_json::from_str(text).map_err(|error| error.to_string()),
             Format::Cfg => configparser::read(text),
         }
@@ -72,7 +80,8 @@ impl Task<'_> {
         })?;
         let load = || -> Result<Value, String> {
             let text = fs::read_to_string(&file).map_err(|error| error.to_string())?;
-            format.read(&text)
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            format.read(&text, &name)
         };
         let mut config = match load() {
             Ok(Value::Null) => Map::new(),
@@ -137,10 +146,6 @@ fn split(value: &Value, passing: Option<&FlagPassing>) -> Value {
     parts.into_iter().map(scalar).collect()
 }
 
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,12 +188,11 @@ mod tests {
         let value = json!({"z": [1, 2.5, "x"], "a": {"yes": "yes", "n": null, "t": true, "s": "1e3"}});
         for format in [Format::Yaml, Format::Json] {
             let text = format.write(&value).unwrap();
-            assert_eq!(format.read(&text).unwrap(), value, "{text}");
+            assert_eq!(format.read(&text, "a").unwrap(), value, "{text}");
         }
-        assert!(
-            Format::Yaml.write(&json!({"a": "yes"})).unwrap().contains("\"yes\"")
-                || Format::Yaml.write(&json!({"a": "yes"})).unwrap().contains("'yes'")
-        );
+        // As `PyYAML` has it.
+        let read = Format::Yaml.read("a: y\nb: yes\nc: 010\nd: 1e3\n", "a").unwrap();
+        assert_eq!(read, json!({"a": "y", "b": true, "c": 8, "d": 1000.0}));
     }
 
     #[test]

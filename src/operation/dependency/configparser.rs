@@ -47,7 +47,7 @@ pub(super) fn write(config: &Value) -> Result<String, String> {
                 if name.contains([']', '\n']) {
                     return Err(format!("a section cannot be named '{name}'"));
                 }
-                sections.push_str(&format!("[{name}]\n"));
+                sections.extend(["[", name, "]\n"]);
                 for (name, value) in settings {
                     if value.is_object() {
                         return Err(format!(

@@ -11,7 +11,7 @@ use super::file::{mismatch, verify};
 use crate::operation::{Notice, hex};
 
 /// How long a server may take to answer, and then for each piece.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long it may take to reach a server.
 const CONNECT: Duration = Duration::from_secs(30);

@@ -271,11 +271,11 @@ impl Task<'_> {
 
     /// Puts the values of flags into a text.
     fn with_flags(&self, text: &str) -> Outcome<String> {
-        Ok(substitute(text, self.request.flags).map_err(|flag| {
+        substitute(text, self.request.flags).map_err(|flag| {
             let near = crate::model::nearest(&flag, self.request.flags.keys().map(String::as_str));
             let hint = near.map(|near| format!("did you mean '${{{near}}}'?"));
             Problem { reason: format!("cannot resolve '{text}': undefined reference '{flag}'"), hint }
-        })?)
+        })
     }
 
     /// Looks whether the links in the run directory still lead to the files that they were made for.

@@ -32,7 +32,8 @@ impl Task<'_> {
         let cannot = |error: io::Error| format!("cannot {word} {} to {}: {error}", path.display(), full.display());
         check_kind(path)?;
         if fs::symlink_metadata(&full).is_ok() {
-            if !self.source.replace_existing {
+            // What is required was asked for; that a file of the project has the same name was not.
+            if !self.source.replace_existing && !self.is_source_code(&target) {
                 notify(Notice::Warning(format!("{} already exists, skipping {word}", full.display())));
                 return Ok(None);
             }
@@ -55,6 +56,11 @@ impl Task<'_> {
         }
         let sha1 = if full.is_file() { Some(file_sha1(&full).map_err(cannot)?) } else { None };
         Ok(Some(self.entry(path, origins, target, sha1)))
+    }
+
+    /// Returns whether what is at a path of the run directory is a copy of source code.
+    fn is_source_code(&self, target: &Path) -> bool {
+        self.request.manifest.source_code().any(|path| path == target)
     }
 
     fn entry(&self, path: &Path, origins: &Origins, target: PathBuf, sha1: Option<String>) -> ManifestEntry {

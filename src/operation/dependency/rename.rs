@@ -35,7 +35,7 @@ fn template(replacement: &str, regex: &Regex) -> Result<Vec<u8>, String> {
             Ok(number) => number < regex.captures_len(),
             Err(_) => regex.capture_names().flatten().any(|known| known == name),
         };
-        out.push_str(&format!("${{{name}}}"));
+        out.extend(["${", name, "}"]);
         if is_there { Ok(()) } else { Err(format!("there is no group '{name}' in the pattern")) }
     };
     while let Some(c) = chars.next() {

@@ -374,6 +374,15 @@ fn what_is_there_is_left_or_replaced_but_never_written_through() {
 }
 
 #[test]
+fn what_is_required_comes_before_a_copy_of_source_code() {
+    let files = [("runs/up1/a", "upstream's"), ("runs/own/a", "the project's")];
+    let manifest = Manifest::parse(b"s a 1 a\n").unwrap();
+    let came = World { manifest, ..World::new(&files) }.run("up", "up1").resolve(&json!([{"operation": "up"}]));
+    assert_eq!(came.files, ["a -> ../up1/a"]);
+    assert_eq!(came.said.len(), 2);
+}
+
+#[test]
 fn settings_get_the_values_of_flags() {
     let files = [
         ("project/c.yml", "lr: 1\nnet:\n  size: 2\n  name: x\n"),

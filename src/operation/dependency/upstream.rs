@@ -73,7 +73,8 @@ pub(crate) fn default_runs(
                 }
                 Err(_) if source.optional => {}
                 Err(_) => {
-                    notify(Notice::Warning(format!("cannot find a suitable run for required resource '{}'", dep.name)))
+                    let text = format!("cannot find a suitable run for required resource '{}'", dep.name);
+                    notify(Notice::Warning(text));
                 }
             }
         }

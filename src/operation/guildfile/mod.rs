@@ -17,6 +17,8 @@ use std::path::Path;
 
 use super::{Broken, Origin, Project};
 
+pub(super) use self::yaml::parse as parse_yaml;
+
 /// The name of the file.
 pub(crate) const GUILD_FILE: &str = "guild.yml";
 

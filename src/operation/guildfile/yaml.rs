@@ -19,7 +19,7 @@ const MOST_NODES: usize = 1_000_000;
 const MOST_DEPTH: usize = 200;
 
 /// Reads a file; `name` is the file as the user would name it. An empty one is null.
-pub(super) fn parse(text: &str, name: &Arc<str>) -> Result<Node, Mistake> {
+pub(in crate::operation) fn parse(text: &str, name: &Arc<str>) -> Result<Node, Mistake> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let options = options! { emit_comments: false, emit_unresolved_aliases: true };
     let mut builder =
