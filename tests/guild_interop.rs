@@ -1,4 +1,5 @@
 //! Operation runs of Rille under the real Guild AI, and Guild's under Rille.
+#![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,7 +7,7 @@ use std::path::PathBuf;
 use crate::harness::{Ended, Project, Run, has_program};
 
 /// Two operations that shells can run: one makes a file and scalars, the other needs it.
-const GUILD_FILE: &str = r#"
+const GUILD_FILE: &str = r"
 prepare:
   exec: sh prepare.sh ${size}
   flags:
@@ -17,7 +18,7 @@ train:
     lr: 0.5
   requires:
     - operation: prepare
-"#;
+";
 
 const PREPARE: &str = "echo \"rows: $1\"\necho oops >&2\nseq $1 > data.txt\n";
 

@@ -75,7 +75,7 @@ fn of_two_restarts_at_once_one_wins() {
     let mut both = vec![project.start(&["run", "--start", &id]), project.start(&["run", "--start", &id])];
     wait_ready(&project.the_run());
     until(|| both.iter().filter(|one| one.has_ended()).count() == 1);
-    let at = both.iter().position(|one| one.has_ended()).expect("one has ended");
+    let at = both.iter().position(crate::harness::Running::has_ended).expect("one has ended");
     both.remove(at).wait_only(DEADLINE).code(1).stderr_has("because it's running");
     let winner = both.remove(0);
     winner.signal(Signal::INT);

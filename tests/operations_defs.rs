@@ -429,7 +429,20 @@ fn run_directory(project: Project, flags: &str) -> Project {
     project.file("run/.guild/opref", "guildfile:/p/rille.lua v '' report").file("run/.guild/attrs/flags", flags)
 }
 
+/// Runs an operation whose `main` ends by each of these, with these flags.
+fn ended_by(cases: &[(&str, &str)]) -> String {
+    let told = cases.iter().map(|(ends, flags)| {
+        let part = format!("return {{ name = 'part', ends = function(run, flags) {ends} end }}");
+        let project = run_directory(lua(REPORT).file("part.lua", part), flags);
+        let mut command = project.rille(&["--as-operation", "rille.lua", "report"]);
+        command.env("RUN_ID", "abc").env("RUN_DIR", project.path("run"));
+        format!("{ends}: {}", project.start_command(command).wait().whole())
+    });
+    told.collect::<Vec<_>>().join("\n")
+}
+
 #[test]
+#[expect(clippy::too_many_lines, reason = "most of them are what is expected")]
 fn the_main_of_an_operation_runs_in_its_own_process() {
     let cases = [
         ("return nil", "n: 2\n"),
@@ -439,21 +452,8 @@ fn the_main_of_an_operation_runs_in_its_own_process() {
         ("error('boom')", "n: 2\n"),
         ("error({ kind = 'x', message = 'an object' })", "n: 2\n"),
         ("assert(flags.n == 3, 'n is ' .. flags.n)", "n: 2\n"),
-        ("return flags.m", "n: 2\n"),
-        ("return run.lable", "n: 2\n"),
-        ("run.scalar('a', 1)", "n: 2\n"),
-        ("run:scalar('a b', 1)", "n: 2\n"),
-        ("run:scalar('a', 'x')", "n: 2\n"),
-        ("return flags.n", "n: null\n"),
     ];
-    let told = cases.map(|(ends, flags)| {
-        let part = format!("return {{ name = 'part', ends = function(run, flags) {ends} end }}");
-        let project = run_directory(lua(REPORT).file("part.lua", part), flags);
-        let mut command = project.rille(&["--as-operation", "rille.lua", "report"]);
-        command.env("RUN_ID", "abc").env("RUN_DIR", project.path("run"));
-        format!("{ends}: {}", project.start_command(command).wait().whole())
-    });
-    insta::assert_snapshot!(told.join("\n"), @"
+    insta::assert_snapshot!(ended_by(&cases), @"
     return nil: exit code 0
     --- stdout
     abc	true	report	0	true	part
@@ -514,7 +514,23 @@ fn the_main_of_an_operation_runs_in_its_own_process() {
     error: part.lua:1: n is 2
     stack traceback:
       part.lua:1: in function 'part.ends'
+    ");
+    let project = lua(REPORT).file("part.lua", "return {}");
+    project.run(&["--as-operation", "rille.lua", "m:other"]).code(7);
+    project.run(&["--as-operation", "rille.lua", "reprot"]).code(1).stderr_has("did you mean 'report'?");
+}
 
+#[test]
+fn slips_in_the_main_of_an_operation_are_told() {
+    let cases = [
+        ("return flags.m", "n: 2\n"),
+        ("return run.lable", "n: 2\n"),
+        ("run.scalar('a', 1)", "n: 2\n"),
+        ("run:scalar('a b', 1)", "n: 2\n"),
+        ("run:scalar('a', 'x')", "n: 2\n"),
+        ("return flags.n", "n: null\n"),
+    ];
+    insta::assert_snapshot!(ended_by(&cases), @"
     return flags.m: exit code 1
     --- stdout
     abc	true	report	0	true	part
@@ -577,9 +593,6 @@ fn the_main_of_an_operation_runs_in_its_own_process() {
     loss: 0.25 (step 3)
     acc: 1
     ");
-    let project = lua(REPORT).file("part.lua", "return {}");
-    project.run(&["--as-operation", "rille.lua", "m:other"]).code(7);
-    project.run(&["--as-operation", "rille.lua", "reprot"]).code(1).stderr_has("did you mean 'report'?");
 }
 
 #[test]
@@ -657,9 +670,9 @@ fn guild_reads_the_same_from_its_files() {
             command.env("GUILD_HOME", project.home()).env("LANG", "C.UTF-8").args(args);
             project.start_command(command).wait().code(0).out()
         };
-        let names = |text: &str| text.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
-        let theirs = names(&guild(&["operations"]));
-        assert_eq!(names(&project.run(&["ops"]).code(0).out()), theirs);
+        let lines_of = |text: &str| text.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
+        let theirs = lines_of(&guild(&["operations"]));
+        assert_eq!(lines_of(&project.run(&["ops"]).code(0).out()), theirs);
         for name in theirs {
             let told = guild(&["run", &name, "--help-op"]);
             let flags = told.split_once("Flags:\n").map_or("", |(_, flags)| flags).lines();

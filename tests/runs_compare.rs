@@ -1,4 +1,5 @@
 //! Runs that are selected by their values, and compared: tables, CSV and JSON.
+#![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 
 use serde_json::json;
 

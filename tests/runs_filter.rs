@@ -1,5 +1,6 @@
 //! Runs that are listed and chosen: filter options, the filter language, numbers and ranges, exports and the trash, and an
 //! index that is never trusted.
+#![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 
 use std::fs;
 

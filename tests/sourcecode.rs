@@ -1,4 +1,5 @@
 //! The source code of a run: what is copied, where to, and what is recorded of it.
+#![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -42,7 +42,7 @@ pub(crate) fn text(operation: &Operation) -> String {
     let name = operation.full_name();
     let mut page = format!("Usage: rille run [OPTIONS] {name} [FLAG=VALUE]...\n\n");
     if !operation.description.is_empty() {
-        page += &lines(&operation.description, "");
+        page += &lines(&operation.description);
         page.push('\n');
     }
     let _ = writeln!(page, "Runs: {}", one_line(&runs(&operation.body)));
@@ -77,8 +77,8 @@ pub(crate) fn text(operation: &Operation) -> String {
     page
 }
 
-fn lines(text: &str, indent: &str) -> String {
-    text.lines().flat_map(|line| [indent.to_owned(), one_line(line), "\n".to_owned()]).collect()
+fn lines(text: &str) -> String {
+    text.lines().map(|line| one_line(line) + "\n").collect()
 }
 
 fn runs(body: &Body) -> String {

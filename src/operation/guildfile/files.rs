@@ -146,7 +146,7 @@ fn text(path: &Path, shown: &Path) -> Checked<String> {
     let bytes = fs::read(path).map_err(|error| unreadable(error.to_string()))?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        let line = memchr::memchr_iter(b'\n', &error.as_bytes()[..at]).count() + 1;
+        let line = error.as_bytes()[..at].split(|byte| *byte == b'\n').count();
         let file: Arc<str> = shown.to_string_lossy().into();
         let place = Place { file, line: u32::try_from(line).unwrap_or(u32::MAX) };
         Mistake::at(&place, "this is not UTF-8 text")

@@ -215,7 +215,7 @@ fn a_mistake_costs_its_operation_alone() {
 
 #[test]
 fn models_take_over_what_they_extend() {
-    let text = r#"
+    let text = r"
 - config: base
   params: {data: small, n: 3}
   flags: {shared: 1, other: 2}
@@ -239,7 +239,7 @@ fn models_take_over_what_they_extend() {
   params: {n: 4, data: big}
   operations:
     test: {flags: {$include: ['a:train', base], other: 5}}
-"#;
+";
     let project = project(&[("guild.yml", text)]);
     insta::assert_snapshot!(told_of(&project), @r#"
     a:test Main("test")

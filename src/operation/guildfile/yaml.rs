@@ -226,6 +226,7 @@ fn scalar_data(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Data {
         return Data::Text(text.to_owned());
     }
     match tag.core_suffix() {
+        // A time has no type of its own here.
         Some("str" | "timestamp") => Data::Text(text.to_owned()),
         Some("int") => scalar::integer(text).map_or_else(|| wrong("a whole number"), Data::Number),
         Some("float") => match scalar::float(text).or_else(|| scalar::integer(text)) {
@@ -315,7 +316,7 @@ mod tests {
         let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..20 {
             let items = vec![format!("*a{}", level - 1); 10].join(", ");
-            text += &format!("a{level}: &a{level} [{items}]\n");
+            text.extend([format!("a{level}: &a{level} [{items}]\n")]);
         }
         assert!(read(&text).contains("more than 1000000 values"));
     }
