@@ -442,7 +442,6 @@ fn ended_by(cases: &[(&str, &str)]) -> String {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "most of them are what is expected")]
 fn the_main_of_an_operation_runs_in_its_own_process() {
     let cases = [
         ("return nil", "n: 2\n"),

@@ -211,9 +211,6 @@ mod tests {
         let mut manifest = Manifest::parse(b"s a 1 a\nd b 2 file:b\nd c 3 file:c\n").unwrap();
         manifest.extend(vec![entry(EntryKind::Dependency, "b", Some("4"), "file:b", None)]);
         assert_eq!(manifest.to_bytes(), b"s a 1 a\nd c 3 file:c\nd b 4 file:b\n");
-        manifest.replace(EntryKind::SourceCode, Vec::new());
-        assert_eq!(manifest.source_code().count(), 0);
-        assert_eq!(manifest.entries.len(), 2);
     }
 
     proptest! {

@@ -177,7 +177,7 @@ fn copies_are_recorded_as_guild_does() {
     fs::set_permissions(dir.path().join("sub/a.sh"), fs::Permissions::from_mode(0o755)).unwrap();
     let run = tempfile::tempdir().unwrap();
     let found = plan(&request(dir.path(), &[], None)).unwrap();
-    let snapshot = found.copy(run.path(), found.dest(".guild/sourcecode")).unwrap();
+    let snapshot = found.copy(run.path(), ".guild/sourcecode").unwrap();
     let manifest = Manifest { entries: snapshot.manifest.clone() }.to_bytes();
     assert_eq!(
         String::from_utf8(manifest).unwrap(),
