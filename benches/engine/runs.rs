@@ -140,7 +140,7 @@ fn make_run(home: &Path, number: u32) -> io::Result<()> {
     fs::write(attrs.join("../output"), "loss: 0.5\n")?;
     let started = 1_795_247_695_000_000 + u64::from(number) * 1_000_000;
     let (lr, batch) = (f64::from(number % 1000) / 1000.0, number % 7);
-    let env: String = (0..30).map(|n| format!("VARIABLE_{n}: '/opt/some/path/number/{n}'\n")).collect();
+    let env = (0..30).map(|n| format!("VARIABLE_{n}: '/opt/some/path/number/{n}'\n")).collect::<Vec<_>>().concat();
     for (name, text) in [
         ("id", format!("{id}\n")),
         ("initialized", format!("{}\n", started - 1000)),

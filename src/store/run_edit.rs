@@ -100,7 +100,7 @@ mod tests {
         let edit = RunEdit::begin(run.path()).unwrap();
         assert_eq!(edit.attr("label").unwrap(), None);
         edit.set("label", &"no").unwrap();
-        assert_eq!(fs::read_to_string(run.path().join(".guild/attrs/label")).unwrap(), "'no'\n");
+        assert_eq!(fs::read_to_string(run.path().join(".guild/attrs/label")).unwrap(), "\"no\"\n");
         assert_eq!(edit.attr("label").unwrap(), Some(json!("no")));
         edit.unset("label").unwrap();
         edit.unset("label").unwrap();

@@ -264,7 +264,7 @@ mod tests {
         assert_eq!(listed(Walk::default()), expected);
         let all = listed(Walk { metadata: true, follow_links: true });
         assert!(all.contains(&".guild/attrs/id Metadata".to_owned()), "{all:?}");
-        assert_eq!(all.len(), expected.len() + 6, "a link to where it is in ends: {all:?}");
+        assert_eq!(all.len(), expected.len() + 4, "a link to where it is in ends: {all:?}");
     }
 
     #[test]

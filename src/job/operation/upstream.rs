@@ -165,8 +165,11 @@ mod tests {
         home: Home,
     }
 
-    /// Makes a home of runs: id, operation, started, and files below `.guild` with what they hold.
-    fn home(runs: &[(&str, &str, i64, &[(&str, &str)])]) -> Made {
+    /// Id, operation, started, and files below `.guild` with what they hold.
+    type Given<'a> = (&'a str, &'a str, i64, &'a [(&'a str, &'a str)]);
+
+    /// Makes a home of runs.
+    fn home(runs: &[Given<'_>]) -> Made {
         let dir = tempfile::tempdir().unwrap();
         let home = Home::locate(Some(dir.path())).unwrap();
         for (id, operation, started, files) in runs {

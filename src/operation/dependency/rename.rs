@@ -75,7 +75,8 @@ mod tests {
 
     #[test]
     fn names_change_as_in_python() {
-        let cases: [(&str, &[(&str, &str)], &str); 10] = [
+        type Case = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+        let cases: [Case; 10] = [
             ("a.txt", &[], "a.txt"),
             ("a.txt", &[("a", "b")], "b.txt"),
             ("aa.txt", &[("a", "b")], "ba.txt"),

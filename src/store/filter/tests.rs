@@ -233,7 +233,8 @@ fn arithmetic(words: &[(bool, usize, bool)], truths: [bool; 4]) -> (String, bool
             }
         }
         text += if *is_negated { "not " } else { "" };
-        text += &format!("{} = 1", ["a", "b", "c", "d"][*flag]);
+        text += ["a", "b", "c", "d"][*flag];
+        text += " = 1";
         product &= truths[*flag] != *is_negated;
     }
     (text, sum | product)
