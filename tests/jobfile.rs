@@ -107,7 +107,7 @@ fn a_jobfile_that_is_not_there_makes_no_run() {
 #[test]
 fn a_file_that_is_neither_a_jobfile_nor_a_program_is_refused() {
     let project = Project::new().file("notes.txt", "hello");
-    project.run(&["run", "notes.txt"]).code(2).stderr_has("chmod +x notes.txt");
+    project.run(&["run", "notes.txt"]).code(2).stderr_has("'notes.txt' is no script");
     assert!(project.runs().is_empty());
 }
 

@@ -40,7 +40,7 @@ impl Plan {
         files.sort_by(|a, b| a.0.as_os_str().as_bytes().cmp(b.0.as_os_str().as_bytes()));
         let mut buffer = vec![0; 128 << 10];
         for (path, origin) in files {
-            let mut source = match File::open(&origin) {
+            let source = match File::open(&origin) {
                 Ok(source) => source,
                 // It was deleted since it was found.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -48,7 +48,10 @@ impl Plan {
             };
             let target = run_dir.join(&path);
             make_parents(run_dir, &path).map_err(Error::io("copy into", &target))?;
-            let mode = source.metadata().map_err(Error::io("copy", &origin))?.permissions().mode() & 0o777;
+            let known = source.metadata().map_err(Error::io("copy", &origin))?;
+            let mode = known.permissions().mode() & 0o777;
+            // A log that is being written would be followed for ever.
+            let mut source = source.take(known.len());
             let mut copy = create(&target, mode).map_err(Error::io("write", &target))?;
             all.update(path.as_os_str().as_bytes());
             all.update([0]);

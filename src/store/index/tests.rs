@@ -167,8 +167,8 @@ fn runs_that_are_gone_are_dropped_and_those_under_way_are_not_kept() {
 
 #[test]
 fn an_index_that_is_damaged_or_of_another_version_is_made_anew() {
-    let site = Site::new(2);
     type Damage<'a> = (&'a str, &'a dyn Fn(&Path));
+    let site = Site::new(2);
     let damages: [Damage<'_>; 5] = [
         ("garbage", &|file| fs::write(file, vec![0xa5_u8; 40_000]).unwrap()),
         ("cut", &|file| File::options().write(true).open(file).unwrap().set_len(5000).unwrap()),
