@@ -48,6 +48,8 @@ pub(crate) struct ScalarPatterns {
     patterns: Vec<Pattern>,
     any: regex::bytes::RegexSet,
     prefilter: Prefilter,
+    /// Whether these are the default, of which a match begins with a key and a colon.
+    is_default: bool,
     /// Keys that are no scalars.
     ignored: BTreeSet<String>,
 }
@@ -87,7 +89,7 @@ impl ScalarPatterns {
             what: error.to_string(),
         })?;
         let prefilter = Prefilter::of(patterns.iter().map(|pattern| pattern.regex.as_str()));
-        Ok(Some(Self { patterns, any, prefilter, ignored }))
+        Ok(Some(Self { patterns, any, prefilter, is_default: matches!(spec, None | Some(Value::Null)), ignored }))
     }
 }
 

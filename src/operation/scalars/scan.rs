@@ -95,6 +95,9 @@ impl ScalarScan {
 
     fn line(&mut self, line: &[u8], found: &mut dyn FnMut(FoundScalar)) {
         let line = line.trim_ascii_end();
+        if self.patterns.is_default && !begins_with_key(line) {
+            return;
+        }
         if line.len() > LONGEST_LINE || !self.patterns.any.is_match(line) {
             return;
         }
@@ -116,4 +119,13 @@ impl ScalarScan {
             }
         }
     }
+}
+
+/// Returns whether a line may begin with a key as the default patterns have it: no space or tab, then a colon and white
+/// space. Most lines of a log do not, and are told apart here for much less than a pattern costs.
+fn begins_with_key(line: &[u8]) -> bool {
+    let end = memchr::memchr2(b' ', b'\t', line).unwrap_or(line.len());
+    // White space beyond ASCII begins with a byte of its own.
+    let is_white = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b || *byte >= 0x80;
+    memchr::memchr_iter(b':', &line[..end]).any(|at| line.get(at + 1).is_some_and(is_white))
 }

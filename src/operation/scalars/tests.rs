@@ -31,6 +31,8 @@ fn the_default_finds_names_with_values_and_steps() {
         two words: 4\n  in: 5\nx:6\ntime: 12:30\nz:   9  \r\nlast: -1";
     let expected = ["loss=0.5@0", "loss=0.25@3", "acc=0.001@7", "acc=2@8", "acc=3@8", "z=9@8", "last=-1@8"];
     assert_eq!(found(None, output), expected);
+    let odd = "a::\t1\n12:30: 2\nc:\u{b}3\nd:\u{a0}4\n:: 5\ne:f 6\n";
+    assert_eq!(found(None, odd.as_bytes()), ["a:=1@0", "12:30=2@0", "c=3@0", "d=4@0", ":=5@0"]);
     assert_eq!(found(Some(&Value::Null), b"a: 1\n\xff\xfe: 2\nb\xc3\xa9: 3\n"), ["a=1@0", "b\u{e9}=3@0"]);
 }
 
