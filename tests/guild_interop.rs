@@ -101,6 +101,23 @@ fn guild_works_on_runs_of_operations() {
 }
 
 #[test]
+fn guild_compares_runs_of_a_lua_definition() {
+    let Some(guild) = guild() else { return };
+    let definition = "local op = require \"rille.op\"\n\
+        op.define(\"train\", { exec = \"echo loss: 0.5\", flags = { lr = 0.1 } })\n\
+        op.define(\"m:train\", { exec = \"echo loss: ${lr}\", flags = { lr = 0.2 } })\n";
+    let project = Project::new().file("rille.lua", definition);
+    project.run(&["run", "train"]).code(0);
+    project.run(&["run", "m:train"]).code(0);
+    let table = run_guild(&project, &guild, &own_home(&project), &["compare", "--csv", "-"]).code(0).out();
+    assert_eq!(table.lines().count(), 3, "{table}");
+    assert!(table.lines().any(|line| line.contains(",train,") && line.contains(",0.5")), "{table}");
+    // The definition is found again, also that of a model.
+    let run = project.runs().into_iter().find(|run| run.attr("flags")["lr"] == 0.2).unwrap();
+    project.run(&["run", "--restart", &run.id(), "lr=0.7"]).code(0).stdout("loss: 0.7\n");
+}
+
+#[test]
 fn guild_restarts_a_run_of_an_operation() {
     let Some(guild) = guild() else { return };
     let project = project();

@@ -111,7 +111,15 @@ pub(crate) struct End {
 impl Site {
     /// Makes the folder where the benchmark was built: on a real disk, unlike a temporary folder in memory.
     pub(crate) fn new() -> io::Result<Self> {
-        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?;
+        Self::in_folder(TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?)
+    }
+
+    /// The same outside of any repository, where git has nothing to say of source code.
+    pub(crate) fn outside() -> io::Result<Self> {
+        Self::in_folder(TempDir::new()?)
+    }
+
+    fn in_folder(folder: TempDir) -> io::Result<Self> {
         fs::write(folder.path().join("job.lua"), JOBFILE)?;
         fs::write(folder.path().join("noop.lua"), "")?;
         fs::write(folder.path().join("worker.lua"), WORKER)?;

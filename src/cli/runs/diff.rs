@@ -144,7 +144,7 @@ pub(super) fn project_of(run: &RunInfo) -> Option<PathBuf> {
     let path = PathBuf::from(opref.name);
     match opref.kind.as_str() {
         "script" => Some(path),
-        "guildfile" | "rillefile" => path.parent().map(Path::to_owned),
+        "guildfile" => path.parent().map(Path::to_owned),
         _ => None,
     }
     .filter(|path| path.is_absolute())

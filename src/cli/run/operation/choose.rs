@@ -195,7 +195,7 @@ fn defined(opref: &Opref) -> Option<Operation> {
     let path = Path::new(&opref.name);
     match opref.kind.as_str() {
         "guildfile" => script::load_project(path.parent()?).find(Some(&opref.operation())).ok(),
-        "script" => script::load_project(path).find(Some(&opref.op)).ok(),
+        "script" => script::load_project(path).find(Some(&opref.operation())).ok(),
         _ => None,
     }
     // A project in another place has its definition there.
@@ -226,14 +226,15 @@ fn failure(error: FlagError) -> Failure {
 fn opref(operation: &Operation) -> Result<Opref, Failure> {
     let lossy = |path: &Path| path.to_string_lossy().into_owned();
     match &operation.origin {
-        Origin::Script(_) => Ok(Opref {
+        // Of a file that is no YAML Guild's `compare` would say so and nothing else; a script's folder it leaves alone.
+        Origin::Script(_) | Origin::RilleFile(_) => Ok(Opref {
             kind: "script".to_owned(),
             name: lossy(&operation.project),
             version: String::new(),
-            model: String::new(),
+            model: operation.model.clone(),
             op: operation.name.clone(),
         }),
-        Origin::GuildFile(path) | Origin::RilleFile(path) => {
+        Origin::GuildFile(path) => {
             let bytes = std::fs::read(path)
                 .map_err(|error| Failure::general(format!("cannot read {}: {error}", path.display())))?;
             let version = Md5::digest(bytes).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
