@@ -63,7 +63,7 @@ impl Source {
     }
 
     /// Returns the names by which a user may choose another source: its flag, else its name, else its URI and what the
-    /// URI names.
+    /// URI names. The first counts.
     pub(crate) fn flag_names(&self) -> Vec<String> {
         if let Some(name) = self.flag_name.as_ref().or(self.name.as_ref()) {
             return vec![name.clone()];
@@ -74,7 +74,7 @@ impl Source {
         | SourceKind::Config(bare)
         | SourceKind::Module(bare)
         | SourceKind::Stdin(bare)) = &self.kind;
-        vec![bare.clone(), self.uri()]
+        vec![self.uri(), bare.clone()]
     }
 }
 

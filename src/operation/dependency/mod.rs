@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use self::names::{resolving_name, substitute, uri};
+use self::names::{resolving_name, substitute};
 use super::manifest::{Manifest, ManifestEntry};
 use super::relative::{normal, relative_to};
 use super::{DependencyRecord, FlagPassing, FlagValues, Notice, Source, SourceKind};
@@ -250,7 +250,7 @@ impl Task<'_> {
         let config = config.or_else(|| self.chosen().cloned());
         record.extend(config.map(|config| ("config".to_owned(), config)));
         record.insert("paths".to_owned(), paths.iter().map(relative).collect());
-        record.insert("uri".to_owned(), json!(uri(&self.source.kind)));
+        record.insert("uri".to_owned(), json!(self.source.uri()));
         Value::Object(record)
     }
 

@@ -2,39 +2,11 @@
 
 use serde_json::Value;
 
-use crate::operation::{DependencyRecord, FlagValues, Source, SourceKind};
-
-/// Returns the URI of a source, as it is recorded.
-pub(super) fn uri(kind: &SourceKind) -> String {
-    match kind {
-        SourceKind::Url(url) => url.clone(),
-        SourceKind::File(path) => format!("file:{path}"),
-        SourceKind::Operation(operation) => format!("operation:{operation}"),
-        SourceKind::Config(path) => format!("config:{path}"),
-        SourceKind::Module(module) => format!("module:{module}"),
-        SourceKind::Stdin(name) => format!("stdin:{name}"),
-    }
-}
+use crate::operation::{DependencyRecord, FlagValues, Source};
 
 /// Returns the name of a source in messages and in `deps`.
 pub(super) fn resolving_name(source: &Source) -> String {
-    source.name.clone().or_else(|| source.flag_name.clone()).unwrap_or_else(|| uri(&source.kind))
-}
-
-/// Returns the names of the flags that choose another source, the one that counts first.
-pub(super) fn candidates(source: &Source) -> Vec<String> {
-    if let Some(flag) = source.flag_name.as_ref().or(source.name.as_ref()) {
-        return vec![flag.clone()];
-    }
-    let path = match &source.kind {
-        SourceKind::File(path)
-        | SourceKind::Url(path)
-        | SourceKind::Operation(path)
-        | SourceKind::Config(path)
-        | SourceKind::Module(path)
-        | SourceKind::Stdin(path) => path.clone(),
-    };
-    vec![uri(&source.kind), path]
+    source.name.clone().or_else(|| source.flag_name.clone()).unwrap_or_else(|| source.uri())
 }
 
 /// Returns the value by which a flag, or else the record, chooses another source. Null and empty choose none.
@@ -43,7 +15,7 @@ pub(crate) fn chosen_by_flags<'a>(
     dep: &'a DependencyRecord,
     flags: &'a FlagValues,
 ) -> Option<&'a Value> {
-    let mut names = candidates(source);
+    let mut names = source.flag_names();
     // `{operation: up}` in a resource that is named like its flag.
     if dep.sources.len() == 1 && !names.contains(&dep.name) {
         names.push(dep.name.clone());
@@ -120,7 +92,7 @@ mod tests {
         for (text, name, flags) in cases {
             let source = read(text);
             assert_eq!(
-                (resolving_name(&source).as_str(), candidates(&source)),
+                (resolving_name(&source).as_str(), source.flag_names()),
                 (name, flags.iter().map(|s| (*s).to_owned()).collect())
             );
         }

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use sha1::{Digest, Sha1};
 
-use super::names::uri;
 use super::rename::rename;
 use super::{Origins, Outcome, Task};
 use crate::operation::inside::{is_inside, make_parents};
@@ -73,7 +72,7 @@ impl Task<'_> {
                 origin.push(relative);
                 origin
             }
-            _ => uri(&self.source.kind).into(),
+            _ => self.source.uri().into(),
         };
         let inside = || path.strip_prefix(&origins.base).ok().map(Path::to_owned);
         let subpath = if origins.from_archive { inside() } else { None };
