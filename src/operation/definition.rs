@@ -1,7 +1,7 @@
 //! An operation as it was defined, in `rille.lua`, in `guild.yml`, or by being a script.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
@@ -103,6 +103,39 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
+    /// Returns an operation that has nothing but a name and what it runs. `project` is absolute.
+    pub(super) fn bare(name: &str, origin: Origin, project: &Path, body: Body) -> Operation {
+        Operation {
+            model: String::new(),
+            name: name.to_owned(),
+            origin,
+            project: project.to_owned(),
+            place: None,
+            is_default: false,
+            description: String::new(),
+            body,
+            flags: BTreeMap::new(),
+            flags_dest: None,
+            requires: Vec::new(),
+            env: BTreeMap::new(),
+            env_secrets: Vec::new(),
+            python_requires: None,
+            python_path: None,
+            output_scalars: None,
+            sourcecode: Vec::new(),
+            label: None,
+            tags: Vec::new(),
+            compare: Vec::new(),
+            objective: None,
+            delete_on_success: false,
+            publish: None,
+            run_attrs: Map::new(),
+            default_flag_arg_skip: false,
+            stop_after: None,
+            later: Map::new(),
+        }
+    }
+
     /// Returns the operation as a user would name it: `model:op`, or the op alone.
     pub(crate) fn full_name(&self) -> String {
         if self.model.is_empty() { self.name.clone() } else { format!("{}:{}", self.model, self.name) }

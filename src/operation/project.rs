@@ -283,34 +283,7 @@ impl Operation {
         let inside = path.strip_prefix(folder).unwrap_or(path);
         let quoted = inside.to_str().and_then(|inside| shlex::try_quote(inside).ok()).unwrap_or_default();
         let body = Body::Script(quoted.into_owned());
-        Operation {
-            model: String::new(),
-            name: name.strip_prefix("./").unwrap_or(name).to_owned(),
-            origin: Origin::Script(path.to_owned()),
-            project: folder.to_owned(),
-            place: None,
-            is_default: false,
-            description: String::new(),
-            body,
-            flags: std::collections::BTreeMap::new(),
-            flags_dest: None,
-            requires: Vec::new(),
-            env: std::collections::BTreeMap::new(),
-            env_secrets: Vec::new(),
-            python_requires: None,
-            python_path: None,
-            output_scalars: None,
-            sourcecode: Vec::new(),
-            label: None,
-            tags: Vec::new(),
-            compare: Vec::new(),
-            objective: None,
-            delete_on_success: false,
-            publish: None,
-            run_attrs: serde_json::Map::new(),
-            default_flag_arg_skip: false,
-            stop_after: None,
-            later: serde_json::Map::new(),
-        }
+        let name = name.strip_prefix("./").unwrap_or(name);
+        Operation::bare(name, Origin::Script(path.to_owned()), folder, body)
     }
 }

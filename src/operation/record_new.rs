@@ -224,42 +224,14 @@ fn config_resource(operation: &Operation) -> Option<Resource> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::path::PathBuf;
 
     use super::super::{Origin, SourceKind, TargetType};
     use super::*;
 
     fn operation(project: &Path, body: Body) -> Operation {
-        Operation {
-            model: "m".to_owned(),
-            name: "op".to_owned(),
-            origin: Origin::GuildFile(project.join("guild.yml")),
-            project: project.to_owned(),
-            place: None,
-            is_default: false,
-            description: String::new(),
-            body,
-            flags: BTreeMap::new(),
-            flags_dest: None,
-            requires: Vec::new(),
-            env: BTreeMap::new(),
-            env_secrets: Vec::new(),
-            python_requires: None,
-            python_path: None,
-            output_scalars: None,
-            sourcecode: Vec::new(),
-            label: None,
-            tags: Vec::new(),
-            compare: Vec::new(),
-            objective: None,
-            delete_on_success: false,
-            publish: None,
-            run_attrs: Map::new(),
-            default_flag_arg_skip: false,
-            stop_after: None,
-            later: Map::new(),
-        }
+        let bare = Operation::bare("op", Origin::GuildFile(project.join("guild.yml")), project, body);
+        Operation { model: "m".to_owned(), ..bare }
     }
 
     /// Returns a project with scripts of each kind.

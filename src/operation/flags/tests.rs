@@ -219,35 +219,9 @@ fn unlike_guild() -> Vec<Row> {
 }
 
 fn operation(flags: &Value) -> Operation {
-    let mut operation = Operation {
-        model: String::new(),
-        name: "op".to_owned(),
-        origin: Origin::GuildFile(PathBuf::from("/project/guild.yml")),
-        project: PathBuf::from("/project"),
-        place: None,
-        is_default: true,
-        description: String::new(),
-        body: Body::Exec("true".to_owned()),
-        flags: BTreeMap::new(),
-        flags_dest: None,
-        requires: Vec::new(),
-        env: BTreeMap::new(),
-        env_secrets: Vec::new(),
-        python_requires: None,
-        python_path: None,
-        output_scalars: None,
-        sourcecode: Vec::new(),
-        label: None,
-        tags: Vec::new(),
-        compare: Vec::new(),
-        objective: None,
-        delete_on_success: false,
-        publish: None,
-        run_attrs: serde_json::Map::new(),
-        default_flag_arg_skip: false,
-        stop_after: None,
-        later: serde_json::Map::new(),
-    };
+    let origin = Origin::GuildFile(PathBuf::from("/project/guild.yml"));
+    let bare = Operation::bare("op", origin, Path::new("/project"), Body::Exec("true".to_owned()));
+    let mut operation = Operation { is_default: true, ..bare };
     for (name, value) in flags.as_object().unwrap() {
         operation.flags.insert(name.clone(), flag(value));
     }
