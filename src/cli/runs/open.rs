@@ -9,6 +9,7 @@ use super::cat::{OUTPUT, located, missing};
 use super::chosen::ChosenOne;
 use crate::cli::{Failure, editor};
 use crate::engine;
+use crate::model::clean_path;
 use crate::store::{self, Home};
 
 /// What of which run is opened, and by what.
@@ -46,7 +47,7 @@ pub(crate) fn main(args: &OpenArgs, home: &Home) -> Result<i32, Failure> {
     let path = run.path.join(&relative);
     let metadata = std::fs::metadata(&path);
     let metadata = metadata.map_err(|error| missing(&run.path, &relative, &store::Error::io("open", &path)(error)))?;
-    if store::clean(&relative).is_none() {
+    if clean_path(&relative).is_none() {
         return Err(Failure::usage(format!("{} is not below the run directory", relative.display())));
     }
     if args.shell || args.shell_cmd.is_some() {

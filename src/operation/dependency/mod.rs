@@ -24,9 +24,9 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use self::names::{resolving_name, substitute};
-use super::manifest::{Manifest, ManifestEntry};
 use super::relative::{normal, relative_to};
 use super::{DependencyRecord, FlagPassing, FlagValues, Notice, Source, SourceKind};
+use crate::model::{Manifest, ManifestEntry};
 
 pub(crate) use self::file::project_local;
 pub(crate) use self::names::chosen_by_flags;
