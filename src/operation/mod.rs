@@ -26,6 +26,7 @@ mod resource;
 mod scalar;
 mod scalars;
 pub(crate) mod sourcecode;
+mod yaml_word;
 
 pub(crate) use definition::{Body, Objective, Operation, Origin};
 pub(crate) use encode::{join, quote};

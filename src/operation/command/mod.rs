@@ -117,12 +117,12 @@ fn argument(value: &Value, passing: &FlagPassing, dest: &str) -> String {
 
 /// Returns a part of a split value as an item of a list: a number, or a text in quotes.
 fn bare_as_json(part: &str) -> String {
-    use super::scalar::{Word, yaml_word};
+    use super::yaml_word::{Word, yaml_word};
     match yaml_word(part) {
         Word::Null => "null".to_owned(),
         Word::Bool(value) => value.to_string(),
         Word::Number(number) => number.to_string(),
-        Word::Other | Word::Text => Value::from(part).to_string(),
+        Word::Time(_) | Word::Other | Word::Text => Value::from(part).to_string(),
     }
 }
 
