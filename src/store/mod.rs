@@ -54,9 +54,7 @@ pub(crate) use opref::{Opref, read_opref};
 pub(crate) use platform::{host, platform, user};
 pub(crate) use remove::remove;
 pub(crate) use run_dir::{RunDir, now_micros, run_id};
-pub(crate) use run_files::{
-    FileKind, ManifestEntry, RunFile, Walk, clean, files, manifest, open_file, sourcecode_folder,
-};
+pub(crate) use run_files::{FileKind, RunFile, Walk, files, manifest, open_file, sourcecode_folder};
 pub(crate) use run_output::RunOutput;
 pub(crate) use secrets::Secrets;
 pub(crate) use status::Status;
