@@ -117,6 +117,7 @@ pub(crate) fn main(
         run_tags: config.tags,
         jobs: config.jobs.and_then(|jobs| usize::try_from(jobs.0).ok()),
         cpus: config::cpus(),
+        max_failures: None,
         capacity: config.resources.into_iter().map(|(name, amount)| (name, amount.0)).collect(),
         grace: config.grace.map(Seconds::duration).unwrap_or_default(),
         output_limit: config.output_limit.map_or(u64::MAX, |limit| limit.0),

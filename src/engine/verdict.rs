@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::stop::StopReason;
-use crate::model::{Exit, Message, Outcome, Runnable};
+use crate::model::{Exit, Message, Outcome, Runnable, Task, TestStatus};
 
 /// What is known of an attempt.
 #[derive(Debug, Default)]
@@ -27,6 +27,8 @@ pub(super) struct Evidence {
 pub(super) struct Verdict {
     /// The outcome.
     pub(super) outcome: Outcome,
+    /// The same in Avocado's words, where those say more.
+    pub(super) status: Option<TestStatus>,
     /// Why, unless it simply passed.
     pub(super) reason: Option<String>,
     /// What the script gave with it.
@@ -35,11 +37,11 @@ pub(super) struct Verdict {
 
 impl Verdict {
     fn new(outcome: Outcome, reason: impl Into<String>) -> Self {
-        Self { outcome, reason: Some(reason.into()), data: None }
+        Self { outcome, status: None, reason: Some(reason.into()), data: None }
     }
 
     fn passed() -> Self {
-        Self { outcome: Outcome::Passed, reason: None, data: None }
+        Self { outcome: Outcome::Passed, status: None, reason: None, data: None }
     }
 }
 
@@ -55,12 +57,13 @@ impl Evidence {
         if self.finished.is_some() {
             self.protocol_error.get_or_insert_with(|| "it reported its end twice".to_owned());
         }
-        self.finished = Some(Verdict { outcome: result, reason, data });
+        self.finished = Some(Verdict { outcome: result, status: None, reason, data });
     }
 }
 
 /// Judges an attempt that has ended.
-pub(super) fn judge(runnable: &Runnable, stop: Option<StopReason>, evidence: Evidence) -> Verdict {
+pub(super) fn judge(task: &Task, stop: Option<StopReason>, evidence: Evidence) -> Verdict {
+    let runnable = &task.runnable;
     let Evidence { cannot_start, refused, exit, finished, sections, protocol_error } = evidence;
     if let Some(reason) = cannot_start {
         return Verdict::new(Outcome::Errored, reason);
@@ -74,7 +77,7 @@ pub(super) fn judge(runnable: &Runnable, stop: Option<StopReason>, evidence: Evi
             (StopReason::Protocol, Some(text)) => text,
             _ => stop.text(),
         };
-        return Verdict::new(stop.outcome(), text);
+        return Verdict { status: stop.status(), ..Verdict::new(stop.outcome(), text) };
     }
     if let Some(text) = what_broke {
         return Verdict::new(Outcome::Errored, text);
@@ -83,7 +86,7 @@ pub(super) fn judge(runnable: &Runnable, stop: Option<StopReason>, evidence: Evi
         None => Verdict::new(Outcome::Errored, "its process vanished"),
         Some(exit @ Exit::Signal(_)) => Verdict::new(Outcome::Errored, exit.to_string()),
         Some(Exit::Code(code)) if speaks(&runnable.kind) => judge_speaker(code, finished, sections),
-        Some(Exit::Code(code)) => judge_code(runnable, code),
+        Some(Exit::Code(code)) => judge_code(runnable, code, task.every_code_fails),
     }
 }
 
@@ -98,13 +101,13 @@ fn judge_speaker(code: i32, finished: Option<Verdict>, sections: Option<Outcome>
         Some(verdict) if code == 0 => match sections.map(|sections| verdict.outcome.and(sections)) {
             Some(rolled_up) if rolled_up != verdict.outcome => {
                 let text = format!("reported {}, but its sections roll up to {rolled_up}", verdict.outcome);
-                Verdict { outcome: rolled_up, reason: Some(text), data: verdict.data }
+                Verdict { data: verdict.data, ..Verdict::new(rolled_up, text) }
             }
             _ => verdict,
         },
         Some(verdict) => {
             let text = format!("{exit} after it had reported {}", verdict.outcome);
-            Verdict { outcome: verdict.outcome.and(Outcome::Errored), reason: Some(text), data: verdict.data }
+            Verdict { data: verdict.data, ..Verdict::new(verdict.outcome.and(Outcome::Errored), text) }
         }
         None if code == 0 => Verdict::new(Outcome::Errored, "left with exit code 0 before it reached its end"),
         None => Verdict::new(Outcome::Errored, exit.to_string()),
@@ -112,7 +115,7 @@ fn judge_speaker(code: i32, finished: Option<Verdict>, sections: Option<Outcome>
 }
 
 /// By the custom of `test`, `grep`, `diff` and pytest 1 means "no" and every other code "something went wrong".
-fn judge_code(runnable: &Runnable, code: i32) -> Verdict {
+fn judge_code(runnable: &Runnable, code: i32, every_code_fails: bool) -> Verdict {
     let skips = runnable.config.get("runner.exectest.exitcodes.skip").and_then(Value::as_array);
     if skips.is_some_and(|codes| codes.iter().any(|skip| skip.as_i64() == Some(code.into()))) {
         return Verdict::new(Outcome::Skipped, format!("exit code {code}, which means skipped here"));
@@ -120,6 +123,7 @@ fn judge_code(runnable: &Runnable, code: i32) -> Verdict {
     match code {
         0 => Verdict::passed(),
         1 => Verdict::new(Outcome::Failed, Exit::Code(1).to_string()),
+        _ if every_code_fails => Verdict::new(Outcome::Failed, Exit::Code(code).to_string()),
         126 => Verdict::new(Outcome::Errored, "exit code 126: found but not executable"),
         127 => Verdict::new(Outcome::Errored, "exit code 127: command not found"),
         _ => Verdict::new(Outcome::Errored, Exit::Code(code).to_string()),
@@ -131,13 +135,17 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
+    fn task(kind: &str) -> Task {
+        Task { runnable: Runnable { kind: kind.into(), ..Runnable::default() }, ..Task::default() }
+    }
+
     fn verdict(kind: &str, exit: Option<Exit>, said: Option<Outcome>, stop: Option<StopReason>) -> (Outcome, String) {
         let mut evidence = Evidence { exit, ..Evidence::default() };
         if let Some(result) = said {
             evidence.take_message(Message::Finished { result, reason: None, data: None });
         }
-        let runnable = Runnable { kind: kind.into(), ..Runnable::default() };
-        let verdict = judge(&runnable, stop, evidence);
+        let task = task(kind);
+        let verdict = judge(&task, stop, evidence);
         (verdict.outcome, verdict.reason.unwrap_or_default())
     }
 
@@ -172,7 +180,17 @@ mod tests {
         for _ in 0..2 {
             evidence.take_message(Message::Finished { result: Outcome::Passed, reason: None, data: None });
         }
-        let runnable = Runnable { kind: "lua".into(), ..Runnable::default() };
-        assert_eq!(judge(&runnable, None, evidence).outcome, Outcome::Errored);
+        assert_eq!(judge(&task("lua"), None, evidence).outcome, Outcome::Errored);
+    }
+
+    #[test]
+    fn by_avocados_rule_every_code_but_0_fails() {
+        for (code, outcome) in
+            [(0, Outcome::Passed), (1, Outcome::Failed), (2, Outcome::Failed), (127, Outcome::Failed)]
+        {
+            let evidence = Evidence { exit: Some(Exit::Code(code)), ..Evidence::default() };
+            let task = Task { every_code_fails: true, ..task("exec-test") };
+            assert_eq!(judge(&task, None, evidence).outcome, outcome, "{code}");
+        }
     }
 }

@@ -71,7 +71,8 @@ impl Job {
         }
         let history = History::new(&settings, before);
 
-        let limits = Limits { at_once: settings.jobs, capacity: settings.capacity.clone() };
+        let limits =
+            Limits { at_once: settings.jobs, capacity: settings.capacity.clone(), max_failures: settings.max_failures };
         let timing = Timing { grace: settings.grace, ..Timing::default() };
         let synchro = Arc::new(OnceLock::new());
         let surroundings = Surroundings {

@@ -12,6 +12,7 @@ mod resolution;
 mod resolvers;
 mod suite;
 mod tags;
+mod tap;
 mod test_id;
 mod variants;
 
@@ -29,6 +30,7 @@ pub(crate) use self::resolution::{Found, Options, Resolution, RunExecutable, Sur
 pub(crate) use self::resolvers::JOBFILE_KIND;
 pub(crate) use self::suite::{ExecutionOrder, FoundTest, Test, found_tests, suite};
 pub(crate) use self::tags::TagFilter;
+pub(crate) use self::tap::{TapScan, TapVerdict};
 pub(crate) use self::test_id::TestId;
 pub(crate) use self::variants::{Parameters, Variant, combined, read_variants};
 

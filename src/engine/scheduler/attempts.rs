@@ -114,7 +114,7 @@ impl Scheduler {
         let Phase::Active(active) = std::mem::replace(&mut entry.phase, Phase::Ready) else { return };
         let Active { slots, started, stop, evidence, .. } = *active;
         let exit = evidence.exit;
-        let Verdict { mut outcome, mut reason, data } = verdict::judge(&task.runnable, stop, evidence);
+        let Verdict { mut outcome, status, mut reason, data } = verdict::judge(task, stop, evidence);
         let attempts = task.retries + 1;
         let could_help = matches!(outcome, Outcome::Failed | Outcome::Errored)
             && matches!(stop, None | Some(StopReason::TimeLimit(_) | StopReason::Protocol));
@@ -129,6 +129,7 @@ impl Scheduler {
             task: number,
             attempt: entry.attempt,
             outcome,
+            status,
             reason: reason.clone(),
             data: data.clone(),
             exit,

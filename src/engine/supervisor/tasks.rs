@@ -19,9 +19,6 @@ use crate::engine::task_log::TaskLog;
 use crate::model::{Exit, OutputSize, Stream, TaskNumber};
 use crate::store;
 
-/// The name of a task's log in its folder.
-const LOG_FILE: &str = "task.log";
-
 /// How many times 16 reads are made of what a task has left in its pipes. They hold a mebibyte at most, so more comes from
 /// somebody outside the task who was handed a pipe and writes for ever.
 const LAST_READS: usize = 16;
@@ -37,18 +34,19 @@ impl Supervisor {
         }
         let Some(task) = self.parts.scheduler.task(number) else { return };
         let directory = &self.parts.surroundings.directory;
+        let relative = self.folders.get(&number).map(String::as_str).unwrap_or_default();
+        let log_name = store::log_name(relative);
         let folder = if self.parts.sink.is_some() {
             directory.clone()
         } else {
-            let folder = self.folders.get(&number).map(String::as_str).unwrap_or_default();
-            directory.join(store::attempt_folder(folder, ordinal))
+            directory.join(store::attempt_folder(relative, ordinal))
         };
         let runtime = self.parts.runtime.read();
         let attempt = Attempt { task, number, ordinal, folder, slots, runtime: &runtime };
         let surroundings = &self.parts.surroundings;
         let sink = self.parts.sink.as_ref();
         let spawned = spawn::spawn(&attempt, surroundings, sink).map(|launched| {
-            let file = CappedFile::new(attempt.folder.join(LOG_FILE), surroundings.output_limit);
+            let file = CappedFile::new(attempt.folder.join(log_name), surroundings.output_limit);
             let log = TaskLog::new(sink.is_none().then_some(file), launched.pid, &task.id);
             (launched, log)
         });
