@@ -13,6 +13,8 @@ pub(crate) enum StopReason {
     Terminated,
     /// An attempt took longer than it may.
     TimeLimit(Duration),
+    /// Its runner said nothing for so long.
+    Silence(Duration),
     /// Somebody waited for the task and would not wait longer.
     WaitLimit(Duration),
     /// `main` returned while the task was alive.
@@ -30,11 +32,12 @@ impl StopReason {
         match self {
             Self::Terminated => 0,
             Self::TimeLimit(_) => 1,
-            Self::WaitLimit(_) => 2,
-            Self::Dangling => 3,
-            Self::Protocol => 4,
-            Self::Interrupted(_) => 5,
-            Self::Unrecordable => 6,
+            Self::Silence(_) => 2,
+            Self::WaitLimit(_) => 3,
+            Self::Dangling => 4,
+            Self::Protocol => 5,
+            Self::Interrupted(_) => 6,
+            Self::Unrecordable => 7,
         }
     }
 
@@ -47,7 +50,9 @@ impl StopReason {
     pub(super) const fn outcome(self) -> Outcome {
         match self {
             Self::Terminated | Self::Interrupted(_) | Self::Unrecordable => Outcome::Aborted,
-            Self::TimeLimit(_) | Self::WaitLimit(_) | Self::Dangling | Self::Protocol => Outcome::Errored,
+            Self::TimeLimit(_) | Self::Silence(_) | Self::WaitLimit(_) | Self::Dangling | Self::Protocol => {
+                Outcome::Errored
+            }
         }
     }
 
@@ -84,6 +89,9 @@ impl StopReason {
             Self::Terminated => "terminated by the jobfile".to_owned(),
             Self::TimeLimit(limit) | Self::WaitLimit(limit) => {
                 format!("exceeded its max_runtime of {} s and was ended", limit.as_secs_f64())
+            }
+            Self::Silence(limit) => {
+                format!("its runner said nothing for {} s and was ended as faulty", limit.as_secs_f64())
             }
             Self::Dangling => "was still alive when main returned and was ended".to_owned(),
             Self::Protocol => "broke the protocol of its runner".to_owned(),

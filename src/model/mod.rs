@@ -14,6 +14,7 @@ mod outcome;
 mod python_text;
 mod record;
 mod runnable;
+mod runner_program;
 mod section;
 mod size;
 mod status_message;
@@ -24,7 +25,7 @@ mod test_status;
 
 pub(crate) use blob::Blob;
 pub(crate) use event::{
-    EVENT_FORMAT, Event, EventKind, OutputSize, PluginFailed, RaisedError, RunStarted, SectionFinished, SectionStarted,
+    Dropped, EVENT_FORMAT, Event, EventKind, OutputSize, PluginFailed, RaisedError, RunStarted, SectionFinished, SectionStarted,
     TaskFinished, TaskPlanned, TaskQueued,
 };
 pub(crate) use exit::Exit;
@@ -37,6 +38,7 @@ pub(crate) use outcome::Outcome;
 pub(crate) use python_text::float_text;
 pub(crate) use record::RecordForm;
 pub(crate) use runnable::Runnable;
+pub(crate) use runner_program::RunnerProgram;
 pub(crate) use section::{LogRange, SectionChoice, SectionKind, SectionNumber, SectionPlan};
 pub(crate) use size::parse_size;
 pub(crate) use status_message::{Finished, Running, StatusKind, StatusMessage, TaskIdValue};
