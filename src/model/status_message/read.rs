@@ -17,6 +17,10 @@ const SHOWN: usize = 60;
 
 /// See [`StatusMessage::parse`].
 pub(super) fn parse(line: &[u8]) -> Result<StatusMessage, String> {
+    // Serde takes a list of the right values for an object as well.
+    if line.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+        return Err("it is no message: it does not begin with '{'".to_owned());
+    }
     let raw: Result<Raw<'_>, _> = serde_json::from_slice(line);
     match raw {
         Ok(raw) => raw.message(),

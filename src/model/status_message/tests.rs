@@ -112,7 +112,8 @@ fn half_a_pair_of_surrogates_is_no_reason_to_lose_a_message() {
 fn what_is_no_message_is_told_why() {
     let cases = [
         ("", "it is no message: EOF"),
-        ("garbage", "it is no message: expected value"),
+        ("garbage", "it is no message: it does not begin with '{'"),
+        ("{garbage", "it is no message: "),
         ("[1]", "it is no message: "),
         ("5", "it is no message: "),
         ("\"text\"", "it is no message: "),
