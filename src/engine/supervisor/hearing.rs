@@ -74,6 +74,9 @@ impl Supervisor {
             return self.heard_runner(task, length);
         }
         let bytes = &self.buffer[..length];
+        if let (Some(tap), Stream::Stdout) = (&mut live.tap, stream) {
+            tap.feed(bytes);
+        }
         let logged = live.log.output(Utc::now(), stream, bytes).and_then(|()| live.log.flush());
         if let Some(tap) = &self.parts.tap {
             tap(task, Origin::Program(stream), bytes);

@@ -32,6 +32,7 @@ use super::status::{Line, Status};
 use super::stop::StopReason;
 use super::task_log::TaskLog;
 use crate::model::{EventKind, Exit, RuntimeInfo, Stream, TaskNumber};
+use crate::testing::TapScan;
 
 /// How often descendants are looked for again while some are being killed.
 const KILL_INTERVAL: Duration = Duration::from_millis(2);
@@ -113,6 +114,8 @@ struct Live {
     sections: Sections,
     /// Where its runner reports, if it has one.
     line: Option<Box<Line>>,
+    /// Reads its standard output, if that is TAP.
+    tap: Option<Box<TapScan>>,
     exit: Option<Exit>,
     stdout_open: bool,
     stderr_open: bool,

@@ -20,8 +20,9 @@ use crate::engine::synchro::Synchro;
 use crate::engine::task_log::TaskLog;
 use crate::engine::verdict::Verdict;
 use crate::engine::way::Way;
-use crate::model::{Exit, OutputSize, Stream, TaskNumber, TestStatus};
+use crate::model::{Exit, OutputSize, Runnable, Stream, TaskNumber, TestStatus};
 use crate::store;
+use crate::testing::{TapScan, TapVerdict};
 
 /// The name of a task's log in its folder.
 const LOG_FILE: &str = "task.log";
@@ -29,6 +30,9 @@ const LOG_FILE: &str = "task.log";
 /// How many times 16 reads are made of what a task has left in its pipes. They hold a mebibyte at most, so more comes from
 /// somebody outside the task who was handed a pipe and writes for ever.
 const LAST_READS: usize = 16;
+
+/// The key of a runnable's `config` by which the exit code of a program that writes TAP counts.
+const HONOUR_EXIT_CODE: &str = "runner.tap.exitcode";
 
 impl Supervisor {
     pub(super) fn spawn(&mut self, number: TaskNumber, ordinal: u32, slots: &Slots) {
@@ -60,6 +64,7 @@ impl Supervisor {
             },
             Way::Channel | Way::Direct | Way::Tap => None,
         };
+        let is_tap = Way::of(task) == Way::Tap;
         let runtime = self.parts.runtime.read();
         let socket = line.as_deref().map(Line::socket);
         let attempt = Attempt { task, number, ordinal, folder, slots, runtime: &runtime, socket };
@@ -71,7 +76,12 @@ impl Supervisor {
         });
         drop(runtime);
         match spawned {
-            Ok((launched, log)) => self.watch(number, launched, log, line),
+            Ok((launched, log)) => {
+                self.watch(number, launched, log, line);
+                if let Some(live) = self.live.get_mut(&number).filter(|_| is_tap) {
+                    live.tap = Some(Box::new(TapScan::new()));
+                }
+            }
             Err(SpawnError::Task(reason)) => self.inputs.push(Input::SpawnFailed { task: number, reason }),
             Err(SpawnError::Exhausted(reason)) => self.inputs.push(Input::SpawnDeferred { task: number, reason }),
             Err(SpawnError::Storage(path, error)) => {
@@ -119,6 +129,7 @@ impl Supervisor {
             log,
             sections: Sections::default(),
             line,
+            tap: None,
             exit: None,
             stdout_open: true,
             stderr_open: true,
@@ -262,7 +273,7 @@ impl Supervisor {
 
     fn gone(&mut self, task: TaskNumber) {
         let Some(live) = self.live.remove(&task) else { return };
-        let Live { launched, log, killed, line, .. } = live;
+        let Live { launched, log, killed, line, tap, exit, .. } = live;
         if self.groups.get(&launched.pid) == Some(&task) {
             self.groups.remove(&launched.pid);
         }
@@ -290,6 +301,11 @@ impl Supervisor {
             }
             self.close_line(task, line);
         }
+        if let (Some(tap), Some(exit)) = (tap, exit) {
+            let honours = self.parts.scheduler.task(task).is_some_and(|task| honours_exit_code(&task.runnable));
+            let TapVerdict { status, reason, .. } = tap.finish().and_exit(exit, honours);
+            self.inputs.push(Input::Reported { task, verdict: Verdict::of_status(status, reason) });
+        }
         let written = Written { stdout: sizes[0], stderr: sizes[1], log };
         self.inputs.push(Input::Gone { task, written, killed_leftovers });
     }
@@ -313,4 +329,9 @@ impl Supervisor {
             }
         }
     }
+}
+
+/// Returns whether a program that writes TAP has to leave with exit code 0 as well, whatever its TAP says.
+fn honours_exit_code(runnable: &Runnable) -> bool {
+    runnable.config.get(HONOUR_EXIT_CODE).and_then(serde_json::Value::as_bool).unwrap_or_default()
 }
