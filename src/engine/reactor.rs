@@ -130,7 +130,8 @@ mod tests {
                 assert_eq!(Source::from_token(source.token()), Some(source));
             }
         }
-        let others = [Source::Waker, Source::Guardian, Source::Signals, Source::Listener(3), Source::Caller(u64::MAX >> 4)];
+        let others =
+            [Source::Waker, Source::Guardian, Source::Signals, Source::Listener(3), Source::Caller(u64::MAX >> 4)];
         for source in others {
             assert_eq!(Source::from_token(source.token()), Some(source));
         }

@@ -202,7 +202,9 @@ mod tests {
         let find = |kind: &str, config: serde_json::Value| {
             let recipe = json!({ "kind": kind, "config": config });
             let found = runners.find(&serde_json::from_value(recipe).unwrap(), &|| false);
-            found.map(|found| found.map(|found| found.program.display().to_string().replace(&at.display().to_string(), "")))
+            found.map(|found| {
+                found.map(|found| found.program.display().to_string().replace(&at.display().to_string(), ""))
+            })
         };
         for _ in 0..3 {
             assert_eq!(find("good", json!({})), Ok(Some("/avocado-runner-good".into())));

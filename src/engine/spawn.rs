@@ -18,8 +18,8 @@ use super::descendants::MARK;
 use super::output::{Capture, Target};
 use super::output_sink::SharedSink;
 use super::scheduler::Slots;
-use super::synchro::Synchro;
 use super::status::argv::{self, Report};
+use super::synchro::Synchro;
 use super::way::Way;
 use crate::model::{Order, RunnerProgram, RuntimeInfo, SharedRef, Stream, SynchroLine, Task, TaskNumber};
 
@@ -245,11 +245,7 @@ fn executable(attempt: &Attempt<'_>) -> Result<Prepared, SpawnError> {
 }
 
 /// Prepares a runner, which is told its task and where to report to on its command line.
-fn runner(
-    attempt: &Attempt<'_>,
-    program: &RunnerProgram,
-    surroundings: &Surroundings,
-) -> Result<Prepared, SpawnError> {
+fn runner(attempt: &Attempt<'_>, program: &RunnerProgram, surroundings: &Surroundings) -> Result<Prepared, SpawnError> {
     let Attempt { task, folder, socket, .. } = attempt;
     let text = |path: &Path| {
         let text = path.to_str().map(str::to_owned);

@@ -80,7 +80,8 @@ impl Evidence {
 
 /// Judges an attempt that has ended.
 pub(super) fn judge(task: &Task, stop: Option<StopReason>, evidence: Evidence) -> Verdict {
-    let Evidence { cannot_start, refused, exit, finished, sections, protocol_error, lingered, last_words, .. } = evidence;
+    let Evidence { cannot_start, refused, exit, finished, sections, protocol_error, lingered, last_words, .. } =
+        evidence;
     if let Some(reason) = cannot_start {
         return Verdict::new(Outcome::Errored, reason);
     }
@@ -216,10 +217,38 @@ mod tests {
         let runners = [
             ("foo", Some(Exit::Code(0)), Some(Passed), None, Passed, ""),
             ("foo", Some(Exit::Code(1)), Some(Failed), None, Failed, ""),
-            ("foo", Some(Exit::Code(1)), Some(Passed), None, Errored, "its runner ended with exit code 1 after it had reported passed"),
-            ("foo", Some(Exit::Code(0)), None, None, Errored, "its runner left with exit code 0 before it reported how the test ended"),
-            ("foo", Some(Exit::Signal(9)), None, None, Errored, "its runner was killed by SIGKILL (signal 9) before it reported how the test ended"),
-            ("foo", Some(Exit::Signal(15)), Some(Passed), limit, Errored, "exceeded its max_runtime of 1.5 s and was ended"),
+            (
+                "foo",
+                Some(Exit::Code(1)),
+                Some(Passed),
+                None,
+                Errored,
+                "its runner ended with exit code 1 after it had reported passed",
+            ),
+            (
+                "foo",
+                Some(Exit::Code(0)),
+                None,
+                None,
+                Errored,
+                "its runner left with exit code 0 before it reported how the test ended",
+            ),
+            (
+                "foo",
+                Some(Exit::Signal(9)),
+                None,
+                None,
+                Errored,
+                "its runner was killed by SIGKILL (signal 9) before it reported how the test ended",
+            ),
+            (
+                "foo",
+                Some(Exit::Signal(15)),
+                Some(Passed),
+                limit,
+                Errored,
+                "exceeded its max_runtime of 1.5 s and was ended",
+            ),
             ("tap", Some(Exit::Code(0)), Some(Passed), None, Passed, ""),
             ("tap", Some(Exit::Code(3)), Some(Failed), None, Failed, ""),
             ("noop", None, Some(Passed), None, Passed, ""),

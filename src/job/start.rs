@@ -72,7 +72,7 @@ impl Job {
         let history = History::new(&settings, before);
 
         let limits = Limits { at_once: settings.jobs, capacity: settings.capacity.clone() };
-        let timing = Timing { grace: settings.grace, ..Timing::default() };
+        let timing = Timing { grace: settings.grace, silence: settings.silence_timeout, ..Timing::default() };
         let synchro = Arc::new(OnceLock::new());
         let surroundings = Surroundings {
             run_id: id,

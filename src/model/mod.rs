@@ -25,8 +25,8 @@ mod test_status;
 
 pub(crate) use blob::Blob;
 pub(crate) use event::{
-    Dropped, EVENT_FORMAT, Event, EventKind, OutputSize, PluginFailed, RaisedError, RunStarted, SectionFinished, SectionStarted,
-    TaskFinished, TaskPlanned, TaskQueued,
+    Dropped, EVENT_FORMAT, Event, EventKind, OutputSize, PluginFailed, RaisedError, RunStarted, SectionFinished,
+    SectionStarted, TaskFinished, TaskPlanned, TaskQueued,
 };
 pub(crate) use exit::Exit;
 pub(crate) use file_slice::FileSlice;

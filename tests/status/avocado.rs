@@ -36,7 +36,10 @@ fn run(bin: &Path, project: Project, recipes: &[(&str, &str, &str)]) -> Ended {
 fn noop_exec_test_and_tap_have_their_outcomes() {
     let Some(bin) = avocado() else { return };
     let project = Project::new()
-        .executable("both.sh", "#!/bin/sh\nprintf 'out-line\\nno newline\\001\\377'; echo err-line >&2; echo $X; exit 3\n")
+        .executable(
+            "both.sh",
+            "#!/bin/sh\nprintf 'out-line\\nno newline\\001\\377'; echo err-line >&2; echo $X; exit 3\n",
+        )
         .executable("good.t", "#!/bin/sh\nprintf '1..2\\nok 1\\nok 2\\n'\n")
         .executable("bad.t", "#!/bin/sh\nprintf '1..2\\nok 1\\nnot ok 2 - broken\\n'\n")
         .executable("killer.sh", "#!/bin/sh\nkill -9 $PPID\n");
@@ -93,7 +96,11 @@ fn python_unittests_and_instrumented_tests_have_their_outcomes() {
         ("u1", "python-unittest", "uri = 'unit.py:T.test_good'"),
         ("u2", "python-unittest", "uri = 'unit.py:T.test_bad'"),
         ("u3", "python-unittest", "uri = 'unit.py:T.test_left_out'"),
-        ("sys", "sysinfo", "uri = 'pre', kwargs = { sysinfo = { commands = { 'uname -r' }, files = {}, fail_commands = {}, fail_files = {} }, test_fail = false }"),
+        (
+            "sys",
+            "sysinfo",
+            "uri = 'pre', kwargs = { sysinfo = { commands = { 'uname -r' }, files = {}, fail_commands = {}, fail_files = {} }, test_fail = false }",
+        ),
     ];
     let ended = run(&bin, project, &recipes);
     ended.code(1).outcomes("t=passed bad=failed cancel=skipped warns=passx u1=passed u2=failed u3=skipped sys=passed");

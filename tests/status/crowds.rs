@@ -55,9 +55,14 @@ fn a_hundred_thousand_frames_of_a_stranger_change_nothing() {
         for _ in 0..5_000 {
             let mut frame = match next(&mut state) % 4 {
                 // One that would count if it came from the task.
-                0 => format!("{{\"status\": \"finished\", \"result\": \"fail\", \"id\": \"{id}\", \"job_id\": \"{job}\"}}")
-                    .into_bytes(),
-                1 => (0..next(&mut state) % 40).map(|_| next(&mut state).to_le_bytes()[0]).filter(|b| *b != b'\n').collect(),
+                0 => format!(
+                    "{{\"status\": \"finished\", \"result\": \"fail\", \"id\": \"{id}\", \"job_id\": \"{job}\"}}"
+                )
+                .into_bytes(),
+                1 => (0..next(&mut state) % 40)
+                    .map(|_| next(&mut state).to_le_bytes()[0])
+                    .filter(|b| *b != b'\n')
+                    .collect(),
                 _ => (0..next(&mut state) % 9)
                     .flat_map(|_| pieces[usize::try_from(next(&mut state) % 8).expect("small")])
                     .copied()

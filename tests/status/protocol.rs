@@ -67,7 +67,11 @@ fn the_result_is_the_outcome() {
         ("running('stdout', b'x'); finished()", "passed", ""),
         ("started(); started(); finished()", "passed", ""),
         ("say(status='finished', result='pass', what={'ever': [1]})", "passed", ""),
-        ("raw(json.dumps({'status': 'finished', 'result': 'pass', 'id': ID, 'job_id': JOB}).encode() + b'\\r\\n')", "passed", ""),
+        (
+            "raw(json.dumps({'status': 'finished', 'result': 'pass', 'id': ID, 'job_id': JOB}).encode() + b'\\r\\n')",
+            "passed",
+            "",
+        ),
         ("raw(message(status='finished', result='pass').rstrip())", "passed", ""),
         ("running('stdout', 'plain text'); finished()", "passed", ""),
         ("finished('fail', fail_reason='f'); sys.exit(1)", "failed", "f"),
@@ -81,7 +85,11 @@ fn the_result_is_the_outcome() {
             "passed",
             "",
         ),
-        ("others = [connect() for _ in range(5)]\nfor o in others: say(o, status='running', type='stdout', log=b'x' * 100000)\nfinished()", "passed", ""),
+        (
+            "others = [connect() for _ in range(5)]\nfor o in others: say(o, status='running', type='stdout', log=b'x' * 100000)\nfinished()",
+            "passed",
+            "",
+        ),
     ];
     let body: String = (1..).zip(cases).map(|(n, (code, ..))| foo(&format!("t{n}"), code)).collect();
     let ended = project(&body).job(&[]);
@@ -109,9 +117,15 @@ fn what_a_runner_does_wrong_costs_its_own_test_and_nothing_else() {
         ("raw(b'hello\\n')\ntime.sleep(60)", "broke the protocol of its runner: it is no message"),
         ("raw(bytes(range(256)) + b'\\n')\ntime.sleep(60)", "broke the protocol of its runner: it is no message"),
         ("raw(message(status='finished', result='pass')[:20])", "before it reported how the test ended"),
-        ("started(); say(status='finished', result='pass', id='other')\ntime.sleep(60)", "it spoke of the task 'other'"),
+        (
+            "started(); say(status='finished', result='pass', id='other')\ntime.sleep(60)",
+            "it spoke of the task 'other'",
+        ),
         ("say(status='finished', result='pass', id=None)\ntime.sleep(60)", "broke the protocol of its runner"),
-        ("raw(json.dumps({'status': 'finished', 'result': 'pass', 'id': ID}).encode() + b'\\n')\ntime.sleep(60)", "a message names no job"),
+        (
+            "raw(json.dumps({'status': 'finished', 'result': 'pass', 'id': ID}).encode() + b'\\n')\ntime.sleep(60)",
+            "a message names no job",
+        ),
         ("finished('fail'); finished('pass')\ntime.sleep(60)", "it reported its end twice: fail, then pass"),
         ("finished(); running('stdout', b'late')\ntime.sleep(60)", "it went on after it had reported its end (pass)"),
         ("finished(); say(status='running')", "it went on after it had reported its end (pass)"),
@@ -123,7 +137,10 @@ fn what_a_runner_does_wrong_costs_its_own_test_and_nothing_else() {
         ("finished(); os.kill(os.getpid(), 9)", "killed by SIGKILL (signal 9) after it had reported pass"),
         ("raw(b'{' + b'x' * 100000000 + b'}\\n')\ntime.sleep(60)", "a message is longer than 64 MiB"),
         ("raw(b'x' * 100000000)\ntime.sleep(60)", "a message is longer than 64 MiB"),
-        ("for o in [connect() for _ in range(3)]: raw(b'x' * 30000000, o)\ntime.sleep(60)", "a message is longer than 64 MiB"),
+        (
+            "for o in [connect() for _ in range(3)]: raw(b'x' * 30000000, o)\ntime.sleep(60)",
+            "a message is longer than 64 MiB",
+        ),
         ("os.close(line.fileno()); os.unlink(URI); sys.exit(0)", "before it reported how the test ended"),
     ];
     let good = "started(); time.sleep(0.2); running('stdout', b'fine'); finished()";
@@ -163,9 +180,15 @@ finished()"#;
     let ended = project(&foo("t", code)).job(&[]);
     ended.code(0);
     let run = ended.the_run();
-    for (name, text) in
-        [("x", "../../x"), ("abs/y", "/abs/y"), ("a_b", "a\0b"), ("\u{1F600}", "\u{1F600}"), ("_task.log", "task.log"), ("z", "s/../../../z"), ("_stdout", "stdout")]
-    {
+    for (name, text) in [
+        ("x", "../../x"),
+        ("abs/y", "/abs/y"),
+        ("a_b", "a\0b"),
+        ("\u{1F600}", "\u{1F600}"),
+        ("_task.log", "task.log"),
+        ("z", "s/../../../z"),
+        ("_stdout", "stdout"),
+    ] {
         assert_eq!(file(&run, name), text, "{name}");
     }
     assert_eq!(file(&run, &"n".repeat(255)), "n".repeat(300));

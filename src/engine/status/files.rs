@@ -42,7 +42,8 @@ impl Files {
             }
             at = openat(&at, part.as_str(), flags, Mode::empty())?;
         }
-        let flags = OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | OFlags::NONBLOCK;
+        let flags =
+            OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | OFlags::NONBLOCK;
         let file = std::fs::File::from(openat(&at, last.as_str(), flags, Mode::from_raw_mode(0o666))?);
         if !file.metadata()?.is_file() {
             return Err(io::Error::other("what is there is no file"));

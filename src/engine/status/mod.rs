@@ -71,6 +71,8 @@ pub(super) struct Line {
     pub(super) callers: Vec<CallerId>,
     /// Bytes of lines without an end that are held of all callers.
     pub(super) held: usize,
+    /// The process that was let in last, when, and whether it may speak of the task.
+    pub(super) last_peer: Option<(i32, Duration, bool)>,
     /// When it has heard of the runner last.
     pub(super) heard_at: Duration,
     /// How the runner said that the task ended.
@@ -99,7 +101,14 @@ pub(super) struct Admitted {
 
 impl Status {
     /// Makes the line of an attempt, with `limit` bytes for its files.
-    pub(super) fn open(&mut self, run: &Path, number: TaskNumber, id: &str, folder: &Path, limit: u64) -> io::Result<Line> {
+    pub(super) fn open(
+        &mut self,
+        run: &Path,
+        number: TaskNumber,
+        id: &str,
+        folder: &Path,
+        limit: u64,
+    ) -> io::Result<Line> {
         let sockets = match &self.folder {
             Some(sockets) => sockets,
             None => self.folder.insert(PrivateFolder::make(run, FOLDER, LONGEST_NAME)?),
@@ -112,6 +121,7 @@ impl Status {
             folder: folder.to_owned(),
             callers: Vec::new(),
             held: 0,
+            last_peer: None,
             heard_at: Duration::ZERO,
             ended: None,
             is_broken: false,
@@ -166,7 +176,7 @@ impl Status {
     pub(super) fn resumed(&mut self) -> Vec<TaskNumber> {
         let now = Instant::now();
         let due: Vec<TaskNumber> = self.paused.iter().filter(|(_, at)| **at <= now).map(|(task, _)| *task).collect();
-        due.iter().for_each(|task| drop(self.paused.remove(task)));
+        self.paused.retain(|task, _| !due.contains(task));
         due
     }
 

@@ -89,10 +89,10 @@ impl Supervisor {
             Message::Started {} => {}
             Message::Stdout { time, text } => {
                 self.printed(task, at(time), Stream::Stdout, Origin::Script(Stream::Stdout), &text.0);
-            },
+            }
             Message::Stderr { time, text } => {
                 self.printed(task, at(time), Stream::Stderr, Origin::Script(Stream::Stderr), &text.0);
-            },
+            }
             Message::Log { time, level, logger, text } => self.logged(task, at(time), level, &logger, &text.0),
             Message::Plan { sections } => {
                 let Some(live) = self.live.get_mut(&task) else { return Ok(()) };

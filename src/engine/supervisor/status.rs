@@ -23,7 +23,10 @@ use crate::model::{
 };
 
 /// How many callers are let in at one task's socket before others have their turn.
-const ADMITTED_AT_ONCE: usize = 64;
+const ADMITTED_AT_ONCE: usize = 16;
+
+/// How long what is known of a process is not looked up again.
+const PEER_KNOWN_FOR: Duration = Duration::from_millis(100);
 
 /// How often a connection is read before an end that came by another one is taken in. What a socket holds is less.
 const READS_BEFORE_END: usize = 16;
@@ -59,21 +62,38 @@ impl Supervisor {
                 return false;
             }
         };
-        // Who is gone already came by this task's own socket; nobody can tell more of him.
-        let whose = self.descendants.whose(pid, task, &self.groups);
-        let counts = is_ours && (whose == Whose::Of(task) || whose == Whose::Gone);
+        let counts = is_ours && self.may_speak(task, pid);
         let caller = self.status.add(Caller { connection: Connection::new(socket), task, counts });
         let Some(line) = self.live.get_mut(&task).and_then(|live| live.line.as_deref_mut()) else { return false };
         if counts {
             line.callers.push(caller);
         }
-        let watched = (self.status.get(caller)).map_or(Ok(()), |new| self.reactor.watch(&new.connection, Source::Caller(caller)));
+        let watched =
+            (self.status.get(caller)).map_or(Ok(()), |new| self.reactor.watch(&new.connection, Source::Caller(caller)));
         if let Err(error) = watched {
             self.fail(Failure::new("watching a connection to the status server", &error));
         }
         // Messages that each come by a connection of their own are heard in their order.
         self.read_caller(caller, READS_BEFORE_END);
         true
+    }
+
+    /// Returns whether the process with this number may speak of a task.
+    fn may_speak(&mut self, task: TaskNumber, pid: i32) -> bool {
+        let now = self.clock.elapsed();
+        let Some(line) = self.live.get_mut(&task).and_then(|live| live.line.as_deref_mut()) else { return false };
+        // Many connections of one process come one after the other.
+        if let Some((known, at, counts)) = line.last_peer
+            && known == pid
+            && now < at + PEER_KNOWN_FOR
+        {
+            return counts;
+        }
+        let whose = self.descendants.whose(pid, task, &self.groups);
+        // Who is gone already came by this task's own socket; nobody can tell more of him.
+        let counts = whose == Whose::Of(task) || whose == Whose::Gone;
+        line.last_peer = Some((pid, now, counts));
+        counts
     }
 
     /// Hears somebody who is connected.
