@@ -123,6 +123,7 @@ pub(crate) fn main(
         output_limit: config.output_limit.map_or(u64::MAX, |limit| limit.0),
         retries: config.retries.map_or(0, |retries| retries.0),
         plugins: config.plugins,
+        silence_timeout: config.silence_timeout.map(Limit::duration),
         plugin_timeout: config.plugin_timeout.map(Limit::duration),
         log_levels: config.log_levels.levels(),
         resume,

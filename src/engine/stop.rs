@@ -17,6 +17,8 @@ pub(crate) enum StopReason {
     RunLimit(Duration),
     /// So many tests have not passed that no other is to start.
     Failures(u32),
+    /// Its runner said nothing for so long.
+    Silence(Duration),
     /// Somebody waited for the task and would not wait longer.
     WaitLimit(Duration),
     /// `main` returned while the task was alive.
@@ -34,13 +36,14 @@ impl StopReason {
         match self {
             Self::Terminated => 0,
             Self::TimeLimit(_) => 1,
-            Self::WaitLimit(_) => 2,
-            Self::Failures(_) => 3,
-            Self::RunLimit(_) => 4,
-            Self::Dangling => 5,
-            Self::Protocol => 6,
-            Self::Interrupted(_) => 7,
-            Self::Unrecordable => 8,
+            Self::Silence(_) => 2,
+            Self::WaitLimit(_) => 3,
+            Self::Failures(_) => 4,
+            Self::RunLimit(_) => 5,
+            Self::Dangling => 6,
+            Self::Protocol => 7,
+            Self::Interrupted(_) => 8,
+            Self::Unrecordable => 9,
         }
     }
 
@@ -53,9 +56,12 @@ impl StopReason {
     pub(super) const fn outcome(self) -> Outcome {
         match self {
             Self::Terminated | Self::Interrupted(_) | Self::Unrecordable => Outcome::Aborted,
-            Self::TimeLimit(_) | Self::RunLimit(_) | Self::WaitLimit(_) | Self::Dangling | Self::Protocol => {
-                Outcome::Errored
-            }
+            Self::TimeLimit(_)
+            | Self::RunLimit(_)
+            | Self::Silence(_)
+            | Self::WaitLimit(_)
+            | Self::Dangling
+            | Self::Protocol => Outcome::Errored,
             Self::Failures(_) => Outcome::Skipped,
         }
     }
@@ -122,6 +128,9 @@ impl StopReason {
             Self::RunLimit(limit) => format!("the run exceeded its time limit of {} s", limit.as_secs_f64()),
             Self::Failures(1) => "not run: a test had not passed".to_owned(),
             Self::Failures(count) => format!("not run: {count} tests had not passed"),
+            Self::Silence(limit) => {
+                format!("its runner said nothing for {} s and was ended as faulty", limit.as_secs_f64())
+            }
             Self::Dangling => "was still alive when main returned and was ended".to_owned(),
             Self::Protocol => "broke the protocol of its runner".to_owned(),
             Self::Interrupted(number) => match signal_hook::low_level::signal_name(number) {

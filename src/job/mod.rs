@@ -31,7 +31,7 @@ use parking_lot::{Mutex, RwLock};
 
 use self::arguments::Unread;
 use self::roster::Roster;
-use crate::engine::{End, Engine, Failure, Group, Journal, OnLimit, StopReason, Synchro};
+use crate::engine::{End, Engine, Failure, Group, Journal, OnLimit, Runners, StopReason, Synchro};
 use crate::model::{EventKind, Level, Outcome, Place, RuntimeInfo, Stream, Task, TaskNumber};
 use crate::report::{Announcement, Live, LiveHandle};
 use crate::store::RunDir;
@@ -60,6 +60,7 @@ pub(crate) struct Job {
     console: LiveHandle,
     engine: OnceLock<Engine>,
     synchro: Arc<OnceLock<Synchro>>,
+    runners: Runners,
     started: Instant,
     history: history::History,
     next_group: Mutex<u32>,
@@ -186,10 +187,18 @@ impl Job {
         if runnable.kind == "lua" {
             runnable.kwargs.extend(self.settings.parameters.clone());
         }
+        let (runner, unresolved) = match unresolved {
+            Some(unresolved) => (None, Some(unresolved)),
+            None => match self.runners.find(&runnable, &|| self.interrupted()) {
+                Ok(runner) => (runner, None),
+                Err(problem) => (None, Some((Outcome::Errored, problem))),
+            },
+        };
         let absolute = |path: String| beside.join(path);
         let task = Task {
             id,
             runnable,
+            runner,
             cwd: draft.cwd.map(absolute),
             env: draft.env,
             stdin: draft.stdin.map(absolute),

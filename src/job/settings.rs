@@ -52,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) output_limit: u64,
     /// Attempts after the first of a task that does not say itself how many.
     pub(crate) retries: u32,
+    /// How long a runner may say nothing.
+    pub(crate) silence_timeout: Option<Duration>,
     /// Plugin files in the order in which they are loaded.
     pub(crate) plugins: Vec<PathBuf>,
     /// How long one stage of a plugin may take.

@@ -18,6 +18,7 @@ mod python_text;
 mod recipe;
 mod record;
 mod runnable;
+mod runner_program;
 mod section;
 mod size;
 mod status_message;
@@ -28,8 +29,8 @@ mod test_status;
 
 pub(crate) use blob::Blob;
 pub(crate) use event::{
-    EVENT_FORMAT, Event, EventKind, OutputSize, PluginFailed, RaisedError, RunStarted, SectionFinished, SectionStarted,
-    TaskFinished, TaskPlanned, TaskQueued,
+    Dropped, EVENT_FORMAT, Event, EventKind, OutputSize, PluginFailed, RaisedError, RunStarted, SectionFinished,
+    SectionStarted, TaskFinished, TaskPlanned, TaskQueued,
 };
 pub(crate) use exit::Exit;
 pub(crate) use file_slice::FileSlice;
@@ -45,6 +46,7 @@ pub(crate) use python_text::float_text;
 pub(crate) use recipe::{Recipes, add_tag, read_recipes, recipe_schema};
 pub(crate) use record::RecordForm;
 pub(crate) use runnable::Runnable;
+pub(crate) use runner_program::RunnerProgram;
 pub(crate) use section::{LogRange, SectionChoice, SectionKind, SectionNumber, SectionPlan};
 pub(crate) use size::parse_size;
 pub(crate) use status_message::{Finished, Running, StatusKind, StatusMessage, TaskIdValue};
