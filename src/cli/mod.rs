@@ -61,7 +61,7 @@ enum Command {
 pub(crate) fn main(args: &[OsString]) -> i32 {
     let mut command = Cli::command();
     command.build();
-    match run::door(&command, args) {
+    match run::door(&command, &run::operation_command, args) {
         run::Door::Job => {}
         run::Door::Operation => return run::operation(args).unwrap_or_else(|failure| complain_with_code(&failure)),
         run::Door::Help => return show_both_helps(&mut command),

@@ -31,10 +31,16 @@ use crate::store::{self, Home};
 /// its last checkpoint then.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// Returns the long help.
-pub(crate) fn help() -> String {
+/// Returns the command line.
+pub(crate) fn command() -> clap::Command {
     let mut command = OperationCli::command();
     command.build();
+    command
+}
+
+/// Returns the long help.
+pub(crate) fn help() -> String {
+    let mut command = command();
     command.find_subcommand_mut("run").map(|run| run.render_long_help().to_string()).unwrap_or_default()
 }
 
