@@ -50,3 +50,23 @@ fn what_the_text_does_not_tell_the_options_do() {
     project.run(&["run", "--op", "job.lua"]).code(0).stdout("forced\n");
     project.run(&["run", "gone.lua", "n=1"]).code(2).stderr_has("the jobfile 'gone.lua' does not exist");
 }
+
+#[test]
+fn operations_in_lua_log_to_their_standard_error() {
+    let script = "local log = require 'rille.log'\nlog:debug('low')\nlog:info('n is %d', 3)\n\
+                  log.get('lib.part'):warning('two\\nlines')\n";
+    let definitions = format!(
+        "local op = require 'rille.op'\nlocal log = require 'rille.log'\nlog:debug('declared')\n\
+         op.define('main', {{ main = function() {} end }})\n",
+        script.replace('\n', " ")
+    );
+    let project = Project::new().file("rille.lua", definitions).file("s.lua", script);
+    let logged = "INFO root: n is 3\nWARNING lib.part: two\n    lines\n";
+    for operation in ["main", "s.lua"] {
+        let ended = project.run(&["run", operation, "-y"]);
+        assert_eq!(ended.code(0).stdout("").err(), logged);
+    }
+    assert_eq!(project.runs()[0].text(".guild/output"), logged);
+    let project = project.env("LOG_LEVEL", "10");
+    project.run(&["run", "main", "-y"]).code(0).stderr_has("DEBUG root: declared\n").stderr_has("DEBUG root: low\n");
+}

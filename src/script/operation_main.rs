@@ -93,6 +93,7 @@ fn run_script(file: &Path, arguments: &[String], facts: &RunFacts) -> Result<i32
     let lua = vm.lua();
     let prepare = || {
         modules::preload_not_yet(&vm)?;
+        api::log::preload_for_stderr(&vm)?;
         preload_runs(&vm, facts)?;
         let globals = lua.globals();
         globals.set("flags", flags(lua, facts)?)?;
