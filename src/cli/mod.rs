@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-pub(crate) use self::failure::{Failure, FailureKind};
+pub(crate) use self::failure::{Failure, FailureKind, MAKE_ROOM};
 use crate::store::Home;
 
 /// Runs experiments, tests and combinatorial walks from Lua jobfiles.
