@@ -24,6 +24,7 @@ mod logs;
 mod lost;
 mod operations;
 mod operations_defs;
+mod operations_lua;
 mod plugins;
 mod processes;
 mod reports;

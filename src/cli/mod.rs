@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-pub(crate) use self::failure::{Failure, FailureKind};
+pub(crate) use self::failure::{Failure, FailureKind, MAKE_ROOM};
 use crate::store::Home;
 
 /// Runs experiments, tests and combinatorial walks from Lua jobfiles.
@@ -65,7 +65,7 @@ enum Command {
 pub(crate) fn main(args: &[OsString]) -> i32 {
     let mut command = Cli::command();
     command.build();
-    match run::door(&command, args) {
+    match run::door(&command, &run::operation_command, args) {
         run::Door::Job => {}
         run::Door::Operation => return run::operation(args).unwrap_or_else(|failure| complain_with_code(&failure)),
         run::Door::Help => return show_both_helps(&mut command),

@@ -26,7 +26,7 @@ use self::arguments::HandedOn;
 pub(crate) use self::arguments::part_arguments;
 pub(crate) use self::door::{Door, door};
 pub(crate) use self::earlier::{bad_archive, recall};
-pub(crate) use self::operation::{help as operation_help, main as operation};
+pub(crate) use self::operation::{command as operation_command, help as operation_help, main as operation};
 
 /// Runs a jobfile, a Lua file that defines main(runtime), or a testscript alone.
 ///

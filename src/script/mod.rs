@@ -5,6 +5,7 @@
 pub(crate) mod api;
 pub(crate) mod error;
 mod host;
+mod lua_file;
 mod modules;
 pub(crate) mod operation;
 mod operation_main;
@@ -17,6 +18,7 @@ mod vm;
 mod voice;
 
 pub(crate) use self::host::run_jobfile;
+pub(crate) use self::lua_file::{LuaFile, lua_file};
 pub(crate) use self::operation::load_project;
 pub(crate) use self::operation_main::{RunFacts, run_operation};
 pub(crate) use self::task::{HostLine, ScriptEnd, run_script};

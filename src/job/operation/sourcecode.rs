@@ -11,7 +11,7 @@ use super::{Audience, Plan, RunError, SourceCode, git};
 use crate::model::{EntryKind, Manifest};
 use crate::operation::dependency::project_local;
 use crate::operation::sourcecode::{self, Request, Snapshot};
-use crate::operation::{Body, FlagValues, Notice, OpRecord, Operation};
+use crate::operation::{Body, FlagValues, Notice, OpRecord, Operation, takes_no_more};
 use crate::store;
 
 /// The attributes that say which source code a run has.
@@ -41,7 +41,10 @@ fn copy_from_project(
     audience: &mut dyn Audience,
     interrupted: &dyn Fn() -> Option<i32>,
 ) -> Result<(), RunError> {
-    let failed = |error: sourcecode::Error| RunError::SourceCode(error.to_string());
+    let failed = |error: sourcecode::Error| match error.is_full() {
+        true => RunError::Full(error.to_string()),
+        false => RunError::SourceCode(error.to_string()),
+    };
     let root = sourcecode::root(&plan.project, rules).map_err(failed)?;
     let git = git::look(&root, &|| interrupted().is_some(), &mut |notice| audience.notice(notice));
     let dependencies = project_local(&plan.record.deps, &plan.values);
@@ -94,7 +97,8 @@ fn copy_from_run(from: &Path, state: &State) -> Result<(), RunError> {
             Err(_) => fs::copy(&source, &target).map(drop),
         });
         copied.map_err(|error| {
-            RunError::SourceCode(format!("cannot copy the source code {}: {error}", source.display()))
+            let text = format!("cannot copy the source code {} to {}: {error}", source.display(), target.display());
+            if takes_no_more(&error) { RunError::Full(text) } else { RunError::SourceCode(text) }
         })?;
         own.entries.push(entry);
     }

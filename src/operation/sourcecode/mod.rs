@@ -17,8 +17,8 @@ use serde_json::Value;
 
 use self::config::Config;
 use self::rules::{RuleId, Rules};
-use super::Notice;
 use super::relative::normal;
+use super::{Notice, takes_no_more};
 use crate::model::is_inside;
 
 pub(crate) use self::copy::Snapshot;
@@ -71,6 +71,11 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// Returns whether the disk does not take the copies, so that the run cannot be recorded.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, Error::Io { source, .. } if takes_no_more(source))
+    }
+
     fn bad(text: String) -> Self {
         Error::Definition(text)
     }
