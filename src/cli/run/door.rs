@@ -19,6 +19,14 @@ pub(crate) enum Door {
     Help,
 }
 
+/// Returns whether the words are plainly `rille run OPERATION …`: most are, and then nothing else of the command line has to
+/// be known. [`door`] says the same of them.
+pub(crate) fn names_operation(args: &[OsString]) -> bool {
+    let [_, command, word, ..] = args else { return false };
+    let is_option = word.as_encoded_bytes().starts_with(b"-");
+    command == "run" && !is_option && !jobfile::is_jobfile(Path::new(word))
+}
+
 /// Looks at the words. A Lua file is a jobfile; everything else that is named, and nothing at all, is an operation.
 pub(crate) fn door(cli: &Command, args: &[OsString]) -> Door {
     let Some(at) = run_position(cli, args) else { return Door::Job };
@@ -68,7 +76,12 @@ mod tests {
         ];
         for (line, door_of_line) in cases {
             let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-            assert_eq!(door(&cli, &words), door_of_line, "{line}");
+            let door = door(&cli, &words);
+            assert!(!names_operation(&words) || door == Door::Operation, "{line}");
+            assert_eq!(door, door_of_line, "{line}");
         }
+        let is_plain = |line: &str| names_operation(&line.split_whitespace().map(OsString::from).collect::<Vec<_>>());
+        assert!(is_plain("rille run train.py --stage"));
+        assert!(!is_plain("rille run -") && !is_plain("rille run job.lua") && !is_plain("rille run"));
     }
 }

@@ -32,7 +32,9 @@ pub(super) fn plain(text: &str) -> Data {
         "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => return Data::Bool(false),
         _ => {}
     }
-    let number = integer(text).or_else(|| float(text));
+    // Most are words, which need no look at the notations of numbers.
+    let may_be_number = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.'));
+    let number = may_be_number.then(|| integer(text).or_else(|| float(text))).flatten();
     // What JSON has no number for, infinity and very long ones, stays as it was written.
     number.map_or_else(|| Data::Text(text.to_owned()), Data::Number)
 }
