@@ -108,7 +108,10 @@ impl Compiled {
             pattern: patterns.iter().map(|pattern| pattern.regex.as_str()).collect::<Vec<_>>().join("', '"),
             what: error.to_string(),
         })?;
-        let prefilter = Prefilter::of(patterns.iter().map(|pattern| pattern.regex.as_str()));
+        let prefilter = match is_default {
+            true => Prefilter::Key,
+            false => Prefilter::of(patterns.iter().map(|pattern| pattern.regex.as_str())),
+        };
         Ok(Self { patterns, any, prefilter, is_default })
     }
 }

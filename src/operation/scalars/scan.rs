@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::prefilter::may_be_white;
 use super::{Compiled, ScalarPatterns};
 use crate::model::Stream;
 
@@ -128,7 +129,5 @@ impl ScalarScan {
 /// space. Most lines of a log do not, and are told apart here for much less than a pattern costs.
 fn begins_with_key(line: &[u8]) -> bool {
     let end = memchr::memchr2(b' ', b'\t', line).unwrap_or(line.len());
-    // White space beyond ASCII begins with a byte of its own.
-    let is_white = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b || *byte >= 0x80;
-    memchr::memchr_iter(b':', &line[..end]).any(|at| line.get(at + 1).is_some_and(is_white))
+    memchr::memchr_iter(b':', &line[..end]).any(|at| line.get(at + 1).is_some_and(|byte| may_be_white(*byte)))
 }
