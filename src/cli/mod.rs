@@ -63,6 +63,9 @@ enum Command {
 
 /// Runs the command line and returns the exit code.
 pub(crate) fn main(args: &[OsString]) -> i32 {
+    if run::names_operation(args) {
+        return run::operation(args).unwrap_or_else(|failure| complain_with_code(&failure));
+    }
     let mut command = Cli::command();
     command.build();
     match run::door(&command, &run::operation_command, args) {

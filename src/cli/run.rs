@@ -24,7 +24,7 @@ use crate::store;
 
 use self::arguments::HandedOn;
 pub(crate) use self::arguments::part_arguments;
-pub(crate) use self::door::{Door, door};
+pub(crate) use self::door::{Door, door, names_operation};
 pub(crate) use self::earlier::{bad_archive, recall};
 pub(crate) use self::operation::{command as operation_command, help as operation_help, main as operation};
 
