@@ -21,6 +21,7 @@ mod select;
 mod settings;
 mod start;
 mod synchro;
+mod testing;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -45,8 +46,9 @@ pub(crate) use self::reports::{ReportCopy, ReportForm};
 pub(crate) use self::rerun::{Condition, Rerun};
 pub(crate) use self::sections::{SectionFilter, quoted};
 pub(crate) use self::select::Selection;
-pub(crate) use self::settings::Settings;
+pub(crate) use self::settings::{Door, Settings};
 pub(crate) use self::start::StartError;
+pub(crate) use self::testing::{TestPlan, read_suite, suite_text};
 
 /// A run of a jobfile.
 pub(crate) struct Job {

@@ -3,7 +3,8 @@
 //! Only this room and those above it know mlua.
 
 pub(crate) mod api;
-pub(crate) mod error;
+pub(crate) mod entropy;
+mod error;
 mod host;
 mod lua_file;
 mod modules;
