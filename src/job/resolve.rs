@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::draft::Testscript;
-use crate::model::{Runnable, nearest};
+use crate::model::{Recipes, Runnable, nearest, read_recipes};
 
 /// The kinds that can be run here.
 pub(crate) const KINDS: [&str; 2] = ["exec-test", "lua"];
@@ -95,7 +95,17 @@ fn is_on_path(program: &str) -> bool {
 
 fn read_recipe(path: &Path) -> Result<Runnable, String> {
     let text = fs::read(path).map_err(|error| format!("cannot read the recipe {}: {error}", path.display()))?;
-    serde_json::from_slice(&text).map_err(|error| format!("{} is no recipe: {error}", path.display()))
+    match read_recipes(&text) {
+        Ok(Recipes::One(runnable)) => Ok(*runnable),
+        Ok(Recipes::List(list)) => {
+            let count = list.len();
+            Err(format!(
+                "{} is a list of {count} recipes, and a task runs one; rille test runs them all",
+                path.display()
+            ))
+        }
+        Err(error) => Err(format!("{} is no recipe: {error}", path.display())),
+    }
 }
 
 fn as_text(path: &Path) -> Result<String, String> {
