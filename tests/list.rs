@@ -208,6 +208,35 @@ fn recipes_are_written_and_read_again() {
     }
 }
 
+#[test]
+fn variants_multiply_tests() {
+    let project = Project::new().executable("a.sh", "").executable("b.sh", "");
+    let project = project.file("v.json", r#"{"speed": [10, 100], "mode": "x"}"#);
+    let project = project.file("tree.yaml", "cpu: !mux\n  intel:\n    flag: mmx\n  amd:\n    flag: 3dnow\n");
+    let names = |args: &[&str]| {
+        let ended = project.run(&[&["list", "--json", "a.sh", "b.sh"], args].concat());
+        ended.code(0);
+        let rows = ended.json();
+        let name = |row: &Value| {
+            let variant =
+                row["variant"].as_str().map_or_else(String::new, |id| format!(";{}", id.rsplit_once('-').unwrap().0));
+            format!("{}{variant}", row["name"].as_str().unwrap())
+        };
+        rows.as_array().unwrap().iter().map(name).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(names(&["-p", "speed=10"]), "a.sh b.sh");
+    assert_eq!(names(&["-p", "speed=[10,100]"]), "a.sh;10 a.sh;100 b.sh;10 b.sh;100");
+    let by_variant = ["--variants", "v.json", "--execution-order", "tests-per-variant"];
+    assert_eq!(names(&by_variant), "a.sh;10 b.sh;10 a.sh;100 b.sh;100");
+    assert_eq!(names(&["--variants", "tree.yaml"]), "a.sh;intel a.sh;amd b.sh;intel b.sh;amd");
+    assert_eq!(names(&["--variants", "tree.yaml", "-E", "param(flag=mmx) and name(b)"]), "b.sh;intel");
+    let ended = project.run(&["list", "--json", "a.sh", "-p", "k=v"]);
+    let variant = json!({"paths": ["/"], "variant_id": null, "variant": [["/", [["/", "k", "v"]]]]});
+    assert_eq!(ended.json()[0]["recipe"]["kwargs"]["variant"], variant);
+    project.run(&["list", "a.sh", "-p", "speed"]).code(2).stderr_has("'speed' is not NAME=VALUE");
+    project.run(&["list", "a.sh", "--variants", "w.json"]).code(2).stderr_has("hint: did you mean v.json?");
+}
+
 /// Returns the folder of Avocado's programs.
 fn avocado() -> Option<PathBuf> {
     let found = std::env::var_os("RILLE_TEST_AVOCADO").map(PathBuf::from);
