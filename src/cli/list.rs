@@ -8,14 +8,16 @@ use serde_json::{Value, json};
 
 use super::Failure;
 use super::output::{one_line, table, terminal_width, write_json, write_out};
-use super::references::{ReferenceArgs, Selected};
-use crate::testing::{Found, FoundTest};
+use super::references::{ReferenceArgs, Selected, VariantArgs, select};
+use crate::testing::{Found, Test};
 
 /// Lists tests.
 #[derive(Args, Debug)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
     references: ReferenceArgs,
+    #[command(flatten)]
+    variants: VariantArgs,
     /// Show the uri of each test as well, and why other references are no tests
     #[arg(long, short)]
     verbose: bool,
@@ -29,7 +31,7 @@ pub(crate) struct ListArgs {
 
 /// Runs the command and returns the exit code: 4 if there is no test.
 pub(crate) fn main(args: &ListArgs) -> Result<i32, Failure> {
-    let selected = args.references.select(Path::new("."))?;
+    let selected = select(&args.references, &args.variants, Path::new("."))?;
     if let Some(folder) = &args.write_recipes {
         write_recipes(folder, &selected.tests)?;
     }
@@ -50,11 +52,12 @@ pub(crate) fn main(args: &ListArgs) -> Result<i32, Failure> {
     Ok(0)
 }
 
-fn row(test: &FoundTest) -> Value {
+fn row(test: &Test) -> Value {
     let runnable = &test.runnable;
     json!({
         "kind": runnable.kind,
         "name": runnable.name(),
+        "variant": runnable.variant_id(),
         "uri": runnable.uri,
         "resolver": test.resolver,
         "reference": test.reference,
@@ -63,13 +66,14 @@ fn row(test: &FoundTest) -> Value {
     })
 }
 
-fn write_table(tests: &[FoundTest], is_verbose: bool) -> Result<(), Failure> {
+fn write_table(tests: &[Test], is_verbose: bool) -> Result<(), Failure> {
     if tests.is_empty() {
         return Ok(());
     }
-    let uri = |test: &FoundTest| if is_verbose { test.runnable.uri.clone().unwrap_or_default() } else { String::new() };
-    let row = |test: &FoundTest| {
-        let name = test.runnable.name();
+    let uri = |test: &Test| if is_verbose { test.runnable.uri.clone().unwrap_or_default() } else { String::new() };
+    let row = |test: &Test| {
+        let variant = test.runnable.variant_id().map_or_else(String::new, |id| format!(";{id}"));
+        let name = test.runnable.name() + &variant;
         [test.runnable.kind.clone(), name, test.resolver.to_owned(), tags(test), uri(test)].map(|cell| one_line(&cell))
     };
     let uri_title = if is_verbose { "URI" } else { "" };
@@ -80,7 +84,7 @@ fn write_table(tests: &[FoundTest], is_verbose: bool) -> Result<(), Failure> {
 }
 
 /// Returns the tags of a test as they are written in docstrings.
-fn tags(test: &FoundTest) -> String {
+fn tags(test: &Test) -> String {
     let mut tags = Vec::new();
     for (name, values) in &test.runnable.tags {
         match values.as_array() {
@@ -103,7 +107,7 @@ fn tell_others(selected: &Selected) {
     }
 }
 
-fn write_recipes(folder: &Path, tests: &[FoundTest]) -> Result<(), Failure> {
+fn write_recipes(folder: &Path, tests: &[Test]) -> Result<(), Failure> {
     let failed =
         |path: &Path, error: std::io::Error| Failure::general(format!("cannot write {}: {error}", path.display()));
     fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;

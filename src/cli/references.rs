@@ -8,7 +8,7 @@ use clap::Args;
 use super::Failure;
 use crate::job;
 use crate::testing::{
-    self, Candidate, ExecutionOrder, Found, FoundTest, Hint, Options, Parameters, Resolution, Surroundings, TagFilter,
+    self, Candidate, ExecutionOrder, Found, Hint, Options, Parameters, Resolution, Surroundings, TagFilter, Test,
     TestFilter, Variant,
 };
 
@@ -67,34 +67,34 @@ fn order(text: &str) -> Result<ExecutionOrder, String> {
 pub(crate) struct Selected {
     /// What became of each reference.
     pub(crate) resolutions: Vec<Resolution>,
-    /// The tests that are left by the filters.
-    pub(crate) tests: Vec<FoundTest>,
-    /// How many tests there are without the filters.
+    /// The tests that are left by the filters, as each of their variants, with their ids.
+    pub(crate) tests: Vec<Test>,
+    /// How many tests were found, before variants and filters.
     pub(crate) count: usize,
 }
 
-impl ReferenceArgs {
-    /// Resolves the references in `folder` and filters the tests. What is damaged but was not named itself is told on
-    /// standard error.
-    pub(crate) fn select(&self, folder: &Path) -> Result<Selected, Failure> {
-        let tags = TagFilter::new(
-            &self.filter_by_tags,
-            self.filter_by_tags_include_empty,
-            self.filter_by_tags_include_empty_key,
-        );
-        let tags = tags.map_err(Failure::usage)?;
-        let filters = self.filter.iter().map(|text| TestFilter::parse(text));
-        let filters = filters.collect::<Result<Vec<_>, _>>().map_err(|mistake| Failure::usage(mistake.to_string()))?;
-        let resolutions = self.resolve(folder)?;
-        let found = testing::found_tests(&resolutions);
-        let count = found.len();
-        let tests = found.into_iter().filter(|test| {
-            let candidate = Candidate { runnable: &test.runnable, resolver: test.resolver, reference: &test.reference };
-            tags.matches(&test.runnable) && filters.iter().all(|filter| filter.matches(&candidate))
-        });
-        Ok(Selected { tests: tests.collect(), resolutions, count })
-    }
+/// Resolves the references in `folder`, multiplies the tests by the variants, and filters them. What is damaged but was
+/// not named itself is told on standard error.
+pub(crate) fn select(references: &ReferenceArgs, variants: &VariantArgs, folder: &Path) -> Result<Selected, Failure> {
+    let tags = TagFilter::new(
+        &references.filter_by_tags,
+        references.filter_by_tags_include_empty,
+        references.filter_by_tags_include_empty_key,
+    );
+    let tags = tags.map_err(Failure::usage)?;
+    let filters = references.filter.iter().map(|text| TestFilter::parse(text));
+    let filters = filters.collect::<Result<Vec<_>, _>>().map_err(|mistake| Failure::usage(mistake.to_string()))?;
+    let (variants, order) = variants.read()?;
+    let resolutions = references.resolve(folder)?;
+    let found = testing::found_tests(&resolutions);
+    let keep = |candidate: &Candidate<'_>| {
+        tags.matches(candidate.runnable) && filters.iter().all(|filter| filter.matches(candidate))
+    };
+    let tests = testing::suite(None, &found, &variants, order, &keep);
+    Ok(Selected { tests, count: found.len(), resolutions })
+}
 
+impl ReferenceArgs {
     fn resolve(&self, folder: &Path) -> Result<Vec<Resolution>, Failure> {
         let hint = Hint::load(folder).map_err(Failure::usage)?;
         if self.references.is_empty() && hint.is_none() {
@@ -166,7 +166,7 @@ fn quoted(reference: &str) -> String {
 
 impl VariantArgs {
     /// Returns the variants that all tests run as, and their order.
-    pub(crate) fn read(&self) -> Result<(Vec<Variant>, ExecutionOrder), Failure> {
+    fn read(&self) -> Result<(Vec<Variant>, ExecutionOrder), Failure> {
         let parameters = Parameters::read(&self.parameters).map_err(Failure::usage)?;
         let mut variants = Vec::new();
         for path in &self.variants {

@@ -19,6 +19,8 @@ pub(crate) struct FilterMistake {
 impl FilterMistake {
     /// Makes the mistake at the bytes `span` of `source`; an empty span is the place where something is missing.
     pub(crate) fn new(source: &str, span: Range<usize>, message: impl Into<String>) -> FilterMistake {
+        // A part of a quoted name is reckoned by its length without the quotes, which may end within a character.
+        let span = source.floor_char_boundary(span.start)..source.ceil_char_boundary(span.end);
         let before = &source[..span.start];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let text = source[line_start..].lines().next().unwrap_or_default();

@@ -7,6 +7,7 @@ mod expand;
 mod expression;
 mod hint;
 mod lua_file;
+mod mux;
 mod python;
 mod resolution;
 mod resolvers;

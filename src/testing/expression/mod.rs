@@ -192,7 +192,7 @@ mod tests {
         assert!(TestFilter::parse(&deep).unwrap_err().message.contains("nested more than"));
         assert!(TestFilter::parse(&"not ".repeat(10_000)).unwrap_err().message.contains("nested more than"));
         let shown = TestFilter::parse("kind(tap)\n and nmae(x)").unwrap_err().to_string();
-        assert_eq!(shown, "filter:2: there is no predicate 'nmae'; did you mean 'name'?\n   and nmae(x)\n      ^^^^");
+        assert_eq!(shown, "filter:2: there is no predicate 'nmae'; did you mean 'name'?\n   and nmae(x)\n       ^^^^");
     }
 
     proptest::proptest! {
