@@ -314,12 +314,14 @@ fn an_operation_gets_a_python_that_it_accepts() {
         .file(
             "guild.yml",
             "any:\n  main: m\nhigh:\n  main: m\n  python-requires: '>=3.8'\nlow:\n  main: m\n  python-requires: '<3.9,>=3.8'\n\
-             none:\n  main: m\n  python-requires: '>99'\nwrong:\n  main: m\n  python-requires: new\n",
+             none:\n  main: m\n  python-requires: '>99'\nwrong:\n  main: m\n  python-requires: new\n\
+             shell:\n  exec: sh -c 'echo no Python'\n  python-requires: '>99'\n",
         );
     let run = |name: &str| project.run(&["run", name, "-y"]);
     run("any").code(0).stdout("ran 3.10.2\n");
     run("high").code(0).stdout("ran 3.99.0\n");
     run("low").code(0).stdout("ran 3.8.10\n");
     run("none").stderr_has("cannot find a python interpreter for requirement '>99': ");
+    run("shell").code(0).stdout("no Python\n");
     run("wrong").stderr_has("invalid python-requires 'new': 'new' is no version like '3.11' or '>=3.8'");
 }

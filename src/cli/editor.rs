@@ -7,13 +7,18 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use super::Failure;
 use crate::engine;
 
+/// Returns the command line of the editor that the user has named.
+pub(crate) fn named() -> Option<String> {
+    let mut named = ["VISUAL", "EDITOR"].into_iter().filter_map(|name| std::env::var(name).ok());
+    named.find(|value| !value.trim().is_empty())
+}
+
 /// Returns the text as the user has left it. `suffix` tells the editor what kind of text it is.
 pub(crate) fn edit(text: &str, suffix: &str) -> Result<String, Failure> {
     let failed = |error: io::Error| Failure::general(format!("cannot have the text edited: {error}"));
     let file = tempfile::Builder::new().prefix("rille-").suffix(suffix).tempfile().map_err(failed)?;
     fs::write(file.path(), text).map_err(failed)?;
-    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
-    let editor = set("VISUAL").or_else(|| set("EDITOR")).unwrap_or_else(|| "vi".to_owned());
+    let editor = named().unwrap_or_else(|| "vi".to_owned());
     // The variable is a command line and not a path, as git and others have it.
     let script = format!("{editor} \"$@\"");
     let words: Vec<OsString> =

@@ -11,6 +11,7 @@ mod sections;
 mod testbed;
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -65,6 +66,9 @@ pub(crate) struct RunArgs {
     /// Keep the run in this directory instead of under the home
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
+    /// Let runners that know rille's status server report to it by TCP at this address; port 0 for any
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    status_listen: Option<SocketAddr>,
     #[command(flatten)]
     settings: SettingOptions,
     #[command(flatten)]
@@ -107,6 +111,7 @@ pub(crate) fn main(
         options,
         home,
         run_dir: args.run_dir,
+        status_listen: args.status_listen,
         started_in: std::env::current_dir().unwrap_or_default(),
         jobfile,
         source,
@@ -117,6 +122,7 @@ pub(crate) fn main(
         run_tags: config.tags,
         jobs: config.jobs.and_then(|jobs| usize::try_from(jobs.0).ok()),
         cpus: config::cpus(),
+        max_failures: None,
         capacity: config.resources.into_iter().map(|(name, amount)| (name, amount.0)).collect(),
         grace: config.grace.map(Seconds::duration).unwrap_or_default(),
         output_limit: config.output_limit.map_or(u64::MAX, |limit| limit.0),

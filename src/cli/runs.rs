@@ -31,6 +31,7 @@ mod selection;
 mod shorts;
 mod stop;
 mod tag;
+mod transfer;
 
 use clap::{Args, Subcommand};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::model::Outcome;
+use crate::model::{Outcome, TestStatus};
 
 /// A reason to end a task, weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,10 @@ pub(crate) enum StopReason {
     TimeLimit(Duration),
     /// Its runner said nothing for so long.
     Silence(Duration),
+    /// The run as a whole took longer than it may.
+    RunLimit(Duration),
+    /// So many tests have not passed that no other is to start.
+    Failures(u32),
     /// Somebody waited for the task and would not wait longer.
     WaitLimit(Duration),
     /// `main` returned while the task was alive.
@@ -34,10 +38,12 @@ impl StopReason {
             Self::TimeLimit(_) => 1,
             Self::Silence(_) => 2,
             Self::WaitLimit(_) => 3,
-            Self::Dangling => 4,
-            Self::Protocol => 5,
-            Self::Interrupted(_) => 6,
-            Self::Unrecordable => 7,
+            Self::Failures(_) => 4,
+            Self::RunLimit(_) => 5,
+            Self::Dangling => 6,
+            Self::Protocol => 7,
+            Self::Interrupted(_) => 8,
+            Self::Unrecordable => 9,
         }
     }
 
@@ -50,16 +56,44 @@ impl StopReason {
     pub(super) const fn outcome(self) -> Outcome {
         match self {
             Self::Terminated | Self::Interrupted(_) | Self::Unrecordable => Outcome::Aborted,
-            Self::TimeLimit(_) | Self::Silence(_) | Self::WaitLimit(_) | Self::Dangling | Self::Protocol => {
-                Outcome::Errored
-            }
+            Self::TimeLimit(_)
+            | Self::Silence(_)
+            | Self::RunLimit(_)
+            | Self::WaitLimit(_)
+            | Self::Dangling
+            | Self::Protocol => Outcome::Errored,
+            Self::Failures(_) => Outcome::Skipped,
+        }
+    }
+
+    /// Returns the outcome of a task that had not started when it was stopped for this reason.
+    pub(super) const fn outcome_of_unstarted(self) -> Outcome {
+        match self {
+            Self::RunLimit(_) => Outcome::Skipped,
+            _ => self.outcome(),
+        }
+    }
+
+    /// Returns how Avocado calls the end of a task that was ended for this reason, where the outcome does not say it.
+    pub(super) const fn status(self) -> Option<TestStatus> {
+        match self {
+            Self::TimeLimit(_) | Self::RunLimit(_) => Some(TestStatus::Interrupted),
+            _ => None,
+        }
+    }
+
+    /// Returns the same for a task that had not started.
+    pub(super) const fn status_of_unstarted(self) -> Option<TestStatus> {
+        match self {
+            Self::Interrupted(_) => Some(TestStatus::Skip),
+            _ => None,
         }
     }
 
     /// Returns the time limit that was exceeded.
     pub(super) const fn limit(self) -> Option<Duration> {
         match self {
-            Self::TimeLimit(limit) | Self::WaitLimit(limit) => Some(limit),
+            Self::TimeLimit(limit) | Self::RunLimit(limit) | Self::WaitLimit(limit) => Some(limit),
             _ => None,
         }
     }
@@ -79,6 +113,7 @@ impl StopReason {
                 format!("did not start within {} s", limit.as_secs_f64())
             }
             Self::Dangling => "had not started when main returned".to_owned(),
+            Self::Failures(_) => self.text(),
             _ => format!("did not start: {}", self.text()),
         }
     }
@@ -93,6 +128,9 @@ impl StopReason {
             Self::Silence(limit) => {
                 format!("its runner said nothing for {} s and was ended as faulty", limit.as_secs_f64())
             }
+            Self::RunLimit(limit) => format!("the run exceeded its time limit of {} s", limit.as_secs_f64()),
+            Self::Failures(1) => "not run: a test had not passed".to_owned(),
+            Self::Failures(count) => format!("not run: {count} tests had not passed"),
             Self::Dangling => "was still alive when main returned and was ended".to_owned(),
             Self::Protocol => "broke the protocol of its runner".to_owned(),
             Self::Interrupted(number) => match signal_hook::low_level::signal_name(number) {

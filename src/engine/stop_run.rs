@@ -12,7 +12,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::store::{Status, Worker, summarise, worker};
 
-/// How often it is looked whether a run has ended.
+/// How often it is looked whether the lock of a run is free whose processes have ended.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// How long the end of a run is waited for that was told to end at once.
@@ -21,8 +21,10 @@ const LAST_PATIENCE: Duration = Duration::from_secs(5);
 /// A run that was asked to end.
 pub(crate) struct Stopping {
     run: PathBuf,
+    /// The process that was signalled.
     process: OwnedFd,
-    holder: Option<u32>,
+    /// The host of a run of Rille.
+    host: Option<OwnedFd>,
     /// What the operation of a run of Guild had started. The host of a run of Rille looks after that itself.
     descendants: Vec<OwnedFd>,
 }
@@ -58,22 +60,23 @@ impl Stopping {
             Worker::Elsewhere(place) => return Err(StopRefused::Elsewhere(place.clone())),
             Worker::Process { pid, holder } => (*pid, *holder),
         };
-        let process = match open(pid) {
-            Ok(process) => process,
+        let opened = open(pid).and_then(|process| Ok((process, holder.map(open).transpose()?)));
+        let (process, host) = match opened {
+            Ok(opened) => opened,
             Err(Errno::SRCH) => return Err(StopRefused::NotRunning),
             Err(error) => return Err(StopRefused::Failed(error.into())),
         };
-        // It may have ended in between, and its number be another's.
+        // They may have ended in between, and their numbers be others'.
         if worker(run) != found {
             return Err(StopRefused::NotRunning);
         }
-        let descendants = if holder.is_none() { descendants(pid) } else { Vec::new() };
+        let descendants = if host.is_none() { descendants(pid) } else { Vec::new() };
         match pidfd_send_signal(&process, Signal::TERM) {
             // It has ended by itself, which is as good.
             Ok(()) | Err(Errno::SRCH) => {}
             Err(error) => return Err(StopRefused::Failed(error.into())),
         }
-        Ok(Stopping { run: run.to_owned(), process, holder, descendants })
+        Ok(Stopping { run: run.to_owned(), process, host, descendants })
     }
 
     /// Waits until the run has ended, not longer than `deadline`; then, if `force`, makes it end.
@@ -90,18 +93,14 @@ impl Stopping {
             (false, false) => return StopEnd::StillRunning,
             (false, true) => {}
         }
-        if self.holder.is_some() {
+        if let Some(host) = &self.host {
             // The host kills its tasks at once and records that.
             let _ = pidfd_send_signal(&self.process, Signal::QUIT);
             if self.ended_by(Instant::now() + LAST_PATIENCE) {
                 return StopEnd::Killed;
             }
-            // Behind the handle it is seen again that it is the host. Its end ends all of its tasks.
-            let host = self.holder.and_then(|pid| open(pid).ok());
-            let is_host = matches!(worker(&self.run), Worker::Process { holder, .. } if holder == self.holder);
-            if let Some(host) = host.filter(|_| is_host) {
-                let _ = pidfd_send_signal(&host, Signal::KILL);
-            }
+            // Its end ends all of its tasks.
+            let _ = pidfd_send_signal(host, Signal::KILL);
         } else {
             for process in std::iter::once(&self.process).chain(&self.descendants) {
                 let _ = pidfd_send_signal(process, Signal::KILL);
@@ -110,20 +109,20 @@ impl Stopping {
         if self.ended_by(Instant::now() + LAST_PATIENCE) { StopEnd::Killed } else { StopEnd::StillRunning }
     }
 
-    /// Returns whether the run has ended by `deadline`: its process, and what is written of it.
+    /// Returns whether the run has ended by `deadline`: its processes, and what is written of it.
     fn ended_by(&self, deadline: Instant) -> bool {
-        loop {
-            let is_over = is_over_by(&self.process, Instant::now() + LOOK);
-            if is_over && summarise(&self.run).status != Status::Running {
-                return true;
-            }
+        if !std::iter::once(&self.process).chain(&self.host).all(|process| is_over_by(process, deadline)) {
+            return false;
+        }
+        // A process that was just starting another program has the lock for a moment longer, and one that starts the run
+        // again has it now. No handle says when a lock is free.
+        while summarise(&self.run).status == Status::Running {
             if Instant::now() >= deadline {
                 return false;
             }
-            if is_over {
-                std::thread::sleep(LOOK);
-            }
+            std::thread::sleep(LOOK);
         }
+        true
     }
 }
 

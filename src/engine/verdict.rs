@@ -34,12 +34,12 @@ pub(super) struct Evidence {
 pub(super) struct Verdict {
     /// The outcome.
     pub(super) outcome: Outcome,
+    /// The same in Avocado's words, where those say more.
+    pub(super) status: Option<TestStatus>,
     /// Why, unless it simply passed.
     pub(super) reason: Option<String>,
     /// What the script gave with it.
     pub(super) data: Option<Value>,
-    /// The outcome in Avocado's words, where it has one.
-    pub(super) status: Option<TestStatus>,
 }
 
 impl Verdict {
@@ -94,7 +94,7 @@ pub(super) fn judge(task: &Task, stop: Option<StopReason>, evidence: Evidence) -
             (StopReason::Protocol, Some(text)) => text,
             _ => stop.text(),
         };
-        return Verdict::new(stop.outcome(), text);
+        return Verdict { status: stop.status(), ..Verdict::new(stop.outcome(), text) };
     }
     if let Some(text) = what_broke {
         return Verdict::new(Outcome::Errored, text);
@@ -107,7 +107,7 @@ pub(super) fn judge(task: &Task, stop: Option<StopReason>, evidence: Evidence) -
         (Way::Tap, Some(exit)) => finished.unwrap_or_else(|| Verdict::new(Outcome::Errored, exit.to_string())),
         (_, Some(exit @ Exit::Signal(_))) => Verdict::new(Outcome::Errored, exit.to_string()),
         (Way::Channel, Some(Exit::Code(code))) => judge_speaker(code, finished, sections),
-        (Way::Direct, Some(Exit::Code(code))) => judge_code(&task.runnable, code),
+        (Way::Direct, Some(Exit::Code(code))) => judge_code(&task.runnable, code, task.every_code_fails),
     }
 }
 
@@ -119,7 +119,7 @@ fn judge_runner(exit: Exit, said: Option<Verdict>, lingered: bool, last_words: O
         Some(said) => {
             let word = said.status.map_or(said.outcome.name(), TestStatus::name);
             let text = format!("its runner ended with {exit} after it had reported {word}");
-            Verdict { outcome: said.outcome.and(Outcome::Errored), reason: Some(text), data: said.data, status: None }
+            Verdict { data: said.data, ..Verdict::new(said.outcome.and(Outcome::Errored), text) }
         }
         None => {
             let mut text = match exit {
@@ -140,18 +140,13 @@ fn judge_speaker(code: i32, finished: Option<Verdict>, sections: Option<Outcome>
         Some(verdict) if code == 0 => match sections.map(|sections| verdict.outcome.and(sections)) {
             Some(rolled_up) if rolled_up != verdict.outcome => {
                 let text = format!("reported {}, but its sections roll up to {rolled_up}", verdict.outcome);
-                Verdict { outcome: rolled_up, reason: Some(text), data: verdict.data, status: None }
+                Verdict { data: verdict.data, ..Verdict::new(rolled_up, text) }
             }
             _ => verdict,
         },
         Some(verdict) => {
             let text = format!("{exit} after it had reported {}", verdict.outcome);
-            Verdict {
-                outcome: verdict.outcome.and(Outcome::Errored),
-                reason: Some(text),
-                data: verdict.data,
-                status: None,
-            }
+            Verdict { data: verdict.data, ..Verdict::new(verdict.outcome.and(Outcome::Errored), text) }
         }
         None if code == 0 => Verdict::new(Outcome::Errored, "left with exit code 0 before it reached its end"),
         None => Verdict::new(Outcome::Errored, exit.to_string()),
@@ -159,7 +154,7 @@ fn judge_speaker(code: i32, finished: Option<Verdict>, sections: Option<Outcome>
 }
 
 /// By the custom of `test`, `grep`, `diff` and pytest 1 means "no" and every other code "something went wrong".
-fn judge_code(runnable: &Runnable, code: i32) -> Verdict {
+fn judge_code(runnable: &Runnable, code: i32, every_code_fails: bool) -> Verdict {
     let skips = runnable.config.get("runner.exectest.exitcodes.skip").and_then(Value::as_array);
     if skips.is_some_and(|codes| codes.iter().any(|skip| skip.as_i64() == Some(code.into()))) {
         return Verdict::new(Outcome::Skipped, format!("exit code {code}, which means skipped here"));
@@ -167,6 +162,7 @@ fn judge_code(runnable: &Runnable, code: i32) -> Verdict {
     match code {
         0 => Verdict::passed(),
         1 => Verdict::new(Outcome::Failed, Exit::Code(1).to_string()),
+        _ if every_code_fails => Verdict::new(Outcome::Failed, Exit::Code(code).to_string()),
         126 => Verdict::new(Outcome::Errored, "exit code 126: found but not executable"),
         127 => Verdict::new(Outcome::Errored, "exit code 127: command not found"),
         _ => Verdict::new(Outcome::Errored, Exit::Code(code).to_string()),
@@ -265,5 +261,16 @@ mod tests {
             evidence.take_message(Message::Finished { result: Outcome::Passed, reason: None, data: None });
         }
         assert_eq!(judge(&task("lua"), None, evidence).outcome, Outcome::Errored);
+    }
+
+    #[test]
+    fn by_avocados_rule_every_code_but_0_fails() {
+        for (code, outcome) in
+            [(0, Outcome::Passed), (1, Outcome::Failed), (2, Outcome::Failed), (127, Outcome::Failed)]
+        {
+            let evidence = Evidence { exit: Some(Exit::Code(code)), ..Evidence::default() };
+            let task = Task { every_code_fails: true, ..task("exec-test") };
+            assert_eq!(judge(&task, None, evidence).outcome, outcome, "{code}");
+        }
     }
 }

@@ -205,6 +205,8 @@ impl Job {
             needs: draft.needs.into_iter().map(|need| need.replace('/', "_")).collect(),
             resources: draft.resources,
             tags: draft.tags,
+            prepares: false,
+            every_code_fails: false,
             choice: draft.sections.choice(&self.settings.choice),
             inputs: None,
             place: draft.place,

@@ -1,6 +1,7 @@
 //! What a run under way is made with, checked and complete.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) jobs: Option<usize>,
     /// The number of CPUs, the limit of `parallel` where no other is given.
     pub(crate) cpus: usize,
+    /// How many tests may end badly before no other starts.
+    pub(crate) max_failures: Option<u32>,
     /// How much there is of each resource.
     pub(crate) capacity: Capacity,
     /// From the request to end a task until it is killed.
@@ -52,6 +55,8 @@ pub(crate) struct Settings {
     pub(crate) retries: u32,
     /// How long a runner may say nothing.
     pub(crate) silence_timeout: Option<Duration>,
+    /// Where the status server listens by TCP, for runners that can tell a token.
+    pub(crate) status_listen: Option<SocketAddr>,
     /// Plugin files in the order in which they are loaded.
     pub(crate) plugins: Vec<PathBuf>,
     /// How long one stage of a plugin may take.

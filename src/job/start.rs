@@ -71,7 +71,8 @@ impl Job {
         }
         let history = History::new(&settings, before);
 
-        let limits = Limits { at_once: settings.jobs, capacity: settings.capacity.clone() };
+        let limits =
+            Limits { at_once: settings.jobs, capacity: settings.capacity.clone(), max_failures: settings.max_failures };
         let timing = Timing { grace: settings.grace, silence: settings.silence_timeout, ..Timing::default() };
         let synchro = Arc::new(OnceLock::new());
         let surroundings = Surroundings {
@@ -86,6 +87,7 @@ impl Job {
         let beside = settings.jobfile.parent().map(Path::to_owned);
         let folders = beside.into_iter().chain([settings.started_in.clone()]).collect();
         let runners = Runners::new(std::env::var_os("PATH"), folders, &settings.started_in);
+        let status_listen = settings.status_listen;
         let unread = Mutex::new(Unread::new(&settings.argv));
         let job = Arc::new(Job {
             settings,
@@ -118,6 +120,7 @@ impl Job {
             limits,
             timing,
             patience: timing.grace,
+            status_listen,
             surroundings,
             runtime: Arc::clone(&job.runtime),
             tap,

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Exit, LogRange, Outcome, Place, SectionNumber, SectionPlan, TaskNumber};
+use super::{Exit, LogRange, Outcome, Place, SectionNumber, SectionPlan, TaskNumber, TestStatus};
 
 /// The version of the event format, raised when a reader of the old one would misread the new one.
 pub(crate) const EVENT_FORMAT: u32 = 1;
@@ -162,6 +162,9 @@ pub(crate) struct TaskQueued {
     /// Labels.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) tags: Vec<String>,
+    /// It prepares others and is no test itself: a dependency.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) prepares: bool,
     /// SHA-256 over all that the task is made of: script, parameters, kind, arguments; by it a resumed run knows again
     /// what has not changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -180,6 +183,9 @@ pub(crate) struct TaskFinished {
     pub(crate) attempt: u32,
     /// How this attempt ended.
     pub(crate) outcome: Outcome,
+    /// The same in Avocado's words, where those say more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) status: Option<TestStatus>,
     /// Why, unless it simply passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,

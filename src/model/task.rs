@@ -56,6 +56,10 @@ pub(crate) struct Task {
     pub(crate) resources: BTreeMap<String, u64>,
     /// Labels to select tasks by.
     pub(crate) tags: Vec<String>,
+    /// It prepares others and is no test itself: a dependency.
+    pub(crate) prepares: bool,
+    /// Every exit code but 0 means failed, as for Avocado. Else 1 does, and the others mean errored.
+    pub(crate) every_code_fails: bool,
     /// Which sections of a testscript run.
     pub(crate) choice: SectionChoice,
     /// See [`TaskQueued::inputs`](super::TaskQueued::inputs).

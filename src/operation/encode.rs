@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::scalar::{Word, number_text, yaml_word};
+use super::scalar::number_text;
+use super::yaml_word::{Word, yaml_word};
 
 /// Returns a value as an argument or a variable: `1` for true, nothing for false and null.
 pub(super) fn as_argument(value: &Value) -> String {

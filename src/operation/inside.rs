@@ -1,22 +1,8 @@
-//! Keeps what is written for a run inside its run directory: paths that lead out, and links on the way, are refused.
+//! Keeps what is written for a run inside its run directory: links on the way are refused.
 
 use std::fs;
 use std::io;
-use std::path::{Component, Path};
-
-/// Returns whether a relative path leads to somewhere below where it begins.
-pub(super) fn is_inside(path: &Path) -> bool {
-    let mut depth = 0_usize;
-    for component in path.components() {
-        match component {
-            Component::Normal(_) => depth += 1,
-            Component::CurDir => {}
-            Component::ParentDir if depth > 0 => depth -= 1,
-            Component::ParentDir | Component::RootDir | Component::Prefix(_) => return false,
-        }
-    }
-    depth > 0
-}
+use std::path::Path;
 
 /// Makes the folders above `path`, which is relative to `root` and without dots. None of them may be a link: it would lead
 /// somewhere else.
@@ -44,7 +30,9 @@ pub(super) fn make_parents(root: &Path, path: &Path) -> io::Result<()> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use std::path::Path;
+
+    use crate::model::is_inside;
     use crate::operation::relative::normal;
 
     proptest! {

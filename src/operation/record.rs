@@ -3,12 +3,13 @@
 //! The serialised form is Guild's, so that Guild can restart such a run, and Rille one of Guild's. What Guild has and Rille
 //! does not know stays as it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Resource, Source};
+use super::Source;
+use super::resource::flag_names;
 
 /// The argument in `cmd-args` that stands for all flags as arguments.
 pub(crate) const FLAG_ARGS: &str = "__flag_args__";
@@ -116,10 +117,9 @@ pub(crate) struct DependencyRecord {
 }
 
 impl DependencyRecord {
-    /// Returns the names by which a user may choose another source, the one that is recorded first.
-    pub(crate) fn flag_names(&self) -> Vec<String> {
-        let resource = Resource { name: self.name.clone(), sources: self.sources.clone(), ..Resource::default() };
-        resource.flag_names()
+    /// Returns the names by which a user may choose another source.
+    pub(crate) fn flag_names(&self) -> BTreeSet<String> {
+        flag_names(&self.name, &self.sources)
     }
 }
 

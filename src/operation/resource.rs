@@ -2,6 +2,8 @@
 //!
 //! The serialised form is Guild's, as it stands in `guild.yml` and in a run's `op` attribute.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -35,18 +37,16 @@ pub(crate) struct Resource {
 }
 
 impl Resource {
-    /// Returns the names by which a user may choose another source, the one that is recorded first.
-    pub(crate) fn flag_names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.flag_name.iter().cloned().collect();
-        if let [source] = &self.sources[..] {
-            names.extend(source.flag_name.iter().cloned());
-            names.push(self.name.clone());
-        }
-        names.extend(self.sources.iter().flat_map(Source::flag_names));
-        let mut seen = std::collections::BTreeSet::new();
-        names.retain(|name| !name.is_empty() && seen.insert(name.clone()));
-        names
+    /// Returns the names by which a user may choose another source.
+    pub(crate) fn flag_names(&self) -> BTreeSet<String> {
+        let own = self.flag_name.iter().filter(|name| !name.is_empty()).cloned();
+        own.chain(flag_names(&self.name, &self.sources)).collect()
     }
+}
+
+/// Returns the names by which a user may choose another of the sources of a resource.
+pub(super) fn flag_names(resource: &str, sources: &[Source]) -> BTreeSet<String> {
+    sources.iter().flat_map(|source| source.flag_names(resource, sources.len() == 1)).collect()
 }
 
 impl Source {
@@ -63,18 +63,28 @@ impl Source {
     }
 
     /// Returns the names by which a user may choose another source: its flag, else its name, else its URI and what the
-    /// URI names. The first counts.
-    pub(crate) fn flag_names(&self) -> Vec<String> {
-        if let Some(name) = self.flag_name.as_ref().or(self.name.as_ref()) {
-            return vec![name.clone()];
+    /// URI names; then the name of its resource, if it is the only one there. The first that is given counts.
+    pub(super) fn flag_names(&self, resource: &str, is_only: bool) -> Vec<String> {
+        let mut names = match self.flag_name.as_ref().or(self.name.as_ref()) {
+            Some(name) => vec![name.clone()],
+            None => vec![self.uri(), self.bare().to_owned()],
+        };
+        if is_only {
+            names.push(resource.to_owned());
         }
+        names.retain(|name| !name.is_empty());
+        names
+    }
+
+    /// Returns what the URI names.
+    fn bare(&self) -> &str {
         let (SourceKind::File(bare)
         | SourceKind::Url(bare)
         | SourceKind::Operation(bare)
         | SourceKind::Config(bare)
         | SourceKind::Module(bare)
         | SourceKind::Stdin(bare)) = &self.kind;
-        vec![self.uri(), bare.clone()]
+        bare
     }
 }
 

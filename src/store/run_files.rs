@@ -1,15 +1,14 @@
 //! The files of a run: what each of them is, by the run's manifest, and where the source code is.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs::{self, Metadata};
 use std::io;
-use std::os::unix::ffi::OsStringExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::{Error, Result, attribute};
+use crate::model::{EntryKind, Manifest, ManifestEntry, clean_path};
 
 /// What a file of a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -38,68 +37,12 @@ pub(crate) struct RunFile {
     pub(crate) link: Option<PathBuf>,
 }
 
-/// A line of a manifest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ManifestEntry {
-    /// Whether it is source code; else it is a dependency.
-    pub(crate) is_source: bool,
-    /// The path in the run directory.
-    pub(crate) path: PathBuf,
-    /// Where it came from: a path of the project for source code, a URI for a dependency.
-    pub(crate) origin: OsString,
-    /// The path inside of what it came from.
-    pub(crate) subpath: Option<PathBuf>,
-}
-
-/// Returns the manifest of a run; lines that are damaged are left out.
+/// Returns the source code and the dependencies in the manifest of a run; lines that are damaged are left out.
 pub(crate) fn manifest(run: &Path) -> Vec<ManifestEntry> {
-    entries(&fs::read(run.join(".guild/manifest")).unwrap_or_default())
-}
-
-fn entries(bytes: &[u8]) -> Vec<ManifestEntry> {
-    let (mut entries, mut open) = (Vec::new(), Vec::new());
-    for line in bytes.split(|byte| *byte == b'\n') {
-        if !open.is_empty() {
-            open.push(b'\n');
-        }
-        open.extend_from_slice(line);
-        // A quote that is not closed goes on in the next line: a name may hold a newline.
-        let Some(words) = shlex::bytes::split(&open) else { continue };
-        open.clear();
-        entries.extend(entry_of(words));
-    }
-    entries
-}
-
-fn entry_of(words: Vec<Vec<u8>>) -> Option<ManifestEntry> {
-    let mut words = words.into_iter().map(OsString::from_vec);
-    let is_source = match words.next()?.to_str()? {
-        "s" => true,
-        "d" => false,
-        _ => return None,
-    };
-    let path = clean(Path::new(&words.next()?))?;
-    words.next();
-    let origin = words.next().unwrap_or_default();
-    Some(ManifestEntry { is_source, path, origin, subpath: words.next().map(PathBuf::from) })
-}
-
-/// Returns a relative path without `.` and `..`; `None` if it is absolute or leads out of where it starts.
-pub(crate) fn clean(path: &Path) -> Option<PathBuf> {
-    let mut clean = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::Normal(name) => clean.push(name),
-            Component::CurDir => {}
-            Component::ParentDir => {
-                if !clean.pop() {
-                    return None;
-                }
-            }
-            Component::RootDir | Component::Prefix(_) => return None,
-        }
-    }
-    Some(clean)
+    let bytes = fs::read(run.join(".guild/manifest")).unwrap_or_default();
+    let entries = Manifest::entries_of(&bytes).flatten().filter(|entry| entry.kind != EntryKind::Internal);
+    let cleaned = |entry: ManifestEntry| Some(ManifestEntry { path: clean_path(&entry.path)?, ..entry });
+    entries.filter_map(cleaned).collect()
 }
 
 /// The folder in a run directory where older releases of Guild, and scripts, have their source code.
@@ -109,7 +52,7 @@ const SOURCECODE: &str = ".guild/sourcecode";
 pub(crate) fn sourcecode_folder(run: &Path) -> PathBuf {
     let op = attribute(run, "op");
     let dest = op.as_ref().and_then(|op| op.pointer("/sourcecode/dest")).and_then(serde_json::Value::as_str);
-    match dest.and_then(|dest| clean(Path::new(dest))) {
+    match dest.and_then(|dest| clean_path(Path::new(dest))) {
         Some(dest) => dest,
         None if run.join(SOURCECODE).is_dir() => PathBuf::from(SOURCECODE),
         None => PathBuf::new(),
@@ -172,7 +115,10 @@ struct Kinds {
 
 impl Kinds {
     fn of(run: &Path) -> Kinds {
-        let kind = |entry: &ManifestEntry| if entry.is_source { FileKind::Sourcecode } else { FileKind::Dependency };
+        let kind = |entry: &ManifestEntry| match entry.kind {
+            EntryKind::SourceCode => FileKind::Sourcecode,
+            _ => FileKind::Dependency,
+        };
         Kinds { named: manifest(run).into_iter().map(|entry| (entry.path.clone(), kind(&entry))).collect() }
     }
 
@@ -204,7 +150,7 @@ impl Kinds {
 pub(crate) fn open_file(run: &Path, relative: &Path) -> Result<fs::File> {
     let path = run.join(relative);
     let failed = |error: io::Error| Error::io("read", &path)(error);
-    if clean(relative).is_none() {
+    if clean_path(relative).is_none() {
         return Err(failed(io::Error::other("it is not below the run directory")));
     }
     let metadata = fs::metadata(&path).map_err(failed)?;
@@ -219,19 +165,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lines_of_a_manifest_are_read() {
-        let text =
-            "s train.py da81 src/train.py\nx a b\nd 'a\n b' - file:'a b' in/it\ns /etc/passwd a b\nd ../x a b\ns\n";
-        let found: Vec<String> = entries(text.as_bytes())
-            .into_iter()
-            .map(|entry| {
-                let ManifestEntry { is_source, path, origin, subpath } = entry;
-                format!("{is_source} {path:?} {origin:?} {subpath:?}")
-            })
-            .collect();
-        let expected = ["true \"train.py\" \"src/train.py\" None", "false \"a\\n b\" \"file:a b\" Some(\"in/it\")"];
-        assert_eq!(found, expected);
-        assert!(entries(b"s 'a b c").is_empty());
+    fn damaged_lines_of_a_manifest_are_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join(".guild")).unwrap();
+        let text = "s ./train.py da81 src/train.py\nx a b c\ni a b c\nd 'a\n b' - file:'a b' in/it\ns /etc/passwd a b\n\
+                    d ../x a b\ns\ns 'a b c";
+        fs::write(dir.path().join(".guild/manifest"), text).unwrap();
+        let found = manifest(dir.path());
+        let found: Vec<String> = found.iter().map(|entry| format!("{:?} {:?}", entry.kind, entry.path)).collect();
+        assert_eq!(found, ["SourceCode \"train.py\"", "Dependency \"a\\n b\""]);
     }
 
     #[test]
@@ -265,13 +207,5 @@ mod tests {
         let all = listed(Walk { metadata: true, follow_links: true });
         assert!(all.contains(&".guild/attrs/id Metadata".to_owned()), "{all:?}");
         assert_eq!(all.len(), expected.len() + 4, "a link to where it is in ends: {all:?}");
-    }
-
-    #[test]
-    fn paths_stay_inside() {
-        let cases = [("a/../b", Some("b")), ("./a", Some("a")), ("..", None), ("a/../../b", None), ("/a", None)];
-        for (path, expected) in cases {
-            assert_eq!(clean(Path::new(path)), expected.map(PathBuf::from), "{path}");
-        }
     }
 }

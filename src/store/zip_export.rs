@@ -10,8 +10,8 @@ use chrono::{DateTime, Datelike, Local, Timelike};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use super::run_files::clean;
 use super::{Error, Result};
+use crate::model::clean_path;
 
 /// Files of a run directory that mean something only where the run goes on.
 const OF_THE_MOMENT: [&str; 2] = [".guild/LOCK", ".guild/ballast"];
@@ -157,7 +157,7 @@ impl ZipExport {
 /// Returns whether a link at `path`, which begins with the id of its run, leads to something in the folder of runs.
 pub(super) fn stays_among_runs(path: &Path, leads_to: &Path) -> bool {
     let from = path.parent().unwrap_or(Path::new(""));
-    clean(&from.join(leads_to)).is_some_and(|path| !path.as_os_str().is_empty())
+    clean_path(&from.join(leads_to)).is_some_and(|path| !path.as_os_str().is_empty())
 }
 
 fn options(metadata: &fs::Metadata) -> SimpleFileOptions {

@@ -10,9 +10,9 @@ use chrono::{Local, NaiveDate, TimeZone};
 use zip::ZipArchive;
 
 use super::copy::incoming;
-use super::run_files::clean;
 use super::zip_export::stays_among_runs;
 use super::{Error, Result};
+use crate::model::clean_path;
 
 /// Above this size, in bytes, the content of an archive may not be much larger than the archive.
 const SUSPECT_SIZE: u64 = 1 << 30;
@@ -151,7 +151,7 @@ impl ZipImport {
 /// Returns the path of an entry; `None` if it is not one below the folder it is unpacked to. Every `..` is refused.
 fn inside(name: &str) -> Option<PathBuf> {
     let is_plain = !name.contains(['\\', '\0']) && !name.split('/').any(|part| part == "..");
-    clean(Path::new(name)).filter(|path| is_plain && !path.as_os_str().is_empty())
+    clean_path(Path::new(name)).filter(|path| is_plain && !path.as_os_str().is_empty())
 }
 
 fn link_target(entry: &mut impl Read) -> io::Result<PathBuf> {

@@ -67,6 +67,10 @@ pub(crate) fn main(words: &[OsString]) -> Result<i32, Failure> {
     if !prompt::confirm(args.yes, &what, &chosen.values)? {
         return Ok(1);
     }
+    if unchanged(&args, &chosen) {
+        eprintln!("Skipping run because flags have not changed (--needed specified)");
+        return Ok(0);
+    }
     let plan = plan(&args, chosen, home, &loaded, words, started_in)?;
     start(&args, plan)
 }
@@ -227,10 +231,6 @@ fn place(args: &OperationArgs, chosen: &Chosen, home: &Home) -> Result<RunPlace,
 /// Parts this process and runs the plan.
 fn start(args: &OperationArgs, plan: Plan) -> Result<i32, Failure> {
     let operation = plan.opref.operation();
-    if unchanged(args, &plan) {
-        eprintln!("Skipping run because flags have not changed (--needed specified)");
-        return Ok(0);
-    }
     let background = match args.background || args.pidfile.is_some() {
         false => None,
         true => {
@@ -285,14 +285,11 @@ fn run(plan: Plan, operation: &str, is_background: bool) -> Result<i32, Failure>
 }
 
 /// Returns whether a run that has ended would be started again as it was, and is not to.
-fn unchanged(args: &OperationArgs, plan: &Plan) -> bool {
-    let RunPlace::Again { path } = &plan.place else { return false };
-    let info = store::load(path);
-    args.needed
-        && info.is_ok_and(|run| {
-            let flags: operation::FlagValues = run.flags.into_iter().collect();
-            matches!(run.info.status, store::Status::Completed | store::Status::Terminated) && flags == plan.values
-        })
+fn unchanged(args: &OperationArgs, chosen: &Chosen) -> bool {
+    let recorded = chosen.recorded.as_ref().filter(|_| args.needed && args.start.is_some());
+    recorded.is_some_and(|run| {
+        matches!(run.status, store::Status::Completed | store::Status::Terminated) && run.values == chosen.values
+    })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` has")]

@@ -1,19 +1,16 @@
 //! `rille runs comment`: writes, lists and deletes comments on runs.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::io::{IsTerminal, Write as _};
+use std::io::IsTerminal;
 
 use chrono::{DateTime, Local};
 use clap::Args;
 use serde_json::{Map, json};
 
 use super::chosen::{Chosen, Question, Weight, describe, each, tell};
-use super::open::{editor, words_of};
 use super::selection::Unnamed;
-use crate::cli::Failure;
 use crate::cli::output::{one_line, write_json, write_out};
-use crate::engine;
+use crate::cli::{Failure, editor};
 use crate::store::{self, Comment, Home, RunInfo};
 
 /// What is done to which comments.
@@ -149,31 +146,17 @@ fn listed(run: &RunInfo) -> String {
 
 /// Lets the user write a comment in an editor. Returns `None` if nothing was written.
 fn edited(begin: &str, runs: &[RunInfo]) -> Result<Option<String>, Failure> {
-    if !std::io::stdin().is_terminal() && std::env::var_os("VISUAL").or_else(|| std::env::var_os("EDITOR")).is_none() {
+    if !std::io::stdin().is_terminal() && editor::named().is_none() {
         return Err(
             Failure::usage("there is no comment, and no terminal for an editor").hint("give it with --add TEXT.")
         );
     }
-    let failed = |error: std::io::Error| Failure::general(format!("cannot write a file for the editor: {error}"));
-    let mut file = tempfile::Builder::new().prefix("comment-").suffix(".txt").tempfile().map_err(failed)?;
     let mut text = format!("{begin}\n# Write a comment on the runs below. Lines that begin with # are left out.\n");
     text += "# An empty comment is none.\n#\n";
     for run in runs {
         let _ = writeln!(text, "#  {}", describe(run));
     }
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    let mut words = words_of(&editor())?;
-    words.push(file.path().as_os_str().to_owned());
-    let program = words[0].to_string_lossy().into_owned();
-    let status = engine::run_in_foreground(&words, None).map_err(|error| {
-        Failure::general(format!("cannot start the editor '{program}': {error}")).hint("set EDITOR.")
-    })?;
-    if !status.success() {
-        return Err(Failure::general(format!("the editor '{program}' failed: {status}")));
-    }
-    // Some editors write another file and rename it.
-    let written = fs::read(file.path()).map_err(failed)?;
-    let written = String::from_utf8_lossy(&written).into_owned();
+    let written = editor::edit(&text, ".txt")?;
     let body: Vec<&str> = written.lines().filter(|line| !line.starts_with('#')).collect();
     let body = body.join("\n").trim().to_owned();
     Ok((!body.is_empty()).then_some(body))

@@ -14,6 +14,7 @@ use super::open::words_of;
 use crate::cli::Failure;
 use crate::cli::output::{wants_colour, write_json, write_out};
 use crate::engine;
+use crate::model::clean_path;
 use crate::store::{self, FileKind, Home, Opref, RunInfo, Walk};
 
 /// Which runs are compared, and what of them. Without options everything is.
@@ -248,7 +249,7 @@ impl Comparison {
 
     /// Compares files or folders that the user has named.
     fn path(&mut self, first: &Path, second: &Path, path: &Path) -> Result<(), Failure> {
-        let path = store::clean(path)
+        let path = clean_path(path)
             .ok_or_else(|| Failure::usage(format!("{} is not below the run directory", path.display())))?;
         let (from, to) = (first.join(&path), second.join(&path));
         if !from.exists() && !to.exists() {

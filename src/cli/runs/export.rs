@@ -4,72 +4,43 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::chosen::{Chosen, Question, Weight, each, tell, warn};
+use super::chosen::{each, tell};
 use super::selection::Unnamed;
+use super::transfer::{TransferArgs, exists, without_running};
 use crate::cli::Failure;
-use crate::cli::output::write_json;
-use crate::store::{self, Home, RunInfo, Status, Transfer, ZipExport};
+use crate::store::{self, Home, RunInfo, ZipExport};
 
 /// The file by which Guild knows a folder that is not source code.
 const NOCOPY: &str = ".guild-nocopy";
 
 /// Which runs are exported, and where to. Without RUN all that the filter leaves in.
 #[derive(Args, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "they are the options that there are")]
 pub(crate) struct ExportArgs {
     /// The folder, or the file if its name ends in .zip
     #[arg(value_name = "DEST")]
     dest: PathBuf,
-    /// Move the runs instead of copying them
-    #[arg(short, long = "move")]
-    moves: bool,
-    /// Copy what links lead to instead of the links
-    #[arg(short = 'r', long)]
-    copy_resources: bool,
-    /// Do not ask
-    #[arg(short, long)]
-    yes: bool,
-    /// Write what was exported as JSON: a list of objects
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    chosen: Chosen,
+    how: TransferArgs,
 }
 
 /// Exports the runs.
 pub(crate) fn main(args: &ExportArgs, home: &Home) -> Result<i32, Failure> {
-    let mut runs = args.chosen.select(home, Unnamed::All)?;
+    let runs = args.how.chosen.select(home, Unnamed::All)?;
     let dest = std::path::absolute(&args.dest).map_err(store::Error::io("find", &args.dest))?;
     check(&dest, &runs)?;
-    runs.retain(|run| {
-        let is_running = run.status == Status::Running;
-        if is_running {
-            warn(&format!("run {} is running, skipping", run.id));
-        }
-        !is_running
-    });
+    let runs = without_running(runs);
     if runs.is_empty() {
         tell("Nothing to export.");
         return Ok(0);
     }
-    let verb = if args.moves { "move" } else { "copy" };
-    let text = format!("You are about to {verb} the following runs to '{}'", args.dest.display());
-    let weight = if args.moves { Weight::Heavy } else { Weight::Light };
-    let question = Question { text: &text, runs: &runs, weight, doing: "moving runs" };
-    if !question.ask(args.yes)? {
+    if !args.how.ask(&runs, &format!("to '{}'", args.dest.display()))? {
         return Ok(1);
     }
     let (exported, all) =
-        if is_zip(&dest) { to_zip(args, home, &dest, &runs)? } else { to_folder(args, &dest, &runs)? };
-    if args.json {
-        write_json(&exported)?;
-    } else {
-        let count = exported.iter().filter(|entry| entry["result"] != "exists").count();
-        tell(&format!("Exported {count} run(s) to {}", args.dest.display()));
-    }
-    Ok(i32::from(!all))
+        if is_zip(&dest) { to_zip(&args.how, home, &dest, &runs)? } else { to_folder(&args.how, &dest, &runs)? };
+    args.how.finish("Exported", &format!("to {}", args.dest.display()), &exported, all)
 }
 
 /// Returns whether runs are to be in a zip file by this name.
@@ -90,43 +61,27 @@ fn check(dest: &Path, runs: &[RunInfo]) -> Result<(), Failure> {
     }
 }
 
-fn to_folder(args: &ExportArgs, dest: &Path, runs: &[RunInfo]) -> Result<(Vec<Value>, bool), Failure> {
+fn to_folder(how: &TransferArgs, dest: &Path, runs: &[RunInfo]) -> Result<(Vec<Value>, bool), Failure> {
     fs::create_dir_all(dest).map_err(store::Error::io("create", dest))?;
     let marker = dest.join(NOCOPY);
     fs::File::options().create(true).append(true).open(&marker).map_err(store::Error::io("write", &marker))?;
-    let how = Transfer { is_move: args.moves, copy_links: args.copy_resources };
-    each(runs, |run| {
-        let path = dest.join(&run.id);
-        let Some(notes) = store::bring(&run.path, dest, &run.id, how)? else {
-            warn(&format!("{} exists, skipping", path.display()));
-            return Ok(json!({"id": run.id, "path": path, "result": "exists"}));
-        };
-        for note in &notes {
-            warn(&format!("{}: {note}", run.id));
-        }
-        tell(&format!("{} {}", if args.moves { "Moving" } else { "Copying" }, run.id));
-        Ok(json!({"id": run.id, "path": path, "result": if args.moves { "moved" } else { "copied" }}))
-    })
+    each(runs, |run| how.bring(run, dest))
 }
 
-fn to_zip(args: &ExportArgs, home: &Home, dest: &Path, runs: &[RunInfo]) -> Result<(Vec<Value>, bool), Failure> {
-    let mut zip = ZipExport::begin(dest, args.copy_resources)?;
+fn to_zip(how: &TransferArgs, home: &Home, dest: &Path, runs: &[RunInfo]) -> Result<(Vec<Value>, bool), Failure> {
+    let mut zip = ZipExport::begin(dest, how.copy_resources)?;
     let (mut exported, mut written) = (Vec::new(), Vec::new());
     for run in runs {
-        let Some(notes) = zip.add(&run.path, &run.id)? else {
-            warn(&format!("{} exists, skipping", run.id));
-            exported.push(json!({"id": run.id, "path": dest, "result": "exists"}));
-            continue;
-        };
-        for note in &notes {
-            warn(&format!("{}: {note}", run.id));
-        }
-        tell(&format!("{} {}", if args.moves { "Moving" } else { "Copying" }, run.id));
-        exported.push(json!({"id": run.id, "path": dest, "result": if args.moves { "moved" } else { "copied" }}));
-        written.push(run.clone());
+        exported.push(match zip.add(&run.path, &run.id)? {
+            Some(notes) => {
+                written.push(run.clone());
+                how.brought(run, dest, &notes)
+            }
+            None => exists(run, dest),
+        });
     }
     zip.finish()?;
-    if !args.moves || written.is_empty() {
+    if !how.moves || written.is_empty() {
         return Ok((exported, true));
     }
     // Only now are they elsewhere.

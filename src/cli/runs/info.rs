@@ -10,6 +10,7 @@ use super::chosen::ChosenOne;
 use super::scalars::{Scalar, as_json, scalars_of};
 use crate::cli::Failure;
 use crate::cli::output::{one_line, write_json, write_out};
+use crate::model::{EntryKind, ManifestEntry};
 use crate::store::tfevents::{Point, ScalarSummary};
 use crate::store::{self, FileKind, Home, RunDetails, RunFile, Walk};
 
@@ -126,9 +127,9 @@ fn counts(files: &[RunFile]) -> Value {
 }
 
 fn manifest(details: &RunDetails) -> Value {
-    let entry = |entry: store::ManifestEntry| {
+    let entry = |entry: ManifestEntry| {
         json!({
-            "type": if entry.is_source { "sourcecode" } else { "dependency" },
+            "type": if entry.kind == EntryKind::SourceCode { "sourcecode" } else { "dependency" },
             "path": entry.path.to_string_lossy(),
             "origin": entry.origin.to_string_lossy(),
         })

@@ -15,6 +15,7 @@ use serde_json::json;
 use super::chosen::ChosenOne;
 use crate::cli::Failure;
 use crate::cli::output::{one_line, write_bytes, write_json};
+use crate::model::clean_path;
 use crate::store::{self, FileKind, Home, RunFile, Walk};
 
 /// Of which run which files are listed, and how.
@@ -173,7 +174,7 @@ impl Pattern {
     pub(super) fn new(text: &str) -> Result<Pattern, Failure> {
         let glob = GlobBuilder::new(text.trim_end_matches('/')).literal_separator(false).build();
         let glob = glob.map_err(|error| Failure::usage(format!("'{text}' is no pattern: {}", error.kind())))?;
-        Ok(Pattern { glob: glob.compile_matcher(), plain: store::clean(Path::new(text)).unwrap_or_default() })
+        Ok(Pattern { glob: glob.compile_matcher(), plain: clean_path(Path::new(text)).unwrap_or_default() })
     }
 
     /// Returns whether it matches a path, or a folder that the path is in.

@@ -18,6 +18,7 @@ use super::selection::RunFilter;
 use crate::cli::Failure;
 use crate::cli::output::write_json;
 use crate::engine;
+use crate::model::{EntryKind, ManifestEntry, clean_path};
 use crate::store::{self, FileKind, Home, RunInfo, Walk};
 
 /// Which files of which run are copied, and where to.
@@ -202,7 +203,7 @@ fn plan(args: &MergeArgs, run: &RunInfo, target: &Path) -> Result<Vec<Copy>, Fai
 
 /// Where the files of a run come from.
 struct Origins {
-    entries: BTreeMap<PathBuf, store::ManifestEntry>,
+    entries: BTreeMap<PathBuf, ManifestEntry>,
     base: PathBuf,
 }
 
@@ -217,30 +218,30 @@ impl Origins {
         let entry = path.ancestors().find_map(|ancestor| self.entries.get(ancestor));
         let Some(entry) = entry else {
             let below = path.strip_prefix(&self.base).unwrap_or(path);
-            return if kind == FileKind::Sourcecode { store::clean(below) } else { store::clean(path) };
+            return if kind == FileKind::Sourcecode { clean_path(below) } else { clean_path(path) };
         };
         let below = path.strip_prefix(&entry.path).unwrap_or(Path::new(""));
-        if entry.is_source {
+        if entry.kind == EntryKind::SourceCode {
             let origin = if entry.origin.is_empty() {
                 entry.path.strip_prefix(&self.base).ok()?
             } else {
                 Path::new(&entry.origin)
             };
-            return store::clean(&join(origin, below));
+            return clean_path(&join(origin, below));
         }
         let origin = entry.origin.as_bytes();
         let Some(origin) = origin.strip_prefix(b"file:") else {
             // Of another run, of the network: of the project it is not.
-            return is_all.then(|| store::clean(path)).flatten();
+            return is_all.then(|| clean_path(path)).flatten();
         };
-        let origin = store::clean(Path::new(&OsString::from_vec(origin.to_vec())))?;
+        let origin = clean_path(Path::new(&OsString::from_vec(origin.to_vec())))?;
         let is_folder = target.join(&origin).is_dir();
         match (&entry.subpath, is_folder, below.as_os_str().is_empty()) {
             // Out of an archive.
-            (Some(_), false, _) => is_all.then(|| store::clean(path)).flatten(),
-            (Some(subpath), true, _) => store::clean(&join(&origin.join(subpath), below)),
+            (Some(_), false, _) => is_all.then(|| clean_path(path)).flatten(),
+            (Some(subpath), true, _) => clean_path(&join(&origin.join(subpath), below)),
             (None, true, true) => Some(origin.join(path.file_name()?)),
-            (None, ..) => store::clean(&join(&origin, below)),
+            (None, ..) => clean_path(&join(&origin, below)),
         }
     }
 }

@@ -7,8 +7,9 @@ use clap::Args;
 
 use super::cat::{OUTPUT, located, missing};
 use super::chosen::ChosenOne;
-use crate::cli::Failure;
+use crate::cli::{Failure, editor};
 use crate::engine;
+use crate::model::clean_path;
 use crate::store::{self, Home};
 
 /// What of which run is opened, and by what.
@@ -46,7 +47,7 @@ pub(crate) fn main(args: &OpenArgs, home: &Home) -> Result<i32, Failure> {
     let path = run.path.join(&relative);
     let metadata = std::fs::metadata(&path);
     let metadata = metadata.map_err(|error| missing(&run.path, &relative, &store::Error::io("open", &path)(error)))?;
-    if store::clean(&relative).is_none() {
+    if clean_path(&relative).is_none() {
         return Err(Failure::usage(format!("{} is not below the run directory", relative.display())));
     }
     if args.shell || args.shell_cmd.is_some() {
@@ -62,8 +63,10 @@ pub(crate) fn main(args: &OpenArgs, home: &Home) -> Result<i32, Failure> {
     }
     let mut words = match &args.cmd {
         Some(command) => words_of(command)?,
-        None if metadata.is_file() && has_editor() => words_of(&editor())?,
-        None => vec!["xdg-open".into()],
+        None => match editor::named().filter(|_| metadata.is_file()) {
+            Some(command) => words_of(&command)?,
+            None => vec!["xdg-open".into()],
+        },
     };
     words.push(path.into_os_string());
     Err(not_started(&words, &engine::become_program(&words, None)))
@@ -72,16 +75,6 @@ pub(crate) fn main(args: &OpenArgs, home: &Home) -> Result<i32, Failure> {
 fn not_started(words: &[OsString], error: &std::io::Error) -> Failure {
     let program = words[0].to_string_lossy();
     Failure::general(format!("cannot start '{program}': {error}")).hint("name another program with --cmd.")
-}
-
-fn has_editor() -> bool {
-    ["VISUAL", "EDITOR"].iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
-}
-
-/// Returns the command of the user's editor.
-pub(super) fn editor() -> String {
-    let mut named = ["VISUAL", "EDITOR"].into_iter().filter_map(|name| std::env::var(name).ok());
-    named.find(|value| !value.trim().is_empty()).unwrap_or_else(|| "vi".to_owned())
 }
 
 /// Returns the words of a command line; there is at least one.

@@ -127,7 +127,7 @@ impl Scheduler {
         let Phase::Active(active) = std::mem::replace(&mut entry.phase, Phase::Ready) else { return };
         let Active { slots, started, stop, evidence, .. } = *active;
         let exit = evidence.exit;
-        let Verdict { mut outcome, mut reason, data, status: _ } = verdict::judge(task, stop, evidence);
+        let Verdict { mut outcome, status, mut reason, data } = verdict::judge(task, stop, evidence);
         let attempts = task.retries + 1;
         let could_help = matches!(outcome, Outcome::Failed | Outcome::Errored)
             && matches!(stop, None | Some(StopReason::TimeLimit(_) | StopReason::Silence(_) | StopReason::Protocol));
@@ -142,6 +142,7 @@ impl Scheduler {
             task: number,
             attempt: entry.attempt,
             outcome,
+            status,
             reason: reason.clone(),
             data: data.clone(),
             exit,

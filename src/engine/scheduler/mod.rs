@@ -183,6 +183,10 @@ pub(crate) struct Scheduler {
     open: usize,
     /// Tasks are announced before they start and after they have ended.
     has_hooks: bool,
+    /// See [`Limits::max_failures`].
+    max_failures: Option<u32>,
+    /// How many tasks have ended badly, those left out that only prepare others.
+    failures: u32,
     /// Set once nothing may start any more.
     closed: Option<StopReason>,
     effects: Vec<Effect>,
@@ -236,6 +240,8 @@ impl Scheduler {
             tasks: HashMap::new(),
             by_id: HashMap::new(),
             wanted: HashMap::new(),
+            max_failures: limits.max_failures,
+            failures: 0,
             ready: ReadyQueue::new(limits),
             timers: BinaryHeap::new(),
             waiters: Waiters::default(),
@@ -292,6 +298,7 @@ impl Scheduler {
             Input::Tick => {}
         }
         self.strike(now);
+        self.heed_failures(now);
         self.tell_dependants();
         self.start_ready(now);
         std::mem::take(&mut self.effects)
@@ -345,6 +352,7 @@ impl Scheduler {
                 tags: task.tags.clone(),
                 place: task.place.clone(),
                 retries: task.retries,
+                prepares: task.prepares,
                 inputs: task.inputs.clone(),
             }))));
             // A reused id stays the id of its first owner.
@@ -411,6 +419,7 @@ impl Scheduler {
             task: number,
             attempt: 0,
             outcome,
+            status: stopped.and_then(StopReason::status_of_unstarted),
             reason: Some(reason.clone()),
             data: None,
             exit: None,
@@ -429,7 +438,12 @@ impl Scheduler {
     fn settle(&mut self, number: TaskNumber, end: End) {
         let Some(entry) = self.tasks.get_mut(&number) else { return };
         let outcome = end.outcome;
-        let id = entry.task.take().map(|task| task.id).unwrap_or_default();
+        let task = entry.task.take();
+        let counts = task.as_ref().is_some_and(|task| !task.prepares);
+        if counts && matches!(outcome, Outcome::Failed | Outcome::Errored | Outcome::Aborted) {
+            self.failures += 1;
+        }
+        let id = task.map(|task| task.id).unwrap_or_default();
         entry.phase = Phase::Done(outcome);
         let dependants = std::mem::take(&mut entry.dependants);
         self.effects.push(Effect::Settled { task: number, end });

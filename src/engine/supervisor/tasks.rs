@@ -15,7 +15,7 @@ use crate::engine::request::Failure;
 use crate::engine::scheduler::{Input, Slots, Written};
 use crate::engine::sections::Sections;
 use crate::engine::spawn::{self, Attempt, Launched, SpawnError};
-use crate::engine::status::Line;
+use crate::engine::status::{Line, NewLine};
 use crate::engine::synchro::Synchro;
 use crate::engine::task_log::TaskLog;
 use crate::engine::verdict::Verdict;
@@ -23,9 +23,6 @@ use crate::engine::way::Way;
 use crate::model::{Exit, OutputSize, Runnable, Stream, TaskNumber, TestStatus};
 use crate::store;
 use crate::testing::{TapScan, TapVerdict};
-
-/// The name of a task's log in its folder.
-const LOG_FILE: &str = "task.log";
 
 /// How many times 16 reads are made of what a task has left in its pipes. They hold a mebibyte at most, so more comes from
 /// somebody outside the task who was handed a pipe and writes for ever.
@@ -45,32 +42,36 @@ impl Supervisor {
         }
         let Some(task) = self.parts.scheduler.task(number) else { return };
         let directory = &self.parts.surroundings.directory;
+        let relative = self.folders.get(&number).map(String::as_str).unwrap_or_default();
+        let log_name = store::log_name(relative);
         let folder = if self.parts.sink.is_some() {
             directory.clone()
         } else {
-            let folder = self.folders.get(&number).map(String::as_str).unwrap_or_default();
-            directory.join(store::attempt_folder(folder, ordinal))
+            directory.join(store::attempt_folder(relative, ordinal))
         };
         let surroundings = &self.parts.surroundings;
         let line = match Way::of(task) {
             Way::Nothing => return self.skip_process(number, &folder),
-            Way::Runner(_) => match self.status.open(directory, number, &task.id, &folder, surroundings.output_limit) {
-                Ok(line) => Some(Box::new(line)),
-                Err(error) => {
-                    let reason = format!("cannot get a socket for its runner: {error}");
-                    self.inputs.push(Input::SpawnDeferred { task: number, reason });
-                    return;
+            Way::Runner(program) => {
+                let (limit, takes_token) = (surroundings.output_limit, program.takes_token);
+                let new = NewLine { id: &task.id, folder: &folder, limit, takes_token };
+                match self.status.open(directory, number, &new) {
+                    Ok(line) => Some(Box::new(line)),
+                    Err(error) => {
+                        let reason = format!("cannot get a socket for its runner: {error}");
+                        self.inputs.push(Input::SpawnDeferred { task: number, reason });
+                        return;
+                    }
                 }
-            },
+            }
             Way::Channel | Way::Direct | Way::Tap => None,
         };
         let is_tap = Way::of(task) == Way::Tap;
         let runtime = self.parts.runtime.read();
-        let socket = line.as_deref().map(Line::socket);
-        let attempt = Attempt { task, number, ordinal, folder, slots, runtime: &runtime, socket };
+        let attempt = Attempt { task, number, ordinal, folder, slots, runtime: &runtime, line: line.as_deref() };
         let sink = self.parts.sink.as_ref();
         let spawned = spawn::spawn(&attempt, surroundings, sink).map(|launched| {
-            let file = CappedFile::new(attempt.folder.join(LOG_FILE), surroundings.output_limit);
+            let file = CappedFile::new(attempt.folder.join(log_name), surroundings.output_limit);
             let log = TaskLog::new(sink.is_none().then_some(file), launched.pid, &task.id);
             (launched, log)
         });

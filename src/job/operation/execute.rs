@@ -106,9 +106,10 @@ fn start_engine(plan: &Plan, directory: &Path, runtime: RuntimeInfo, parts: Part
     let engine = Engine::start(engine::Settings {
         guarded: parts.guarded,
         journal: parts.journal,
-        limits: Limits { at_once: None, capacity: BTreeMap::new() },
+        limits: Limits { at_once: None, capacity: BTreeMap::new(), max_failures: None },
         timing: Timing { grace: plan.grace, ..Timing::default() },
         patience: PATIENCE,
+        status_listen: None,
         surroundings: Surroundings {
             run_id: runtime.job.uid.clone(),
             directory: directory.to_owned(),

@@ -1,5 +1,6 @@
 //! The run directory before the operation starts: attributes, source code, dependencies, command and environment.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -101,7 +102,9 @@ fn command_of(plan: &Plan, state: &State, audience: &mut dyn Audience) -> Result
 }
 
 fn command(record: &OpRecord, values: &FlagValues) -> Result<command::Command, String> {
-    let python_exe = python::interpreter(record)?;
+    // To find one that the operation accepts, each Python of the system is started.
+    let found = OnceCell::new();
+    let python_exe = || found.get_or_init(|| python::interpreter(record)).clone();
     let rille_exe = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("rille"));
     let places = Places { python_exe: &python_exe, rille_exe: &rille_exe.to_string_lossy() };
     command::command(record, values, places)

@@ -8,9 +8,10 @@ use serde_json::Value;
 use super::prepare::with;
 use super::state::State;
 use super::{Audience, Plan, RunError, SourceCode, git};
+use crate::model::{EntryKind, Manifest};
 use crate::operation::dependency::project_local;
 use crate::operation::sourcecode::{self, Request, Snapshot};
-use crate::operation::{Body, EntryKind, FlagValues, Manifest, Notice, OpRecord, Operation};
+use crate::operation::{Body, FlagValues, Notice, OpRecord, Operation};
 use crate::store;
 
 /// The attributes that say which source code a run has.

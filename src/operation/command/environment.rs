@@ -110,11 +110,11 @@ fn python_path(record: &OpRecord, process: &Process<'_>, given: Option<&String>)
 fn with_flags(name: &str, text: &str, flags: &FlagValues) -> Result<String, String> {
     let is_alone = matches!(pieces(text)[..], [Piece::Reference(_)]);
     let lookup = |flag: &str| {
-        flags.get(flag).map(|value| match value {
+        Ok(flags.get(flag).map(|value| match value {
             Value::String(text) => text.clone(),
             value if is_alone => as_argument(value),
             value => as_yaml(value),
-        })
+        }))
     };
     resolve(text, &lookup).map_err(|unresolved| match unresolved {
         Unresolved::Unknown(flag) => {
@@ -122,6 +122,7 @@ fn with_flags(name: &str, text: &str, flags: &FlagValues) -> Result<String, Stri
             let meant = meant.map(|meant| format!("; did you mean '${{{meant}}}'?")).unwrap_or_default();
             format!("invalid setting for operation: the environment variable {name} contains invalid reference '{flag}'{meant}")
         }
+        Unresolved::NotFound(what) => what,
         Unresolved::Cycle(names) => {
             format!("invalid setting for operation: references of the environment variable {name} go round in a circle: {names}")
         }

@@ -14,10 +14,10 @@ use super::record::FLAG_ARGS;
 use super::{FlagPassing, FlagValues, Notice, OpRecord};
 
 /// What stands for programs in a command.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Places<'a> {
-    /// The Python interpreter.
-    pub(crate) python_exe: &'a str,
+    /// Finds the Python interpreter; asked where the command has need of one.
+    pub(crate) python_exe: &'a dyn Fn() -> Result<String, String>,
     /// This program.
     pub(crate) rille_exe: &'a str,
 }
@@ -35,11 +35,11 @@ pub(crate) struct Command {
 pub(crate) fn command(record: &OpRecord, flags: &FlagValues, places: Places<'_>) -> Result<Command, String> {
     let mut command = Command::default();
     let lookup = |name: &str| match (flags.get(name), name) {
-        (Some(value), _) => Some(as_argument(value)),
-        (None, "python_exe" | "guild_python_exe") => Some(places.python_exe.to_owned()),
-        (None, "rille_exe") => Some(places.rille_exe.to_owned()),
-        (None, "project_dir") => record.op_cmd.cmd_env.get("PROJECT_DIR").map(as_argument),
-        _ => None,
+        (Some(value), _) => Ok(Some(as_argument(value))),
+        (None, "python_exe" | "guild_python_exe") => (places.python_exe)().map(Some),
+        (None, "rille_exe") => Ok(Some(places.rille_exe.to_owned())),
+        (None, "project_dir") => Ok(record.op_cmd.cmd_env.get("PROJECT_DIR").map(as_argument)),
+        _ => Ok(None),
     };
     for arg in &record.op_cmd.cmd_args {
         if arg == FLAG_ARGS {
@@ -54,6 +54,7 @@ pub(crate) fn command(record: &OpRecord, flags: &FlagValues, places: Places<'_>)
                 let meant = meant.unwrap_or_default();
                 format!("invalid setting for operation: command contains invalid reference '{name}'{meant}")
             }
+            Unresolved::NotFound(what) => what,
             Unresolved::Cycle(names) => {
                 format!("invalid setting for operation: references of the command go round in a circle: {names}")
             }
@@ -116,12 +117,12 @@ fn argument(value: &Value, passing: &FlagPassing, dest: &str) -> String {
 
 /// Returns a part of a split value as an item of a list: a number, or a text in quotes.
 fn bare_as_json(part: &str) -> String {
-    use super::scalar::{Word, yaml_word};
+    use super::yaml_word::{Word, yaml_word};
     match yaml_word(part) {
         Word::Null => "null".to_owned(),
         Word::Bool(value) => value.to_string(),
         Word::Number(number) => number.to_string(),
-        Word::Other | Word::Text => Value::from(part).to_string(),
+        Word::Time(_) | Word::Other | Word::Text => Value::from(part).to_string(),
     }
 }
 

@@ -5,6 +5,8 @@
 pub(super) enum Unresolved {
     /// A name that stands for nothing.
     Unknown(String),
+    /// What a name stands for cannot be found, for this reason.
+    NotFound(String),
     /// Names that stand for each other.
     Cycle(String),
 }
@@ -12,12 +14,15 @@ pub(super) enum Unresolved {
 /// How deep references may go.
 const DEEPEST: usize = 32;
 
+/// Returns what a name stands for, if anything; the error is why that cannot be found.
+pub(super) type Lookup<'a> = dyn Fn(&str) -> Result<Option<String>, String> + 'a;
+
 /// Returns a text with what its references stand for; what they stand for may hold references itself.
-pub(super) fn resolve(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String, Unresolved> {
+pub(super) fn resolve(text: &str, lookup: &Lookup<'_>) -> Result<String, Unresolved> {
     within(text, lookup, &mut Vec::new())
 }
 
-fn within(text: &str, lookup: &dyn Fn(&str) -> Option<String>, stack: &mut Vec<String>) -> Result<String, Unresolved> {
+fn within(text: &str, lookup: &Lookup<'_>, stack: &mut Vec<String>) -> Result<String, Unresolved> {
     let mut resolved = String::new();
     for piece in pieces(text) {
         match piece {
@@ -27,7 +32,8 @@ fn within(text: &str, lookup: &dyn Fn(&str) -> Option<String>, stack: &mut Vec<S
                     stack.push(name.to_owned());
                     return Err(Unresolved::Cycle(stack.join(" -> ")));
                 }
-                let value = lookup(name).ok_or_else(|| Unresolved::Unknown(name.to_owned()))?;
+                let value =
+                    lookup(name).map_err(Unresolved::NotFound)?.ok_or_else(|| Unresolved::Unknown(name.to_owned()))?;
                 stack.push(name.to_owned());
                 resolved.push_str(&within(&value, lookup, stack)?);
                 stack.pop();

@@ -9,7 +9,8 @@ use std::path::{Component, Path, PathBuf};
 
 use super::Count;
 use super::unpack::{ArchiveKind, Budget, Limits};
-use crate::operation::inside::{is_inside, make_parents};
+use crate::model::is_inside;
+use crate::operation::inside::make_parents;
 
 /// Why an archive was not unpacked.
 #[derive(Debug)]

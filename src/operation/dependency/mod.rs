@@ -24,9 +24,9 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use self::names::{resolving_name, substitute};
-use super::manifest::{Manifest, ManifestEntry};
 use super::relative::{normal, relative_to};
 use super::{DependencyRecord, FlagPassing, FlagValues, Notice, Source, SourceKind};
+use crate::model::{Manifest, ManifestEntry};
 
 pub(crate) use self::file::project_local;
 pub(crate) use self::names::chosen_by_flags;
@@ -176,7 +176,7 @@ pub(crate) fn is_resolved_flag(deps: &[DependencyRecord], already: &Map<String, 
     deps.iter().any(|dep| {
         let sources = already.get(&dep.name).and_then(Value::as_object);
         dep.sources.iter().any(|source| {
-            let is_its_flag = dep.flag_names().iter().any(|name| name == flag);
+            let is_its_flag = dep.flag_names().contains(flag);
             let is_resolved = sources.is_some_and(|sources| sources.contains_key(&resolving_name(source)));
             is_its_flag && is_resolved && !source.always_resolve
         })

@@ -15,11 +15,7 @@ pub(crate) fn chosen_by_flags<'a>(
     dep: &'a DependencyRecord,
     flags: &'a FlagValues,
 ) -> Option<&'a Value> {
-    let mut names = source.flag_names();
-    // `{operation: up}` in a resource that is named like its flag.
-    if dep.sources.len() == 1 && !names.contains(&dep.name) {
-        names.push(dep.name.clone());
-    }
+    let names = source.flag_names(&dep.name, dep.sources.len() == 1);
     let is_choice = |value: &&Value| !value.is_null() && value.as_str() != Some("") && **value != Value::Bool(false);
     let by_flag = names.iter().find_map(|name| flags.get(name).filter(is_choice));
     by_flag.or_else(|| match dep.config.as_ref()? {
@@ -92,7 +88,7 @@ mod tests {
         for (text, name, flags) in cases {
             let source = read(text);
             assert_eq!(
-                (resolving_name(&source).as_str(), source.flag_names()),
+                (resolving_name(&source).as_str(), source.flag_names("res", false)),
                 (name, flags.iter().map(|s| (*s).to_owned()).collect())
             );
         }

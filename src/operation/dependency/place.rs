@@ -10,8 +10,8 @@ use sha1::{Digest, Sha1};
 
 use super::rename::rename;
 use super::{Origins, Outcome, Task};
-use crate::operation::inside::{is_inside, make_parents};
-use crate::operation::manifest::{EntryKind, ManifestEntry};
+use crate::model::{EntryKind, ManifestEntry, is_inside};
+use crate::operation::inside::make_parents;
 use crate::operation::relative::{normal, relative_to};
 use crate::operation::{Notice, SourceKind, TargetType, hex};
 

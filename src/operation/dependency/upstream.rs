@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::names::chosen_by_flags;
 use super::select::{has_select, select, top_level};
 use super::{Origins, Outcome, Problem, Task};
-use crate::operation::manifest::Manifest;
+use crate::model::Manifest;
 use crate::operation::{DependencyRecord, FlagValues, Notice, SourceKind};
 
 /// A run that another one takes files of.

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Number, Value};
 
 use super::super::FlagType;
-use super::super::scalar::{Word, as_number, is_whole, python_float, python_int, yaml_word};
+use super::super::scalar::{as_number, is_whole, python_float, python_int};
+use super::super::yaml_word::{Word, yaml_word};
 use crate::model::nearest;
 
 /// Guild's functions that stand for a list of values, with the fewest and the most arguments they take.
@@ -125,7 +126,7 @@ fn yaml(text: &str, home: Option<&Path>) -> Value {
         Word::Null => Value::Null,
         Word::Bool(value) => Value::Bool(value),
         Word::Number(number) if !is_surprising(word) => Value::Number(number),
-        Word::Number(_) | Word::Other => Value::from(text),
+        Word::Number(_) | Word::Time(_) | Word::Other => Value::from(text),
         Word::Text => Value::from(
             expand_home(word, home).map_or_else(|| word.to_owned(), |path| path.to_string_lossy().into_owned()),
         ),

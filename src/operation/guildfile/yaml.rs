@@ -228,8 +228,11 @@ fn scalar_data(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Data {
     match tag.core_suffix() {
         // A time has no type of its own here.
         Some("str" | "timestamp") => Data::Text(text.to_owned()),
-        Some("int") => scalar::integer(text).map_or_else(|| wrong("a whole number"), Data::Number),
-        Some("float") => match scalar::float(text).or_else(|| scalar::integer(text)) {
+        Some("int") => match scalar::number(text).filter(|number| !number.is_f64()) {
+            Some(number) => Data::Number(number),
+            None => wrong("a whole number"),
+        },
+        Some("float") => match scalar::number(text) {
             Some(number) => number.as_f64().and_then(serde_json::Number::from_f64).map_or(Data::Null, Data::Number),
             None => wrong("a number"),
         },

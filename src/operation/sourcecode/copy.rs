@@ -10,8 +10,8 @@ use md5::Md5;
 use sha1::{Digest, Sha1};
 
 use super::{Error, Plan};
+use crate::model::{EntryKind, ManifestEntry};
 use crate::operation::inside::make_parents;
-use crate::operation::manifest::{EntryKind, ManifestEntry};
 use crate::operation::relative::{normal, relative_to};
 use crate::operation::{Notice, hex};
 

@@ -18,8 +18,8 @@ use serde_json::Value;
 use self::config::Config;
 use self::rules::{RuleId, Rules};
 use super::Notice;
-use super::inside::is_inside;
 use super::relative::normal;
+use crate::model::is_inside;
 
 pub(crate) use self::copy::Snapshot;
 

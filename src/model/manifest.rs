@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use super::inside::is_inside;
+use super::is_inside;
 
 /// What kind of file an entry is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,29 +73,24 @@ pub(crate) struct BadManifest {
 }
 
 impl Manifest {
-    /// Reads the bytes of a manifest.
+    /// Reads the bytes of a manifest. The error is about the first line that is no entry.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Manifest, BadManifest> {
-        let mut entries = Vec::new();
-        let mut open: Vec<u8> = Vec::new();
-        let mut first = 1;
-        for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
-            if open.is_empty() {
-                first = number;
-            } else {
-                open.push(b'\n');
-            }
-            open.extend_from_slice(line);
-            // A quote that is not closed goes on in the next line: a name may hold a newline.
-            let Some(words) = shlex::bytes::split(&open) else { continue };
-            open.clear();
-            if !words.is_empty() {
-                entries.push(ManifestEntry::of_words(words).map_err(|what| BadManifest { line: first, what })?);
-            }
-        }
-        match open.is_empty() {
-            true => Ok(Manifest { entries }),
-            false => Err(BadManifest { line: first, what: "its quotes are not closed".to_owned() }),
-        }
+        Ok(Manifest { entries: Manifest::entries_of(bytes).collect::<Result<_, _>>()? })
+    }
+
+    /// Reads the bytes of a manifest, each entry for itself.
+    pub(crate) fn entries_of(bytes: &[u8]) -> impl Iterator<Item = Result<ManifestEntry, BadManifest>> {
+        let mut next = 1;
+        lines(bytes).filter_map(move |text| {
+            let line = next;
+            next += 1 + text.iter().filter(|byte| **byte == b'\n').count();
+            let words = shlex::bytes::split(text).ok_or_else(|| "its quotes are not closed".to_owned());
+            let entry = match words {
+                Ok(words) if words.is_empty() => return None,
+                words => words.and_then(ManifestEntry::of_words),
+            };
+            Some(entry.map_err(|what| BadManifest { line, what }))
+        })
     }
 
     /// Returns the bytes of the file.
@@ -119,6 +114,22 @@ impl Manifest {
         self.entries.retain(|entry| !paths.contains(&entry.path));
         self.entries.extend(entries);
     }
+}
+
+/// Returns the lines, as a shell parts them: a name in quotes may hold a newline.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let (mut quote, mut is_escaped) = (None, false);
+    bytes.split(move |byte| {
+        match (quote, *byte) {
+            _ if is_escaped => is_escaped = false,
+            (None | Some(b'"'), b'\\') => is_escaped = true,
+            (None, open @ (b'"' | b'\'')) => quote = Some(open),
+            (Some(open), byte) if byte == open => quote = None,
+            (None, b'\n') => return true,
+            _ => {}
+        }
+        false
+    })
 }
 
 impl ManifestEntry {
