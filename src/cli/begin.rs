@@ -47,6 +47,7 @@ pub(crate) fn run_settings(
         run_tags: config.tags,
         jobs: config.jobs.and_then(|jobs| usize::try_from(jobs.0).ok()),
         cpus: config::cpus(),
+        status_listen: None,
         max_failures: None,
         capacity: config.resources.into_iter().map(|(name, amount)| (name, amount.0)).collect(),
         grace: config.grace.map(Seconds::duration).unwrap_or_default(),

@@ -11,6 +11,7 @@ mod sections;
 mod testbed;
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -65,6 +66,9 @@ pub(crate) struct RunArgs {
     /// Keep the run in this directory instead of under the home
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
+    /// Let runners that know rille's status server report to it by TCP at this address; port 0 for any
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    status_listen: Option<SocketAddr>,
     #[command(flatten)]
     settings: SettingOptions,
     #[command(flatten)]
@@ -105,6 +109,7 @@ pub(crate) fn main(
     let settings = Settings {
         options,
         run_dir: args.run_dir,
+        status_listen: args.status_listen,
         argv: handed_on.arguments.iter().map(text).collect(),
         slips: handed_on.slips,
         resume,

@@ -1,6 +1,7 @@
 //! `rille test`: runs tests of any kind, and `rille replay`, which runs those of an earlier run again.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,13 +13,13 @@ use super::Failure;
 use super::begin::{Subject, begin, run_settings};
 use super::config::{self, SettingOptions};
 use super::near::near_file;
-use super::references::{ReferenceArgs, VariantArgs};
+use super::references::{ReferenceArgs, VariantArgs, select};
 use super::run::ReportOptions;
 use crate::job::{Door, MainEnd, Settings, TestPlan, read_suite, suite_text};
 use crate::report::Summary;
 use crate::script;
 use crate::store::{self, Home};
-use crate::testing::{self, Test};
+use crate::testing::Test;
 
 /// Runs tests.
 #[derive(Args, Debug)]
@@ -94,6 +95,10 @@ struct Manner {
     #[arg(long, value_name = "DIR")]
     #[serde(skip)]
     run_dir: Option<PathBuf>,
+    /// Let runners that know rille's status server report to it by TCP at this address; port 0 for any
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[serde(skip)]
+    status_listen: Option<SocketAddr>,
 }
 
 /// Reads a time: seconds, with fractions, or a number with a unit.
@@ -114,16 +119,13 @@ fn time(text: &str) -> Result<f64, String> {
 
 /// Runs the command and returns the exit code. `home` is the option `--home`.
 pub(crate) fn main(args: &TestArgs, command: &[OsString], home: Option<&Path>) -> Result<i32, Failure> {
-    let (variants, order) = args.variants.read()?;
     let dependencies = args.job_dependency.as_deref().map(job_dependencies).transpose()?.unwrap_or_default();
-    let selected = args.references.select(Path::new("."))?;
-    let count = selected.tests.len();
-    let found: Vec<_> = (0..args.repeat).flat_map(|_| selected.tests.iter().cloned()).collect();
-    let tests = testing::suite(None, &found, &variants, order);
+    let selected = select(&args.references, &args.variants, Path::new("."), args.repeat)?;
+    let tests = selected.tests;
     if tests.is_empty() {
-        match (selected.count, count) {
-            (0, _) => eprintln!("nothing to run: there are no tests"),
-            (found, _) => eprintln!("nothing to run: no tests are left by the filters, of {found}"),
+        match selected.count {
+            0 => eprintln!("nothing to run: there are no tests"),
+            found => eprintln!("nothing to run: no tests are left by the filters, of {found}"),
         }
         return Ok(4);
     }
@@ -199,6 +201,7 @@ impl Manner {
             no_dependency_cache: self.no_dependency_cache || earlier.no_dependency_cache,
             disable_sysinfo: self.disable_sysinfo || earlier.disable_sysinfo,
             run_dir: self.run_dir,
+            status_listen: self.status_listen,
         }
     }
 }
@@ -233,6 +236,7 @@ fn run(
     let settings = Settings {
         options: as_map(&recorded),
         run_dir: recorded.manner.run_dir,
+        status_listen: recorded.manner.status_listen,
         jobs: base.jobs.or(Some(base.cpus)),
         max_failures: max_failures.or(failfast.then_some(1)),
         report_copies: reports.checked()?,

@@ -35,6 +35,7 @@ mod verdict;
 mod way;
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
@@ -76,6 +77,8 @@ pub(crate) struct Settings {
     pub(crate) timing: Timing,
     /// How long the engine waits to be closed after an interrupt, once every task has ended.
     pub(crate) patience: Duration,
+    /// Where the status server listens by TCP, beside the sockets of tasks, for runners that can tell a token.
+    pub(crate) status_listen: Option<SocketAddr>,
     /// What is the same for all tasks.
     pub(crate) surroundings: Surroundings,
     /// What tasks may read of their run; the job may change it while it runs.
@@ -142,6 +145,7 @@ impl Engine {
             before_pause: settings.before_pause,
             on_abandoned: settings.on_abandoned,
             patience: settings.patience,
+            status_listen: settings.status_listen,
         };
         let supervisor = Supervisor::new(parts)?;
         let thread = thread::Builder::new().name("supervisor".to_owned()).spawn(move || supervisor.run())?;

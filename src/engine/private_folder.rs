@@ -24,10 +24,10 @@ impl PrivateFolder {
     /// Makes a folder with this name for the run with this directory. Names in it may have `longest` bytes.
     pub(super) fn make(run: &Path, name: &str, longest: usize) -> io::Result<Self> {
         let path = run.join(name);
-        // A client of Avocado's status server takes what has a colon for a host and a port.
+        // It goes on command lines, and a client of Avocado's status server takes what has a colon for a host and a port.
         let fits = |folder: &Path| {
             let bytes = folder.as_os_str().as_bytes();
-            bytes.len() + 1 + longest <= LONGEST && !bytes.contains(&b':')
+            bytes.len() + 1 + longest <= LONGEST && !bytes.contains(&b':') && folder.to_str().is_some()
         };
         if fits(&path) {
             match DirBuilder::new().mode(0o700).create(&path) {

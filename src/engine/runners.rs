@@ -54,6 +54,9 @@ struct Capabilities {
     runnables: Vec<String>,
     #[serde(default)]
     configuration_used: Option<Vec<String>>,
+    /// Only runners that know this status server say so.
+    #[serde(default)]
+    status_token: bool,
 }
 
 impl Runners {
@@ -153,6 +156,7 @@ impl Runners {
         }
         Ok(RunnerProgram {
             program: program.to_owned(),
+            takes_token: told.status_token,
             configuration_used: Some(told.configuration_used.unwrap_or_default()),
             ..RunnerProgram::default()
         })
@@ -164,6 +168,7 @@ fn ourselves(kind: &str, file: Option<PathBuf>) -> RunnerProgram {
         program: PathBuf::from(OURSELVES),
         name: Some(format!("{PREFIX}{kind}").into()),
         env: file.into_iter().map(|file| (KIND_FILE.into(), file.into())).collect(),
+        takes_token: true,
         configuration_used: None,
     }
 }

@@ -18,6 +18,7 @@ use super::descendants::MARK;
 use super::output::{Capture, Target};
 use super::output_sink::SharedSink;
 use super::scheduler::Slots;
+use super::status::Line;
 use super::status::argv::{self, Report};
 use super::synchro::Synchro;
 use super::way::Way;
@@ -40,6 +41,8 @@ pub(crate) mod variable {
     /// The socket of the shared objects; as the next, only where there are any.
     pub(crate) const SYNCHRO: &str = "RILLE_SYNCHRO";
     pub(crate) const TASK_NUMBER: &str = "RILLE_TASK_NUMBER";
+    /// By what a runner that reports by TCP makes itself known.
+    pub(crate) const STATUS_TOKEN: &str = "RILLE_STATUS_TOKEN";
 }
 
 /// What is the same for all tasks of a run.
@@ -70,7 +73,7 @@ pub(super) struct Attempt<'a> {
     pub(super) slots: &'a Slots,
     pub(super) runtime: &'a RuntimeInfo,
     /// Where its runner reports to, if it has one.
-    pub(super) socket: Option<&'a Path>,
+    pub(super) line: Option<&'a Line>,
 }
 
 /// A process that runs.
@@ -246,21 +249,18 @@ fn executable(attempt: &Attempt<'_>) -> Result<Prepared, SpawnError> {
 
 /// Prepares a runner, which is told its task and where to report to on its command line.
 fn runner(attempt: &Attempt<'_>, program: &RunnerProgram, surroundings: &Surroundings) -> Result<Prepared, SpawnError> {
-    let Attempt { task, folder, socket, .. } = attempt;
-    let text = |path: &Path| {
-        let text = path.to_str().map(str::to_owned);
-        text.ok_or_else(|| SpawnError::Task(format!("the path {} is not valid UTF-8", path.display())))
-    };
-    let report = Report {
-        task: &task.id,
-        job: &surroundings.run_id,
-        output_dir: &text(folder)?,
-        uri: &text(socket.unwrap_or(Path::new("")))?,
-    };
+    let Attempt { task, folder, line, .. } = attempt;
+    let output_dir = folder.to_str();
+    let output_dir = output_dir.ok_or_else(|| SpawnError::Task(format!("{} is not valid UTF-8", folder.display())))?;
+    let report =
+        Report { task: &task.id, job: &surroundings.run_id, output_dir, uri: line.map_or("", |line| &line.uri) };
     let args = argv::task_run(&task.runnable, program, &report).map_err(SpawnError::Task)?;
     let mut command = Command::new(&program.program);
     if let Some(name) = &program.name {
         command.arg0(name);
+    }
+    if let Some(token) = line.and_then(|line| line.token.as_ref()) {
+        command.env(variable::STATUS_TOKEN, token);
     }
     command.args(args).envs(program.env.iter().map(|(name, value)| (name, value)));
     Ok((command, None, stdin(task)?))

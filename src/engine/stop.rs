@@ -13,12 +13,12 @@ pub(crate) enum StopReason {
     Terminated,
     /// An attempt took longer than it may.
     TimeLimit(Duration),
+    /// Its runner said nothing for so long.
+    Silence(Duration),
     /// The run as a whole took longer than it may.
     RunLimit(Duration),
     /// So many tests have not passed that no other is to start.
     Failures(u32),
-    /// Its runner said nothing for so long.
-    Silence(Duration),
     /// Somebody waited for the task and would not wait longer.
     WaitLimit(Duration),
     /// `main` returned while the task was alive.
@@ -57,8 +57,8 @@ impl StopReason {
         match self {
             Self::Terminated | Self::Interrupted(_) | Self::Unrecordable => Outcome::Aborted,
             Self::TimeLimit(_)
-            | Self::RunLimit(_)
             | Self::Silence(_)
+            | Self::RunLimit(_)
             | Self::WaitLimit(_)
             | Self::Dangling
             | Self::Protocol => Outcome::Errored,
@@ -125,12 +125,12 @@ impl StopReason {
             Self::TimeLimit(limit) | Self::WaitLimit(limit) => {
                 format!("exceeded its max_runtime of {} s and was ended", limit.as_secs_f64())
             }
-            Self::RunLimit(limit) => format!("the run exceeded its time limit of {} s", limit.as_secs_f64()),
-            Self::Failures(1) => "not run: a test had not passed".to_owned(),
-            Self::Failures(count) => format!("not run: {count} tests had not passed"),
             Self::Silence(limit) => {
                 format!("its runner said nothing for {} s and was ended as faulty", limit.as_secs_f64())
             }
+            Self::RunLimit(limit) => format!("the run exceeded its time limit of {} s", limit.as_secs_f64()),
+            Self::Failures(1) => "not run: a test had not passed".to_owned(),
+            Self::Failures(count) => format!("not run: {count} tests had not passed"),
             Self::Dangling => "was still alive when main returned and was ended".to_owned(),
             Self::Protocol => "broke the protocol of its runner".to_owned(),
             Self::Interrupted(number) => match signal_hook::low_level::signal_name(number) {

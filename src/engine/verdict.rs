@@ -119,7 +119,7 @@ fn judge_runner(exit: Exit, said: Option<Verdict>, lingered: bool, last_words: O
         Some(said) => {
             let word = said.status.map_or(said.outcome.name(), TestStatus::name);
             let text = format!("its runner ended with {exit} after it had reported {word}");
-            Verdict { outcome: said.outcome.and(Outcome::Errored), reason: Some(text), data: said.data, status: None }
+            Verdict { data: said.data, ..Verdict::new(said.outcome.and(Outcome::Errored), text) }
         }
         None => {
             let mut text = match exit {

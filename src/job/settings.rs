@@ -1,6 +1,7 @@
 //! What a run under way is made with, checked and complete.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -76,6 +77,8 @@ pub(crate) struct Settings {
     pub(crate) retries: u32,
     /// How long a runner may say nothing.
     pub(crate) silence_timeout: Option<Duration>,
+    /// Where the status server listens by TCP, for runners that can tell a token.
+    pub(crate) status_listen: Option<SocketAddr>,
     /// Plugin files in the order in which they are loaded.
     pub(crate) plugins: Vec<PathBuf>,
     /// How long one stage of a plugin may take.

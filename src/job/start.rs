@@ -87,6 +87,7 @@ impl Job {
         let beside = settings.jobfile.parent().map(Path::to_owned);
         let folders = beside.into_iter().chain([settings.started_in.clone()]).collect();
         let runners = Runners::new(std::env::var_os("PATH"), folders, &settings.started_in);
+        let status_listen = settings.status_listen;
         let unread = Mutex::new(Unread::new(&settings.argv));
         let job = Arc::new(Job {
             settings,
@@ -119,6 +120,7 @@ impl Job {
             limits,
             timing,
             patience: timing.grace,
+            status_listen,
             surroundings,
             runtime: Arc::clone(&job.runtime),
             tap,

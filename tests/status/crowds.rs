@@ -138,10 +138,13 @@ fn half_open_connections_do_not_delay_a_message() {
 for other in others: raw(b'{"status": "runn', other)
 open("socket", "w").write(URI + "\n")
 while not os.path.exists("go"): time.sleep(0.001)
-begin = time.monotonic()
-running("file", b"x", path="marker")
-while not os.path.exists(OUT + "/marker"): pass
-open("took", "w").write(f"{time.monotonic() - begin}\n")
+took = []
+for n in range(9):
+    begin = time.monotonic()
+    running("file", b"x", path=f"marker{n}")
+    while not os.path.exists(OUT + f"/marker{n}"): time.sleep(0.0005)
+    took.append(time.monotonic() - begin)
+open("took", "w").write(f"{sorted(took)[4]}\n")
 for other in others: other.close()
 finished()"#;
     let project = project(&foo("t", code));
@@ -167,14 +170,15 @@ finished()"#;
 
 #[test]
 fn a_runner_that_says_nothing_is_ended_as_faulty_and_one_that_beats_is_not() {
-    let body = foo("silent", "started()\ntime.sleep(1000)")
-        + &foo("dumb", "time.sleep(1000)")
-        + &foo("beats", "for _ in range(12): say(status='running'); time.sleep(0.1)\nfinished()");
+    let task = |id: &str, code: &str| foo(id, code).replace("job.run {", "{").trim_end().to_owned() + ",\n";
+    let list = task("silent", "started()\ntime.sleep(1000)")
+        + &task("dumb", "time.sleep(1000)")
+        + &task("beats", "for _ in range(30): say(status='running'); time.sleep(0.2)\nfinished()");
     let started = Instant::now();
-    let ended = project(&body).job(&["--silence-timeout", "0.6"]);
+    let ended = project(&format!("job.parallel {{ {list} }}")).job(&["--silence-timeout", "4", "-j", "3"]);
     ended.code(1).outcomes("silent=errored dumb=errored beats=passed");
     for id in ["silent", "dumb"] {
-        ended.reason_has(id, "its runner said nothing for 0.6 s and was ended as faulty");
+        ended.reason_has(id, "its runner said nothing for 4 s and was ended as faulty");
     }
     assert!(started.elapsed() < Duration::from_secs(60));
 }

@@ -45,16 +45,13 @@ pub(crate) fn task_run(
     }
     if !runnable.tags.is_empty() {
         args.push(format!("tags=json:{}", Value::Object(runnable.tags.clone())));
-    } else if let Some(tags) = runnable.kwargs.get("tags") {
-        args.push(parameter("tags", tags)?);
     }
-    if let Some(variant) = runnable.kwargs.get("variant") {
-        args.push(parameter("variant", variant)?);
+    if let Some(variant) = &runnable.variant {
+        args.push(format!("variant=json:{variant}"));
     }
     args.push(format!("output_dir={}", report.output_dir));
     for (name, value) in &runnable.kwargs {
-        // Dependencies have been seen to when a task starts; no runner is told of them.
-        if !["tags", "variant", "output_dir", "dependencies"].contains(&name.as_str()) {
+        if name != "output_dir" {
             args.push(parameter(name, value)?);
         }
     }

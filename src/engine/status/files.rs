@@ -13,6 +13,9 @@ const LONGEST_NAME: usize = 255;
 /// How deep a file may lie.
 const DEEPEST: usize = 64;
 
+/// The files that the engine has open itself.
+const OWN: [&str; 4] = ["task.log", "debug.log", "stdout", "stderr"];
+
 /// The files that one attempt writes. Their names belong to the runner, except those that the engine writes itself.
 #[derive(Debug)]
 pub(crate) struct Files {
@@ -65,9 +68,8 @@ fn safe_path(name: &str) -> Vec<String> {
         }
     }
     parts.truncate(DEEPEST);
-    // These the engine has open itself.
     if let [only] = parts.as_mut_slice()
-        && (only == "task.log" || only.starts_with("task.log.tail") || only == "stdout" || only == "stderr")
+        && OWN.iter().any(|own| only == own || only.strip_prefix(own).is_some_and(|rest| rest.starts_with(".tail")))
     {
         only.insert(0, '_');
     }

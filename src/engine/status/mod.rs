@@ -2,7 +2,7 @@
 //!
 //! Each task that a runner runs has a socket of its own, in a folder that only this user may enter, while it runs. A
 //! connection to it counts if the process that opened it is a descendant of the task; what others say is counted and
-//! dropped. What the messages mean is the supervisor's business.
+//! dropped. On request there is a listener by TCP as well, where a connection counts that tells the token of a task. What the messages mean is the supervisor's business.
 
 pub(super) mod argv;
 pub(super) mod connection;
@@ -10,6 +10,7 @@ pub(super) mod files;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with, sockopt};
 use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
+use uuid::Uuid;
 
 use self::connection::Connection;
 use self::files::Files;
@@ -44,6 +46,8 @@ pub(super) struct Status {
     folder: Option<PrivateFolder>,
     callers: HashMap<CallerId, Caller>,
     next: CallerId,
+    /// What listens for runners that report by TCP.
+    tcp: Option<Tcp>,
     /// Tasks at whose sockets nobody is let in until this moment.
     paused: BTreeMap<TaskNumber, Instant>,
     /// What counts for nothing, and for no task that is alive.
@@ -53,16 +57,41 @@ pub(super) struct Status {
 /// Somebody who is connected.
 pub(super) struct Caller {
     pub(super) connection: Connection,
-    /// The task whose socket it came to.
+    /// The task whose socket it came to; [`NO_TASK`] for one that came by TCP and has not told its token.
     pub(super) task: TaskNumber,
-    /// Whether it may speak of that task.
-    pub(super) counts: bool,
+    /// Of what it may speak.
+    pub(super) standing: Standing,
+}
+
+/// Of what a caller may speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Of its task.
+    Counts,
+    /// Of nothing: it is no process of the task.
+    Stranger,
+    /// Of nothing before it has told a token.
+    Unknown,
+}
+
+/// The number that no task has.
+pub(super) const NO_TASK: TaskNumber = 0;
+
+/// What listens by TCP. A caller says first which task it is of, by the token that only that task's runner was given.
+struct Tcp {
+    listener: TcpListener,
+    address: SocketAddr,
+    tokens: HashMap<String, TaskNumber>,
 }
 
 /// One task's line to its runner.
 pub(super) struct Line {
     listener: OwnedFd,
     socket: PathBuf,
+    /// Where the runner reports to.
+    pub(super) uri: String,
+    /// By what it is known, where that is by TCP.
+    pub(super) token: Option<String>,
     /// The task's id, as messages have it.
     pub(super) id: String,
     /// The folder of the attempt.
@@ -90,6 +119,18 @@ pub(super) struct Line {
     pub(super) dropped: Dropped,
 }
 
+/// What a line is made for.
+pub(super) struct NewLine<'a> {
+    /// The task's id.
+    pub(super) id: &'a str,
+    /// The folder of the attempt.
+    pub(super) folder: &'a Path,
+    /// How many bytes the runner's files may have.
+    pub(super) limit: u64,
+    /// The runner can tell a token.
+    pub(super) takes_token: bool,
+}
+
 /// Who was let in, by the process at the other end.
 pub(super) struct Admitted {
     pub(super) socket: OwnedFd,
@@ -100,25 +141,55 @@ pub(super) struct Admitted {
 }
 
 impl Status {
-    /// Makes the line of an attempt, with `limit` bytes for its files.
-    pub(super) fn open(
-        &mut self,
-        run: &Path,
-        number: TaskNumber,
-        id: &str,
-        folder: &Path,
-        limit: u64,
-    ) -> io::Result<Line> {
+    /// Listens at this address as well, for runners that can tell a token.
+    pub(super) fn listen(&mut self, address: SocketAddr) -> io::Result<()> {
+        let told = |error: io::Error| {
+            io::Error::new(error.kind(), format!("the status server cannot listen at {address}: {error}"))
+        };
+        let listener = TcpListener::bind(address).map_err(told)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        self.tcp = Some(Tcp { listener, address, tokens: HashMap::new() });
+        Ok(())
+    }
+
+    /// Returns what listens by TCP.
+    pub(super) fn listener(&self) -> Option<&TcpListener> {
+        self.tcp.as_ref().map(|tcp| &tcp.listener)
+    }
+
+    /// Returns the task whose runner has this token.
+    pub(super) fn task_of(&self, token: &str) -> Option<TaskNumber> {
+        self.tcp.as_ref()?.tokens.get(token).copied()
+    }
+
+    /// Forgets the token of a task that has ended.
+    pub(super) fn forget_token(&mut self, line: &Line) {
+        if let (Some(tcp), Some(token)) = (&mut self.tcp, &line.token) {
+            tcp.tokens.remove(token);
+        }
+    }
+
+    /// Makes the line of an attempt.
+    pub(super) fn open(&mut self, run: &Path, number: TaskNumber, new: &NewLine<'_>) -> io::Result<Line> {
         let sockets = match &self.folder {
             Some(sockets) => sockets,
             None => self.folder.insert(PrivateFolder::make(run, FOLDER, LONGEST_NAME)?),
         };
         let (socket, listener) = sockets.listen(&number.to_string())?;
+        let (mut uri, mut token) = (socket.to_string_lossy().into_owned(), None);
+        if let Some(tcp) = self.tcp.as_mut().filter(|_| new.takes_token) {
+            let new = Uuid::new_v4().simple().to_string();
+            tcp.tokens.insert(new.clone(), number);
+            (uri, token) = (tcp.address.to_string(), Some(new));
+        }
         Ok(Line {
             listener,
             socket,
-            id: id.to_owned(),
-            folder: folder.to_owned(),
+            uri,
+            token,
+            id: new.id.to_owned(),
+            folder: new.folder.to_owned(),
             callers: Vec::new(),
             held: 0,
             last_peer: None,
@@ -126,7 +197,7 @@ impl Status {
             ended: None,
             is_broken: false,
             is_draining: false,
-            files: Files::new(limit),
+            files: Files::new(new.limit),
             is_over_limit: false,
             last_words: Vec::new(),
             dropped: Dropped::default(),
@@ -187,11 +258,6 @@ impl Status {
 }
 
 impl Line {
-    /// Returns the path of the socket.
-    pub(super) fn socket(&self) -> &Path {
-        &self.socket
-    }
-
     /// Lets the next one in. `None` when nobody waits; the error is that of a lack of descriptors or memory.
     pub(super) fn accept(&self) -> io::Result<Option<Admitted>> {
         loop {

@@ -7,6 +7,7 @@ mod tasks;
 
 use std::collections::HashMap;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU32};
 use std::time::Duration;
@@ -28,7 +29,7 @@ use super::scheduler::{Answer, Effect, End, Input, Scheduler, WaitId};
 use super::sections::Sections;
 use super::signals;
 use super::spawn::{Launched, Surroundings};
-use super::status::{Line, Status};
+use super::status::{Line, NO_TASK, Status};
 use super::stop::StopReason;
 use super::task_log::TaskLog;
 use crate::model::{EventKind, Exit, RuntimeInfo, Stream, TaskNumber};
@@ -72,6 +73,7 @@ pub(super) struct Parts {
     pub(super) before_pause: Box<dyn Fn() + Send>,
     pub(super) on_abandoned: Box<dyn Fn(i32) + Send>,
     pub(super) patience: Duration,
+    pub(super) status_listen: Option<SocketAddr>,
 }
 
 /// See the module.
@@ -139,6 +141,13 @@ impl Supervisor {
         reactor.watch(&*parts.waker, Source::Waker)?;
         reactor.watch(parts.control.guardian(), Source::Guardian)?;
         reactor.watch(parts.control.signals(), Source::Signals)?;
+        let mut status = Status::default();
+        if let Some(address) = parts.status_listen {
+            status.listen(address)?;
+        }
+        if let Some(listener) = status.listener() {
+            reactor.watch(listener, Source::Listener(NO_TASK))?;
+        }
         let descendants = Descendants::new(&parts.surroundings.run_id);
         let buffer = vec![0; if parts.sink.is_some() { SINK_READ } else { READ }];
         Ok(Self {
@@ -147,7 +156,7 @@ impl Supervisor {
             clock: Stopwatch::start(),
             descendants,
             descriptors: Descriptors::new(),
-            status: Status::default(),
+            status,
             live: HashMap::new(),
             groups: HashMap::new(),
             folders: HashMap::new(),
@@ -370,6 +379,7 @@ impl Supervisor {
             Source::Stdout(task) => self.output_came(task, Stream::Stdout),
             Source::Stderr(task) => self.output_came(task, Stream::Stderr),
             Source::Channel(task) => self.talk(task),
+            Source::Listener(NO_TASK) => self.strangers_came(),
             Source::Listener(task) => self.callers_came(task),
             Source::Caller(caller) => self.caller_speaks(caller),
         }

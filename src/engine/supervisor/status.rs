@@ -7,6 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use chrono::Utc;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::Supervisor;
@@ -15,7 +16,7 @@ use crate::engine::reactor::Source;
 use crate::engine::request::{Failure, Origin};
 use crate::engine::scheduler::Input;
 use crate::engine::status::connection::{Connection, LINE_LIMIT, Read, TooLong};
-use crate::engine::status::{Admitted, Caller, CallerId, Line};
+use crate::engine::status::{Admitted, Caller, CallerId, Line, NO_TASK, Standing};
 use crate::engine::stop::StopReason;
 use crate::engine::verdict::Verdict;
 use crate::model::{
@@ -33,6 +34,15 @@ const READS_BEFORE_END: usize = 16;
 
 /// How often a connection is read when everybody who could write to it is gone.
 const LAST_READS: usize = 1024;
+
+/// What a line with a token may have, in bytes.
+const LONGEST_GREETING: usize = 4 << 10;
+
+/// By which a caller says whose runner it is.
+#[derive(Deserialize)]
+struct Greeting {
+    token: String,
+}
 
 /// The logger of what a runner says of itself.
 const RUNNER_LOGGER: &str = "runner";
@@ -63,19 +73,77 @@ impl Supervisor {
             }
         };
         let counts = is_ours && self.may_speak(task, pid);
-        let caller = self.status.add(Caller { connection: Connection::new(socket), task, counts });
+        let standing = if counts { Standing::Counts } else { Standing::Stranger };
+        let caller = self.status.add(Caller { connection: Connection::new(socket), task, standing });
         let Some(line) = self.live.get_mut(&task).and_then(|live| live.line.as_deref_mut()) else { return false };
         if counts {
             line.callers.push(caller);
         }
-        let watched =
-            (self.status.get(caller)).map_or(Ok(()), |new| self.reactor.watch(&new.connection, Source::Caller(caller)));
-        if let Err(error) = watched {
-            self.fail(Failure::new("watching a connection to the status server", &error));
-        }
+        self.watch_caller(caller);
         // Messages that each come by a connection of their own are heard in their order.
         self.read_caller(caller, READS_BEFORE_END);
         true
+    }
+
+    fn watch_caller(&mut self, id: CallerId) {
+        let Some(caller) = self.status.get(id) else { return };
+        if let Err(error) = self.reactor.watch(&caller.connection, Source::Caller(id)) {
+            self.fail(Failure::new("watching a connection to the status server", &error));
+        }
+    }
+
+    /// Lets in who comes by TCP. Nobody knows yet who that is.
+    pub(super) fn strangers_came(&mut self) {
+        for _ in 0..ADMITTED_AT_ONCE {
+            let has_room = self.status.has_room();
+            let Some(listener) = self.status.listener() else { return };
+            let accepted = if has_room { listener.accept() } else { Err(io::Error::other("no descriptors")) };
+            let socket = match accepted {
+                Ok((socket, _)) if socket.set_nonblocking(true).is_ok() => socket,
+                Ok(_) => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if is_passing(&error) => continue,
+                Err(_) => {
+                    self.reactor.forget(listener);
+                    self.status.pause(NO_TASK);
+                    return;
+                }
+            };
+            let connection = Connection::new(socket.into());
+            let caller = self.status.add(Caller { connection, task: NO_TASK, standing: Standing::Unknown });
+            self.watch_caller(caller);
+        }
+    }
+
+    /// Looks whose runner it is that came by TCP: the first line tells a token.
+    fn make_known(&mut self, id: CallerId, count: usize) {
+        let Some(caller) = self.status.get(id) else { return };
+        let mut lines: Vec<Vec<u8>> = Vec::new();
+        let parted = caller.connection.part(&self.buffer[..count], |line| lines.push(line.to_vec()));
+        let is_too_long = parted.is_err() || caller.connection.held() > LONGEST_GREETING;
+        let mut lines = lines.into_iter();
+        let first = lines.next();
+        if first.is_none() && !is_too_long {
+            return;
+        }
+        let greeting: Option<Greeting> = first.and_then(|first| serde_json::from_slice(&first).ok());
+        let task = greeting.and_then(|greeting| self.status.task_of(&greeting.token));
+        let line = task.and_then(|task| self.live.get_mut(&task)?.line.as_deref_mut());
+        let Some(caller) = self.status.get(id) else { return };
+        let (Some(task), Some(line)) = (task, line) else {
+            caller.standing = Standing::Stranger;
+            caller.connection.take_rest();
+            self.drop_messages(NO_TASK, 1 + lines.len() as u64);
+            return;
+        };
+        (caller.task, caller.standing) = (task, Standing::Counts);
+        line.callers.push(id);
+        line.heard_at = self.clock.elapsed();
+        line.held += caller.connection.held();
+        for text in lines {
+            self.take_report(task, id, StatusMessage::parse(&text));
+        }
+        self.write_log(task);
     }
 
     /// Returns whether the process with this number may speak of a task.
@@ -105,18 +173,21 @@ impl Supervisor {
     fn read_caller(&mut self, id: CallerId, times: usize) -> bool {
         for _ in 0..times {
             let Some(caller) = self.status.get(id) else { return false };
-            let (task, counts) = (caller.task, caller.counts);
+            let (task, standing) = (caller.task, caller.standing);
             match caller.connection.read(&mut self.buffer) {
                 Read::Dry => return false,
                 Read::Closed => {
                     self.hang_up(id);
                     return false;
                 }
-                Read::Bytes(count) if !counts => {
-                    let lines = caller.connection.count(&self.buffer[..count]);
-                    self.drop_messages(task, lines);
-                }
-                Read::Bytes(count) => self.hear_bytes(id, task, count),
+                Read::Bytes(count) => match standing {
+                    Standing::Counts => self.hear_bytes(id, task, count),
+                    Standing::Unknown => self.make_known(id, count),
+                    Standing::Stranger => {
+                        let lines = caller.connection.count(&self.buffer[..count]);
+                        self.drop_messages(task, lines);
+                    }
+                },
             }
         }
         true
@@ -290,7 +361,7 @@ impl Supervisor {
         let Some(mut caller) = self.status.remove(id) else { return };
         self.reactor.forget(&caller.connection);
         let (task, rest) = (caller.task, caller.connection.take_rest());
-        if !caller.counts {
+        if caller.standing != Standing::Counts {
             self.drop_messages(task, u64::from(!rest.is_empty()));
             return;
         }
@@ -315,6 +386,7 @@ impl Supervisor {
     fn drop_messages(&mut self, task: TaskNumber, count: u64) {
         match self.live.get_mut(&task).and_then(|live| live.line.as_deref_mut()) {
             Some(line) => line.dropped.foreign += count,
+            None if task == NO_TASK => self.status.dropped.foreign += count,
             None => self.status.dropped.late += count,
         }
     }
@@ -343,6 +415,7 @@ impl Supervisor {
     /// Closes a task's line, and records what did not count.
     pub(super) fn close_line(&mut self, task: TaskNumber, line: Box<Line>) {
         self.reactor.forget(&*line);
+        self.status.forget_token(&line);
         if line.ended.is_none()
             && let Some(words) = line.last_line()
         {
@@ -379,6 +452,9 @@ impl Supervisor {
             }
         }
         for task in self.status.resumed() {
+            if let Some(listener) = self.status.listener().filter(|_| task == NO_TASK) {
+                let _ = self.reactor.watch(listener, Source::Listener(NO_TASK));
+            }
             let Some(line) = self.live.get(&task).and_then(|live| live.line.as_deref()) else { continue };
             // A listener that is watched already is as good.
             let _ = self.reactor.watch(line, Source::Listener(task));
@@ -424,6 +500,11 @@ fn shortened(text: &str) -> String {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
+}
+
+/// Returns whether an error is over when the call is made again.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted)
 }
 
 fn is_full(error: &io::Error) -> bool {

@@ -15,7 +15,7 @@ use crate::engine::request::Failure;
 use crate::engine::scheduler::{Input, Slots, Written};
 use crate::engine::sections::Sections;
 use crate::engine::spawn::{self, Attempt, Launched, SpawnError};
-use crate::engine::status::Line;
+use crate::engine::status::{Line, NewLine};
 use crate::engine::synchro::Synchro;
 use crate::engine::task_log::TaskLog;
 use crate::engine::verdict::Verdict;
@@ -52,20 +52,23 @@ impl Supervisor {
         let surroundings = &self.parts.surroundings;
         let line = match Way::of(task) {
             Way::Nothing => return self.skip_process(number, &folder),
-            Way::Runner(_) => match self.status.open(directory, number, &task.id, &folder, surroundings.output_limit) {
-                Ok(line) => Some(Box::new(line)),
-                Err(error) => {
-                    let reason = format!("cannot get a socket for its runner: {error}");
-                    self.inputs.push(Input::SpawnDeferred { task: number, reason });
-                    return;
+            Way::Runner(program) => {
+                let (limit, takes_token) = (surroundings.output_limit, program.takes_token);
+                let new = NewLine { id: &task.id, folder: &folder, limit, takes_token };
+                match self.status.open(directory, number, &new) {
+                    Ok(line) => Some(Box::new(line)),
+                    Err(error) => {
+                        let reason = format!("cannot get a socket for its runner: {error}");
+                        self.inputs.push(Input::SpawnDeferred { task: number, reason });
+                        return;
+                    }
                 }
-            },
+            }
             Way::Channel | Way::Direct | Way::Tap => None,
         };
         let is_tap = Way::of(task) == Way::Tap;
         let runtime = self.parts.runtime.read();
-        let socket = line.as_deref().map(Line::socket);
-        let attempt = Attempt { task, number, ordinal, folder, slots, runtime: &runtime, socket };
+        let attempt = Attempt { task, number, ordinal, folder, slots, runtime: &runtime, line: line.as_deref() };
         let sink = self.parts.sink.as_ref();
         let spawned = spawn::spawn(&attempt, surroundings, sink).map(|launched| {
             let file = CappedFile::new(attempt.folder.join(log_name), surroundings.output_limit);

@@ -112,6 +112,7 @@ fn start_engine(plan: &Plan, directory: &Path, runtime: RuntimeInfo, parts: Part
         limits: Limits { at_once: None, capacity: BTreeMap::new(), max_failures: None },
         timing: Timing { grace: plan.grace, ..Timing::default() },
         patience: PATIENCE,
+        status_listen: None,
         surroundings: Surroundings {
             run_id: runtime.job.uid.clone(),
             directory: directory.to_owned(),

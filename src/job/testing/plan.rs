@@ -15,6 +15,9 @@ const SUITE_FILE: &str = "jobdata/suite.json";
 /// The folder of what a run was started by.
 const FOLDER: &str = "jobdata";
 
+/// Who found tests that are run again.
+const RESOLVER: &str = "replay";
+
 /// One test in the file.
 #[derive(Debug, Serialize, Deserialize)]
 struct PlannedTest {
@@ -64,7 +67,8 @@ pub(crate) fn read_suite(run: &Path) -> store::Result<Vec<Test>> {
         serde_json::from_slice(&text).map_err(|error| store::Error::corrupt(&path, error.to_string()))?;
     let test = |planned: PlannedTest| {
         let PlannedId { uid, name, variant } = planned.id;
-        Test { id: TestId { uid, name, variant }, runnable: planned.runnable, reference: planned.reference }
+        let id = TestId { uid, name, variant };
+        Test { id, runnable: planned.runnable, resolver: RESOLVER, reference: planned.reference }
     };
     Ok(planned.into_iter().map(test).collect())
 }
