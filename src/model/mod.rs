@@ -35,7 +35,7 @@ pub(crate) use message::{Message, Reply};
 pub(crate) use nearest::nearest;
 pub(crate) use order::{JobInfo, Order, RuntimeInfo, SynchroLine};
 pub(crate) use outcome::Outcome;
-pub(crate) use python_text::float_text;
+pub(crate) use python_text::{float_text, push_python_str, python_text_of};
 pub(crate) use recipe::{RecipeError, Recipes, add_tag, read_recipes, read_tags, recipe_schema};
 pub(crate) use record::RecordForm;
 pub(crate) use runnable::Runnable;
