@@ -57,6 +57,8 @@ enum Command {
     HelpOp(help_op::HelpOpArgs),
     /// List the tests that references stand for
     List(Box<list::ListArgs>),
+    /// Run runnables and tasks as Avocado's runners do, and be one of them
+    Runner(crate::runner::RunnerArgs),
     /// Show the settings, and where each comes from
     Config(config::ConfigArgs),
     /// Print the JSON Schema of a file that Rille writes or reads
@@ -115,6 +117,7 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
         Command::Test(test) => test::main(&test, args, home),
         Command::Replay(replay) => test::replay(&replay, args, home),
         Command::List(list) => list::main(&list),
+        Command::Runner(runner) => Ok(crate::runner::run_command(runner)),
         Command::Config(config) => config::main(config, home),
         Command::Schema(schema) => schema::main(&schema),
         Command::Synchro(synchro) => synchro::main(*synchro),

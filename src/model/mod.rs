@@ -43,7 +43,7 @@ pub(crate) use message::{Message, Reply};
 pub(crate) use nearest::nearest;
 pub(crate) use order::{JobInfo, Order, RuntimeInfo, SynchroLine};
 pub(crate) use outcome::Outcome;
-pub(crate) use python_text::float_text;
+pub(crate) use python_text::{float_text, push_python_str, python_text_of};
 pub(crate) use recipe::{Recipes, add_tag, read_recipes, recipe_schema};
 pub(crate) use record::RecordForm;
 pub(crate) use runnable::Runnable;
@@ -58,4 +58,4 @@ pub(crate) use synchro::{
     references,
 };
 pub(crate) use task::{Place, Task, TaskNumber};
-pub(crate) use test_status::{TestStatus, UnknownStatus};
+pub(crate) use test_status::TestStatus;

@@ -10,6 +10,7 @@ mod lua_file;
 mod modules;
 pub(crate) mod operation;
 mod operation_main;
+mod runner_kind;
 pub(crate) mod source;
 mod standalone;
 pub(crate) mod table;
@@ -22,6 +23,7 @@ pub(crate) use self::host::run_jobfile;
 pub(crate) use self::lua_file::{LuaFile, lua_file};
 pub(crate) use self::operation::load_project;
 pub(crate) use self::operation_main::{RunFacts, run_operation};
+pub(crate) use self::runner_kind::{Say, kinds_of, run_kind};
 pub(crate) use self::task::{HostLine, ScriptEnd, run_script};
 
 use std::path::Path;
