@@ -9,6 +9,7 @@ mod bare;
 mod crowd;
 mod figure;
 mod leaks;
+mod messages;
 mod operation;
 mod output;
 mod per_task;
@@ -27,13 +28,14 @@ use self::figure::Figure;
 /// A group of figures: its name on the command line, and what measures it.
 type Group = (&'static str, fn() -> io::Result<Vec<Figure>>);
 
-const GROUPS: [Group; 13] = [
+const GROUPS: [Group; 14] = [
     ("sequential", per_task::sequential),
     ("parallel", per_task::parallel),
     ("lua", per_task::lua),
     ("process", whole::process),
     ("operation", operation::operation),
     ("output", output::output),
+    ("messages", messages::messages),
     ("leaks", leaks::leaks),
     ("crowd", crowd::crowd),
     ("synchro", synchro::synchro),

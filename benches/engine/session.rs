@@ -34,7 +34,12 @@ function work.crowd(count) job.parallel(list_of("/bin/true", count, 200)) end
 function work.output(bytes)
   assert(job.run { testscript = "/usr/bin/head", args = { "-c", tostring(bytes), "/dev/zero" } })
 end
-
+local function reports(what, count)
+  local config, kwargs = { ["rille.runner"] = "runner.py" }, { what = what, mib = count }
+  assert(job.run { testscript = { kind = "bench", config = config, kwargs = kwargs } })
+end
+function work.pieces(count) reports("pieces", count) end
+function work.records(count) reports("records", count) end
 
 -- Four tasks that do what they are told through a queue of their own.
 local synchro, workers, done = nil, {}, nil

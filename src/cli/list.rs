@@ -31,7 +31,7 @@ pub(crate) struct ListArgs {
 
 /// Runs the command and returns the exit code: 4 if there is no test.
 pub(crate) fn main(args: &ListArgs) -> Result<i32, Failure> {
-    let selected = select(&args.references, &args.variants, Path::new("."))?;
+    let selected = select(&args.references, &args.variants, Path::new("."), 1)?;
     if let Some(folder) = &args.write_recipes {
         write_recipes(folder, &selected.tests)?;
     }

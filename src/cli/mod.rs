@@ -1,5 +1,6 @@
 //! The command line: one file a command. Only here do errors become text and exit codes.
 
+mod begin;
 mod config;
 pub(crate) mod editor;
 mod failure;
@@ -15,6 +16,7 @@ pub(crate) mod runs;
 mod schema;
 pub(crate) mod show;
 mod synchro;
+mod test;
 mod types;
 
 use std::ffi::OsString;
@@ -23,7 +25,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-pub(crate) use self::failure::{Failure, FailureKind};
+pub(crate) use self::failure::{Failure, FailureKind, MAKE_ROOM};
 use crate::store::Home;
 
 /// Runs experiments, tests and combinatorial walks from Lua jobfiles.
@@ -41,6 +43,10 @@ struct Cli {
 enum Command {
     /// Run a jobfile, or a testscript alone
     Run(Box<run::RunArgs>),
+    /// Run tests: files, folders, recipes, of any kind
+    Test(Box<test::TestArgs>),
+    /// Run the tests of an earlier run again
+    Replay(Box<test::ReplayArgs>),
     /// Write the log of a run, or of a task in it
     Logs(logs::LogsArgs),
     /// List runs, and work on them
@@ -63,9 +69,12 @@ enum Command {
 
 /// Runs the command line and returns the exit code.
 pub(crate) fn main(args: &[OsString]) -> i32 {
+    if run::names_operation(args) {
+        return run::operation(args).unwrap_or_else(|failure| complain_with_code(&failure));
+    }
     let mut command = Cli::command();
     command.build();
-    match run::door(&command, args) {
+    match run::door(&command, &run::operation_command, args) {
         run::Door::Job => {}
         run::Door::Operation => return run::operation(args).unwrap_or_else(|failure| complain_with_code(&failure)),
         run::Door::Help => return show_both_helps(&mut command),
@@ -103,6 +112,8 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
         Command::Runs(runs) => configured_home(home).and_then(|home| runs::main(*runs, &home)),
         Command::Ops(ops) => ops::main(&ops),
         Command::HelpOp(help) => help_op::main(&help),
+        Command::Test(test) => test::main(&test, args, home),
+        Command::Replay(replay) => test::replay(&replay, args, home),
         Command::List(list) => list::main(&list),
         Command::Config(config) => config::main(config, home),
         Command::Schema(schema) => schema::main(&schema),

@@ -8,8 +8,8 @@ use clap::Args;
 use super::Failure;
 use crate::job;
 use crate::testing::{
-    self, Candidate, ExecutionOrder, Found, Hint, Options, Parameters, Resolution, Surroundings, TagFilter, Test,
-    TestFilter, Variant,
+    self, Candidate, ExecutionOrder, Found, FoundTest, Hint, Options, Parameters, Resolution, Surroundings, TagFilter,
+    Test, TestFilter, Variant,
 };
 
 /// Which tests.
@@ -74,9 +74,14 @@ pub(crate) struct Selected {
     pub(crate) count: usize,
 }
 
-/// Resolves the references in `folder`, multiplies the tests by the variants, and filters them. What is damaged but was
-/// not named itself is told on standard error.
-pub(crate) fn select(references: &ReferenceArgs, variants: &VariantArgs, folder: &Path) -> Result<Selected, Failure> {
+/// Resolves the references in `folder`, takes the list of tests so many times, multiplies it by the variants, and filters
+/// it. What is damaged but was not named itself is told on standard error.
+pub(crate) fn select(
+    references: &ReferenceArgs,
+    variants: &VariantArgs,
+    folder: &Path,
+    times: u32,
+) -> Result<Selected, Failure> {
     let tags = TagFilter::new(
         &references.filter_by_tags,
         references.filter_by_tags_include_empty,
@@ -91,7 +96,8 @@ pub(crate) fn select(references: &ReferenceArgs, variants: &VariantArgs, folder:
     let keep = |candidate: &Candidate<'_>| {
         tags.matches(candidate.runnable) && filters.iter().all(|filter| filter.matches(candidate))
     };
-    let tests = testing::suite(None, &found, &variants, order, &keep);
+    let all: Vec<FoundTest> = (0..times).flat_map(|_| found.iter().cloned()).collect();
+    let tests = testing::suite(None, &all, &variants, order, &keep);
     Ok(Selected { tests, count: found.len(), resolutions })
 }
 

@@ -15,22 +15,27 @@ mod guardian;
 mod journal;
 mod output;
 mod output_sink;
+mod private_folder;
 mod programs;
 mod query;
 mod reactor;
 mod request;
+mod runners;
 mod scheduler;
 mod sections;
 mod signals;
 mod spawn;
+mod status;
 mod stop;
 mod stop_run;
 mod supervisor;
 mod synchro;
 mod task_log;
 mod verdict;
+mod way;
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
@@ -51,8 +56,9 @@ pub(crate) use self::guardian::{Guarded, split};
 pub(crate) use self::journal::Journal;
 pub(crate) use self::output_sink::{OutputSink, SinkWaker};
 pub(crate) use self::programs::kill_own_programs;
-pub(crate) use self::query::{Query, QueryError};
+pub(crate) use self::query::{Asked, Query, QueryError};
 pub(crate) use self::request::{Call, Failure, OnCall, Origin, OutputTap, Waited};
+pub(crate) use self::runners::Runners;
 pub(crate) use self::scheduler::{Answer, Capacity, End, Group, Limits, OnLimit, Reused, Submission, Timing};
 pub(crate) use self::spawn::{OPERATION_KIND, Surroundings, TASK_ROLE, variable};
 pub(crate) use self::stop::StopReason;
@@ -71,6 +77,8 @@ pub(crate) struct Settings {
     pub(crate) timing: Timing,
     /// How long the engine waits to be closed after an interrupt, once every task has ended.
     pub(crate) patience: Duration,
+    /// Where the status server listens by TCP, beside the sockets of tasks, for runners that can tell a token.
+    pub(crate) status_listen: Option<SocketAddr>,
     /// What is the same for all tasks.
     pub(crate) surroundings: Surroundings,
     /// What tasks may read of their run; the job may change it while it runs.
@@ -137,6 +145,7 @@ impl Engine {
             before_pause: settings.before_pause,
             on_abandoned: settings.on_abandoned,
             patience: settings.patience,
+            status_listen: settings.status_listen,
         };
         let supervisor = Supervisor::new(parts)?;
         let thread = thread::Builder::new().name("supervisor".to_owned()).spawn(move || supervisor.run())?;

@@ -18,9 +18,11 @@ use super::descendants::MARK;
 use super::output::{Capture, Target};
 use super::output_sink::SharedSink;
 use super::scheduler::Slots;
+use super::status::Line;
+use super::status::argv::{self, Report};
 use super::synchro::Synchro;
-use super::verdict;
-use crate::model::{Order, RuntimeInfo, SharedRef, Stream, SynchroLine, Task, TaskNumber};
+use super::way::Way;
+use crate::model::{Order, RunnerProgram, RuntimeInfo, SharedRef, Stream, SynchroLine, Task, TaskNumber};
 
 /// The argument by which a task process knows its role.
 pub(crate) const TASK_ROLE: &str = "--as-task-process";
@@ -39,6 +41,8 @@ pub(crate) mod variable {
     /// The socket of the shared objects; as the next, only where there are any.
     pub(crate) const SYNCHRO: &str = "RILLE_SYNCHRO";
     pub(crate) const TASK_NUMBER: &str = "RILLE_TASK_NUMBER";
+    /// By what a runner that reports by TCP makes itself known.
+    pub(crate) const STATUS_TOKEN: &str = "RILLE_STATUS_TOKEN";
 }
 
 /// What is the same for all tasks of a run.
@@ -68,6 +72,8 @@ pub(super) struct Attempt<'a> {
     pub(super) folder: PathBuf,
     pub(super) slots: &'a Slots,
     pub(super) runtime: &'a RuntimeInfo,
+    /// Where its runner reports to, if it has one.
+    pub(super) line: Option<&'a Line>,
 }
 
 /// A process that runs.
@@ -105,8 +111,12 @@ pub(super) fn spawn(
         }
         None => make_folder(folder).map_err(|error| SpawnError::Storage(folder.clone(), error))?,
     }
-    let (mut command, channel, stdin) =
-        if verdict::speaks(&task.runnable.kind) { speaker(attempt, surroundings)? } else { executable(attempt)? };
+    let way = Way::of(task);
+    let (mut command, channel, stdin) = match way {
+        Way::Channel => speaker(attempt, surroundings)?,
+        Way::Runner(program) => runner(attempt, program, surroundings)?,
+        Way::Direct | Way::Tap | Way::Nothing => executable(attempt)?,
+    };
     let open = |stream: Stream, name: &str| {
         let target = match sink {
             Some(sink) => Target::Sink(Arc::clone(sink), stream),
@@ -115,10 +125,17 @@ pub(super) fn spawn(
         Capture::new(target).map_err(|error| exhausted("a pipe", &error))
     };
     let (stdout, stdout_end) = open(Stream::Stdout, "stdout")?;
-    let (stderr, stderr_end) = open(Stream::Stderr, "stderr")?;
+    let (mut stderr, stderr_end) = open(Stream::Stderr, "stderr")?;
+    let (mut cwd, mut stdout_end) = (folder, Stdio::from(stdout_end));
+    if let Way::Runner(_) = way {
+        // It says on its standard output once more what it reports. What it says on the other is its own, not the test's.
+        stdout_end = Stdio::null();
+        stderr.keep_apart();
+        cwd = &surroundings.started_in;
+    }
     command
         .process_group(0)
-        .current_dir(task.cwd.as_ref().unwrap_or(folder))
+        .current_dir(task.cwd.as_ref().unwrap_or(cwd))
         .stdin(stdin)
         .stdout(stdout_end)
         .stderr(stderr_end)
@@ -154,6 +171,11 @@ pub(super) fn spawn(
         exhausted("a descriptor for the process", &error.into())
     })?;
     Ok(Launched { pid: pid.as_raw_nonzero().get(), pidfd, stdout, stderr, channel })
+}
+
+/// Makes the folder of a task that has no process.
+pub(super) fn make_empty(folder: &Path) -> Result<(), SpawnError> {
+    make_folder(folder).map_err(|error| SpawnError::Storage(folder.to_owned(), error))
 }
 
 /// Makes a task's folder; that of all tasks is made with the first.
@@ -222,14 +244,32 @@ fn executable(attempt: &Attempt<'_>) -> Result<Prepared, SpawnError> {
         check_variable("parameter", name, Some(&text))?;
         command.env(name, text);
     }
-    let stdin = match &task.stdin {
-        None => Stdio::null(),
-        Some(path) => Stdio::from(
-            File::open(path)
-                .map_err(|error| SpawnError::Task(format!("cannot read stdin from {}: {error}", path.display())))?,
-        ),
-    };
-    Ok((command, None, stdin))
+    Ok((command, None, stdin(task)?))
+}
+
+/// Prepares a runner, which is told its task and where to report to on its command line.
+fn runner(attempt: &Attempt<'_>, program: &RunnerProgram, surroundings: &Surroundings) -> Result<Prepared, SpawnError> {
+    let Attempt { task, folder, line, .. } = attempt;
+    let output_dir = folder.to_str();
+    let output_dir = output_dir.ok_or_else(|| SpawnError::Task(format!("{} is not valid UTF-8", folder.display())))?;
+    let report =
+        Report { task: &task.id, job: &surroundings.run_id, output_dir, uri: line.map_or("", |line| &line.uri) };
+    let args = argv::task_run(&task.runnable, program, &report).map_err(SpawnError::Task)?;
+    let mut command = Command::new(&program.program);
+    if let Some(name) = &program.name {
+        command.arg0(name);
+    }
+    if let Some(token) = line.and_then(|line| line.token.as_ref()) {
+        command.env(variable::STATUS_TOKEN, token);
+    }
+    command.args(args).envs(program.env.iter().map(|(name, value)| (name, value)));
+    Ok((command, None, stdin(task)?))
+}
+
+fn stdin(task: &Task) -> Result<Stdio, SpawnError> {
+    let Some(path) = &task.stdin else { return Ok(Stdio::null()) };
+    let refused = |error| SpawnError::Task(format!("cannot read stdin from {}: {error}", path.display()));
+    Ok(Stdio::from(File::open(path).map_err(refused)?))
 }
 
 /// Which pieces of a counted resource the task holds: `RILLE_SLOTS_<NAME>=0,2`, for `gpus` also as CUDA wants it.

@@ -13,6 +13,8 @@ pub(crate) enum StopReason {
     Terminated,
     /// An attempt took longer than it may.
     TimeLimit(Duration),
+    /// Its runner said nothing for so long.
+    Silence(Duration),
     /// The run as a whole took longer than it may.
     RunLimit(Duration),
     /// So many tests have not passed that no other is to start.
@@ -34,13 +36,14 @@ impl StopReason {
         match self {
             Self::Terminated => 0,
             Self::TimeLimit(_) => 1,
-            Self::WaitLimit(_) => 2,
-            Self::Failures(_) => 3,
-            Self::RunLimit(_) => 4,
-            Self::Dangling => 5,
-            Self::Protocol => 6,
-            Self::Interrupted(_) => 7,
-            Self::Unrecordable => 8,
+            Self::Silence(_) => 2,
+            Self::WaitLimit(_) => 3,
+            Self::Failures(_) => 4,
+            Self::RunLimit(_) => 5,
+            Self::Dangling => 6,
+            Self::Protocol => 7,
+            Self::Interrupted(_) => 8,
+            Self::Unrecordable => 9,
         }
     }
 
@@ -53,9 +56,12 @@ impl StopReason {
     pub(super) const fn outcome(self) -> Outcome {
         match self {
             Self::Terminated | Self::Interrupted(_) | Self::Unrecordable => Outcome::Aborted,
-            Self::TimeLimit(_) | Self::RunLimit(_) | Self::WaitLimit(_) | Self::Dangling | Self::Protocol => {
-                Outcome::Errored
-            }
+            Self::TimeLimit(_)
+            | Self::Silence(_)
+            | Self::RunLimit(_)
+            | Self::WaitLimit(_)
+            | Self::Dangling
+            | Self::Protocol => Outcome::Errored,
             Self::Failures(_) => Outcome::Skipped,
         }
     }
@@ -118,6 +124,9 @@ impl StopReason {
             Self::Terminated => "terminated by the jobfile".to_owned(),
             Self::TimeLimit(limit) | Self::WaitLimit(limit) => {
                 format!("exceeded its max_runtime of {} s and was ended", limit.as_secs_f64())
+            }
+            Self::Silence(limit) => {
+                format!("its runner said nothing for {} s and was ended as faulty", limit.as_secs_f64())
             }
             Self::RunLimit(limit) => format!("the run exceeded its time limit of {} s", limit.as_secs_f64()),
             Self::Failures(1) => "not run: a test had not passed".to_owned(),

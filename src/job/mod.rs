@@ -21,6 +21,7 @@ mod select;
 mod settings;
 mod start;
 mod synchro;
+mod testing;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -31,7 +32,7 @@ use parking_lot::{Mutex, RwLock};
 
 use self::arguments::Unread;
 use self::roster::Roster;
-use crate::engine::{End, Engine, Failure, Group, Journal, OnLimit, StopReason, Synchro};
+use crate::engine::{End, Engine, Failure, Group, Journal, OnLimit, Runners, StopReason, Synchro};
 use crate::model::{EventKind, Level, Outcome, Place, RuntimeInfo, Stream, Task, TaskNumber};
 use crate::report::{Announcement, Live, LiveHandle};
 use crate::store::RunDir;
@@ -45,8 +46,9 @@ pub(crate) use self::reports::{ReportCopy, ReportForm};
 pub(crate) use self::rerun::{Condition, Rerun};
 pub(crate) use self::sections::{SectionFilter, quoted};
 pub(crate) use self::select::Selection;
-pub(crate) use self::settings::Settings;
+pub(crate) use self::settings::{Door, Settings};
 pub(crate) use self::start::StartError;
+pub(crate) use self::testing::{TestPlan, read_suite, suite_text};
 
 /// A run of a jobfile.
 pub(crate) struct Job {
@@ -60,6 +62,7 @@ pub(crate) struct Job {
     console: LiveHandle,
     engine: OnceLock<Engine>,
     synchro: Arc<OnceLock<Synchro>>,
+    runners: Runners,
     started: Instant,
     history: history::History,
     next_group: Mutex<u32>,
@@ -186,10 +189,18 @@ impl Job {
         if runnable.kind == "lua" {
             runnable.kwargs.extend(self.settings.parameters.clone());
         }
+        let (runner, unresolved) = match unresolved {
+            Some(unresolved) => (None, Some(unresolved)),
+            None => match self.runners.find(&runnable, &|| self.interrupted()) {
+                Ok(runner) => (runner, None),
+                Err(problem) => (None, Some((Outcome::Errored, problem))),
+            },
+        };
         let absolute = |path: String| beside.join(path);
         let task = Task {
             id,
             runnable,
+            runner,
             cwd: draft.cwd.map(absolute),
             env: draft.env,
             stdin: draft.stdin.map(absolute),

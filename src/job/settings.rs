@@ -1,6 +1,7 @@
 //! What a run under way is made with, checked and complete.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,7 +15,27 @@ use crate::model::{Level, SectionChoice};
 use crate::report::{ColorChoice, Verbosity};
 use crate::store::{ArchiveTarget, Home};
 
-/// The settings of one run of a jobfile.
+/// Which front door a run came by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// A jobfile.
+    #[default]
+    Job,
+    /// Tests that were named on the command line.
+    Test,
+}
+
+impl Door {
+    /// Returns the name, as events and reports have it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Door::Job => "job",
+            Door::Test => "test",
+        }
+    }
+}
+
+/// The settings of one run of a jobfile or of tests.
 pub(crate) struct Settings {
     /// Where runs are kept.
     pub(crate) home: Home,
@@ -22,9 +43,11 @@ pub(crate) struct Settings {
     pub(crate) run_dir: Option<PathBuf>,
     /// The working folder.
     pub(crate) started_in: PathBuf,
-    /// The absolute path of the jobfile.
+    /// Which front door it came by.
+    pub(crate) door: Door,
+    /// The absolute path of the jobfile; for tests the folder in which they were started.
     pub(crate) jobfile: PathBuf,
-    /// The bytes of the jobfile.
+    /// The bytes of the jobfile; for tests the suite, as the run directory keeps it.
     pub(crate) source: Vec<u8>,
     /// The command line as it was typed.
     pub(crate) command: Vec<String>,
@@ -52,6 +75,10 @@ pub(crate) struct Settings {
     pub(crate) output_limit: u64,
     /// Attempts after the first of a task that does not say itself how many.
     pub(crate) retries: u32,
+    /// How long a runner may say nothing.
+    pub(crate) silence_timeout: Option<Duration>,
+    /// Where the status server listens by TCP, for runners that can tell a token.
+    pub(crate) status_listen: Option<SocketAddr>,
     /// Plugin files in the order in which they are loaded.
     pub(crate) plugins: Vec<PathBuf>,
     /// How long one stage of a plugin may take.

@@ -1,6 +1,6 @@
 //! The beginning of a run: its directory, its first records, its console and its engine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -14,8 +14,8 @@ use super::before::Before;
 use super::history::{History, keep_rerun};
 use super::inputs::hex;
 use super::roster::Roster;
-use super::{Job, Settings};
-use crate::engine::{self, Engine, Guarded, Journal, Limits, Origin, OutputTap, Surroundings, Timing};
+use super::{Door, Job, Settings, testing};
+use crate::engine::{self, Engine, Guarded, Journal, Limits, Origin, OutputTap, Runners, Surroundings, Timing};
 use crate::model::{EVENT_FORMAT, EventKind, JobInfo, RunStarted, RuntimeInfo, Stream};
 use crate::report::{self, Announcement, JobLog, Live, LiveHandle, Verbosity};
 use crate::store::{self, EventLog, Opref, RunDir};
@@ -73,7 +73,7 @@ impl Job {
 
         let limits =
             Limits { at_once: settings.jobs, capacity: settings.capacity.clone(), max_failures: settings.max_failures };
-        let timing = Timing { grace: settings.grace, ..Timing::default() };
+        let timing = Timing { grace: settings.grace, silence: settings.silence_timeout, ..Timing::default() };
         let synchro = Arc::new(OnceLock::new());
         let surroundings = Surroundings {
             run_id: id,
@@ -84,6 +84,10 @@ impl Job {
             synchro: Arc::clone(&synchro),
         };
         let tap = (settings.verbosity >= Verbosity::Normal).then(|| tap(live.handle(), settings.verbosity));
+        let beside = settings.jobfile.parent().map(Path::to_owned);
+        let folders = beside.into_iter().chain([settings.started_in.clone()]).collect();
+        let runners = Runners::new(std::env::var_os("PATH"), folders, &settings.started_in);
+        let status_listen = settings.status_listen;
         let unread = Mutex::new(Unread::new(&settings.argv));
         let job = Arc::new(Job {
             settings,
@@ -96,6 +100,7 @@ impl Job {
             console,
             engine: OnceLock::new(),
             synchro,
+            runners,
             started: Instant::now(),
             history,
             next_group: Mutex::new(0),
@@ -115,6 +120,7 @@ impl Job {
             limits,
             timing,
             patience: timing.grace,
+            status_listen,
             surroundings,
             runtime: Arc::clone(&job.runtime),
             tap,
@@ -169,10 +175,13 @@ fn keep_testbed(run: &RunDir, settings: &Settings) -> store::Result<Option<PathB
 }
 
 fn runtime_info(settings: &Settings, run: &RunDir, started: chrono::DateTime<chrono::Utc>) -> RuntimeInfo {
-    let stem = settings.jobfile.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let name = match settings.door {
+        Door::Job => settings.jobfile.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        Door::Test => settings.label.clone().unwrap_or_else(|| settings.door.name().to_owned()),
+    };
     RuntimeInfo {
         job: JobInfo {
-            name: stem,
+            name,
             uid: run.id().to_owned(),
             file: settings.jobfile.clone(),
             file_hash: hex(&Sha256::digest(&settings.source)),
@@ -195,7 +204,7 @@ fn run_started(
         format: EVENT_FORMAT,
         rille: env!("CARGO_PKG_VERSION").to_owned(),
         run_id: runtime.job.uid.clone(),
-        door: "job".to_owned(),
+        door: settings.door.name().to_owned(),
         name: runtime.job.name.clone(),
         file: runtime.job.file.to_string_lossy().into_owned(),
         file_hash: runtime.job.file_hash.clone(),
@@ -217,7 +226,14 @@ fn changed_jobfile(before: &Before, runtime: &RuntimeInfo, settings: &Settings) 
 }
 
 fn write_attributes(run: &RunDir, settings: &Settings) -> Result<(), store::Error> {
-    run.write_opref(&Opref::for_script(&settings.jobfile))?;
+    match settings.door {
+        Door::Job => run.write_opref(&Opref::for_script(&settings.jobfile))?,
+        Door::Test => {
+            // For Guild a script of that name in the folder where the tests were started.
+            run.write_opref(&Opref::for_script(&settings.jobfile.join(settings.door.name())))?;
+            testing::write_suite(run, settings)?;
+        }
+    }
     run.write_attr("cmd", &settings.command)?;
     run.write_attr("started_in", &settings.started_in.to_string_lossy())?;
     run.write_attr("flags", &serde_json::Map::new())?;

@@ -62,6 +62,15 @@ pub(crate) enum EventKind {
     PluginFailed(Box<PluginFailed>),
     /// An attempt at a task has ended, or a task ended without one.
     TaskFinished(Box<TaskFinished>),
+    /// Messages came to the status server that count for nothing.
+    MessagesDropped {
+        /// The task to whose socket they came; `None` for the run as a whole.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskNumber>,
+        /// What they were.
+        #[serde(flatten)]
+        dropped: Dropped,
+    },
     /// Something the user should know.
     Warning {
         /// The text.
@@ -209,6 +218,27 @@ pub(crate) struct TaskFinished {
     /// The time limit in seconds, if that is what ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) time_limit: Option<f64>,
+}
+
+/// How many messages at the status server counted for nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Dropped {
+    /// They came from a process of another task or of none, or speak of another job.
+    #[serde(default, skip_serializing_if = "is_zero_u64")]
+    pub(crate) foreign: u64,
+    /// They came when the task had ended.
+    #[serde(default, skip_serializing_if = "is_zero_u64")]
+    pub(crate) late: u64,
+    /// They broke off in the middle.
+    #[serde(default, skip_serializing_if = "is_zero_u64")]
+    pub(crate) torn: u64,
+}
+
+impl Dropped {
+    /// Returns whether nothing was dropped.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Sections that a testscript has announced.

@@ -18,7 +18,9 @@ mod python_text;
 mod recipe;
 mod record;
 mod runnable;
+mod runner_program;
 mod section;
+mod shuffle;
 mod size;
 mod status_message;
 mod stream;
@@ -28,8 +30,8 @@ mod test_status;
 
 pub(crate) use blob::Blob;
 pub(crate) use event::{
-    EVENT_FORMAT, Event, EventKind, OutputSize, PluginFailed, RaisedError, RunStarted, SectionFinished, SectionStarted,
-    TaskFinished, TaskPlanned, TaskQueued,
+    Dropped, EVENT_FORMAT, Event, EventKind, OutputSize, PluginFailed, RaisedError, RunStarted, SectionFinished,
+    SectionStarted, TaskFinished, TaskPlanned, TaskQueued,
 };
 pub(crate) use exit::Exit;
 pub(crate) use file_slice::FileSlice;
@@ -45,7 +47,9 @@ pub(crate) use python_text::float_text;
 pub(crate) use recipe::{Recipes, add_tag, read_recipes, recipe_schema};
 pub(crate) use record::RecordForm;
 pub(crate) use runnable::Runnable;
+pub(crate) use runner_program::RunnerProgram;
 pub(crate) use section::{LogRange, SectionChoice, SectionKind, SectionNumber, SectionPlan};
+pub(crate) use shuffle::{short_seed, shuffled};
 pub(crate) use size::parse_size;
 pub(crate) use status_message::{Finished, Running, StatusKind, StatusMessage, TaskIdValue};
 pub(crate) use stream::Stream;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Runnable, SectionChoice};
+use super::{Runnable, RunnerProgram, SectionChoice};
 
 /// The number of a task in its run, from 1, in the order in which the jobfile made them.
 pub(crate) type TaskNumber = u32;
@@ -38,6 +38,8 @@ pub(crate) struct Task {
     pub(crate) id: String,
     /// What to run.
     pub(crate) runnable: Runnable,
+    /// The program that runs it and reports to the status server; `None` for the kinds that the engine runs itself.
+    pub(crate) runner: Option<Arc<RunnerProgram>>,
     /// The working folder; the task's own folder if there is none.
     pub(crate) cwd: Option<PathBuf>,
     /// Environment variables on top of the host's; `None` removes one.

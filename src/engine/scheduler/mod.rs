@@ -27,7 +27,7 @@ pub(crate) use self::resources::Slots;
 use self::waiters::Waiters;
 pub(crate) use self::waiters::{Answer, OnLimit, Wait, WaitId};
 use super::stop::StopReason;
-use super::verdict::Evidence;
+use super::verdict::{Evidence, Verdict};
 use crate::model::{EventKind, Exit, Message, Outcome, OutputSize, Task, TaskFinished, TaskNumber, TaskQueued};
 
 /// What happened.
@@ -63,6 +63,10 @@ pub(crate) enum Input {
     SpawnDeferred { task: TaskNumber, reason: String },
     /// A message came on the task's channel.
     Message { task: TaskNumber, message: Message },
+    /// It is known how the task ended, by what its runner says or by its output.
+    Reported { task: TaskNumber, verdict: Verdict },
+    /// What the runner of a task said last, of itself.
+    LastWords { task: TaskNumber, words: String },
     /// A top-level section of the task's script has ended.
     SectionEnded { task: TaskNumber, outcome: Outcome },
     /// Something came on the task's channel that is no message.
@@ -153,11 +157,13 @@ pub(crate) struct Timing {
     pub(crate) grace: Duration,
     /// How long processes that a task leaves behind may still finish what they do.
     pub(crate) leftover_grace: Duration,
+    /// How long a runner may say nothing.
+    pub(crate) silence: Option<Duration>,
 }
 
 impl Default for Timing {
     fn default() -> Self {
-        Self { grace: Duration::from_secs(2), leftover_grace: Duration::from_millis(200) }
+        Self { grace: Duration::from_secs(2), leftover_grace: Duration::from_millis(200), silence: None }
     }
 }
 
@@ -271,6 +277,12 @@ impl Scheduler {
                     active.evidence.take_message(message);
                 }
             }
+            Input::Reported { task, verdict } => self.reported(task, verdict, now),
+            Input::LastWords { task, words } => {
+                if let Some(active) = self.active(task) {
+                    active.evidence.last_words = Some(words);
+                }
+            }
             Input::SectionEnded { task, outcome } => {
                 if let Some(active) = self.active(task) {
                     active.evidence.take_section(outcome);
@@ -296,6 +308,11 @@ impl Scheduler {
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
         let timer = self.timers.peek().map(|Reverse((at, _))| *at);
         timer.into_iter().chain(self.waiters.next_deadline()).min()
+    }
+
+    /// Returns how long a runner may say nothing.
+    pub(crate) const fn silence(&self) -> Option<Duration> {
+        self.timing.silence
     }
 
     /// Returns whether every task has its outcome.

@@ -120,6 +120,9 @@ impl Scheduler {
                 continue;
             }
             let (limit_is_due, exited) = (active.stop.is_none(), active.evidence.exit.is_some());
+            let lingers = active.evidence.may_linger && limit_is_due && !exited;
+            active.evidence.lingered |= lingers;
+            let exited = exited || lingers;
             let limit = self.task(task).and_then(|task| task.max_runtime);
             match limit {
                 Some(limit) if limit_is_due && !exited => self.stop(task, StopReason::TimeLimit(limit), now),
