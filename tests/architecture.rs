@@ -133,7 +133,9 @@ fn modules_say_what_they_are_for_and_nothing_is_left_undone() {
             wrong.push(format!("src/{} does not begin with //!", source.path.display()));
         }
         for undone in ["todo!(", "unimplemented!(", "TODO", "FIXME"] {
-            if source.text.contains(undone) {
+            // In TAP the word is one of the format.
+            let is_of_tap = undone == "TODO" && source.path.to_string_lossy().starts_with("testing/tap");
+            if source.text.contains(undone) && !is_of_tap {
                 wrong.push(format!("src/{} holds {undone}", source.path.display()));
             }
         }

@@ -118,7 +118,7 @@ fn what_is_not_found_says_what_was_tried() {
         ("tests/login.py:(", "is damaged: what follows the colon is no regular expression: unclosed group"),
         (
             "tests/plain.sh",
-            "tap: its name does not end in .t\n  exec-test: it is not executable (chmod +x makes it so)",
+            "exec-runnables-recipe, exec-test: it is not executable (chmod +x makes it so)\n  tap: its name does not end in .t",
         ),
         ("tests/helper.py", "python-unittest: no class with test methods in it descends from unittest.TestCase"),
         ("tests/data.json", "tests/data.json is damaged: there is no key 'rows' in a recipe; a recipe has kind, uri,"),

@@ -1,5 +1,4 @@
 //! `rille.runnable` in jobfiles, and recipes as testscripts.
-#![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 
 use serde_json::{Value, json};
 

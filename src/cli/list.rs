@@ -101,7 +101,7 @@ fn tags(test: &Test) -> String {
 fn tell_others(selected: &Selected) {
     for resolution in &selected.resolutions {
         match &resolution.found {
-            Found::Nothing(unresolved) => eprintln!("no test: {}: {unresolved}", one_line(&resolution.reference)),
+            Found::Nothing(unresolved) => eprintln!("no test: {}:{unresolved}", one_line(&resolution.reference)),
             Found::Corrupt { .. } | Found::Tests { .. } => {}
         }
     }

@@ -14,6 +14,7 @@ use crate::testing::{
 
 /// Which tests.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(crate) struct ReferenceArgs {
     /// Files, folders, globs, FILE.py:PATTERN, or recipes; without one, the files that .avocado.hint names
     #[arg(value_name = "REF")]
@@ -114,7 +115,9 @@ impl ReferenceArgs {
         let run = |path: &Path, arguments: &[String]| job::printed_by(path, arguments, folder, &|| false);
         let python_path = std::env::var_os("PYTHONPATH").unwrap_or_default();
         let python_path = std::env::split_paths(&python_path).filter(|path| !path.as_os_str().is_empty()).collect();
-        let surroundings = Surroundings { folder, python_path, run_executable: Some(&run) };
+        let ask_python = || job::python_folders(folder);
+        let surroundings =
+            Surroundings { folder, python_path, ask_python: Some(&ask_python), run_executable: Some(&run) };
         let resolutions = testing::resolve(&self.references, &options, &surroundings);
         for resolution in &resolutions {
             if let Found::Corrupt { resolver, reason } = &resolution.found
@@ -152,7 +155,7 @@ fn check(resolutions: &[Resolution]) -> Result<(), Failure> {
                 seen.push(given);
                 // A single file tells what was tried with it.
                 match resolution.given == resolution.reference {
-                    true => lines.push(format!("there is no test for {}: {unresolved}", quoted(given))),
+                    true => lines.push(format!("there is no test for {}:{unresolved}", quoted(given))),
                     false => lines.push(format!("there are no tests in {given}")),
                 }
                 hints.extend(unresolved.near.as_ref().map(|near| format!("did you mean {near}?")));

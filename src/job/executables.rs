@@ -1,6 +1,7 @@
-//! Executables that are run before there are tasks, for the recipes that they print.
+//! Programs that are run before there are tasks: executables that print recipes, and Python, which knows where its
+//! modules are.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::engine::Query;
@@ -24,4 +25,12 @@ pub(crate) fn printed_by(
         None => Ok(answer.stdout),
         Some(failure) => Err(format!("it failed: {failure}")),
     }
+}
+
+/// Returns the folders in which `python3` looks for modules; none if there is no Python.
+pub(crate) fn python_folders(folder: &Path) -> Vec<PathBuf> {
+    let query = Query::new("python3", &["-c", "import sys; print('\\n'.join(sys.path))"], folder);
+    let answer = query.start().answer(&|| false).ok().filter(|answer| answer.failure().is_none());
+    let printed = answer.map(|answer| String::from_utf8_lossy(&answer.stdout).into_owned()).unwrap_or_default();
+    printed.lines().filter(|line| !line.is_empty()).map(PathBuf::from).collect()
 }

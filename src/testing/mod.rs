@@ -45,7 +45,7 @@ pub(crate) fn resolve(references: &[String], options: &Options, surroundings: &S
     };
     let mut folders = vec![folder.to_owned()];
     folders.extend(surroundings.python_path.iter().cloned());
-    let finder = Finder::new(folders);
+    let finder = Finder::new(folders, surroundings.ask_python);
     expanded.iter().flat_map(|reference| resolve_one(reference, options, surroundings, &finder)).collect()
 }
 
@@ -72,7 +72,7 @@ fn resolve_one(
     reference: &Reference,
     options: &Options,
     surroundings: &Surroundings<'_>,
-    finder: &Finder,
+    finder: &Finder<'_>,
 ) -> Vec<Resolution> {
     let shown =
         reference.pattern.as_ref().map_or_else(|| reference.path.clone(), |p| format!("{}:{p}", reference.path));

@@ -51,7 +51,7 @@ fn tagged(text: &str) -> Result<HashSet<Vec<String>>, String> {
             }
             _ => None,
         };
-        let tag = tag.filter(|tag| tag.core_suffix().is_none()).map(|tag| tag.original().to_string());
+        let tag = tag.filter(|tag| tag.core_suffix().is_none()).map(|tag| tag.original().clone());
         if let Some(tag) = tag.filter(|tag| tag != "!") {
             if tag != "!mux" {
                 return Err(format!("line {}: the tag {tag} is not known; there is !mux", span.start.line()));
@@ -212,8 +212,9 @@ mod tests {
         let error = |text: &str| read(text).unwrap_err();
         assert!(error("a: !include x\n").starts_with("line 1: the tag !include is not known"));
         assert!(error("a: !mux\n  - 1\n b").starts_with("it is not YAML"));
-        let wide = |level: usize| (0..10).map(|n| format!("  n{level}{n}:\n")).collect::<String>();
-        let text: String = (0..8).map(|level| format!("l{level}: !mux\n{}", wide(level))).collect();
+        let wide = |level: usize| (0..10).map(move |n| format!("  n{level}{n}:\n"));
+        let level = |level: usize| std::iter::once(format!("l{level}: !mux\n")).chain(wide(level));
+        let text = (0..8).flat_map(level).collect::<Vec<_>>().concat();
         assert!(error(&text).contains("more than 1000000 variants"));
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::Hint;
+use super::python::AskPython;
 use crate::model::Runnable;
 
 /// Runs an executable, with arguments, and returns what it wrote to its standard output. The error is a sentence.
@@ -27,6 +28,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) folder: &'a Path,
     /// The folders, besides its own, in which a Python file's imports are looked for.
     pub(crate) python_path: Vec<PathBuf>,
+    /// How Python is asked for its own folders, once they matter; `None` where it cannot be.
+    pub(crate) ask_python: Option<AskPython<'a>>,
     /// How an executable is run; `None` where none can be.
     pub(crate) run_executable: Option<RunExecutable<'a>>,
 }
@@ -100,10 +103,11 @@ pub(crate) struct Tried {
 }
 
 impl fmt::Display for Unresolved {
-    /// Says what was tried, each reason once with the resolvers that gave it.
+    /// Says what was tried, each reason once with the resolvers that gave it. It follows a colon: on the same line for one
+    /// reason, on lines of their own for several.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let [only] = self.tried.as_slice() {
-            return f.write_str(&only.reason);
+            return write!(f, " {}", only.reason);
         }
         let mut told: Vec<&str> = Vec::new();
         for tried in &self.tried {

@@ -27,7 +27,7 @@ pub(super) struct Question<'a> {
     pub(super) reference: &'a Reference,
     pub(super) options: &'a Options,
     pub(super) surroundings: &'a Surroundings<'a>,
-    pub(super) finder: &'a Finder,
+    pub(super) finder: &'a Finder<'a>,
 }
 
 /// A resolver.
@@ -180,13 +180,13 @@ fn lua(question: &Question<'_>) -> Answer {
 }
 
 fn executable_recipes(question: &Question<'_>) -> Answer {
+    if let Some(answer) = not_executable(question) {
+        return answer;
+    }
     let run: RunExecutable<'_> = match question.surroundings.run_executable {
         Some(run) if question.options.run_executables => run,
         _ => return Answer::Not("executables are not run for their recipes without --run-executables".to_owned()),
     };
-    if let Some(answer) = not_executable(question) {
-        return answer;
-    }
     let printed = match run(&question.path(), &question.options.executable_arguments) {
         Ok(printed) => printed,
         Err(reason) => return Answer::Not(format!("it was run, and {reason}")),

@@ -1,6 +1,6 @@
 //! Which classes are tests, and which methods they have, inherited ones too.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,6 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
-use super::docstring::Directives;
 use super::imports::locate;
 use super::source::{self, Class, Import, Source};
 
@@ -43,9 +42,15 @@ pub(crate) struct PythonTest {
     pub(crate) dependencies: Vec<Value>,
 }
 
+/// Returns the folders in which Python itself looks for modules.
+pub(crate) type AskPython<'a> = &'a dyn Fn() -> Vec<PathBuf>;
+
 /// Finds tests. It keeps the files it has read, which many tests import.
-pub(crate) struct Finder {
+pub(crate) struct Finder<'a> {
     folders: Vec<PathBuf>,
+    ask_python: Option<AskPython<'a>>,
+    /// What Python has answered.
+    pythons: OnceCell<Vec<PathBuf>>,
     sources: RefCell<HashMap<PathBuf, Result<Rc<Source>, String>>>,
     examined: Cell<usize>,
 }
@@ -58,10 +63,11 @@ struct Examined {
     tags: Map<String, Value>,
 }
 
-impl Finder {
-    /// Makes a finder that looks for imported modules in these folders, too.
-    pub(crate) fn new(folders: Vec<PathBuf>) -> Finder {
-        Finder { folders, sources: RefCell::default(), examined: Cell::default() }
+impl<'a> Finder<'a> {
+    /// Makes a finder that looks for imported modules in these folders, too, and in those that Python names, which is
+    /// asked once it matters.
+    pub(crate) fn new(folders: Vec<PathBuf>, ask_python: Option<AskPython<'a>>) -> Finder<'a> {
+        Finder { folders, ask_python, pythons: OnceCell::new(), sources: RefCell::default(), examined: Cell::default() }
     }
 
     /// Returns the tests of a file, in its order. The error says why it cannot be read.
@@ -119,7 +125,7 @@ impl Finder {
         }
         for base in &class.bases {
             if let Some(inherited) = self.examine_base(path, source, class, base, depth) {
-                examined.inherit(inherited, &class.directives);
+                examined.inherit(inherited, class);
             }
         }
         examined
@@ -134,6 +140,12 @@ impl Finder {
         depth: usize,
     ) -> Option<Examined> {
         let (first, rest) = base.split_first()?;
+        if let Some(alias) =
+            source.aliases.get(first).filter(|alias| alias.first() != Some(first) && depth < MAX_ANCESTORS)
+        {
+            let whole: Vec<String> = alias.iter().chain(rest).cloned().collect();
+            return self.examine_base(path, source, class, &whole, depth + 1);
+        }
         if rest.is_empty()
             && let Some(parent) = source.class(first)
         {
@@ -156,7 +168,10 @@ impl Finder {
             return Some(Examined { kind: Some(kind), ..Examined::default() });
         }
         let wanted = Import { level: import.level, module: module.to_vec(), symbol: None };
-        let file = locate(&wanted, path, &self.folders)?;
+        let file = locate(&wanted, path, &self.folders).or_else(|| match wanted.level {
+            0 => locate(&wanted, path, self.pythons.get_or_init(|| self.ask_python.map_or_else(Vec::new, |ask| ask()))),
+            _ => None,
+        })?;
         let source = self.source(&file).ok()?;
         match source.class(name) {
             Some(class) => Some(self.examine(&file, &source, class, depth + 1)),
@@ -169,7 +184,7 @@ impl Finder {
 
 impl Examined {
     /// Takes over what an ancestor has.
-    fn inherit(&mut self, ancestor: Examined, own: &Directives) {
+    fn inherit(&mut self, ancestor: Examined, class: &Class) {
         self.kind = self.kind.or(ancestor.kind);
         for (_, tags, _) in &mut self.methods {
             add_missing(tags, &ancestor.tags);
@@ -177,8 +192,9 @@ impl Examined {
         for (name, mut tags, dependencies) in ancestor.methods {
             match self.methods.iter_mut().find(|(known, ..)| *known == name) {
                 Some((_, known, _)) => add_missing(known, &tags),
+                None if class.removed.contains(&name) => {}
                 None => {
-                    tags.extend(own.tags.clone());
+                    tags.extend(class.directives.tags.clone());
                     self.methods.push((name, tags, dependencies));
                 }
             }
@@ -229,7 +245,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        let finder = Finder::new(vec![folder.path().join("lib")]);
+        let finder = Finder::new(vec![folder.path().join("lib")], None);
         match finder.tests(&folder.path().join("a.py")) {
             Err(error) => format!("error: {error}"),
             Ok(tests) => {
@@ -274,6 +290,12 @@ mod tests {
             ("class T(T):", ""),
             ("class A(T): pass\nclass T(A):", ""),
             ("from unknown import Test\nclass T(Test):", ""),
+            ("import unittest\nCase = unittest.TestCase\nclass T(Case):", "u T.test_it"),
+            ("A = B\nB = A\nclass T(A):", ""),
+            (
+                "import unittest\nclass B(unittest.TestCase):\n    def test_no(self): pass\nclass T(B):\n    test_no = None",
+                "u B.test_no\nu T.test_it",
+            ),
             ("class T:\n    ''':avocado: enable'''", "i T.test_it"),
             ("import unittest\nclass T(unittest.TestCase):\n    ''':avocado: disable'''", ""),
             ("import unittest\nclass T(unittest.TestCase):\n    ''':avocado: enable'''", "u T.test_it"),
@@ -349,6 +371,24 @@ u T.test_base {"base":null,"level":["high"],"top":null}"#;
         let circle = [("a.py", "from b import B\nclass T(B): pass\n"), ("b.py", "from a import T\nclass B(T): pass\n")];
         assert_eq!(found(&circle), "");
         assert_eq!(found(&[("a.py", "from b import B\nclass T(B): pass\n"), ("b.py", "class (")]), "");
+    }
+
+    #[test]
+    fn python_is_asked_only_where_nothing_else_helps() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        fs::create_dir(folder.path().join("site")).unwrap();
+        write("site/far.py", "import unittest\nclass Far(unittest.TestCase):\n    def test_far(self): pass\n");
+        write("a.py", "import unittest\nclass A(unittest.TestCase):\n    def test_a(self): pass\n");
+        write("b.py", "from far import Far\nclass B(Far): pass\nclass C(Far): pass\n");
+        let asked = std::cell::Cell::new(0);
+        let ask = || {
+            asked.set(asked.get() + 1);
+            vec![folder.path().join("site")]
+        };
+        let finder = Finder::new(Vec::new(), Some(&ask));
+        assert_eq!((finder.tests(&folder.path().join("a.py")).unwrap().len(), asked.get()), (1, 0));
+        assert_eq!((finder.tests(&folder.path().join("b.py")).unwrap().len(), asked.get()), (2, 1));
     }
 
     #[test]

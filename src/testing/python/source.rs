@@ -13,6 +13,8 @@ use super::docstring::Directives;
 pub(super) struct Source {
     /// Where names come from that the file imports, by the name that it uses.
     pub(super) imports: HashMap<String, Import>,
+    /// Other names that it gives to things: `Case = unittest.TestCase`.
+    pub(super) aliases: HashMap<String, Vec<String>>,
     /// Its classes, in order.
     pub(super) classes: Vec<Class>,
 }
@@ -46,6 +48,8 @@ pub(super) struct Class {
     pub(super) directives: Directives,
     /// Its test methods, in order, each name once.
     pub(super) methods: Vec<Method>,
+    /// Test methods of its ancestors that it takes away: `test_it = None`.
+    pub(super) removed: Vec<String>,
 }
 
 /// A test method.
@@ -127,6 +131,11 @@ impl Source {
                     self.imports.insert(name, Import { level: import.level, module: module.clone(), symbol });
                 }
             }
+            Stmt::Assign(assignment) => {
+                if let ([Expr::Name(name)], Some(value)) = (assignment.targets.as_slice(), dotted(&assignment.value)) {
+                    self.aliases.insert(name.id.to_string(), value);
+                }
+            }
             Stmt::ClassDef(class) if is_top => self.classes.push(read_class(class)),
             Stmt::Try(statement) => {
                 // What is written last wins; the first try is what is meant.
@@ -162,6 +171,18 @@ fn read_class(class: &StmtClassDef) -> Class {
         bases: class.bases().iter().filter_map(dotted).collect(),
         directives: directives(&class.body),
         methods,
+        removed: class.body.iter().filter_map(removed).collect(),
+    }
+}
+
+/// Returns the name of the method that a statement of a class takes away.
+fn removed(statement: &Stmt) -> Option<String> {
+    match statement {
+        Stmt::Assign(assignment) if assignment.value.is_none_literal_expr() => match assignment.targets.as_slice() {
+            [Expr::Name(name)] => Some(name.id.to_string()),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
