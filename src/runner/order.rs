@@ -122,7 +122,7 @@ mod tests {
         let cases =
             [("x", Ok("x")), ("base64:LXk=", Ok("-y")), ("base64:", Ok("")), ("-base64:LXk=", Ok("-base64:LXk="))];
         for (given, expected) in cases {
-            assert_eq!(argument(given.to_owned()).ok(), expected.ok());
+            assert_eq!(argument(given.to_owned()), expected.map(str::to_owned));
         }
         assert!(argument("base64:*".to_owned()).is_err());
         assert!(argument("base64:/w==".to_owned()).is_err());
