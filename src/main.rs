@@ -9,6 +9,7 @@ mod report;
 mod runner;
 mod script;
 mod store;
+mod testing;
 
 fn main() {
     let args: Vec<_> = std::env::args_os().collect();

@@ -275,6 +275,7 @@ fn show_names_every_key_and_every_place() {
     resources.cpus  4  [ROOT]/work/rille.toml:6
     resources.gpus  2  [ROOT]/work/rille.toml:7
     resources.mem  1073741824  [ROOT]/work/rille.toml:8
+    silence_timeout  -  default
     plugins  [ROOT]/work/a.lua  [ROOT]/work/rille.toml:2
     plugin_timeout  300.0  default
     log_levels."lib.part"  DEBUG  [ROOT]/work/rille.toml:4

@@ -42,6 +42,7 @@ mod runtime;
 mod scheduling;
 mod signals;
 mod sourcecode;
+mod status;
 mod synchro;
 mod tasks;
 mod testscript;

@@ -51,7 +51,7 @@ pub(crate) fn main(args: &LogsArgs, home: &Home) -> Result<i32, Failure> {
     if attempt > row.attempts.max(1) {
         return Err(Failure::usage(format!("task '{}' has made {} attempts", row.id(), row.attempts)));
     }
-    let path = directory.join(store::attempt_folder(row.folder(), attempt)).join("task.log");
+    let path = directory.join(store::attempt_folder(row.folder(), attempt)).join(row.log_name());
     write_log(&path, &directory, args.follow, &format!("task '{}' has logged nothing", row.id()))
 }
 
@@ -140,7 +140,7 @@ fn write_section(run: &Path, row: &Row, wanted: &str) -> Result<i32, Failure> {
         let _ = writeln!(io::stderr(), "there are more sections of that name: {}", others.join(", "));
     }
     let slice = row.log().slice(found.log);
-    let path = run.join(row.path_of("task.log"));
+    let path = run.join(row.path_of(row.log_name()));
     if slice.size == 0 {
         let _ = writeln!(io::stderr(), "section '{wanted}' has logged nothing");
         return Ok(0);

@@ -4,10 +4,12 @@ mod config;
 pub(crate) mod editor;
 mod failure;
 mod help_op;
+mod list;
 mod logs;
 mod near;
 mod ops;
 mod output;
+mod references;
 mod run;
 pub(crate) mod runs;
 mod schema;
@@ -47,6 +49,8 @@ enum Command {
     Ops(ops::OpsArgs),
     /// Explain an operation: its flags, and what it requires
     HelpOp(help_op::HelpOpArgs),
+    /// List the tests that references stand for
+    List(Box<list::ListArgs>),
     /// Show the settings, and where each comes from
     Config(config::ConfigArgs),
     /// Print the JSON Schema of a file that Rille writes or reads
@@ -59,6 +63,9 @@ enum Command {
 
 /// Runs the command line and returns the exit code.
 pub(crate) fn main(args: &[OsString]) -> i32 {
+    if run::names_operation(args) {
+        return run::operation(args).unwrap_or_else(|failure| complain_with_code(&failure));
+    }
     let mut command = Cli::command();
     command.build();
     match run::door(&command, &run::operation_command, args) {
@@ -99,6 +106,7 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
         Command::Runs(runs) => configured_home(home).and_then(|home| runs::main(*runs, &home)),
         Command::Ops(ops) => ops::main(&ops),
         Command::HelpOp(help) => help_op::main(&help),
+        Command::List(list) => list::main(&list),
         Command::Config(config) => config::main(config, home),
         Command::Schema(schema) => schema::main(&schema),
         Command::Synchro(synchro) => synchro::main(*synchro),

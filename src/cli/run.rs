@@ -24,7 +24,7 @@ use crate::store;
 
 use self::arguments::HandedOn;
 pub(crate) use self::arguments::part_arguments;
-pub(crate) use self::door::{Door, door};
+pub(crate) use self::door::{Door, door, names_operation};
 pub(crate) use self::earlier::{bad_archive, recall};
 pub(crate) use self::operation::{command as operation_command, help as operation_help, main as operation};
 
@@ -117,11 +117,13 @@ pub(crate) fn main(
         run_tags: config.tags,
         jobs: config.jobs.and_then(|jobs| usize::try_from(jobs.0).ok()),
         cpus: config::cpus(),
+        max_failures: None,
         capacity: config.resources.into_iter().map(|(name, amount)| (name, amount.0)).collect(),
         grace: config.grace.map(Seconds::duration).unwrap_or_default(),
         output_limit: config.output_limit.map_or(u64::MAX, |limit| limit.0),
         retries: config.retries.map_or(0, |retries| retries.0),
         plugins: config.plugins,
+        silence_timeout: config.silence_timeout.map(Limit::duration),
         plugin_timeout: config.plugin_timeout.map(Limit::duration),
         log_levels: config.log_levels.levels(),
         resume,

@@ -39,6 +39,20 @@ enum Owner {
     OneOf(Vec<TaskNumber>),
 }
 
+/// How far a process is followed to its ancestors.
+const MOST_ANCESTORS: usize = 256;
+
+/// To which task a process belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// This one.
+    Of(TaskNumber),
+    /// None of this run.
+    Nobodys,
+    /// It has ended and was reaped, so that nobody can tell any more.
+    Gone,
+}
+
 /// The orphans that tasks have left so far.
 pub(super) struct Descendants {
     children: Option<File>,
@@ -96,6 +110,33 @@ impl Descendants {
             }
         };
         self.known.iter().filter(|(_, owner)| belongs(owner)).map(|(pid, _)| *pid).collect()
+    }
+
+    /// Returns whose descendant the process with this number is. `asked` is the task in question where it hides.
+    pub(super) fn whose(&self, pid: i32, asked: TaskNumber, tasks: &HashMap<i32, TaskNumber>) -> Whose {
+        let own = getpid().as_raw_nonzero().get();
+        let mut at = pid;
+        for _ in 0..MOST_ANCESTORS {
+            if let Some(task) = tasks.get(&at) {
+                return Whose::Of(*task);
+            }
+            let Some(stat) = Stat::read(at) else {
+                return if at == pid { Whose::Gone } else { Whose::Nobodys };
+            };
+            match (self.marked(at), tasks.get(&stat.group), self.known.get(&at)) {
+                (Some(HOST_MARK), ..) | (None, None, Some(Owner::Host)) => return Whose::Nobodys,
+                (Some(task), ..) => return Whose::Of(task),
+                (None, Some(task), _) => return Whose::Of(*task),
+                (None, None, Some(Owner::Task(task))) => return Whose::Of(*task),
+                (None, None, Some(Owner::OneOf(tasks))) if tasks.contains(&asked) => return Whose::Of(asked),
+                _ => {}
+            }
+            if stat.parent <= 1 || stat.parent == own {
+                return Whose::Nobodys;
+            }
+            at = stat.parent;
+        }
+        Whose::Nobodys
     }
 
     fn owner(&self, pid: i32, group: i32, tasks: &HashMap<i32, TaskNumber>) -> Owner {

@@ -28,6 +28,8 @@ pub(super) enum Flow {
 pub(super) struct Capture {
     pipe: OwnedFd,
     target: Target,
+    /// What comes by the pipe is not for the target.
+    is_apart: bool,
 }
 
 /// What a stream fills.
@@ -47,7 +49,7 @@ impl Capture {
             // A smaller pipe does as well, only slower.
             let _ = fcntl_setpipe_size(&pipe, SINK_PIPE);
         }
-        Ok((Self { pipe, target }, task_end))
+        Ok((Self { pipe, target, is_apart: false }, task_end))
     }
 
     /// Reads once into `buffer` and stores what came. Returns the number of bytes and whether more can be expected.
@@ -56,7 +58,9 @@ impl Capture {
         match rustix::io::read(&self.pipe, &mut *buffer) {
             Ok(0) => Ok((0, Flow::Closed)),
             Ok(count) => {
-                self.append(&buffer[..count])?;
+                if !self.is_apart {
+                    self.append(&buffer[..count])?;
+                }
                 Ok((count, Flow::More))
             }
             Err(rustix::io::Errno::AGAIN) => Ok((0, Flow::Dry)),
@@ -64,6 +68,11 @@ impl Capture {
             // A pipe that cannot be read is over: the task's exit tells the rest.
             Err(_) => Ok((0, Flow::Closed)),
         }
+    }
+
+    /// Keeps what comes by the pipe apart: it is read and not stored.
+    pub(super) fn keep_apart(&mut self) {
+        self.is_apart = true;
     }
 
     /// Stores bytes that came by another way, in order with those that are read.

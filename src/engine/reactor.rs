@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rustix::event::{Timespec, epoll};
 
+use super::status::CallerId;
 use crate::model::TaskNumber;
 
 /// What became ready.
@@ -26,25 +27,36 @@ pub(super) enum Source {
     Stderr(TaskNumber),
     /// A task's message channel is readable, writable or closed.
     Channel(TaskNumber),
+    /// Somebody wants to be let in at the status server's socket for a task.
+    Listener(TaskNumber),
+    /// A connection of the status server is readable or closed.
+    Caller(CallerId),
 }
 
 impl Source {
     fn token(self) -> u64 {
-        let (task, what) = match self {
+        let number = |task: TaskNumber| u64::from(task);
+        let (number, what) = match self {
             Self::Waker => (0, 0),
             Self::Guardian => (0, 1),
             Self::Signals => (0, 2),
-            Self::Process(task) => (task, 3),
-            Self::Stdout(task) => (task, 4),
-            Self::Stderr(task) => (task, 5),
-            Self::Channel(task) => (task, 6),
+            Self::Process(task) => (number(task), 3),
+            Self::Stdout(task) => (number(task), 4),
+            Self::Stderr(task) => (number(task), 5),
+            Self::Channel(task) => (number(task), 6),
+            Self::Listener(task) => (number(task), 7),
+            Self::Caller(caller) => (caller, 8),
         };
-        u64::from(task) << 3 | what
+        number << 4 | what
     }
 
     fn from_token(token: u64) -> Option<Self> {
-        let task = TaskNumber::try_from(token >> 3).ok()?;
-        Some(match token & 7 {
+        let number = token >> 4;
+        if token & 15 == 8 {
+            return Some(Self::Caller(number));
+        }
+        let task = TaskNumber::try_from(number).ok()?;
+        Some(match token & 15 {
             0 => Self::Waker,
             1 => Self::Guardian,
             2 => Self::Signals,
@@ -52,6 +64,7 @@ impl Source {
             4 => Self::Stdout(task),
             5 => Self::Stderr(task),
             6 => Self::Channel(task),
+            7 => Self::Listener(task),
             _ => return None,
         })
     }
@@ -117,7 +130,9 @@ mod tests {
                 assert_eq!(Source::from_token(source.token()), Some(source));
             }
         }
-        for source in [Source::Waker, Source::Guardian, Source::Signals] {
+        let others =
+            [Source::Waker, Source::Guardian, Source::Signals, Source::Listener(3), Source::Caller(u64::MAX >> 4)];
+        for source in others {
             assert_eq!(Source::from_token(source.token()), Some(source));
         }
     }

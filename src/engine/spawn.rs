@@ -18,9 +18,10 @@ use super::descendants::MARK;
 use super::output::{Capture, Target};
 use super::output_sink::SharedSink;
 use super::scheduler::Slots;
+use super::status::argv::{self, Report};
 use super::synchro::Synchro;
-use super::verdict;
-use crate::model::{Order, RuntimeInfo, SharedRef, Stream, SynchroLine, Task, TaskNumber};
+use super::way::Way;
+use crate::model::{Order, RunnerProgram, RuntimeInfo, SharedRef, Stream, SynchroLine, Task, TaskNumber};
 
 /// The argument by which a task process knows its role.
 pub(crate) const TASK_ROLE: &str = "--as-task-process";
@@ -68,6 +69,8 @@ pub(super) struct Attempt<'a> {
     pub(super) folder: PathBuf,
     pub(super) slots: &'a Slots,
     pub(super) runtime: &'a RuntimeInfo,
+    /// Where its runner reports to, if it has one.
+    pub(super) socket: Option<&'a Path>,
 }
 
 /// A process that runs.
@@ -105,8 +108,12 @@ pub(super) fn spawn(
         }
         None => make_folder(folder).map_err(|error| SpawnError::Storage(folder.clone(), error))?,
     }
-    let (mut command, channel, stdin) =
-        if verdict::speaks(&task.runnable.kind) { speaker(attempt, surroundings)? } else { executable(attempt)? };
+    let way = Way::of(task);
+    let (mut command, channel, stdin) = match way {
+        Way::Channel => speaker(attempt, surroundings)?,
+        Way::Runner(program) => runner(attempt, program, surroundings)?,
+        Way::Direct | Way::Tap | Way::Nothing => executable(attempt)?,
+    };
     let open = |stream: Stream, name: &str| {
         let target = match sink {
             Some(sink) => Target::Sink(Arc::clone(sink), stream),
@@ -115,10 +122,17 @@ pub(super) fn spawn(
         Capture::new(target).map_err(|error| exhausted("a pipe", &error))
     };
     let (stdout, stdout_end) = open(Stream::Stdout, "stdout")?;
-    let (stderr, stderr_end) = open(Stream::Stderr, "stderr")?;
+    let (mut stderr, stderr_end) = open(Stream::Stderr, "stderr")?;
+    let (mut cwd, mut stdout_end) = (folder, Stdio::from(stdout_end));
+    if let Way::Runner(_) = way {
+        // It says on its standard output once more what it reports. What it says on the other is its own, not the test's.
+        stdout_end = Stdio::null();
+        stderr.keep_apart();
+        cwd = &surroundings.started_in;
+    }
     command
         .process_group(0)
-        .current_dir(task.cwd.as_ref().unwrap_or(folder))
+        .current_dir(task.cwd.as_ref().unwrap_or(cwd))
         .stdin(stdin)
         .stdout(stdout_end)
         .stderr(stderr_end)
@@ -154,6 +168,11 @@ pub(super) fn spawn(
         exhausted("a descriptor for the process", &error.into())
     })?;
     Ok(Launched { pid: pid.as_raw_nonzero().get(), pidfd, stdout, stderr, channel })
+}
+
+/// Makes the folder of a task that has no process.
+pub(super) fn make_empty(folder: &Path) -> Result<(), SpawnError> {
+    make_folder(folder).map_err(|error| SpawnError::Storage(folder.to_owned(), error))
 }
 
 /// Makes a task's folder; that of all tasks is made with the first.
@@ -222,14 +241,35 @@ fn executable(attempt: &Attempt<'_>) -> Result<Prepared, SpawnError> {
         check_variable("parameter", name, Some(&text))?;
         command.env(name, text);
     }
-    let stdin = match &task.stdin {
-        None => Stdio::null(),
-        Some(path) => Stdio::from(
-            File::open(path)
-                .map_err(|error| SpawnError::Task(format!("cannot read stdin from {}: {error}", path.display())))?,
-        ),
+    Ok((command, None, stdin(task)?))
+}
+
+/// Prepares a runner, which is told its task and where to report to on its command line.
+fn runner(attempt: &Attempt<'_>, program: &RunnerProgram, surroundings: &Surroundings) -> Result<Prepared, SpawnError> {
+    let Attempt { task, folder, socket, .. } = attempt;
+    let text = |path: &Path| {
+        let text = path.to_str().map(str::to_owned);
+        text.ok_or_else(|| SpawnError::Task(format!("the path {} is not valid UTF-8", path.display())))
     };
-    Ok((command, None, stdin))
+    let report = Report {
+        task: &task.id,
+        job: &surroundings.run_id,
+        output_dir: &text(folder)?,
+        uri: &text(socket.unwrap_or(Path::new("")))?,
+    };
+    let args = argv::task_run(&task.runnable, program, &report).map_err(SpawnError::Task)?;
+    let mut command = Command::new(&program.program);
+    if let Some(name) = &program.name {
+        command.arg0(name);
+    }
+    command.args(args).envs(program.env.iter().map(|(name, value)| (name, value)));
+    Ok((command, None, stdin(task)?))
+}
+
+fn stdin(task: &Task) -> Result<Stdio, SpawnError> {
+    let Some(path) = &task.stdin else { return Ok(Stdio::null()) };
+    let refused = |error| SpawnError::Task(format!("cannot read stdin from {}: {error}", path.display()));
+    Ok(Stdio::from(File::open(path).map_err(refused)?))
 }
 
 /// Which pieces of a counted resource the task holds: `RILLE_SLOTS_<NAME>=0,2`, for `gpus` also as CUDA wants it.

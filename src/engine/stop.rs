@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::model::Outcome;
+use crate::model::{Outcome, TestStatus};
 
 /// A reason to end a task, weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,12 @@ pub(crate) enum StopReason {
     Terminated,
     /// An attempt took longer than it may.
     TimeLimit(Duration),
+    /// The run as a whole took longer than it may.
+    RunLimit(Duration),
+    /// So many tests have not passed that no other is to start.
+    Failures(u32),
+    /// Its runner said nothing for so long.
+    Silence(Duration),
     /// Somebody waited for the task and would not wait longer.
     WaitLimit(Duration),
     /// `main` returned while the task was alive.
@@ -30,11 +36,14 @@ impl StopReason {
         match self {
             Self::Terminated => 0,
             Self::TimeLimit(_) => 1,
-            Self::WaitLimit(_) => 2,
-            Self::Dangling => 3,
-            Self::Protocol => 4,
-            Self::Interrupted(_) => 5,
-            Self::Unrecordable => 6,
+            Self::Silence(_) => 2,
+            Self::WaitLimit(_) => 3,
+            Self::Failures(_) => 4,
+            Self::RunLimit(_) => 5,
+            Self::Dangling => 6,
+            Self::Protocol => 7,
+            Self::Interrupted(_) => 8,
+            Self::Unrecordable => 9,
         }
     }
 
@@ -47,14 +56,44 @@ impl StopReason {
     pub(super) const fn outcome(self) -> Outcome {
         match self {
             Self::Terminated | Self::Interrupted(_) | Self::Unrecordable => Outcome::Aborted,
-            Self::TimeLimit(_) | Self::WaitLimit(_) | Self::Dangling | Self::Protocol => Outcome::Errored,
+            Self::TimeLimit(_)
+            | Self::RunLimit(_)
+            | Self::Silence(_)
+            | Self::WaitLimit(_)
+            | Self::Dangling
+            | Self::Protocol => Outcome::Errored,
+            Self::Failures(_) => Outcome::Skipped,
+        }
+    }
+
+    /// Returns the outcome of a task that had not started when it was stopped for this reason.
+    pub(super) const fn outcome_of_unstarted(self) -> Outcome {
+        match self {
+            Self::RunLimit(_) => Outcome::Skipped,
+            _ => self.outcome(),
+        }
+    }
+
+    /// Returns how Avocado calls the end of a task that was ended for this reason, where the outcome does not say it.
+    pub(super) const fn status(self) -> Option<TestStatus> {
+        match self {
+            Self::TimeLimit(_) | Self::RunLimit(_) => Some(TestStatus::Interrupted),
+            _ => None,
+        }
+    }
+
+    /// Returns the same for a task that had not started.
+    pub(super) const fn status_of_unstarted(self) -> Option<TestStatus> {
+        match self {
+            Self::Interrupted(_) => Some(TestStatus::Skip),
+            _ => None,
         }
     }
 
     /// Returns the time limit that was exceeded.
     pub(super) const fn limit(self) -> Option<Duration> {
         match self {
-            Self::TimeLimit(limit) | Self::WaitLimit(limit) => Some(limit),
+            Self::TimeLimit(limit) | Self::RunLimit(limit) | Self::WaitLimit(limit) => Some(limit),
             _ => None,
         }
     }
@@ -74,6 +113,7 @@ impl StopReason {
                 format!("did not start within {} s", limit.as_secs_f64())
             }
             Self::Dangling => "had not started when main returned".to_owned(),
+            Self::Failures(_) => self.text(),
             _ => format!("did not start: {}", self.text()),
         }
     }
@@ -84,6 +124,12 @@ impl StopReason {
             Self::Terminated => "terminated by the jobfile".to_owned(),
             Self::TimeLimit(limit) | Self::WaitLimit(limit) => {
                 format!("exceeded its max_runtime of {} s and was ended", limit.as_secs_f64())
+            }
+            Self::RunLimit(limit) => format!("the run exceeded its time limit of {} s", limit.as_secs_f64()),
+            Self::Failures(1) => "not run: a test had not passed".to_owned(),
+            Self::Failures(count) => format!("not run: {count} tests had not passed"),
+            Self::Silence(limit) => {
+                format!("its runner said nothing for {} s and was ended as faulty", limit.as_secs_f64())
             }
             Self::Dangling => "was still alive when main returned and was ended".to_owned(),
             Self::Protocol => "broke the protocol of its runner".to_owned(),

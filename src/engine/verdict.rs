@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::stop::StopReason;
-use crate::model::{Exit, Message, Outcome, Runnable};
+use super::way::Way;
+use crate::model::{Exit, Message, Outcome, Runnable, Task, TestStatus};
 
 /// What is known of an attempt.
 #[derive(Debug, Default)]
@@ -20,6 +21,12 @@ pub(super) struct Evidence {
     pub(super) sections: Option<Outcome>,
     /// What was wrong with what it said.
     pub(super) protocol_error: Option<String>,
+    /// Its runner has said how it ended, and has some time left to leave.
+    pub(super) may_linger: bool,
+    /// It did not leave in that time, and was killed.
+    pub(super) lingered: bool,
+    /// What its runner wrote last to its own standard error.
+    pub(super) last_words: Option<String>,
 }
 
 /// An outcome with its reason.
@@ -27,6 +34,8 @@ pub(super) struct Evidence {
 pub(super) struct Verdict {
     /// The outcome.
     pub(super) outcome: Outcome,
+    /// The same in Avocado's words, where those say more.
+    pub(super) status: Option<TestStatus>,
     /// Why, unless it simply passed.
     pub(super) reason: Option<String>,
     /// What the script gave with it.
@@ -34,12 +43,17 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    fn new(outcome: Outcome, reason: impl Into<String>) -> Self {
-        Self { outcome, reason: Some(reason.into()), data: None }
+    pub(super) fn new(outcome: Outcome, reason: impl Into<String>) -> Self {
+        Self { outcome, reason: Some(reason.into()), data: None, status: None }
     }
 
-    fn passed() -> Self {
-        Self { outcome: Outcome::Passed, reason: None, data: None }
+    pub(super) fn passed() -> Self {
+        Self { outcome: Outcome::Passed, reason: None, data: None, status: None }
+    }
+
+    /// Makes the verdict of a test by its status.
+    pub(super) fn of_status(status: TestStatus, reason: Option<String>) -> Self {
+        Self { outcome: status.outcome(), reason, data: None, status: Some(status) }
     }
 }
 
@@ -52,16 +66,22 @@ impl Evidence {
     /// Takes note of a message.
     pub(super) fn take_message(&mut self, message: Message) {
         let Message::Finished { result, reason, data } = message else { return };
+        self.take_report(Verdict { outcome: result, reason, data, status: None });
+    }
+
+    /// Takes note of how it is said to have ended.
+    pub(super) fn take_report(&mut self, verdict: Verdict) {
         if self.finished.is_some() {
             self.protocol_error.get_or_insert_with(|| "it reported its end twice".to_owned());
         }
-        self.finished = Some(Verdict { outcome: result, reason, data });
+        self.finished = Some(verdict);
     }
 }
 
 /// Judges an attempt that has ended.
-pub(super) fn judge(runnable: &Runnable, stop: Option<StopReason>, evidence: Evidence) -> Verdict {
-    let Evidence { cannot_start, refused, exit, finished, sections, protocol_error } = evidence;
+pub(super) fn judge(task: &Task, stop: Option<StopReason>, evidence: Evidence) -> Verdict {
+    let Evidence { cannot_start, refused, exit, finished, sections, protocol_error, lingered, last_words, .. } =
+        evidence;
     if let Some(reason) = cannot_start {
         return Verdict::new(Outcome::Errored, reason);
     }
@@ -74,22 +94,44 @@ pub(super) fn judge(runnable: &Runnable, stop: Option<StopReason>, evidence: Evi
             (StopReason::Protocol, Some(text)) => text,
             _ => stop.text(),
         };
-        return Verdict::new(stop.outcome(), text);
+        return Verdict { status: stop.status(), ..Verdict::new(stop.outcome(), text) };
     }
     if let Some(text) = what_broke {
         return Verdict::new(Outcome::Errored, text);
     }
-    match exit {
-        None => Verdict::new(Outcome::Errored, "its process vanished"),
-        Some(exit @ Exit::Signal(_)) => Verdict::new(Outcome::Errored, exit.to_string()),
-        Some(Exit::Code(code)) if speaks(&runnable.kind) => judge_speaker(code, finished, sections),
-        Some(Exit::Code(code)) => judge_code(runnable, code),
+    match (Way::of(task), exit) {
+        (Way::Nothing, _) => finished.unwrap_or_else(Verdict::passed),
+        (_, None) => Verdict::new(Outcome::Errored, "its process vanished"),
+        (Way::Runner(_), Some(exit)) => judge_runner(exit, finished, lingered, last_words),
+        // Its exit has its part in what is known of its output.
+        (Way::Tap, Some(exit)) => finished.unwrap_or_else(|| Verdict::new(Outcome::Errored, exit.to_string())),
+        (_, Some(exit @ Exit::Signal(_))) => Verdict::new(Outcome::Errored, exit.to_string()),
+        (Way::Channel, Some(Exit::Code(code))) => judge_speaker(code, finished, sections),
+        (Way::Direct, Some(Exit::Code(code))) => judge_code(&task.runnable, code, task.every_code_fails),
     }
 }
 
-/// Returns whether tasks of this kind report their end by a message.
-pub(super) fn speaks(kind: &str) -> bool {
-    kind == "lua"
+/// A runner reports how the test went, and its own exit can only make that worse. One that was killed because it did not
+/// leave had said everything.
+fn judge_runner(exit: Exit, said: Option<Verdict>, lingered: bool, last_words: Option<String>) -> Verdict {
+    match said {
+        Some(said) if lingered || exit.is_success() || matches!(exit, Exit::Code(_)) && !said.outcome.is_good() => said,
+        Some(said) => {
+            let word = said.status.map_or(said.outcome.name(), TestStatus::name);
+            let text = format!("its runner ended with {exit} after it had reported {word}");
+            Verdict { outcome: said.outcome.and(Outcome::Errored), reason: Some(text), data: said.data, status: None }
+        }
+        None => {
+            let mut text = match exit {
+                Exit::Code(_) => format!("its runner left with {exit} before it reported how the test ended"),
+                Exit::Signal(_) => format!("its runner was {exit} before it reported how the test ended"),
+            };
+            if let Some(words) = last_words {
+                text.extend([": ", &words]);
+            }
+            Verdict::new(Outcome::Errored, text)
+        }
+    }
 }
 
 fn judge_speaker(code: i32, finished: Option<Verdict>, sections: Option<Outcome>) -> Verdict {
@@ -98,13 +140,13 @@ fn judge_speaker(code: i32, finished: Option<Verdict>, sections: Option<Outcome>
         Some(verdict) if code == 0 => match sections.map(|sections| verdict.outcome.and(sections)) {
             Some(rolled_up) if rolled_up != verdict.outcome => {
                 let text = format!("reported {}, but its sections roll up to {rolled_up}", verdict.outcome);
-                Verdict { outcome: rolled_up, reason: Some(text), data: verdict.data }
+                Verdict { data: verdict.data, ..Verdict::new(rolled_up, text) }
             }
             _ => verdict,
         },
         Some(verdict) => {
             let text = format!("{exit} after it had reported {}", verdict.outcome);
-            Verdict { outcome: verdict.outcome.and(Outcome::Errored), reason: Some(text), data: verdict.data }
+            Verdict { data: verdict.data, ..Verdict::new(verdict.outcome.and(Outcome::Errored), text) }
         }
         None if code == 0 => Verdict::new(Outcome::Errored, "left with exit code 0 before it reached its end"),
         None => Verdict::new(Outcome::Errored, exit.to_string()),
@@ -112,7 +154,7 @@ fn judge_speaker(code: i32, finished: Option<Verdict>, sections: Option<Outcome>
 }
 
 /// By the custom of `test`, `grep`, `diff` and pytest 1 means "no" and every other code "something went wrong".
-fn judge_code(runnable: &Runnable, code: i32) -> Verdict {
+fn judge_code(runnable: &Runnable, code: i32, every_code_fails: bool) -> Verdict {
     let skips = runnable.config.get("runner.exectest.exitcodes.skip").and_then(Value::as_array);
     if skips.is_some_and(|codes| codes.iter().any(|skip| skip.as_i64() == Some(code.into()))) {
         return Verdict::new(Outcome::Skipped, format!("exit code {code}, which means skipped here"));
@@ -120,6 +162,7 @@ fn judge_code(runnable: &Runnable, code: i32) -> Verdict {
     match code {
         0 => Verdict::passed(),
         1 => Verdict::new(Outcome::Failed, Exit::Code(1).to_string()),
+        _ if every_code_fails => Verdict::new(Outcome::Failed, Exit::Code(code).to_string()),
         126 => Verdict::new(Outcome::Errored, "exit code 126: found but not executable"),
         127 => Verdict::new(Outcome::Errored, "exit code 127: command not found"),
         _ => Verdict::new(Outcome::Errored, Exit::Code(code).to_string()),
@@ -129,15 +172,21 @@ fn judge_code(runnable: &Runnable, code: i32) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
     use std::time::Duration;
+
+    fn task(kind: &str) -> Task {
+        // The kind "foo" is that of a runner.
+        let runner = (kind == "foo").then(Arc::default);
+        Task { runnable: Runnable { kind: kind.into(), ..Runnable::default() }, runner, ..Task::default() }
+    }
 
     fn verdict(kind: &str, exit: Option<Exit>, said: Option<Outcome>, stop: Option<StopReason>) -> (Outcome, String) {
         let mut evidence = Evidence { exit, ..Evidence::default() };
         if let Some(result) = said {
             evidence.take_message(Message::Finished { result, reason: None, data: None });
         }
-        let runnable = Runnable { kind: kind.into(), ..Runnable::default() };
-        let verdict = judge(&runnable, stop, evidence);
+        let verdict = judge(&task(kind), stop, evidence);
         (verdict.outcome, verdict.reason.unwrap_or_default())
     }
 
@@ -161,7 +210,46 @@ mod tests {
             ("lua", Some(Exit::Signal(11)), Some(Passed), None, Errored, "killed by SIGSEGV (signal 11)"),
             ("lua", Some(Exit::Code(0)), Some(Passed), interrupted, Aborted, "the run was interrupted by SIGINT"),
         ];
-        for (kind, exit, said, stop, outcome, reason) in cases {
+        let runners = [
+            ("foo", Some(Exit::Code(0)), Some(Passed), None, Passed, ""),
+            ("foo", Some(Exit::Code(1)), Some(Failed), None, Failed, ""),
+            (
+                "foo",
+                Some(Exit::Code(1)),
+                Some(Passed),
+                None,
+                Errored,
+                "its runner ended with exit code 1 after it had reported passed",
+            ),
+            (
+                "foo",
+                Some(Exit::Code(0)),
+                None,
+                None,
+                Errored,
+                "its runner left with exit code 0 before it reported how the test ended",
+            ),
+            (
+                "foo",
+                Some(Exit::Signal(9)),
+                None,
+                None,
+                Errored,
+                "its runner was killed by SIGKILL (signal 9) before it reported how the test ended",
+            ),
+            (
+                "foo",
+                Some(Exit::Signal(15)),
+                Some(Passed),
+                limit,
+                Errored,
+                "exceeded its max_runtime of 1.5 s and was ended",
+            ),
+            ("tap", Some(Exit::Code(0)), Some(Passed), None, Passed, ""),
+            ("tap", Some(Exit::Code(3)), Some(Failed), None, Failed, ""),
+            ("noop", None, Some(Passed), None, Passed, ""),
+        ];
+        for (kind, exit, said, stop, outcome, reason) in cases.into_iter().chain(runners) {
             assert_eq!(verdict(kind, exit, said, stop), (outcome, reason.to_owned()), "{kind} {exit:?} {said:?}");
         }
     }
@@ -172,7 +260,17 @@ mod tests {
         for _ in 0..2 {
             evidence.take_message(Message::Finished { result: Outcome::Passed, reason: None, data: None });
         }
-        let runnable = Runnable { kind: "lua".into(), ..Runnable::default() };
-        assert_eq!(judge(&runnable, None, evidence).outcome, Outcome::Errored);
+        assert_eq!(judge(&task("lua"), None, evidence).outcome, Outcome::Errored);
+    }
+
+    #[test]
+    fn by_avocados_rule_every_code_but_0_fails() {
+        for (code, outcome) in
+            [(0, Outcome::Passed), (1, Outcome::Failed), (2, Outcome::Failed), (127, Outcome::Failed)]
+        {
+            let evidence = Evidence { exit: Some(Exit::Code(code)), ..Evidence::default() };
+            let task = Task { every_code_fails: true, ..task("exec-test") };
+            assert_eq!(judge(&task, None, evidence).outcome, outcome, "{code}");
+        }
     }
 }

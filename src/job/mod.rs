@@ -7,6 +7,7 @@ mod before;
 mod calls;
 mod draft;
 mod ending;
+mod executables;
 mod history;
 mod inputs;
 pub(crate) mod operation;
@@ -30,7 +31,7 @@ use parking_lot::{Mutex, RwLock};
 
 use self::arguments::Unread;
 use self::roster::Roster;
-use crate::engine::{End, Engine, Failure, Group, Journal, OnLimit, StopReason, Synchro};
+use crate::engine::{End, Engine, Failure, Group, Journal, OnLimit, Runners, StopReason, Synchro};
 use crate::model::{EventKind, Level, Outcome, Place, RuntimeInfo, Stream, Task, TaskNumber};
 use crate::report::{Announcement, Live, LiveHandle};
 use crate::store::RunDir;
@@ -39,6 +40,7 @@ pub(crate) use self::arguments::slip_text;
 pub(crate) use self::calls::HostCall;
 pub(crate) use self::draft::{Draft, DraftSections, Testscript};
 pub(crate) use self::ending::MainEnd;
+pub(crate) use self::executables::printed_by;
 pub(crate) use self::reports::{ReportCopy, ReportForm};
 pub(crate) use self::rerun::{Condition, Rerun};
 pub(crate) use self::sections::{SectionFilter, quoted};
@@ -58,6 +60,7 @@ pub(crate) struct Job {
     console: LiveHandle,
     engine: OnceLock<Engine>,
     synchro: Arc<OnceLock<Synchro>>,
+    runners: Runners,
     started: Instant,
     history: history::History,
     next_group: Mutex<u32>,
@@ -184,10 +187,18 @@ impl Job {
         if runnable.kind == "lua" {
             runnable.kwargs.extend(self.settings.parameters.clone());
         }
+        let (runner, unresolved) = match unresolved {
+            Some(unresolved) => (None, Some(unresolved)),
+            None => match self.runners.find(&runnable, &|| self.interrupted()) {
+                Ok(runner) => (runner, None),
+                Err(problem) => (None, Some((Outcome::Errored, problem))),
+            },
+        };
         let absolute = |path: String| beside.join(path);
         let task = Task {
             id,
             runnable,
+            runner,
             cwd: draft.cwd.map(absolute),
             env: draft.env,
             stdin: draft.stdin.map(absolute),
@@ -196,6 +207,8 @@ impl Job {
             needs: draft.needs.into_iter().map(|need| need.replace('/', "_")).collect(),
             resources: draft.resources,
             tags: draft.tags,
+            prepares: false,
+            every_code_fails: false,
             choice: draft.sections.choice(&self.settings.choice),
             inputs: None,
             place: draft.place,

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::draft::Testscript;
 use crate::model::{Runnable, nearest};
 
-/// The kinds that can be run here.
-pub(crate) const KINDS: [&str; 2] = ["exec-test", "lua"];
+/// The kinds whose uri is a file. That of another one may be anything.
+const NEEDS_FILE: [&str; 3] = ["exec-test", "lua", "tap"];
 
 /// Makes a runnable of a testscript. Paths are looked for in `folders`, in order. The error says what was tried.
 pub(super) fn resolve(testscript: &Testscript, kind: Option<&str>, folders: &[&Path]) -> Result<Runnable, String> {
@@ -21,13 +21,18 @@ pub(super) fn resolve(testscript: &Testscript, kind: Option<&str>, folders: &[&P
     if let Some(kind) = kind {
         kind.clone_into(&mut runnable.kind);
     }
-    check_kind(&runnable.kind)?;
-    let uri = runnable.uri.clone().ok_or_else(|| format!("the recipe of kind '{}' has no uri", runnable.kind))?;
+    let Some(uri) = runnable.uri.clone() else {
+        return match NEEDS_FILE.contains(&runnable.kind.as_str()) {
+            true => Err(format!("the recipe of kind '{}' has no uri", runnable.kind)),
+            false => Ok(runnable),
+        };
+    };
     // A bare name of a program may stand for one on the PATH.
     let is_command = runnable.kind == "exec-test" && !uri.contains('/');
     match find(&uri, folders) {
         Ok(path) => runnable.uri = Some(as_text(&path)?),
         Err(_) if is_command => {}
+        Err(_) if !NEEDS_FILE.contains(&runnable.kind.as_str()) => {}
         Err(error) => return Err(error),
     }
     Ok(runnable)
@@ -40,24 +45,13 @@ fn from_path(path: &str, kind: Option<&str>, folders: &[&Path]) -> Result<Runnab
         _ => "exec-test",
     };
     let kind = kind.unwrap_or(by_file);
-    check_kind(kind)?;
     let uri = match find(path, folders) {
         Ok(path) => as_text(&path)?,
         Err(_) if kind == "exec-test" && !path.contains('/') && is_on_path(path) => path.to_owned(),
+        Err(_) if !NEEDS_FILE.contains(&kind) => path.to_owned(),
         Err(error) => return Err(error),
     };
     Ok(Runnable { kind: kind.to_owned(), uri: Some(uri), ..Runnable::default() })
-}
-
-fn check_kind(kind: &str) -> Result<(), String> {
-    if KINDS.contains(&kind) {
-        return Ok(());
-    }
-    let known = KINDS.join(", ");
-    Err(match nearest(kind, KINDS) {
-        Some(near) => format!("kind '{kind}' is not known; did you mean '{near}'?"),
-        None => format!("kind '{kind}' is not known; the kinds are: {known}"),
-    })
 }
 
 fn find(path: &str, folders: &[&Path]) -> Result<PathBuf, String> {

@@ -42,6 +42,8 @@ pub(crate) struct Settings {
     pub(crate) jobs: Option<usize>,
     /// The number of CPUs, the limit of `parallel` where no other is given.
     pub(crate) cpus: usize,
+    /// How many tests may end badly before no other starts.
+    pub(crate) max_failures: Option<u32>,
     /// How much there is of each resource.
     pub(crate) capacity: Capacity,
     /// From the request to end a task until it is killed.
@@ -50,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) output_limit: u64,
     /// Attempts after the first of a task that does not say itself how many.
     pub(crate) retries: u32,
+    /// How long a runner may say nothing.
+    pub(crate) silence_timeout: Option<Duration>,
     /// Plugin files in the order in which they are loaded.
     pub(crate) plugins: Vec<PathBuf>,
     /// How long one stage of a plugin may take.

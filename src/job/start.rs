@@ -1,6 +1,6 @@
 //! The beginning of a run: its directory, its first records, its console and its engine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use super::history::{History, keep_rerun};
 use super::inputs::hex;
 use super::roster::Roster;
 use super::{Job, Settings};
-use crate::engine::{self, Engine, Guarded, Journal, Limits, Origin, OutputTap, Surroundings, Timing};
+use crate::engine::{self, Engine, Guarded, Journal, Limits, Origin, OutputTap, Runners, Surroundings, Timing};
 use crate::model::{EVENT_FORMAT, EventKind, JobInfo, RunStarted, RuntimeInfo, Stream};
 use crate::report::{self, Announcement, JobLog, Live, LiveHandle, Verbosity};
 use crate::store::{self, EventLog, Opref, RunDir};
@@ -71,8 +71,9 @@ impl Job {
         }
         let history = History::new(&settings, before);
 
-        let limits = Limits { at_once: settings.jobs, capacity: settings.capacity.clone() };
-        let timing = Timing { grace: settings.grace, ..Timing::default() };
+        let limits =
+            Limits { at_once: settings.jobs, capacity: settings.capacity.clone(), max_failures: settings.max_failures };
+        let timing = Timing { grace: settings.grace, silence: settings.silence_timeout, ..Timing::default() };
         let synchro = Arc::new(OnceLock::new());
         let surroundings = Surroundings {
             run_id: id,
@@ -83,6 +84,9 @@ impl Job {
             synchro: Arc::clone(&synchro),
         };
         let tap = (settings.verbosity >= Verbosity::Normal).then(|| tap(live.handle(), settings.verbosity));
+        let beside = settings.jobfile.parent().map(Path::to_owned);
+        let folders = beside.into_iter().chain([settings.started_in.clone()]).collect();
+        let runners = Runners::new(std::env::var_os("PATH"), folders, &settings.started_in);
         let unread = Mutex::new(Unread::new(&settings.argv));
         let job = Arc::new(Job {
             settings,
@@ -95,6 +99,7 @@ impl Job {
             console,
             engine: OnceLock::new(),
             synchro,
+            runners,
             started: Instant::now(),
             history,
             next_group: Mutex::new(0),

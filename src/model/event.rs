@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Exit, LogRange, Outcome, Place, SectionNumber, SectionPlan, TaskNumber};
+use super::{Exit, LogRange, Outcome, Place, SectionNumber, SectionPlan, TaskNumber, TestStatus};
 
 /// The version of the event format, raised when a reader of the old one would misread the new one.
 pub(crate) const EVENT_FORMAT: u32 = 1;
@@ -62,6 +62,15 @@ pub(crate) enum EventKind {
     PluginFailed(Box<PluginFailed>),
     /// An attempt at a task has ended, or a task ended without one.
     TaskFinished(Box<TaskFinished>),
+    /// Messages came to the status server that count for nothing.
+    MessagesDropped {
+        /// The task to whose socket they came; `None` for the run as a whole.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskNumber>,
+        /// What they were.
+        #[serde(flatten)]
+        dropped: Dropped,
+    },
     /// Something the user should know.
     Warning {
         /// The text.
@@ -153,6 +162,9 @@ pub(crate) struct TaskQueued {
     /// Labels.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) tags: Vec<String>,
+    /// It prepares others and is no test itself: a dependency.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) prepares: bool,
     /// SHA-256 over all that the task is made of: script, parameters, kind, arguments; by it a resumed run knows again
     /// what has not changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -171,6 +183,9 @@ pub(crate) struct TaskFinished {
     pub(crate) attempt: u32,
     /// How this attempt ended.
     pub(crate) outcome: Outcome,
+    /// The same in Avocado's words, where those say more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) status: Option<TestStatus>,
     /// Why, unless it simply passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
@@ -203,6 +218,27 @@ pub(crate) struct TaskFinished {
     /// The time limit in seconds, if that is what ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) time_limit: Option<f64>,
+}
+
+/// How many messages at the status server counted for nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Dropped {
+    /// They came from a process of another task or of none, or speak of another job.
+    #[serde(default, skip_serializing_if = "is_zero_u64")]
+    pub(crate) foreign: u64,
+    /// They came when the task had ended.
+    #[serde(default, skip_serializing_if = "is_zero_u64")]
+    pub(crate) late: u64,
+    /// They broke off in the middle.
+    #[serde(default, skip_serializing_if = "is_zero_u64")]
+    pub(crate) torn: u64,
+}
+
+impl Dropped {
+    /// Returns whether nothing was dropped.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Sections that a testscript has announced.

@@ -6,6 +6,7 @@ mod blob;
 mod event;
 mod exit;
 mod file_slice;
+mod filter_mistake;
 mod inside;
 mod level;
 mod manifest;
@@ -13,21 +14,27 @@ mod message;
 mod nearest;
 mod order;
 mod outcome;
+mod python_text;
+mod recipe;
 mod record;
 mod runnable;
+mod runner_program;
 mod section;
 mod size;
+mod status_message;
 mod stream;
 mod synchro;
 mod task;
+mod test_status;
 
 pub(crate) use blob::Blob;
 pub(crate) use event::{
-    EVENT_FORMAT, Event, EventKind, OutputSize, PluginFailed, RaisedError, RunStarted, SectionFinished, SectionStarted,
-    TaskFinished, TaskPlanned, TaskQueued,
+    Dropped, EVENT_FORMAT, Event, EventKind, OutputSize, PluginFailed, RaisedError, RunStarted, SectionFinished,
+    SectionStarted, TaskFinished, TaskPlanned, TaskQueued,
 };
 pub(crate) use exit::Exit;
 pub(crate) use file_slice::FileSlice;
+pub(crate) use filter_mistake::FilterMistake;
 pub(crate) use inside::{clean_path, is_inside};
 pub(crate) use level::Level;
 pub(crate) use manifest::{EntryKind, Manifest, ManifestEntry};
@@ -35,13 +42,18 @@ pub(crate) use message::{Message, Reply};
 pub(crate) use nearest::nearest;
 pub(crate) use order::{JobInfo, Order, RuntimeInfo, SynchroLine};
 pub(crate) use outcome::Outcome;
+pub(crate) use python_text::float_text;
+pub(crate) use recipe::{Recipes, add_tag, read_recipes, recipe_schema};
 pub(crate) use record::RecordForm;
 pub(crate) use runnable::Runnable;
+pub(crate) use runner_program::RunnerProgram;
 pub(crate) use section::{LogRange, SectionChoice, SectionKind, SectionNumber, SectionPlan};
 pub(crate) use size::parse_size;
+pub(crate) use status_message::{Finished, Running, StatusKind, StatusMessage, TaskIdValue};
 pub(crate) use stream::Stream;
 pub(crate) use synchro::{
     Answer, FRAME_LIMIT, Fault, FaultKind, Key, ObjectId, Op, PROTOCOL, REFERENCE, Request, SharedKind, SharedRef,
     references,
 };
 pub(crate) use task::{Place, Task, TaskNumber};
+pub(crate) use test_status::{TestStatus, UnknownStatus};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Runnable, SectionChoice};
+use super::{Runnable, RunnerProgram, SectionChoice};
 
 /// The number of a task in its run, from 1, in the order in which the jobfile made them.
 pub(crate) type TaskNumber = u32;
@@ -38,6 +38,8 @@ pub(crate) struct Task {
     pub(crate) id: String,
     /// What to run.
     pub(crate) runnable: Runnable,
+    /// The program that runs it and reports to the status server; `None` for the kinds that the engine runs itself.
+    pub(crate) runner: Option<Arc<RunnerProgram>>,
     /// The working folder; the task's own folder if there is none.
     pub(crate) cwd: Option<PathBuf>,
     /// Environment variables on top of the host's; `None` removes one.
@@ -54,6 +56,10 @@ pub(crate) struct Task {
     pub(crate) resources: BTreeMap<String, u64>,
     /// Labels to select tasks by.
     pub(crate) tags: Vec<String>,
+    /// It prepares others and is no test itself: a dependency.
+    pub(crate) prepares: bool,
+    /// Every exit code but 0 means failed, as for Avocado. Else 1 does, and the others mean errored.
+    pub(crate) every_code_fails: bool,
     /// Which sections of a testscript run.
     pub(crate) choice: SectionChoice,
     /// See [`TaskQueued::inputs`](super::TaskQueued::inputs).

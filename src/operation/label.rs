@@ -5,8 +5,9 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::encode::as_shown;
-use super::scalar::{as_number, float_text};
+use super::scalar::as_number;
 use super::{FlagValues, Notice};
+use crate::model::float_text;
 
 /// Digits after the point that a label shows.
 const DECIMALS: usize = 5;

@@ -10,9 +10,6 @@ use crate::model::FileSlice;
 /// Returns the bytes, and the length of the whole file; `None` for a file that cannot be read.
 pub(crate) type ReadFile<'a> = &'a dyn Fn(&str, u64, u64) -> Option<(Vec<u8>, u64)>;
 
-/// The file of a task that has all its records and output in order.
-pub(crate) const LOG_FILE: &str = "task.log";
-
 /// The kind of tasks that have loggers.
 const LOGGING_KIND: &str = "lua";
 
@@ -30,7 +27,7 @@ pub(super) fn output(row: &Row, room: u64, read: ReadFile<'_>) -> Output {
     // What a task without an end has written, no event tells.
     let may_have = |is_empty: bool| !is_empty || (row.outcome.is_none() && row.attempts > 0);
     let ends = |file: &str, is_empty: bool| may_have(is_empty).then(|| whole(&row.path_of(file), room, read)).flatten();
-    let log = || ends(LOG_FILE, row.log().is_empty());
+    let log = || ends(row.log_name(), row.log().is_empty());
     // A script logs more than it prints; what a program prints is all that stands in its log.
     if let Some(log) = Some(row.kind()).filter(|kind| *kind == LOGGING_KIND).and_then(|_| log()) {
         return Output { out: Some(log), err: None };
@@ -73,7 +70,7 @@ pub(super) fn tail(path: &str, slice: FileSlice, room: u64, read: ReadFile<'_>) 
 /// Returns the last bytes of what a task wrote as text: of its log, or of the stream that tells most.
 pub(super) fn last_words(row: &Row, room: u64, read: ReadFile<'_>) -> Option<(&'static str, String)> {
     let is_over = row.outcome.is_some();
-    let files = [(LOG_FILE, row.log()), ("stderr", row.stderr()), ("stdout", row.stdout())];
+    let files = [(row.log_name(), row.log()), ("stderr", row.stderr()), ("stdout", row.stdout())];
     files.into_iter().filter(|(_, size)| !is_over || !size.is_empty()).find_map(|(file, _)| {
         let path = row.path_of(file);
         let (_, length) = read(&path, 0, 0)?;

@@ -39,6 +39,7 @@ pub(super) fn run_started() -> EventKind {
 /// Returns a task that may be tried so often again.
 pub(super) fn queued(task: TaskNumber, id: &str, retries: u32) -> EventKind {
     EventKind::TaskQueued(Box::new(TaskQueued {
+        prepares: false,
         task,
         id: id.into(),
         kind: "lua".into(),
@@ -59,6 +60,7 @@ pub(super) fn started(task: TaskNumber, attempt: u32) -> EventKind {
 /// Returns the end of a first attempt, to be changed as needed.
 pub(super) fn finished(task: TaskNumber, outcome: Outcome, reason: Option<&str>) -> TaskFinished {
     TaskFinished {
+        status: None,
         task,
         attempt: 1,
         outcome,

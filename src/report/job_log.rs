@@ -67,7 +67,7 @@ fn level(kind: &EventKind) -> Level {
             Level::Info
         }
         EventKind::TaskFinished(_) | EventKind::PluginFailed(_) => Level::Error,
-        EventKind::Warning { .. } | EventKind::Interrupted { .. } => Level::Warning,
+        EventKind::MessagesDropped { .. } | EventKind::Warning { .. } | EventKind::Interrupted { .. } => Level::Warning,
         _ => Level::Info,
     }
 }

@@ -9,7 +9,7 @@ use super::row::Row;
 use super::section_tree::Tally;
 use super::style::{Paint, clean, clean_first_line};
 use super::summary::{Summary, plugin_stage, signal_name};
-use crate::model::{Event, EventKind, Outcome, RunStarted, SectionFinished, SectionKind, TaskFinished};
+use crate::model::{Dropped, Event, EventKind, Outcome, RunStarted, SectionFinished, SectionKind, TaskFinished};
 
 /// Characters of a reason that fit a line.
 const REASON_CHARS: usize = 300;
@@ -59,6 +59,7 @@ pub(crate) fn line(event: &Event, summary: &Summary, look: Look) -> Option<Strin
         EventKind::RunStarted(_) => Verbosity::Normal,
         EventKind::TaskFinished(finished) if finished.will_retry || finished.outcome.is_good() => Verbosity::Normal,
         EventKind::TaskFinished(_)
+        | EventKind::MessagesDropped { .. }
         | EventKind::Warning { .. }
         | EventKind::PluginFailed(_)
         | EventKind::Interrupted { .. }
@@ -100,6 +101,13 @@ fn tell(out: &mut String, event: &Event, summary: &Summary, paint: Paint) -> fmt
             }
         }
         EventKind::TaskFinished(finished) => ended(out, finished, summary.row(finished.task), paint),
+        EventKind::MessagesDropped { task, dropped } => {
+            write!(out, "{} {}", paint.warning("warning:"), dropped_words(*dropped))?;
+            match task {
+                Some(task) => write!(out, ", at the status server for {}", name(summary.row(*task), *task, paint)),
+                None => out.write_str(", at the status server"),
+            }
+        }
         EventKind::Warning { text, place } => {
             write!(out, "{} ", paint.warning("warning:"))?;
             if let Some(place) = place {
@@ -135,6 +143,20 @@ fn tell(out: &mut String, event: &Event, summary: &Summary, paint: Paint) -> fmt
         | EventKind::MainFinished { .. }
         | EventKind::RunFinished { .. } => Ok(()),
     }
+}
+
+/// Returns how many messages counted for nothing, and why.
+fn dropped_words(dropped: Dropped) -> String {
+    let parts = [
+        (dropped.foreign, "from processes that are none of the task's, or about another job"),
+        (dropped.late, "when the task had ended"),
+        (dropped.torn, "broken off in the middle"),
+    ];
+    let told = parts.iter().filter(|(count, _)| *count > 0);
+    let told: Vec<String> = told.map(|(count, what)| format!("{count} {what}")).collect();
+    let total = dropped.foreign + dropped.late + dropped.torn;
+    let (word, verb) = if total == 1 { ("message", "was") } else { ("messages", "were") };
+    format!("{total} {word} {verb} dropped ({})", told.join("; "))
 }
 
 /// Returns whether a section is told of as it ends: every one but steps that did what they should.

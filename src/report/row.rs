@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::sections::Sections;
-use crate::model::{Exit, Outcome, OutputSize, Place, TaskFinished, TaskNumber, TaskQueued};
-use crate::store::attempt_folder;
+use crate::model::{Exit, Outcome, OutputSize, Place, TaskFinished, TaskNumber, TaskQueued, TestStatus};
+use crate::store::{self, attempt_folder};
 
 /// A task as far as the events that came tell it.
 #[derive(Clone, Debug)]
@@ -51,6 +51,9 @@ pub(crate) struct Row {
 #[derive(Clone, Debug, Default)]
 struct Rare {
     tags: Vec<String>,
+    /// It prepares others and is no test itself.
+    prepares: bool,
+    status: Option<TestStatus>,
     data: Option<Value>,
     killed_leftovers: u32,
     stdout_gap: Gap,
@@ -118,7 +121,8 @@ impl Row {
             stdout_bytes: 0,
             stderr_bytes: 0,
             log_bytes: 0,
-            rare: (!tags.is_empty()).then(|| Box::new(Rare { tags, ..Rare::default() })),
+            rare: (!tags.is_empty() || queued.prepares)
+                .then(|| Box::new(Rare { tags, prepares: queued.prepares, ..Rare::default() })),
         }
     }
 
@@ -132,6 +136,7 @@ impl Row {
             folder: String::new(),
             retries: 0,
             tags: Vec::new(),
+            prepares: false,
             inputs: None,
             place: None,
         };
@@ -174,10 +179,15 @@ impl Row {
         self.log_bytes = finished.log.bytes;
         let gaps = [finished.stdout, finished.stderr, finished.log].map(Gap::of);
         let is_cut = gaps != [Gap::default(); 3];
-        let is_rare = finished.data.is_some() || finished.killed_leftovers > 0 || is_cut || finished.will_retry;
+        let is_rare = finished.data.is_some()
+            || finished.status.is_some()
+            || finished.killed_leftovers > 0
+            || is_cut
+            || finished.will_retry;
         if is_rare || self.rare.is_some() {
             let rare = self.rare.get_or_insert_default();
             rare.data.clone_from(&finished.data);
+            rare.status = finished.status;
             rare.killed_leftovers = finished.killed_leftovers;
             [rare.stdout_gap, rare.stderr_gap, rare.log_gap] = gaps;
             if finished.will_retry {
@@ -226,6 +236,17 @@ impl Row {
         self.reason.as_deref()
     }
 
+    /// Returns whether the task prepares others and is no test itself.
+    pub(crate) fn prepares(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.prepares)
+    }
+
+    /// Returns how Avocado calls the end of the task; `None` while it has not ended.
+    pub(crate) fn status(&self) -> Option<TestStatus> {
+        let known = self.rare.as_ref().and_then(|rare| rare.status);
+        self.outcome.map(|outcome| known.unwrap_or(TestStatus::from_outcome(outcome)))
+    }
+
     /// Returns what the script gave with its result.
     pub(crate) fn data(&self) -> Option<&Value> {
         self.rare.as_ref()?.data.as_ref()
@@ -254,6 +275,11 @@ impl Row {
     /// Returns the path of a file of the latest attempt, relative to the run directory.
     pub(crate) fn path_of(&self, file: &str) -> String {
         format!("{}/{file}", attempt_folder(self.folder(), self.attempts))
+    }
+
+    /// Returns the name of the log in the folder of an attempt.
+    pub(crate) fn log_name(&self) -> &'static str {
+        store::log_name(self.folder())
     }
 
     /// Returns the sections of the latest attempt.

@@ -151,7 +151,7 @@ impl Summary {
                     self.plugin_failures.push(PluginFailed::clone(failed));
                 }
             }
-            EventKind::Paused {} | EventKind::Resumed {} => {}
+            EventKind::MessagesDropped { .. } | EventKind::Paused {} | EventKind::Resumed {} => {}
             EventKind::RunFinished { outcome, exit_code, seconds, reason } => {
                 self.end = Some(RunEnd {
                     time: event.time,

@@ -191,6 +191,7 @@ mod tests {
 
     fn finished(task: u32) -> EventKind {
         EventKind::TaskFinished(Box::new(TaskFinished {
+            status: None,
             task,
             attempt: 1,
             outcome: Outcome::Errored,

@@ -58,7 +58,7 @@ pub(crate) use run_files::{FileKind, RunFile, Walk, files, manifest, open_file, 
 pub(crate) use run_output::RunOutput;
 pub(crate) use secrets::Secrets;
 pub(crate) use status::Status;
-pub(crate) use task_folder::{attempt_folder, discard, output_tail, read_part, task_folder};
+pub(crate) use task_folder::{attempt_folder, discard, log_name, output_tail, read_part, task_folder};
 pub(crate) use trash::{purge, restore};
 pub(crate) use worker::{Worker, worker};
 pub(crate) use zip_export::ZipExport;

@@ -24,6 +24,12 @@ pub(crate) fn task_folder(number: TaskNumber, id: &str) -> String {
     format!("tasks/{number}-{safe}")
 }
 
+/// Returns the name of the log in a task's folder: `debug.log` for a test, as Avocado has it, and `task.log` for a task of a
+/// job.
+pub(crate) fn log_name(task_folder: &str) -> &'static str {
+    if task_folder.starts_with("tasks/") { "task.log" } else { "debug.log" }
+}
+
 /// Returns the folder of an attempt: the task's own for the first, and one beside it for each that follows.
 pub(crate) fn attempt_folder(task_folder: &str, attempt: u32) -> String {
     match attempt {

@@ -57,6 +57,11 @@ pub(crate) struct Config {
     /// of `mem` as the machine has, and 1 of any other. Variable `RILLE_RESOURCES` (`NAME=N,…`), option `--resource`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) resources: BTreeMap<String, Amount>,
+    /// Seconds that a runner may say nothing before it is ended as faulty, above 0. Default: no limit.
+    /// Variable `RILLE_SILENCE_TIMEOUT`, option `--silence-timeout`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Limit")]
+    pub(crate) silence_timeout: Option<Limit>,
     /// Plugin files to load, in this order. Variable `RILLE_PLUGINS` (parted by `:`), option `--plugin`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) plugins: Vec<PathBuf>,
@@ -122,7 +127,7 @@ const fn key(name: &'static str, variable: &'static str, shape: Shape) -> Key {
 }
 
 /// Every key, in the order in which they are shown.
-pub(crate) const KEYS: [Key; 15] = [
+pub(crate) const KEYS: [Key; 16] = [
     key("jobs", "RILLE_JOBS", Shape::Number),
     key("grace", "RILLE_GRACE", Shape::Number),
     key("output_limit", "RILLE_OUTPUT_LIMIT", Shape::Text),
@@ -131,6 +136,7 @@ pub(crate) const KEYS: [Key; 15] = [
     key("retries", "RILLE_RETRIES", Shape::Number),
     key("max_failures", "RILLE_MAX_FAILURES", Shape::Number),
     key("resources", "RILLE_RESOURCES", Shape::Table),
+    key("silence_timeout", "RILLE_SILENCE_TIMEOUT", Shape::Number),
     key("plugins", "RILLE_PLUGINS", Shape::List(':')),
     key("plugin_timeout", "RILLE_PLUGIN_TIMEOUT", Shape::Number),
     key("log_levels", "RILLE_LOG_LEVELS", Shape::Table),

@@ -35,11 +35,14 @@ pub(crate) struct SettingOptions {
     /// Keep at most SIZE bytes of each output file, its head and its tail (K, M, G) [default: 256M]
     #[arg(long, value_name = "SIZE", value_parser = output_limit)]
     pub(crate) output_limit: Option<u64>,
+    /// End a runner that says nothing for so long as faulty [default: no limit]
+    #[arg(long, value_name = "SECONDS", value_parser = above_zero, allow_negative_numbers = true)]
+    pub(crate) silence_timeout: Option<f64>,
     /// Load a plugin file; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) plugin: Vec<PathBuf>,
     /// End a stage of a plugin that takes longer [default: 300]
-    #[arg(long, value_name = "SECONDS", value_parser = plugin_timeout, allow_negative_numbers = true)]
+    #[arg(long, value_name = "SECONDS", value_parser = above_zero, allow_negative_numbers = true)]
     pub(crate) plugin_timeout: Option<f64>,
     /// Log from this level on (DEBUG, INFO, WARNING, ERROR, CRITICAL), for one logger or all; may be repeated
     #[arg(long, value_name = "[LOGGER=]LEVEL")]
@@ -77,6 +80,9 @@ impl SettingOptions {
         }
         if let Some(limit) = self.output_limit {
             set("output_limit", json!(limit));
+        }
+        if let Some(timeout) = self.silence_timeout {
+            set("silence_timeout", json!(timeout));
         }
         if let Some(timeout) = self.plugin_timeout {
             set("plugin_timeout", json!(timeout));
@@ -118,6 +124,7 @@ impl SettingOptions {
             "grace" => "--grace",
             "output_limit" => "--output-limit",
             "plugins" => "--plugin",
+            "silence_timeout" => "--silence-timeout",
             "plugin_timeout" => "--plugin-timeout",
             "log_levels" => "--log-level",
             "resources" => "--resource",
@@ -182,7 +189,7 @@ pub(crate) fn grace(text: &str) -> Result<f64, String> {
     }
 }
 
-fn plugin_timeout(text: &str) -> Result<f64, String> {
+fn above_zero(text: &str) -> Result<f64, String> {
     grace(text).ok().filter(|seconds| *seconds > 0.0).ok_or_else(|| "must be a number of seconds above 0".to_owned())
 }
 

@@ -24,6 +24,14 @@ pub(crate) enum Door {
 /// The option by which a Lua file is an operation, whatever it holds.
 const FORCED: &str = "--op";
 
+/// Returns whether the words are plainly `rille run OPERATION …`: most are, and then nothing else of the command line has to
+/// be known. [`door`] says the same of them.
+pub(crate) fn names_operation(args: &[OsString]) -> bool {
+    let [_, command, word, ..] = args else { return false };
+    let is_option = word.as_encoded_bytes().starts_with(b"-");
+    command == "run" && !is_option && !jobfile::is_jobfile(Path::new(word))
+}
+
 /// Looks at the words. A Lua file is a jobfile unless its text or the options say that it is a script; everything else that
 /// is named, and nothing at all, is an operation. `operations` is the command line of operations.
 pub(crate) fn door(cli: &Command, operations: &dyn Fn() -> Command, args: &[OsString]) -> Door {
@@ -120,7 +128,12 @@ mod tests {
         for (line, door_of_line) in cases {
             let line = line.replace('@', dir.path().to_str().unwrap());
             let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-            assert_eq!(door(&cli, &|| operations.clone(), &words), door_of_line, "{line}");
+            let door = door(&cli, &|| operations.clone(), &words);
+            assert!(!names_operation(&words) || door == Door::Operation, "{line}");
+            assert_eq!(door, door_of_line, "{line}");
         }
+        let is_plain = |line: &str| names_operation(&line.split_whitespace().map(OsString::from).collect::<Vec<_>>());
+        assert!(is_plain("rille run train.py --stage"));
+        assert!(!is_plain("rille run -") && !is_plain("rille run job.lua") && !is_plain("rille run"));
     }
 }

@@ -9,10 +9,11 @@ mod options;
 mod prompt;
 
 use std::ffi::OsString;
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 use uuid::Uuid;
 
 use self::audience::Terminal;
@@ -46,7 +47,10 @@ pub(crate) fn help() -> String {
 
 /// Runs the command line, which is one for an operation, and returns the exit code.
 pub(crate) fn main(words: &[OsString]) -> Result<i32, Failure> {
-    let cli = match OperationCli::try_parse_from(words) {
+    // What describes the command line is used once, and is big: the end of the process takes it apart.
+    let mut command = ManuallyDrop::new(OperationCli::command());
+    let parsed = command.try_get_matches_from_mut(words);
+    let cli = match parsed.and_then(|mut matches| OperationCli::from_arg_matches_mut(&mut matches)) {
         Ok(cli) => cli,
         Err(error) => {
             // With a closed terminal there is nobody to tell.

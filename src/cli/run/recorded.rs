@@ -23,6 +23,7 @@ pub(super) fn options(args: &RunArgs, config: &Config) -> Map<String, Value> {
         ("grace", json!(config.grace)),
         ("output_limit", json!(config.output_limit)),
         ("plugin", json!(plugins)),
+        ("silence_timeout", json!(config.silence_timeout)),
         ("plugin_timeout", json!(config.plugin_timeout)),
         ("log_level", json!(config.log_levels)),
         ("run_dir", json!(path(&args.run_dir))),

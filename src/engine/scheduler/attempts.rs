@@ -82,6 +82,19 @@ impl Scheduler {
         self.ready.hold_until_release();
     }
 
+    pub(super) fn reported(&mut self, task: TaskNumber, verdict: Verdict, now: Duration) {
+        let lingers_until = now + self.timing.grace;
+        let Some(active) = self.active(task) else { return };
+        active.evidence.take_report(verdict);
+        if !active.has_process || active.stop.is_some() || active.evidence.exit.is_some() {
+            return;
+        }
+        // All is said. A time limit no longer strikes, but the runner is not waited for without an end.
+        active.evidence.may_linger = true;
+        active.deadline = Some(lingers_until);
+        self.arm(task, Some(lingers_until));
+    }
+
     pub(super) fn bad_message(&mut self, task: TaskNumber, what: String, now: Duration) {
         let Some(active) = self.active(task) else { return };
         active.evidence.protocol_error.get_or_insert(what);
@@ -114,10 +127,10 @@ impl Scheduler {
         let Phase::Active(active) = std::mem::replace(&mut entry.phase, Phase::Ready) else { return };
         let Active { slots, started, stop, evidence, .. } = *active;
         let exit = evidence.exit;
-        let Verdict { mut outcome, mut reason, data } = verdict::judge(&task.runnable, stop, evidence);
+        let Verdict { mut outcome, status, mut reason, data } = verdict::judge(task, stop, evidence);
         let attempts = task.retries + 1;
         let could_help = matches!(outcome, Outcome::Failed | Outcome::Errored)
-            && matches!(stop, None | Some(StopReason::TimeLimit(_) | StopReason::Protocol));
+            && matches!(stop, None | Some(StopReason::TimeLimit(_) | StopReason::Silence(_) | StopReason::Protocol));
         let will_retry = could_help && entry.attempt < attempts && self.closed.is_none();
         if outcome == Outcome::Passed && entry.attempt > 1 {
             outcome = Outcome::Passx;
@@ -129,6 +142,7 @@ impl Scheduler {
             task: number,
             attempt: entry.attempt,
             outcome,
+            status,
             reason: reason.clone(),
             data: data.clone(),
             exit,

@@ -27,7 +27,7 @@ pub(crate) use self::resources::Slots;
 use self::waiters::Waiters;
 pub(crate) use self::waiters::{Answer, OnLimit, Wait, WaitId};
 use super::stop::StopReason;
-use super::verdict::Evidence;
+use super::verdict::{Evidence, Verdict};
 use crate::model::{EventKind, Exit, Message, Outcome, OutputSize, Task, TaskFinished, TaskNumber, TaskQueued};
 
 /// What happened.
@@ -63,6 +63,10 @@ pub(crate) enum Input {
     SpawnDeferred { task: TaskNumber, reason: String },
     /// A message came on the task's channel.
     Message { task: TaskNumber, message: Message },
+    /// It is known how the task ended, by what its runner says or by its output.
+    Reported { task: TaskNumber, verdict: Verdict },
+    /// What the runner of a task said last, of itself.
+    LastWords { task: TaskNumber, words: String },
     /// A top-level section of the task's script has ended.
     SectionEnded { task: TaskNumber, outcome: Outcome },
     /// Something came on the task's channel that is no message.
@@ -153,11 +157,13 @@ pub(crate) struct Timing {
     pub(crate) grace: Duration,
     /// How long processes that a task leaves behind may still finish what they do.
     pub(crate) leftover_grace: Duration,
+    /// How long a runner may say nothing.
+    pub(crate) silence: Option<Duration>,
 }
 
 impl Default for Timing {
     fn default() -> Self {
-        Self { grace: Duration::from_secs(2), leftover_grace: Duration::from_millis(200) }
+        Self { grace: Duration::from_secs(2), leftover_grace: Duration::from_millis(200), silence: None }
     }
 }
 
@@ -177,6 +183,10 @@ pub(crate) struct Scheduler {
     open: usize,
     /// Tasks are announced before they start and after they have ended.
     has_hooks: bool,
+    /// See [`Limits::max_failures`].
+    max_failures: Option<u32>,
+    /// How many tasks have ended badly, those left out that only prepare others.
+    failures: u32,
     /// Set once nothing may start any more.
     closed: Option<StopReason>,
     effects: Vec<Effect>,
@@ -230,6 +240,8 @@ impl Scheduler {
             tasks: HashMap::new(),
             by_id: HashMap::new(),
             wanted: HashMap::new(),
+            max_failures: limits.max_failures,
+            failures: 0,
             ready: ReadyQueue::new(limits),
             timers: BinaryHeap::new(),
             waiters: Waiters::default(),
@@ -265,6 +277,12 @@ impl Scheduler {
                     active.evidence.take_message(message);
                 }
             }
+            Input::Reported { task, verdict } => self.reported(task, verdict, now),
+            Input::LastWords { task, words } => {
+                if let Some(active) = self.active(task) {
+                    active.evidence.last_words = Some(words);
+                }
+            }
             Input::SectionEnded { task, outcome } => {
                 if let Some(active) = self.active(task) {
                     active.evidence.take_section(outcome);
@@ -280,6 +298,7 @@ impl Scheduler {
             Input::Tick => {}
         }
         self.strike(now);
+        self.heed_failures(now);
         self.tell_dependants();
         self.start_ready(now);
         std::mem::take(&mut self.effects)
@@ -289,6 +308,11 @@ impl Scheduler {
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
         let timer = self.timers.peek().map(|Reverse((at, _))| *at);
         timer.into_iter().chain(self.waiters.next_deadline()).min()
+    }
+
+    /// Returns how long a runner may say nothing.
+    pub(crate) const fn silence(&self) -> Option<Duration> {
+        self.timing.silence
     }
 
     /// Returns whether every task has its outcome.
@@ -328,6 +352,7 @@ impl Scheduler {
                 tags: task.tags.clone(),
                 place: task.place.clone(),
                 retries: task.retries,
+                prepares: task.prepares,
                 inputs: task.inputs.clone(),
             }))));
             // A reused id stays the id of its first owner.
@@ -394,6 +419,7 @@ impl Scheduler {
             task: number,
             attempt: 0,
             outcome,
+            status: stopped.and_then(StopReason::status_of_unstarted),
             reason: Some(reason.clone()),
             data: None,
             exit: None,
@@ -412,7 +438,12 @@ impl Scheduler {
     fn settle(&mut self, number: TaskNumber, end: End) {
         let Some(entry) = self.tasks.get_mut(&number) else { return };
         let outcome = end.outcome;
-        let id = entry.task.take().map(|task| task.id).unwrap_or_default();
+        let task = entry.task.take();
+        let counts = task.as_ref().is_some_and(|task| !task.prepares);
+        if counts && matches!(outcome, Outcome::Failed | Outcome::Errored | Outcome::Aborted) {
+            self.failures += 1;
+        }
+        let id = task.map(|task| task.id).unwrap_or_default();
         entry.phase = Phase::Done(outcome);
         let dependants = std::mem::take(&mut entry.dependants);
         self.effects.push(Effect::Settled { task: number, end });

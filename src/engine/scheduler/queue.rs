@@ -25,6 +25,8 @@ pub(crate) struct Limits {
     pub(crate) at_once: Option<usize>,
     /// How much there is of each resource.
     pub(crate) capacity: Capacity,
+    /// How many tasks may end badly before no other starts; `None` for any number.
+    pub(crate) max_failures: Option<u32>,
 }
 
 /// Tasks in the order of their arrival, in one line for each combination of group and resources: all in one line are

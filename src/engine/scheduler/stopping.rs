@@ -14,7 +14,7 @@ impl Scheduler {
         match &mut entry.phase {
             Phase::Leaving(_) | Phase::Done(_) => {}
             Phase::Waiting { .. } | Phase::Ready => {
-                self.settle_unstarted(number, reason.outcome(), reason.text_for_unstarted(), Some(reason));
+                self.settle_unstarted(number, reason.outcome_of_unstarted(), reason.text_for_unstarted(), Some(reason));
             }
             Phase::Active(active) => {
                 // An exit that is already known decides; only the rest of its processes is still to go.
@@ -40,6 +40,22 @@ impl Scheduler {
         self.closed.get_or_insert(reason);
         for number in self.unfinished() {
             self.stop(number, reason, now);
+        }
+    }
+
+    /// Lets nothing more start once as many tasks have ended badly as may. What runs comes to its end.
+    pub(super) fn heed_failures(&mut self, now: Duration) {
+        let is_enough = self.max_failures.is_some_and(|most| self.failures >= most);
+        if !is_enough || self.closed.is_some() {
+            return;
+        }
+        let reason = StopReason::Failures(self.failures);
+        self.closed = Some(reason);
+        for number in self.unfinished() {
+            let entry = self.tasks.get(&number);
+            if entry.is_some_and(|entry| matches!(entry.phase, Phase::Waiting { .. } | Phase::Ready)) {
+                self.stop(number, reason, now);
+            }
         }
     }
 
@@ -104,6 +120,9 @@ impl Scheduler {
                 continue;
             }
             let (limit_is_due, exited) = (active.stop.is_none(), active.evidence.exit.is_some());
+            let lingers = active.evidence.may_linger && limit_is_due && !exited;
+            active.evidence.lingered |= lingers;
+            let exited = exited || lingers;
             let limit = self.task(task).and_then(|task| task.max_runtime);
             match limit {
                 Some(limit) if limit_is_due && !exited => self.stop(task, StopReason::TimeLimit(limit), now),

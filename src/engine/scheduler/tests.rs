@@ -125,7 +125,7 @@ fn tasks_start_at_once_and_settle_by_their_exit() {
 
 #[test]
 fn a_limit_for_all_and_a_limit_for_a_list_both_hold() {
-    let mut sim = Sim::new(Limits { at_once: Some(3), capacity: Capacity::new() });
+    let mut sim = Sim::new(Limits { at_once: Some(3), capacity: Capacity::new(), ..Limits::default() });
     sim.submit_group((1..=4).map(task).collect(), Some(Group { id: 1, limit: 2 }));
     sim.submit(vec![task(5), task(6)]);
     assert_eq!(sim.taken(), "spawn 1.1, spawn 2.1, spawn 5.1");
@@ -144,6 +144,22 @@ fn a_task_waits_for_what_it_needs_and_is_blocked_when_that_does_not_pass() {
     sim.exit(3, Exit::Code(1));
     assert_eq!(sim.taken(), "settled 3 failed, settled 4 blocked, settled 5 blocked");
     assert_eq!(sim.reason(4), "needs 't3', which did not pass: failed");
+}
+
+#[test]
+fn after_so_many_failures_nothing_else_starts_and_what_runs_goes_on() {
+    let mut sim = Sim::new(Limits { at_once: Some(2), max_failures: Some(1), ..Limits::default() });
+    sim.submit((1..=4).map(|number| Task { prepares: number == 1, ..task(number) }).collect());
+    assert_eq!(sim.taken(), "spawn 1.1, spawn 2.1");
+    sim.exit(1, Exit::Code(1));
+    assert_eq!(sim.taken(), "settled 1 failed, spawn 3.1");
+    sim.exit(2, Exit::Code(1));
+    assert_eq!(sim.taken(), "settled 2 failed, settled 4 skipped");
+    assert_eq!(sim.reason(4), "not run: a test had not passed");
+    sim.submit(vec![task(5)]);
+    sim.exit(3, Exit::Code(0));
+    assert_eq!(sim.taken(), "settled 5 skipped, settled 3 passed");
+    assert!(sim.scheduler.is_idle());
 }
 
 #[test]
@@ -261,7 +277,7 @@ fn a_stronger_reason_overrides_a_weaker_one_only() {
 
 #[test]
 fn after_an_interrupt_nothing_starts() {
-    let mut sim = Sim::new(Limits { at_once: Some(1), capacity: Capacity::new() });
+    let mut sim = Sim::new(Limits { at_once: Some(1), capacity: Capacity::new(), ..Limits::default() });
     sim.submit(vec![Task { retries: 3, ..task(1) }, task(2), needing(3, &["t1"])]);
     sim.feed(Input::StopAll(StopReason::Interrupted(15)));
     assert_eq!(sim.taken(), "spawn 1.1, signal 1 15, settled 2 aborted, settled 3 aborted");
@@ -319,7 +335,8 @@ fn want_of_processes_defers_a_start_until_another_task_ends() {
 
 #[test]
 fn resources_are_counted_numbered_and_not_starved() {
-    let mut sim = Sim::new(Limits { at_once: None, capacity: Capacity::from([("gpus".into(), 2)]) });
+    let mut sim =
+        Sim::new(Limits { at_once: None, capacity: Capacity::from([("gpus".into(), 2)]), ..Limits::default() });
     sim.submit(vec![holding(1, "gpus", 1), holding(2, "gpus", 2), holding(3, "gpus", 1), holding(4, "port", 1)]);
     assert_eq!(sim.taken(), "spawn 1.1, spawn 3.1, spawn 4.1");
     sim.submit(vec![holding(5, "gpus", 3), holding(6, "port", 1)]);
@@ -361,7 +378,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 #[test]
 fn announced_tasks_wait_at_both_doors() {
-    let mut sim = Sim::new(Limits { at_once: None, capacity: Capacity::new() });
+    let mut sim = Sim::new(Limits { at_once: None, capacity: Capacity::new(), ..Limits::default() });
     sim.feed(Input::UseHooks);
     sim.submit(vec![Task { retries: 1, ..task(1) }, task(2)]);
     assert_eq!(sim.taken(), "comes 1, comes 2");
@@ -384,7 +401,7 @@ fn announced_tasks_wait_at_both_doors() {
 
 #[test]
 fn an_interrupt_ends_the_wait_at_the_doors_when_nobody_answers() {
-    let mut sim = Sim::new(Limits { at_once: None, capacity: Capacity::new() });
+    let mut sim = Sim::new(Limits { at_once: None, capacity: Capacity::new(), ..Limits::default() });
     sim.feed(Input::UseHooks);
     sim.submit(vec![task(1), task(2)]);
     sim.feed(Input::Admitted { task: 1, refused: None });
@@ -404,7 +421,7 @@ proptest! {
     /// all processes have ended every task has an outcome that is not better than its exit.
     #[test]
     fn invariants_hold(steps in prop::collection::vec(step(), 1..60)) {
-        let mut sim = Sim::new(Limits { at_once: Some(3), capacity: Capacity::new() });
+        let mut sim = Sim::new(Limits { at_once: Some(3), capacity: Capacity::new(), ..Limits::default() });
         let mut number = 0;
         let mut interrupted = false;
         let mut last_exit = HashMap::new();

@@ -70,7 +70,13 @@ impl Supervisor {
     /// Takes in output of the task: its log and whoever listens get it. The file of the stream has it already.
     pub(super) fn heard_output(&mut self, task: TaskNumber, stream: Stream, length: usize) {
         let Some(live) = self.live.get_mut(&task) else { return };
+        if live.line.is_some() {
+            return self.heard_runner(task, length);
+        }
         let bytes = &self.buffer[..length];
+        if let (Some(tap), Stream::Stdout) = (&mut live.tap, stream) {
+            tap.feed(bytes);
+        }
         let logged = live.log.output(Utc::now(), stream, bytes).and_then(|()| live.log.flush());
         if let Some(tap) = &self.parts.tap {
             tap(task, Origin::Program(stream), bytes);
@@ -81,8 +87,12 @@ impl Supervisor {
     fn hear(&mut self, task: TaskNumber, message: Message) -> Result<(), String> {
         match message {
             Message::Started {} => {}
-            Message::Stdout { time, text } => self.printed(task, at(time), Stream::Stdout, &text.0),
-            Message::Stderr { time, text } => self.printed(task, at(time), Stream::Stderr, &text.0),
+            Message::Stdout { time, text } => {
+                self.printed(task, at(time), Stream::Stdout, Origin::Script(Stream::Stdout), &text.0);
+            }
+            Message::Stderr { time, text } => {
+                self.printed(task, at(time), Stream::Stderr, Origin::Script(Stream::Stderr), &text.0);
+            }
             Message::Log { time, level, logger, text } => self.logged(task, at(time), level, &logger, &text.0),
             Message::Plan { sections } => {
                 let Some(live) = self.live.get_mut(&task) else { return Ok(()) };
@@ -121,7 +131,14 @@ impl Supervisor {
         Ok(())
     }
 
-    fn printed(&mut self, task: TaskNumber, time: DateTime<Utc>, stream: Stream, bytes: &[u8]) {
+    pub(super) fn printed(
+        &mut self,
+        task: TaskNumber,
+        time: DateTime<Utc>,
+        stream: Stream,
+        origin: Origin,
+        bytes: &[u8],
+    ) {
         let Some(Live { launched, log, .. }) = self.live.get_mut(&task) else { return };
         let capture = match stream {
             Stream::Stdout => &mut launched.stdout,
@@ -134,12 +151,12 @@ impl Supervisor {
         }
         let logged = log.output(time, stream, bytes);
         if let Some(tap) = &self.parts.tap {
-            tap(task, Origin::Script(stream), bytes);
+            tap(task, origin, bytes);
         }
         self.note_log(task, logged);
     }
 
-    fn logged(&mut self, task: TaskNumber, time: DateTime<Utc>, level: Level, logger: &str, text: &[u8]) {
+    pub(super) fn logged(&mut self, task: TaskNumber, time: DateTime<Utc>, level: Level, logger: &str, text: &[u8]) {
         let logger = logger.replace(|c: char| c.is_control() || c == ' ' || c == '[', "_");
         let Some(live) = self.live.get_mut(&task) else { return };
         let noted = live.log.record(time, level, &logger, text);
@@ -196,13 +213,13 @@ impl Supervisor {
     }
 
     /// Writes what the log of a task has taken in.
-    fn write_log(&mut self, task: TaskNumber) {
+    pub(super) fn write_log(&mut self, task: TaskNumber) {
         let Some(live) = self.live.get_mut(&task) else { return };
         let written = live.log.flush();
         self.note_log(task, written);
     }
 
-    fn note_log(&mut self, task: TaskNumber, logged: io::Result<()>) {
+    pub(super) fn note_log(&mut self, task: TaskNumber, logged: io::Result<()>) {
         if let (Err(error), Some(live)) = (logged, self.live.get(&task)) {
             let failure = Failure::at(live.log.path(), &error);
             self.fail(failure);

@@ -2,6 +2,7 @@
 
 mod hearing;
 mod interrupts;
+mod status;
 mod tasks;
 
 use std::collections::HashMap;
@@ -27,9 +28,11 @@ use super::scheduler::{Answer, Effect, End, Input, Scheduler, WaitId};
 use super::sections::Sections;
 use super::signals;
 use super::spawn::{Launched, Surroundings};
+use super::status::{Line, Status};
 use super::stop::StopReason;
 use super::task_log::TaskLog;
 use crate::model::{EventKind, Exit, RuntimeInfo, Stream, TaskNumber};
+use crate::testing::TapScan;
 
 /// How often descendants are looked for again while some are being killed.
 const KILL_INTERVAL: Duration = Duration::from_millis(2);
@@ -78,6 +81,7 @@ pub(super) struct Supervisor {
     clock: Stopwatch,
     descendants: Descendants,
     descriptors: Descriptors,
+    status: Status,
     live: HashMap<TaskNumber, Live>,
     /// The process groups of live tasks.
     groups: HashMap<i32, TaskNumber>,
@@ -108,6 +112,10 @@ struct Live {
     launched: Launched,
     log: TaskLog,
     sections: Sections,
+    /// Where its runner reports, if it has one.
+    line: Option<Box<Line>>,
+    /// Reads its standard output, if that is TAP.
+    tap: Option<Box<TapScan>>,
     exit: Option<Exit>,
     stdout_open: bool,
     stderr_open: bool,
@@ -139,6 +147,7 @@ impl Supervisor {
             clock: Stopwatch::start(),
             descendants,
             descriptors: Descriptors::new(),
+            status: Status::default(),
             live: HashMap::new(),
             groups: HashMap::new(),
             folders: HashMap::new(),
@@ -181,6 +190,7 @@ impl Supervisor {
                 self.attend(source);
             }
             self.keep_house();
+            self.look_after_runners();
             self.give_up_hooks();
             self.inputs.push(Input::Tick);
         }
@@ -197,6 +207,9 @@ impl Supervisor {
             at(now + KILL_INTERVAL);
         } else if self.live.values().any(|live| live.exit.is_some()) {
             at(now + LEAVING_INTERVAL);
+        }
+        if let Some(due) = self.runners_due() {
+            at(due);
         }
         if let Some(interrupted) = &self.interrupted {
             at(interrupted.give_up_at);
@@ -218,6 +231,8 @@ impl Supervisor {
             return false;
         }
         if let Some(reply) = self.closing.take() {
+            self.close_status();
+            self.flush();
             let _ = reply.send(self.failure.clone().map_or(Ok(()), Err));
             return true;
         }
@@ -355,6 +370,8 @@ impl Supervisor {
             Source::Stdout(task) => self.output_came(task, Stream::Stdout),
             Source::Stderr(task) => self.output_came(task, Stream::Stderr),
             Source::Channel(task) => self.talk(task),
+            Source::Listener(task) => self.callers_came(task),
+            Source::Caller(caller) => self.caller_speaks(caller),
         }
     }
 }

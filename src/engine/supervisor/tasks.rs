@@ -1,6 +1,7 @@
 //! The supervisor's hands on tasks: their start, what they write and say, their end, and the end of what they leave.
 
 use std::os::fd::AsFd;
+use std::path::Path;
 
 use chrono::Utc;
 use rustix::process::{Signal, WaitId as WaitFor, WaitIdOptions, waitid};
@@ -14,47 +15,71 @@ use crate::engine::request::Failure;
 use crate::engine::scheduler::{Input, Slots, Written};
 use crate::engine::sections::Sections;
 use crate::engine::spawn::{self, Attempt, Launched, SpawnError};
+use crate::engine::status::Line;
 use crate::engine::synchro::Synchro;
 use crate::engine::task_log::TaskLog;
-use crate::model::{Exit, OutputSize, Stream, TaskNumber};
+use crate::engine::verdict::Verdict;
+use crate::engine::way::Way;
+use crate::model::{Exit, OutputSize, Runnable, Stream, TaskNumber, TestStatus};
 use crate::store;
-
-/// The name of a task's log in its folder.
-const LOG_FILE: &str = "task.log";
+use crate::testing::{TapScan, TapVerdict};
 
 /// How many times 16 reads are made of what a task has left in its pipes. They hold a mebibyte at most, so more comes from
 /// somebody outside the task who was handed a pipe and writes for ever.
 const LAST_READS: usize = 16;
 
+/// The key of a runnable's `config` by which the exit code of a program that writes TAP counts.
+const HONOUR_EXIT_CODE: &str = "runner.tap.exitcode";
+
 impl Supervisor {
     pub(super) fn spawn(&mut self, number: TaskNumber, ordinal: u32, slots: &Slots) {
         // A connection to the shared objects is a descriptor too, an eighth of what a task holds.
         let connections = self.parts.surroundings.synchro.get().map_or(0, Synchro::connections);
-        if !self.descriptors.allow_another(self.live.len() + connections.div_ceil(8)) {
+        if !self.descriptors.allow_another(self.live.len() + (connections + self.status.len()).div_ceil(8)) {
             let reason = "the limit on open files (ulimit -n) does not allow a task to run".to_owned();
             self.inputs.push(Input::SpawnDeferred { task: number, reason });
             return;
         }
         let Some(task) = self.parts.scheduler.task(number) else { return };
         let directory = &self.parts.surroundings.directory;
+        let relative = self.folders.get(&number).map(String::as_str).unwrap_or_default();
+        let log_name = store::log_name(relative);
         let folder = if self.parts.sink.is_some() {
             directory.clone()
         } else {
-            let folder = self.folders.get(&number).map(String::as_str).unwrap_or_default();
-            directory.join(store::attempt_folder(folder, ordinal))
+            directory.join(store::attempt_folder(relative, ordinal))
         };
-        let runtime = self.parts.runtime.read();
-        let attempt = Attempt { task, number, ordinal, folder, slots, runtime: &runtime };
         let surroundings = &self.parts.surroundings;
+        let line = match Way::of(task) {
+            Way::Nothing => return self.skip_process(number, &folder),
+            Way::Runner(_) => match self.status.open(directory, number, &task.id, &folder, surroundings.output_limit) {
+                Ok(line) => Some(Box::new(line)),
+                Err(error) => {
+                    let reason = format!("cannot get a socket for its runner: {error}");
+                    self.inputs.push(Input::SpawnDeferred { task: number, reason });
+                    return;
+                }
+            },
+            Way::Channel | Way::Direct | Way::Tap => None,
+        };
+        let is_tap = Way::of(task) == Way::Tap;
+        let runtime = self.parts.runtime.read();
+        let socket = line.as_deref().map(Line::socket);
+        let attempt = Attempt { task, number, ordinal, folder, slots, runtime: &runtime, socket };
         let sink = self.parts.sink.as_ref();
         let spawned = spawn::spawn(&attempt, surroundings, sink).map(|launched| {
-            let file = CappedFile::new(attempt.folder.join(LOG_FILE), surroundings.output_limit);
+            let file = CappedFile::new(attempt.folder.join(log_name), surroundings.output_limit);
             let log = TaskLog::new(sink.is_none().then_some(file), launched.pid, &task.id);
             (launched, log)
         });
         drop(runtime);
         match spawned {
-            Ok((launched, log)) => self.watch(number, launched, log),
+            Ok((launched, log)) => {
+                self.watch(number, launched, log, line);
+                if let Some(live) = self.live.get_mut(&number).filter(|_| is_tap) {
+                    live.tap = Some(Box::new(TapScan::new()));
+                }
+            }
             Err(SpawnError::Task(reason)) => self.inputs.push(Input::SpawnFailed { task: number, reason }),
             Err(SpawnError::Exhausted(reason)) => self.inputs.push(Input::SpawnDeferred { task: number, reason }),
             Err(SpawnError::Storage(path, error)) => {
@@ -65,7 +90,21 @@ impl Supervisor {
         }
     }
 
-    fn watch(&mut self, number: TaskNumber, mut launched: Launched, log: TaskLog) {
+    /// Ends a task of a kind that has no process.
+    fn skip_process(&mut self, task: TaskNumber, folder: &Path) {
+        if let Err(SpawnError::Storage(path, error)) = spawn::make_empty(folder) {
+            self.fail(Failure::at(&path, &error));
+        }
+        let is_dry = self.parts.scheduler.task(task).is_some_and(|task| task.runnable.kind == "dry-run");
+        let verdict = match is_dry {
+            true => Verdict::of_status(TestStatus::Cancel, Some("Test cancelled due to --dry-run".to_owned())),
+            false => Verdict::of_status(TestStatus::Pass, None),
+        };
+        self.inputs.push(Input::Reported { task, verdict });
+        self.inputs.push(Input::Gone { task, written: Written::default(), killed_leftovers: 0 });
+    }
+
+    fn watch(&mut self, number: TaskNumber, mut launched: Launched, log: TaskLog, mut line: Option<Box<Line>>) {
         let pid = launched.pid;
         let mut watched = self
             .reactor
@@ -78,11 +117,17 @@ impl Supervisor {
                 .and_then(|()| self.reactor.watch(&*channel, Source::Channel(number)))
                 .and_then(|()| self.reactor.rewatch(&*channel, Source::Channel(number), unsent));
         }
+        if let Some(line) = &mut line {
+            line.heard_at = self.clock.elapsed();
+            watched = watched.and_then(|()| self.reactor.watch(&**line, Source::Listener(number)));
+        }
         self.groups.insert(pid, number);
         let live = Live {
             launched,
             log,
             sections: Sections::default(),
+            line,
+            tap: None,
             exit: None,
             stdout_open: true,
             stderr_open: true,
@@ -215,6 +260,7 @@ impl Supervisor {
                 |supervisor: &mut Self| supervisor.read_output(task, stream, 16) && !supervisor.is_dry(task, stream);
             let _ = (0..LAST_READS).all(|_| more(self));
         }
+        self.drain_status(task);
         self.gone(task);
     }
 
@@ -225,7 +271,7 @@ impl Supervisor {
 
     fn gone(&mut self, task: TaskNumber) {
         let Some(live) = self.live.remove(&task) else { return };
-        let Live { launched, log, killed, .. } = live;
+        let Live { launched, log, killed, line, tap, exit, .. } = live;
         if self.groups.get(&launched.pid) == Some(&task) {
             self.groups.remove(&launched.pid);
         }
@@ -243,6 +289,21 @@ impl Supervisor {
             self.fail(Failure::at(&path, &error));
             OutputSize::default()
         });
+        if let Some(line) = line {
+            // What the runner has put into its files itself was only told.
+            for (size, name) in sizes.iter_mut().zip(["stdout", "stderr"]) {
+                if size.is_empty() {
+                    let file = line.folder.join(name).symlink_metadata().ok().filter(std::fs::Metadata::is_file);
+                    size.bytes = file.map_or(0, |file| file.len());
+                }
+            }
+            self.close_line(task, line);
+        }
+        if let (Some(tap), Some(exit)) = (tap, exit) {
+            let honours = self.parts.scheduler.task(task).is_some_and(|task| honours_exit_code(&task.runnable));
+            let TapVerdict { status, reason, .. } = tap.finish().and_exit(exit, honours);
+            self.inputs.push(Input::Reported { task, verdict: Verdict::of_status(status, reason) });
+        }
         let written = Written { stdout: sizes[0], stderr: sizes[1], log };
         self.inputs.push(Input::Gone { task, written, killed_leftovers });
     }
@@ -266,4 +327,9 @@ impl Supervisor {
             }
         }
     }
+}
+
+/// Returns whether a program that writes TAP has to leave with exit code 0 as well, whatever its TAP says.
+fn honours_exit_code(runnable: &Runnable) -> bool {
+    runnable.config.get(HONOUR_EXIT_CODE).and_then(serde_json::Value::as_bool).unwrap_or_default()
 }

@@ -10,7 +10,6 @@ mod connection;
 mod entries;
 mod object;
 mod parties;
-mod place;
 mod server;
 mod state;
 mod waiting;
@@ -27,15 +26,18 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use rustix::event::{EventfdFlags, eventfd};
 
-use self::place::Place;
 use self::server::Server;
 use self::state::{MAIN_HOLDER, State, Step};
+use super::private_folder::PrivateFolder;
 use crate::model::{Answer, Fault, FaultKind, ObjectId, Request, TaskNumber};
 
 pub(crate) use self::client::SynchroClient;
 
 /// How often a waiting `main` looks whether the run was asked to stop.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+
+/// The name of the socket in its folder.
+const SOCKET: &str = "socket";
 
 /// Asks the engine which tasks start only when others have ended; the answer comes with the number it was asked with.
 type AskHeldBack = Box<dyn Fn(u64) + Send + Sync>;
@@ -45,7 +47,7 @@ pub(crate) struct Synchro {
     shared: Arc<Shared>,
     socket: PathBuf,
     /// What there is until it is closed.
-    serving: Mutex<Option<(JoinHandle<()>, Place)>>,
+    serving: Mutex<Option<(JoinHandle<()>, PrivateFolder)>>,
 }
 
 /// What `main`, the engine and the server have in common.
@@ -80,7 +82,8 @@ impl Shared {
 impl Synchro {
     /// Starts the server for the run with this directory.
     pub(crate) fn start(run: &Path, ask_held_back: AskHeldBack) -> io::Result<Self> {
-        let (place, listener) = Place::make(run)?;
+        let folder = PrivateFolder::make(run, "synchro", SOCKET.len())?;
+        let (socket, listener) = folder.listen(SOCKET)?;
         let shared = Arc::new(Shared {
             state: Mutex::new(State::new()),
             answered: Condvar::new(),
@@ -90,7 +93,7 @@ impl Synchro {
         });
         let server = Server::new(Arc::clone(&shared), listener)?;
         let thread = thread::Builder::new().name("synchro".to_owned()).spawn(move || server.run())?;
-        Ok(Self { shared, socket: place.socket.clone(), serving: Mutex::new(Some((thread, place))) })
+        Ok(Self { shared, socket, serving: Mutex::new(Some((thread, folder))) })
     }
 
     /// Returns the path of the socket.
@@ -167,10 +170,10 @@ impl Synchro {
     /// Tells everybody that the run is ending, ends the thread and removes the socket.
     pub(crate) fn close(&self) {
         self.change(State::close);
-        if let Some((thread, place)) = self.serving.lock().take() {
+        if let Some((thread, folder)) = self.serving.lock().take() {
             // A panic of that thread has ended the process already.
             let _ = thread.join();
-            drop(place);
+            drop(folder);
         }
     }
 

@@ -9,7 +9,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::output::{Recorder, Recording};
 use super::state::{RunEnd, State};
-use super::{Audience, Done, Plan, RunError, RunPlace, keep, prepare};
+use super::{Audience, Done, Plan, RunError, RunPlace, keep, prepare, sourcecode};
 use crate::engine::{
     self, End, Engine, Guarded, Journal, Limits, OutputSink, StopReason, Submission, Surroundings, Timing, Waited,
 };
@@ -29,6 +29,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// Runs the plan; see [`super::run`].
 pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audience>) -> Result<Done, RunError> {
     let pid = guarded.guardian_pid();
+    // It answers while the run directory is made.
+    let git = sourcecode::ask_git(&plan);
     let (run, log) = open(&plan.place, pid)?;
     engine::mark_host(run.id());
     let directory = run.path().to_owned();
@@ -42,7 +44,7 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
     let parts = Parts { guarded, journal, sink, state: &state, ended: &ended };
     let engine = start_engine(&plan, &directory, runtime, parts)?;
 
-    let prepared = prepare::prepare(&mut plan, &state, audience, &|| engine.interrupted());
+    let prepared = prepare::prepare(&mut plan, git, &state, audience, &|| engine.interrupted());
     let unfinished = match prepared {
         Ok(prepared) if engine.interrupted().is_none() => match keep::same_runs(&plan, &directory) {
             Some(same) => {
@@ -107,7 +109,7 @@ fn start_engine(plan: &Plan, directory: &Path, runtime: RuntimeInfo, parts: Part
     let engine = Engine::start(engine::Settings {
         guarded: parts.guarded,
         journal: parts.journal,
-        limits: Limits { at_once: None, capacity: BTreeMap::new() },
+        limits: Limits { at_once: None, capacity: BTreeMap::new(), max_failures: None },
         timing: Timing { grace: plan.grace, ..Timing::default() },
         patience: PATIENCE,
         surroundings: Surroundings {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::words::{Cut, Escaped};
 use crate::model::{Outcome, SectionNumber};
-use crate::report::excerpt::{self, LOG_FILE, ReadFile};
+use crate::report::excerpt::{self, ReadFile};
 use crate::report::plain;
 use crate::report::row::Row;
 use crate::report::section_tree::{SectionState, SectionTree, is_fault};
@@ -216,7 +216,7 @@ impl Table<'_> {
     fn excerpt(&self, to: &mut impl Write, row: &Row, tree: &SectionTree<'_>, number: SectionNumber) -> io::Result<()> {
         let Some(slice) = tree.log(number) else { return Ok(()) };
         let room = u64::try_from(self.room).unwrap_or(u64::MAX);
-        let Some(text) = excerpt::tail(&row.path_of(LOG_FILE), slice, room, self.read) else { return Ok(()) };
+        let Some(text) = excerpt::tail(&row.path_of(row.log_name()), slice, room, self.read) else { return Ok(()) };
         let note = if slice.truncated { ", of which some was left out" } else { "" };
         writeln!(to, "<small>End of its log{note}</small><pre>{}</pre>", Escaped(text.trim_end()))
     }

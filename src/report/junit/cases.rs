@@ -6,7 +6,7 @@ use quick_junit::{FlakyOrRerun, NonSuccessKind, Property, TestCase, TestCaseStat
 
 use super::duration;
 use crate::model::{Outcome, SectionNumber};
-use crate::report::excerpt::{self, LOG_FILE, ReadFile};
+use crate::report::excerpt::{self, ReadFile};
 use crate::report::plain;
 use crate::report::row::{Attempt, Row};
 use crate::report::section_tree::{SectionState, SectionTree};
@@ -134,7 +134,7 @@ fn section_case(
         case.add_property(Property::new("group", plain::line(group)));
     }
     if let (Some((room, read)), Some(slice)) = (output, tree.log(number)) {
-        let log = excerpt::part(&row.path_of(LOG_FILE), slice, room_for(&case, room), read);
+        let log = excerpt::part(&row.path_of(row.log_name()), slice, room_for(&case, room), read);
         case.system_out = log.map(Into::into);
     }
     case

@@ -6,7 +6,6 @@ use serde::{Serialize, Serializer};
 
 use super::TaskResult;
 use crate::model::{Outcome, RaisedError, SectionKind, SectionNumber};
-use crate::report::excerpt::LOG_FILE;
 use crate::report::row::Row;
 use crate::report::section_tree::{SectionCounts, SectionTree, Tally};
 use crate::report::summary::Summary;
@@ -132,7 +131,7 @@ impl TaskSections<'_> {
 impl Serialize for TaskSections<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Some(tree) = SectionTree::of(self.0) else { return serializer.collect_seq(std::iter::empty::<()>()) };
-        let log = self.0.path_of(LOG_FILE);
+        let log = self.0.path_of(self.0.log_name());
         Parts { tree: &tree, of: 0, prefix: "", log: &log }.serialize(serializer)
     }
 }
@@ -153,7 +152,11 @@ impl TaskLog {
     /// Returns what is told of the log of a task; `None` if it has none.
     pub(super) fn of(row: &Row) -> Option<Self> {
         let size = row.log();
-        (!size.is_empty()).then(|| Self { file: row.path_of(LOG_FILE), bytes: size.bytes, left_out: size.left_out })
+        (!size.is_empty()).then(|| Self {
+            file: row.path_of(row.log_name()),
+            bytes: size.bytes,
+            left_out: size.left_out,
+        })
     }
 }
 

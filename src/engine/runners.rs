@@ -1,0 +1,232 @@
+//! Which program runs tasks of a kind: `avocado-runner-KIND` on the `PATH`, or this same program in that role.
+//!
+//! A program is asked once a run what it can do, with a time limit, and believed if it says that it runs the kind.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use serde::Deserialize;
+
+use super::query::{Query, QueryError};
+use super::status::argv::RUNNER_KEY;
+use crate::model::{Runnable, RunnerProgram, nearest};
+
+/// The kinds that the engine runs itself.
+const BY_ENGINE: [&str; 5] = ["dry-run", "exec-test", "lua", "noop", "tap"];
+
+/// The kinds that this program runs in its role of a runner.
+const BY_OURSELVES: [&str; 5] = ["asset", "package", "pip", "python-unittest", "sysinfo"];
+
+/// What the name of a runner begins with.
+const PREFIX: &str = "avocado-runner-";
+
+/// How long a runner may take to tell what it can do.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How much it may say about that, in bytes.
+const MOST: usize = 1 << 20;
+
+/// By this path the program starts again even if its file was replaced or deleted meanwhile.
+const OURSELVES: &str = "/proc/self/exe";
+
+/// The environment variable that names the Lua file of a kind to the runner.
+const KIND_FILE: &str = "RILLE_KIND_FILE";
+
+/// The runners of a run.
+pub(crate) struct Runners {
+    /// The folders of the `PATH`.
+    path: Vec<PathBuf>,
+    /// Folders with kinds that are written in Lua.
+    folders: Vec<PathBuf>,
+    cwd: PathBuf,
+    known: Mutex<HashMap<(String, Option<String>), Found>>,
+}
+
+type Found = Result<Option<Arc<RunnerProgram>>, String>;
+
+/// What a runner says of itself.
+#[derive(Deserialize)]
+struct Capabilities {
+    runnables: Vec<String>,
+    #[serde(default)]
+    configuration_used: Option<Vec<String>>,
+}
+
+impl Runners {
+    /// Makes the runners of a run that was started in `cwd`, with the `PATH` as it is there; kinds that are written in Lua
+    /// are looked for in `folders` as well.
+    pub(crate) fn new(path: Option<OsString>, folders: Vec<PathBuf>, cwd: &Path) -> Self {
+        let path = path.map(|path| std::env::split_paths(&path).map(|folder| cwd.join(folder)).collect());
+        Self { path: path.unwrap_or_default(), folders, cwd: cwd.to_owned(), known: Mutex::default() }
+    }
+
+    /// Finds the program that runs a runnable: the one that it names itself under [`RUNNER_KEY`], or that of its kind.
+    /// `None` for a kind that the engine runs itself. The error says what was tried. `is_interrupted` ends the wait for a
+    /// program that does not answer.
+    pub(crate) fn find(&self, runnable: &Runnable, is_interrupted: &dyn Fn() -> bool) -> Found {
+        let kind = runnable.kind.as_str();
+        let given = match runnable.config.get(RUNNER_KEY) {
+            None => None,
+            Some(serde_json::Value::String(path)) => Some(path.clone()),
+            Some(other) => return Err(format!("config {RUNNER_KEY} must be the path of a program, not {other}")),
+        };
+        if given.is_none() && BY_ENGINE.contains(&kind) {
+            return Ok(None);
+        }
+        let key = (kind.to_owned(), given.clone());
+        if let Some(known) = self.known.lock().get(&key) {
+            return known.clone();
+        }
+        let found = match given {
+            Some(program) => self.ask(&self.cwd.join(program), kind, is_interrupted),
+            None if BY_OURSELVES.contains(&kind) => Ok(ourselves(kind, None)),
+            None => self.look(kind, is_interrupted),
+        };
+        let found = found.map(|program| Some(Arc::new(program)));
+        if !is_interrupted() {
+            self.known.lock().insert(key, found.clone());
+        }
+        found
+    }
+
+    fn look(&self, kind: &str, is_interrupted: &dyn Fn() -> bool) -> Result<RunnerProgram, String> {
+        let name = format!("{PREFIX}{kind}");
+        let is_name = !kind.is_empty() && !kind.contains(['/', '\0']);
+        let on_path = self.path.iter().map(|folder| folder.join(&name)).find(|file| is_name && is_executable(file));
+        if let Some(program) = on_path {
+            return self.ask(&program, kind, is_interrupted);
+        }
+        let file = format!("{name}.lua");
+        let in_lua = self.folders.iter().chain(&self.path).map(|folder| folder.join(&file));
+        if let Some(file) = in_lua.into_iter().find(|file| is_name && file.is_file()) {
+            return Ok(ourselves(kind, Some(file)));
+        }
+        let kinds = self.kinds();
+        Err(match nearest(kind, kinds.iter().map(String::as_str)) {
+            Some(near) => format!("kind '{kind}' is not known; did you mean '{near}'?"),
+            None => format!(
+                "kind '{kind}' is not known; the kinds are: {}; another one needs {name} on the PATH",
+                kinds.join(", ")
+            ),
+        })
+    }
+
+    /// Returns the kinds that can be run here, as far as names tell.
+    fn kinds(&self) -> Vec<String> {
+        let mut kinds: Vec<String> = BY_ENGINE.iter().chain(&BY_OURSELVES).map(|kind| (*kind).to_owned()).collect();
+        for folder in self.path.iter().chain(&self.folders) {
+            let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            let names = files.filter_map(|file| file.file_name().into_string().ok());
+            let named = names.filter_map(|name| {
+                let kind = name.strip_prefix(PREFIX)?;
+                Some(kind.strip_suffix(".lua").unwrap_or(kind).to_owned())
+            });
+            kinds.extend(named);
+        }
+        kinds.sort();
+        kinds.dedup();
+        kinds
+    }
+
+    fn ask(&self, program: &Path, kind: &str, is_interrupted: &dyn Fn() -> bool) -> Result<RunnerProgram, String> {
+        let shown = program.display();
+        let mut query = Query::new("", &["capabilities"], &self.cwd);
+        query.program = program.into();
+        query.limit = PATIENCE;
+        query.most = MOST;
+        // Its exit code says nothing: some that leave with another than 0 can do what they say.
+        let answer = query.start().answer(is_interrupted).map_err(|error| match error {
+            QueryError::NotFound => format!("the runner {shown} does not exist"),
+            error => format!("the runner {shown} does not tell what it can do: {error}"),
+        })?;
+        let told: Capabilities = serde_json::from_slice(answer.stdout.trim_ascii()).map_err(|error| {
+            let last = answer.failure().map_or_else(String::new, |last| format!(" ({last})"));
+            format!("the runner {shown} does not tell what it can do: `capabilities` wrote no JSON object with runnables: {error}{last}")
+        })?;
+        if !told.runnables.iter().any(|told| told == kind) {
+            let kinds = told.runnables.join(", ");
+            return Err(format!("the runner {shown} does not run the kind '{kind}'; it says that it runs: {kinds}"));
+        }
+        Ok(RunnerProgram {
+            program: program.to_owned(),
+            configuration_used: Some(told.configuration_used.unwrap_or_default()),
+            ..RunnerProgram::default()
+        })
+    }
+}
+
+fn ourselves(kind: &str, file: Option<PathBuf>) -> RunnerProgram {
+    RunnerProgram {
+        program: PathBuf::from(OURSELVES),
+        name: Some(format!("{PREFIX}{kind}").into()),
+        env: file.into_iter().map(|file| (KIND_FILE.into(), file.into())).collect(),
+        configuration_used: None,
+    }
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn program(folder: &Path, name: &str, text: &str) {
+        let path = folder.join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    #[test]
+    fn a_runner_is_asked_once_and_believed_if_it_runs_the_kind() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path();
+        let says = |text: &str| format!("#!/bin/sh\necho asked >> '{}/asked'\necho '{text}'\nexit 7\n", at.display());
+        program(at, "avocado-runner-good", &says(r#"{"runnables": ["other", "good"], "configuration_used": ["a"]}"#));
+        program(at, "avocado-runner-bad", &says(r#"{"runnables": ["good"]}"#));
+        program(at, "avocado-runner-odd", &says("hello"));
+        program(at, "mine", &says(r#"{"runnables": ["noop"]}"#));
+        fs::write(at.join("avocado-runner-plain"), "").unwrap();
+        fs::write(at.join("avocado-runner-inlua.lua"), "").unwrap();
+        let runners = Runners::new(Some(at.into()), Vec::new(), at);
+        let find = |kind: &str, config: serde_json::Value| {
+            let recipe = json!({ "kind": kind, "config": config });
+            let found = runners.find(&serde_json::from_value(recipe).unwrap(), &|| false);
+            found.map(|found| {
+                found.map(|found| found.program.display().to_string().replace(&at.display().to_string(), ""))
+            })
+        };
+        for _ in 0..3 {
+            assert_eq!(find("good", json!({})), Ok(Some("/avocado-runner-good".into())));
+        }
+        assert_eq!(fs::read_to_string(at.join("asked")).unwrap(), "asked\n");
+        assert_eq!(find("noop", json!({})), Ok(None));
+        assert_eq!(find("noop", json!({ "rille.runner": "mine" })), Ok(Some("/mine".into())));
+        assert_eq!(find("pip", json!({})), Ok(Some(OURSELVES.into())));
+        assert_eq!(find("inlua", json!({})), Ok(Some(OURSELVES.into())));
+        let cases = [
+            ("bad", "does not run the kind 'bad'; it says that it runs: good"),
+            ("odd", "`capabilities` wrote no JSON object"),
+            ("plain", "kind 'plain' is not known"),
+            ("god", "did you mean 'good'?"),
+            ("", "kind '' is not known"),
+            ("a/../b", "kind 'a/../b' is not known"),
+        ];
+        for (kind, message) in cases {
+            let error = find(kind, json!({})).unwrap_err();
+            assert!(error.contains(message), "{kind}: {error}");
+        }
+        let error = find("noop", json!({ "rille.runner": "none" })).unwrap_err();
+        assert!(error.ends_with("none does not exist"), "{error}");
+    }
+}

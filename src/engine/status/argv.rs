@@ -1,0 +1,146 @@
+//! The command line by which a runner learns its task: `task-run -i ID -j JOB -k KIND …`, in the order that Avocado keeps.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value};
+
+use crate::model::{Runnable, RunnerProgram};
+
+/// The key of a runnable's `config` that every runner is given.
+const IDENTIFIER_FORMAT: &str = "runner.identifier_format";
+
+/// What a runner is told beside the runnable.
+pub(crate) struct Report<'a> {
+    /// The id of the task.
+    pub(crate) task: &'a str,
+    /// The id of the run.
+    pub(crate) job: &'a str,
+    /// The folder of the task.
+    pub(crate) output_dir: &'a str,
+    /// Where it reports to.
+    pub(crate) uri: &'a str,
+}
+
+/// Returns the arguments for a runner. The error says what no runner can be told.
+pub(crate) fn task_run(
+    runnable: &Runnable,
+    runner: &RunnerProgram,
+    report: &Report<'_>,
+) -> Result<Vec<String>, String> {
+    let mut args = vec!["task-run".to_owned()];
+    option(&mut args, "-i", report.task);
+    option(&mut args, "-j", report.job);
+    option(&mut args, "-k", &runnable.kind);
+    if let Some(uri) = &runnable.uri {
+        option(&mut args, "-u", uri);
+    }
+    option(&mut args, "-c", &Value::Object(config(runnable, runner)).to_string());
+    for arg in &runnable.args {
+        // What looks like an option, or like what is decoded, is handed over so that it cannot be mistaken.
+        let arg = match arg.starts_with('-') || arg.starts_with("base64:") {
+            true => format!("base64:{}", STANDARD.encode(arg)),
+            false => arg.clone(),
+        };
+        args.extend(["-a".to_owned(), arg]);
+    }
+    if !runnable.tags.is_empty() {
+        args.push(format!("tags=json:{}", Value::Object(runnable.tags.clone())));
+    } else if let Some(tags) = runnable.kwargs.get("tags") {
+        args.push(parameter("tags", tags)?);
+    }
+    if let Some(variant) = runnable.kwargs.get("variant") {
+        args.push(parameter("variant", variant)?);
+    }
+    args.push(format!("output_dir={}", report.output_dir));
+    for (name, value) in &runnable.kwargs {
+        // Dependencies have been seen to when a task starts; no runner is told of them.
+        if !["tags", "variant", "output_dir", "dependencies"].contains(&name.as_str()) {
+            args.push(parameter(name, value)?);
+        }
+    }
+    option(&mut args, "-s", report.uri);
+    match args.iter().find(|arg| arg.contains('\0')) {
+        Some(arg) => Err(format!("{arg:?} holds a NUL byte, which no process can be given")),
+        None => Ok(args),
+    }
+}
+
+fn option(args: &mut Vec<String>, name: &str, value: &str) {
+    match value.starts_with('-') {
+        true => args.push(format!("{name}{value}")),
+        false => args.extend([name.to_owned(), value.to_owned()]),
+    }
+}
+
+/// The settings that the runner says it reads, and how the test is to be named.
+fn config(runnable: &Runnable, runner: &RunnerProgram) -> Map<String, Value> {
+    let is_used = |key: &str| match &runner.configuration_used {
+        Some(used) => used.iter().any(|used| used == key),
+        None => key != RUNNER_KEY,
+    };
+    let used = runnable.config.iter().filter(|(key, _)| is_used(key) && *key != IDENTIFIER_FORMAT);
+    let mut config: Map<String, Value> = used.map(|(key, value)| (key.clone(), value.clone())).collect();
+    let format = runnable.config.get(IDENTIFIER_FORMAT).cloned();
+    config.insert(IDENTIFIER_FORMAT.to_owned(), format.unwrap_or_else(|| "{uri}".into()));
+    config
+}
+
+/// The key of a runnable's `config` that names the program which runs it.
+pub(crate) const RUNNER_KEY: &str = "rille.runner";
+
+fn parameter(name: &str, value: &Value) -> Result<String, String> {
+    if name.is_empty() || name.starts_with('-') || name.contains('=') {
+        return Err(format!("a runner cannot be given a parameter with the name {name:?}"));
+    }
+    Ok(match value {
+        // Text that begins so would be decoded.
+        Value::String(text) if !text.starts_with("json:") => format!("{name}={text}"),
+        other => format!("{name}=json:{other}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn line(recipe: Value, used: Option<&[&str]>) -> Result<String, String> {
+        let runnable: Runnable = serde_json::from_value(recipe).unwrap();
+        let configuration_used = used.map(|used| used.iter().map(|key| (*key).to_owned()).collect());
+        let runner = RunnerProgram { configuration_used, ..RunnerProgram::default() };
+        let report = Report { task: "1-a", job: "J", output_dir: "/d", uri: "/s" };
+        task_run(&runnable, &runner, &report).map(|args| args.join("|"))
+    }
+
+    #[test]
+    fn the_order_is_that_of_avocado() {
+        let recipe = json!({
+            "kind": "lua", "uri": "job.lua", "args": ["x", "-y", "base64:z", ""],
+            "config": { "a.b": 1, "c": 2 },
+            "kwargs": { "mode": "ok", "n": 5, "l": [1, 2], "none": null, "odd": "json:1", "variant": { "paths": ["/"] },
+                        "dependencies": [] },
+            "tags": { "fast": null },
+        });
+        assert_eq!(
+            line(recipe, Some(&["a.b"])).unwrap(),
+            "task-run|-i|1-a|-j|J|-k|lua|-u|job.lua|-c|{\"a.b\":1,\"runner.identifier_format\":\"{uri}\"}|-a|x|-a|\
+             base64:LXk=|-a|base64:YmFzZTY0Ono=|-a||tags=json:{\"fast\":null}|variant=json:{\"paths\":[\"/\"]}|\
+             output_dir=/d|mode=ok|n=json:5|l=json:[1,2]|none=json:null|odd=json:\"json:1\"|-s|/s"
+        );
+        let bare = json!({ "kind": "k", "config": { "a": 1, "rille.runner": "/p" } });
+        assert_eq!(
+            line(bare, None).unwrap(),
+            "task-run|-i|1-a|-j|J|-k|k|-c|{\"a\":1,\"runner.identifier_format\":\"{uri}\"}|output_dir=/d|-s|/s"
+        );
+    }
+
+    #[test]
+    fn what_looks_like_an_option_is_none() {
+        assert!(line(json!({ "kind": "k", "uri": "-x" }), None).unwrap().contains("|-u-x|"));
+        let error = line(json!({ "kind": "k", "kwargs": { "--uri": 1 } }), None).unwrap_err();
+        assert_eq!(error, "a runner cannot be given a parameter with the name \"--uri\"");
+        assert!(line(json!({ "kind": "k", "kwargs": { "a=b": 1 } }), None).is_err());
+        assert!(line(json!({ "kind": "k", "args": ["\0"] }), None).unwrap_err().contains("NUL"));
+    }
+}

@@ -1,0 +1,237 @@
+//! The status server: where runners report how their tasks go, in Avocado's protocol.
+//!
+//! Each task that a runner runs has a socket of its own, in a folder that only this user may enter, while it runs. A
+//! connection to it counts if the process that opened it is a descendant of the task; what others say is counted and
+//! dropped. What the messages mean is the supervisor's business.
+
+pub(super) mod argv;
+pub(super) mod connection;
+pub(super) mod files;
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::net::{SocketFlags, accept_with, sockopt};
+use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
+
+use self::connection::Connection;
+use self::files::Files;
+use super::private_folder::PrivateFolder;
+use crate::model::{Dropped, TaskNumber};
+
+/// The number of a connection in its run.
+pub(super) type CallerId = u64;
+
+/// The folder of the sockets in a run directory.
+const FOLDER: &str = "status";
+
+/// The longest name of a socket: the number of a task.
+const LONGEST_NAME: usize = 10;
+
+/// How long nobody is let in when there is no descriptor left.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// The descriptors that connections leave to the engine, however few there are.
+const RESERVED: u64 = 64;
+
+/// All that listens and is connected.
+#[derive(Default)]
+pub(super) struct Status {
+    folder: Option<PrivateFolder>,
+    callers: HashMap<CallerId, Caller>,
+    next: CallerId,
+    /// Tasks at whose sockets nobody is let in until this moment.
+    paused: BTreeMap<TaskNumber, Instant>,
+    /// What counts for nothing, and for no task that is alive.
+    pub(super) dropped: Dropped,
+}
+
+/// Somebody who is connected.
+pub(super) struct Caller {
+    pub(super) connection: Connection,
+    /// The task whose socket it came to.
+    pub(super) task: TaskNumber,
+    /// Whether it may speak of that task.
+    pub(super) counts: bool,
+}
+
+/// One task's line to its runner.
+pub(super) struct Line {
+    listener: OwnedFd,
+    socket: PathBuf,
+    /// The task's id, as messages have it.
+    pub(super) id: String,
+    /// The folder of the attempt.
+    pub(super) folder: PathBuf,
+    /// Who is connected.
+    pub(super) callers: Vec<CallerId>,
+    /// Bytes of lines without an end that are held of all callers.
+    pub(super) held: usize,
+    /// The process that was let in last, when, and whether it may speak of the task.
+    pub(super) last_peer: Option<(i32, Duration, bool)>,
+    /// When it has heard of the runner last.
+    pub(super) heard_at: Duration,
+    /// How the runner said that the task ended.
+    pub(super) ended: Option<&'static str>,
+    /// The runner broke the protocol: nothing it says counts any more.
+    pub(super) is_broken: bool,
+    /// Connections are being read before an end is taken in.
+    pub(super) is_draining: bool,
+    /// The files that it writes.
+    pub(super) files: Files,
+    /// It was told that files are over their limit.
+    pub(super) is_over_limit: bool,
+    /// The end of what the runner itself wrote to standard error.
+    pub(super) last_words: Vec<u8>,
+    pub(super) dropped: Dropped,
+}
+
+/// Who was let in, by the process at the other end.
+pub(super) struct Admitted {
+    pub(super) socket: OwnedFd,
+    /// Its number.
+    pub(super) pid: i32,
+    /// It runs for the same user.
+    pub(super) is_ours: bool,
+}
+
+impl Status {
+    /// Makes the line of an attempt, with `limit` bytes for its files.
+    pub(super) fn open(
+        &mut self,
+        run: &Path,
+        number: TaskNumber,
+        id: &str,
+        folder: &Path,
+        limit: u64,
+    ) -> io::Result<Line> {
+        let sockets = match &self.folder {
+            Some(sockets) => sockets,
+            None => self.folder.insert(PrivateFolder::make(run, FOLDER, LONGEST_NAME)?),
+        };
+        let (socket, listener) = sockets.listen(&number.to_string())?;
+        Ok(Line {
+            listener,
+            socket,
+            id: id.to_owned(),
+            folder: folder.to_owned(),
+            callers: Vec::new(),
+            held: 0,
+            last_peer: None,
+            heard_at: Duration::ZERO,
+            ended: None,
+            is_broken: false,
+            is_draining: false,
+            files: Files::new(limit),
+            is_over_limit: false,
+            last_words: Vec::new(),
+            dropped: Dropped::default(),
+        })
+    }
+
+    /// Takes a caller in and returns its number.
+    pub(super) fn add(&mut self, caller: Caller) -> CallerId {
+        self.next += 1;
+        self.callers.insert(self.next, caller);
+        self.next
+    }
+
+    /// Returns a caller.
+    pub(super) fn get(&mut self, id: CallerId) -> Option<&mut Caller> {
+        self.callers.get_mut(&id)
+    }
+
+    /// Takes a caller out.
+    pub(super) fn remove(&mut self, id: CallerId) -> Option<Caller> {
+        self.callers.remove(&id)
+    }
+
+    /// Returns how many are connected.
+    pub(super) fn len(&self) -> usize {
+        self.callers.len()
+    }
+
+    /// Returns whether one more connection leaves the engine the descriptors that it needs. Raises the limit when that is
+    /// what it takes.
+    pub(super) fn has_room(&self) -> bool {
+        let connections = self.callers.len() as u64;
+        let fits = |limit: Option<u64>| limit.is_none_or(|limit| connections < limit.saturating_sub(RESERVED) / 2);
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        // One is always let in.
+        connections == 0
+            || fits(current)
+            || fits(maximum) && setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok()
+    }
+
+    /// Lets nobody in at a task's socket for a while.
+    pub(super) fn pause(&mut self, task: TaskNumber) {
+        self.paused.insert(task, Instant::now() + PAUSE);
+    }
+
+    /// Takes the tasks at whose sockets somebody may be let in again.
+    pub(super) fn resumed(&mut self) -> Vec<TaskNumber> {
+        let now = Instant::now();
+        let due: Vec<TaskNumber> = self.paused.iter().filter(|(_, at)| **at <= now).map(|(task, _)| *task).collect();
+        self.paused.retain(|task, _| !due.contains(task));
+        due
+    }
+
+    /// Returns for how long nobody is let in somewhere.
+    pub(super) fn pause_left(&self) -> Option<Duration> {
+        (!self.paused.is_empty()).then_some(PAUSE)
+    }
+}
+
+impl Line {
+    /// Returns the path of the socket.
+    pub(super) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Lets the next one in. `None` when nobody waits; the error is that of a lack of descriptors or memory.
+    pub(super) fn accept(&self) -> io::Result<Option<Admitted>> {
+        loop {
+            let socket = match accept_with(&self.listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
+                Ok(socket) => socket,
+                Err(Errno::INTR | Errno::CONNABORTED) => continue,
+                Err(Errno::AGAIN) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            };
+            let Ok(peer) = sockopt::socket_peercred(&socket) else { continue };
+            let pid = peer.pid.as_raw_nonzero().get();
+            return Ok(Some(Admitted { socket, pid, is_ours: peer.uid == geteuid() }));
+        }
+    }
+
+    /// Keeps the end of what the runner wrote to standard error.
+    pub(super) fn keep_words(&mut self, bytes: &[u8]) {
+        const KEPT: usize = 4 << 10;
+        let bytes = &bytes[bytes.len().saturating_sub(KEPT)..];
+        self.last_words.extend_from_slice(bytes);
+        let over = self.last_words.len().saturating_sub(KEPT);
+        self.last_words.drain(..over);
+    }
+
+    /// Returns the last line that the runner wrote to standard error.
+    pub(super) fn last_line(&self) -> Option<String> {
+        let text = String::from_utf8_lossy(&self.last_words);
+        text.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
+    }
+}
+
+impl AsFd for Line {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.listener.as_fd()
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        // It goes with its folder at the latest.
+        let _ = std::fs::remove_file(&self.socket);
+    }
+}

@@ -1,0 +1,31 @@
+//! By which way a task runs.
+
+use crate::model::{RunnerProgram, Task};
+
+/// See the module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way<'a> {
+    /// This program in its task role, which speaks over a channel of its own.
+    Channel,
+    /// A program as it is; its exit tells how it ended.
+    Direct,
+    /// A program as it is, whose standard output is TAP.
+    Tap,
+    /// A runner, which reports to the status server.
+    Runner(&'a RunnerProgram),
+    /// No process at all.
+    Nothing,
+}
+
+impl<'a> Way<'a> {
+    /// Returns the way of a task.
+    pub(super) fn of(task: &'a Task) -> Self {
+        match (&task.runner, task.runnable.kind.as_str()) {
+            (Some(program), _) => Way::Runner(program),
+            (None, "lua") => Way::Channel,
+            (None, "tap") => Way::Tap,
+            (None, "noop" | "dry-run") => Way::Nothing,
+            (None, _) => Way::Direct,
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! A program that runs tasks of one kind and reports to the status server: `avocado-runner-KIND`, or this same program in
+//! that role.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// See the module.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RunnerProgram {
+    /// The program.
+    pub(crate) program: PathBuf,
+    /// The name it is called under, where that is not the program's.
+    pub(crate) name: Option<OsString>,
+    /// Environment variables that it is given on top of those of every task.
+    pub(crate) env: Vec<(OsString, OsString)>,
+    /// The keys of a runnable's `config` that it reads; `None` for all.
+    pub(crate) configuration_used: Option<Vec<String>>,
+}
