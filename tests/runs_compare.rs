@@ -160,3 +160,23 @@ fn event_files_that_are_damaged_leave_a_row() {
     assert_eq!(rows, ["run", "eeeeeeee"]);
     assert_eq!(project.run(&["runs", "--all"]).code(0).out().lines().count(), 5);
 }
+
+#[test]
+fn scalars_are_listed_and_batches_left_out() {
+    let project = project();
+    Made::run(&project, &"f".repeat(32), 6).file(".guild/proto/.guild/opref", "x");
+    let scalars = |args: &[&str]| project.run(&[&["runs", "compare", "--print-scalars"], args].concat()).code(0).out();
+    let newest = "[dddddddd] train\n[cccccccc] train\n[bbbbbbbb] train\n  loss: 0.250000 (step 1)\n  sys/cpu: 9.000000 (step 1)\n";
+    let all = format!("{newest}[aaaaaaaa] train\n  logs/val#acc: 0.875000 (step 2)\n  loss: 0.625000 (step 3)\n");
+    let sorted = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(sorted(&scalars(&[])), sorted(&all));
+    assert_eq!(scalars(&["--include-batch", "-n", "1"]), "[ffffffff] train\n");
+    assert_eq!(without_start(&csv(&project, &["-r", "--include-batch"])).len(), 6);
+    assert_eq!(without_start(&csv(&project, &["-r"])).len(), 5);
+    project.run(&["runs", "compare", "--tool", "hiplot"]).code(2).stderr_has("rille does not show runs in 'hiplot'");
+    project.run(&["runs", "publish", "--template", "t"]).code(2).stderr_has("rille has no templates of pages");
+}

@@ -57,6 +57,16 @@ fn files_are_listed_by_what_they_are() {
 }
 
 #[test]
+fn on_a_terminal_a_file_is_shown_by_the_pager() {
+    let project = Project::new().env("PAGER", "sed 's/^/paged: /'");
+    with_run(&project, "aa11", 1, "0.1");
+    let on_terminal = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+    let mut command = project.command("python3");
+    command.args(["-c", on_terminal, env!("CARGO_BIN_EXE_rille"), "runs", "cat", "--page", "-p", "data.txt"]);
+    project.start_command(command).wait().code(0).stdout("paged: data\r\n");
+}
+
+#[test]
 fn files_are_shown_as_their_bytes() {
     let project = Project::new();
     let run = with_run(&project, "aa11", 1, "0.1");
@@ -64,6 +74,7 @@ fn files_are_shown_as_their_bytes() {
     project.run(&["cat", "-s", "-p", "lib/u.py", "aa11"]).code(0).stdout("u = 1\n");
     project.run(&["cat", "--output"]).code(0).stdout("loss: 0.1\n```\n");
     project.run(&["cat"]).code(2).stderr_has("-p / --path is required unless --output is specified");
+    project.run(&["cat", "-pa", "--output"]).code(0).stdout("loss: 0.1\n```\n");
     project
         .run(&["cat", "-p", "dta.txt"])
         .code(2)

@@ -83,7 +83,7 @@ impl Manifest {
         let mut next = 1;
         lines(bytes).filter_map(move |text| {
             let line = next;
-            next += 1 + text.iter().filter(|byte| **byte == b'\n').count();
+            next += 1 + memchr::memchr_iter(b'\n', text).count();
             let words = shlex::bytes::split(text).ok_or_else(|| "its quotes are not closed".to_owned());
             let entry = match words {
                 Ok(words) if words.is_empty() => return None,

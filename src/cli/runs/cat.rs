@@ -1,12 +1,14 @@
 //! `rille runs cat`: writes a file of a run to standard output.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::chosen::ChosenOne;
 use crate::cli::Failure;
+use crate::engine;
 use crate::model::nearest;
 use crate::store::{self, Home, Walk};
 
@@ -22,6 +24,9 @@ pub(crate) struct CatArgs {
     /// Write what the operation wrote to standard output and error
     #[arg(short = 'O', long, conflicts_with_all = ["path", "sourcecode"])]
     output: bool,
+    /// On a terminal, show it by $PAGER [default: less; Guild: -pa]
+    #[arg(long)]
+    page: bool,
     #[command(flatten)]
     chosen: ChosenOne,
 }
@@ -38,6 +43,9 @@ pub(crate) fn main(args: &CatArgs, home: &Home) -> Result<i32, Failure> {
         (None, _) => return Err(Failure::usage("-p / --path is required unless --output is specified")),
     };
     let mut file = store::open_file(&run.path, &relative).map_err(|error| missing(&run.path, &relative, &error))?;
+    if args.page && io::stdout().is_terminal() {
+        return Err(paged(&file));
+    }
     let mut out = io::stdout().lock();
     match io::copy(&mut file, &mut out).and_then(|_| out.flush()) {
         // A reader that has gone has seen what it wanted.
@@ -46,6 +54,16 @@ pub(crate) fn main(args: &CatArgs, home: &Home) -> Result<i32, Failure> {
         }
         _ => Ok(0),
     }
+}
+
+/// Lets the user's pager take the place of this process. Returns why that failed.
+fn paged(file: &File) -> Failure {
+    let named = std::env::var_os("PAGER").filter(|pager| !pager.is_empty());
+    // The variable is a command line. Not every pager takes names, but all read their standard input.
+    let words = ["sh".into(), "-c".into(), named.unwrap_or_else(|| "less".into())];
+    let error =
+        rustix::stdio::dup2_stdin(file).err().map_or_else(|| engine::become_program(&words, None), io::Error::from);
+    Failure::general(format!("cannot start the pager: {error}")).hint("set PAGER, or leave --page out.")
 }
 
 /// Returns the path, relative to the run directory, of a file that the user names.

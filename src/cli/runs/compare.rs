@@ -56,6 +56,15 @@ pub(crate) struct CompareArgs {
     /// Leave columns out in which all runs are the same
     #[arg(long, short = 'u')]
     skip_unchanged: bool,
+    /// Compare batches, too: runs of Guild that have only started others
+    #[arg(long)]
+    include_batch: bool,
+    /// Write all scalars of each run with their last values instead
+    #[arg(long, conflicts_with_all = ["csv", "json", "table"])]
+    print_scalars: bool,
+    /// Guild's other viewers.
+    #[arg(long, hide = true, value_parser = no_tool)]
+    tool: Option<String>,
     /// Show a table (the default)
     #[arg(long, short = 't', conflicts_with_all = ["csv", "json"])]
     table: bool,
@@ -84,6 +93,13 @@ impl Shown {
 /// Compares runs.
 pub(crate) fn main(args: &CompareArgs, home: &Home) -> Result<i32, Failure> {
     let mut rows = select_rows(home, &args.runs, &args.filter, Unnamed::All)?;
+    if !args.include_batch {
+        rows.retain(|row| !is_batch(row));
+    }
+    if args.print_scalars {
+        write_out(&rows.iter().take(args.limit.unwrap_or(usize::MAX)).map(all_scalars).collect::<String>())?;
+        return Ok(0);
+    }
     let mut shown = merged(columns(args, &rows)?);
     match (&args.min, &args.max) {
         (Some(by), _) => sort(&mut rows, &order_column(by, &shown)?, false),
@@ -111,6 +127,27 @@ pub(crate) fn main(args: &CompareArgs, home: &Home) -> Result<i32, Failure> {
     }
     write_out(&table(&shown, &cells))?;
     Ok(0)
+}
+
+fn no_tool(tool: &str) -> Result<String, String> {
+    Err(format!("rille does not show runs in '{tool}'; write a file for it with --csv FILE"))
+}
+
+/// Returns whether a run of Guild has only started others: it has the prototype of them.
+fn is_batch(row: &RunRow) -> bool {
+    row.info.path.join(".guild/proto").symlink_metadata().is_ok()
+}
+
+/// Returns the scalars of a run, a line each, in the form of Guild.
+fn all_scalars(row: &RunRow) -> String {
+    let id: String = row.info.id.chars().take(8).collect();
+    let mut text = one_line(&format!("[{id}] {}", row.info.operation.as_deref().unwrap_or("?"))) + "\n";
+    for scalar in row.scalars() {
+        let (value, step) = scalar.last;
+        text += &one_line(&format!("  {}: {value:.6} (step {step})", scalar.full_name()));
+        text.push('\n');
+    }
+    text
 }
 
 /// Returns the columns in the order they are shown in.

@@ -35,6 +35,12 @@ pub(crate) struct PublishArgs {
     /// Write only the index again, of what was published before
     #[arg(short, long)]
     refresh_index: bool,
+    /// Guild's templates of pages.
+    #[arg(short, long, hide = true, value_parser = no_template)]
+    template: Option<String>,
+    /// Guild's templates of the index.
+    #[arg(short, long, hide = true, value_parser = no_template)]
+    index_template: Option<String>,
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
@@ -43,6 +49,11 @@ pub(crate) struct PublishArgs {
     json: bool,
     #[command(flatten)]
     chosen: Chosen,
+}
+
+fn no_template(_: &str) -> Result<String, String> {
+    Err("rille has no templates of pages; what --json and run.yml, flags.yml and scalars.csv hold can be put into any"
+        .to_owned())
 }
 
 /// Publishes the runs.

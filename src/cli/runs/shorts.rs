@@ -16,8 +16,8 @@ const SPELLINGS: [(&str, &str); 10] = [
     ("-cc", "--strict-cols"),
 ];
 
-/// Guild's spelling in `label` alone: elsewhere it is two options, and so are its letters.
-const LABEL_REMOVE: (&str, &str) = ("-rm", "--remove");
+/// Guild's spellings that hold in one command alone: elsewhere they are two options, or an option and its value.
+const OF_ONE: [(&str, &str, &str); 2] = [("label", "-rm", "--remove"), ("cat", "-pa", "--page")];
 
 /// Commands of `runs` that Guild has at the top, too.
 const AT_THE_TOP: [&str; 15] = [
@@ -37,13 +37,13 @@ pub(crate) fn spell_out(mut args: Vec<OsString>) -> Vec<OsString> {
     if args[runs] != "runs" {
         return args;
     }
-    let is_label = args.get(runs + 1).is_some_and(|word| word == "label");
+    let command = args.get(runs + 1).cloned().unwrap_or_default();
     let end = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
     for arg in args.iter_mut().take(end).skip(runs + 1) {
         if let Some((_, long)) = SPELLINGS.iter().find(|(short, _)| arg == short) {
             *arg = OsString::from(long);
-        } else if is_label && arg == LABEL_REMOVE.0 {
-            *arg = OsString::from(LABEL_REMOVE.1);
+        } else if let Some((.., long)) = OF_ONE.iter().find(|(of, short, _)| command == *of && arg == short) {
+            *arg = OsString::from(long);
         }
     }
     args
@@ -79,6 +79,8 @@ mod tests {
             ("rille run job.lua -Fo", "rille run job.lua -Fo"),
             ("rille runs label -rm a -a -rm", "rille runs label --remove a -a --remove"),
             ("rille runs export d -rm", "rille runs export d -rm"),
+            ("rille runs cat -pa -O", "rille runs cat --page -O"),
+            ("rille runs select -pa label", "rille runs select -pa label"),
             ("rille --home h ls -Fo a", "rille --home h runs ls --operation a"),
             ("rille label -rm a", "rille runs label --remove a"),
             ("rille run ls -Fo", "rille run ls -Fo"),

@@ -67,8 +67,8 @@ fn dependencies(directory: &Path, run: &RunDetails) -> BTreeSet<String> {
     });
     // Where a file came from does not matter: it may be a generated one.
     let file = |entry: ManifestEntry| {
-        let path = entry.path.into_os_string();
-        (entry.kind == EntryKind::Dependency).then(|| format!("{path:?} {}", entry.sha1.unwrap_or_default()))
+        let path = entry.path.display();
+        (entry.kind == EntryKind::Dependency).then(|| format!("{path} {}", entry.sha1.as_deref().unwrap_or_default()))
     };
     sources.chain(store::manifest(directory).into_iter().filter_map(file)).collect()
 }

@@ -46,9 +46,14 @@ fn tar_of(entries: &[Made<'_>]) -> Vec<u8> {
 }
 
 fn zip_of(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    zip_by(zip::CompressionMethod::Deflated, entries)
+}
+
+fn zip_by(method: zip::CompressionMethod, entries: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default().compression_method(method);
     for (name, bytes) in entries {
-        zip.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+        zip.start_file(*name, options).unwrap();
         zip.write_all(bytes).unwrap();
     }
     zip.finish().unwrap().into_inner()
@@ -126,8 +131,27 @@ fn a_tar_is_unpacked_whatever_compresses_it() {
 
 #[test]
 fn zip_and_gzip_are_unpacked() {
+    use zip::CompressionMethod::{Bzip2, Stored, Zstd};
     let zip = zip_of(&[("d/a.txt", b"a"), ("b", b"b")]);
     assert_eq!(check("a.zip", &zip, ArchiveKind::Zip).unwrap(), ["b b", "d/", "d/a.txt a"]);
+    for method in [Stored, Bzip2, Zstd] {
+        let zip = zip_by(method, &[("b", &[b'b'; 40])]);
+        assert_eq!(check("a.zip", &zip, ArchiveKind::Zip).unwrap(), [format!("b {}", "b".repeat(40))], "{method}");
+    }
+    // A stored entry that says that another method made it. Its bytes are a block of Deflate64 that holds `b`.
+    let made_by = |method: u8| {
+        let mut zip = zip_by(Stored, &[("b", b"\x01\x01\x00\xfe\xffb")]);
+        let central = zip.windows(4).position(|bytes| bytes == b"PK\x01\x02").unwrap();
+        for (at_method, at_crc, at_size) in [(8, 14, 22), (central + 10, central + 16, central + 24)] {
+            zip[at_method] = method;
+            zip[at_crc..at_crc + 4].copy_from_slice(&0x71be_eff9_u32.to_le_bytes());
+            zip[at_size..at_size + 4].copy_from_slice(&1_u32.to_le_bytes());
+        }
+        check("a.zip", &zip, ArchiveKind::Zip)
+    };
+    assert_eq!(made_by(9).unwrap(), ["b b"]);
+    // LZMA.
+    assert_eq!(made_by(14), Err("damaged: compression method not supported: 14".to_owned()));
     let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gz.write_all(b"x,y").unwrap();
     assert_eq!(check("data.csv.gz", &gz.finish().unwrap(), ArchiveKind::Gzip).unwrap(), ["data.csv x,y"]);
