@@ -33,9 +33,6 @@ const MOST: usize = 1 << 20;
 /// By this path the program starts again even if its file was replaced or deleted meanwhile.
 const OURSELVES: &str = "/proc/self/exe";
 
-/// The environment variable that names the Lua file of a kind to the runner.
-const KIND_FILE: &str = "RILLE_KIND_FILE";
-
 /// The runners of a run.
 pub(crate) struct Runners {
     /// The folders of the `PATH`.
@@ -86,7 +83,7 @@ impl Runners {
         }
         let found = match given {
             Some(program) => self.ask(&self.cwd.join(program), kind, is_interrupted),
-            None if BY_OURSELVES.contains(&kind) => Ok(ourselves(kind, None)),
+            None if BY_OURSELVES.contains(&kind) => Ok(ourselves(format!("{PREFIX}{kind}").into())),
             None => self.look(kind, is_interrupted),
         };
         let found = found.map(|program| Some(Arc::new(program)));
@@ -106,7 +103,8 @@ impl Runners {
         let file = format!("{name}.lua");
         let in_lua = self.folders.iter().chain(&self.path).map(|folder| folder.join(&file));
         if let Some(file) = in_lua.into_iter().find(|file| is_name && file.is_file()) {
-            return Ok(ourselves(kind, Some(file)));
+            // It looks for the file beside the name that it is called by.
+            return Ok(ourselves(file.with_extension("").into()));
         }
         let kinds = self.kinds();
         Err(match nearest(kind, kinds.iter().map(String::as_str)) {
@@ -163,14 +161,9 @@ impl Runners {
     }
 }
 
-fn ourselves(kind: &str, file: Option<PathBuf>) -> RunnerProgram {
-    RunnerProgram {
-        program: PathBuf::from(OURSELVES),
-        name: Some(format!("{PREFIX}{kind}").into()),
-        env: file.into_iter().map(|file| (KIND_FILE.into(), file.into())).collect(),
-        takes_token: true,
-        configuration_used: None,
-    }
+/// Returns this program in its role of a runner, called by this name.
+fn ourselves(name: OsString) -> RunnerProgram {
+    RunnerProgram { program: PathBuf::from(OURSELVES), name: Some(name), takes_token: true, configuration_used: None }
 }
 
 fn is_executable(path: &Path) -> bool {

@@ -262,7 +262,7 @@ fn runner(attempt: &Attempt<'_>, program: &RunnerProgram, surroundings: &Surroun
     if let Some(token) = line.and_then(|line| line.token.as_ref()) {
         command.env(variable::STATUS_TOKEN, token);
     }
-    command.args(args).envs(program.env.iter().map(|(name, value)| (name, value)));
+    command.args(args);
     Ok((command, None, stdin(task)?))
 }
 

@@ -26,6 +26,9 @@ use crate::model::{
 /// How many callers are let in at one task's socket before others have their turn.
 const ADMITTED_AT_ONCE: usize = 16;
 
+/// How many are let in when every process of the task is gone: as many as may wait.
+const LAST_ADMITTED: usize = 4096;
+
 /// How long what is known of a process is not looked up again.
 const PEER_KNOWN_FOR: Duration = Duration::from_millis(100);
 
@@ -404,7 +407,8 @@ impl Supervisor {
 
     /// Hears the last of a task of which no process is left.
     pub(super) fn drain_status(&mut self, task: TaskNumber) {
-        while self.let_in(task) {}
+        // Somebody outside may go on connecting.
+        let _ = (0..LAST_ADMITTED).all(|_| self.let_in(task));
         let Some(line) = self.live.get_mut(&task).and_then(|live| live.line.as_deref_mut()) else { return };
         for caller in line.callers.clone() {
             self.read_caller(caller, LAST_READS);
@@ -413,9 +417,9 @@ impl Supervisor {
     }
 
     /// Closes a task's line, and records what did not count.
-    pub(super) fn close_line(&mut self, task: TaskNumber, line: Box<Line>) {
-        self.reactor.forget(&*line);
-        self.status.forget_token(&line);
+    pub(super) fn close_line(&mut self, task: TaskNumber, line: &Line) {
+        self.reactor.forget(line);
+        self.status.forget_token(line);
         if line.ended.is_none()
             && let Some(words) = line.last_line()
         {
