@@ -15,8 +15,13 @@ fn main() {
     let args: Vec<_> = std::env::args_os().collect();
     // A task process has one thing to do, and many of them are started: it skips the command line.
     let code = match args.get(1) {
+        Some(role) if role == runner::KIND_ROLE => runner::kind_main(),
         Some(role) if role == engine::TASK_ROLE => runner::main(),
         Some(role) if role == runner::operation::OPERATION_ROLE => runner::operation::main(&args[2..]),
+        _ if args.first().is_some_and(|name| runner::is_runner_name(name)) => {
+            runner::main_as_runner(&args[0], &args[1..])
+        }
+        Some(command) if command == "runner" => runner::runner_main(&args[2..]),
         _ => cli::main(&args),
     };
     std::process::exit(code);

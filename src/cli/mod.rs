@@ -47,6 +47,8 @@ enum Command {
     Ops(ops::OpsArgs),
     /// Explain an operation: its flags, and what it requires
     HelpOp(help_op::HelpOpArgs),
+    /// Run runnables and tasks as Avocado's runners do, and be one of them
+    Runner(crate::runner::RunnerArgs),
     /// Show the settings, and where each comes from
     Config(config::ConfigArgs),
     /// Print the JSON Schema of a file that Rille writes or reads
@@ -99,6 +101,7 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
         Command::Runs(runs) => configured_home(home).and_then(|home| runs::main(*runs, &home)),
         Command::Ops(ops) => ops::main(&ops),
         Command::HelpOp(help) => help_op::main(&help),
+        Command::Runner(runner) => Ok(crate::runner::run_command(runner)),
         Command::Config(config) => config::main(config, home),
         Command::Schema(schema) => schema::main(&schema),
         Command::Synchro(synchro) => synchro::main(*synchro),

@@ -56,7 +56,7 @@ pub(crate) fn split() -> io::Result<Guarded> {
             setpgid(None, None)?;
             set_child_subreaper(Some(getpid()))?;
             rustix::io::ioctl_fionbio(&host_end, true)?;
-            let signals = signals::into_pipe()?;
+            let signals = signals::requests_into_pipe()?;
             inherited.set_as_mask();
             signals::for_host().block();
             share_memory();

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::query::{Query, QueryError};
 use super::status::argv::RUNNER_KEY;
-use crate::model::{Runnable, RunnerProgram, nearest};
+use crate::model::{Runnable, Runner, nearest};
 
 /// The kinds that the engine runs itself.
 const BY_ENGINE: [&str; 5] = ["dry-run", "exec-test", "lua", "noop", "tap"];
@@ -43,7 +43,7 @@ pub(crate) struct Runners {
     known: Mutex<HashMap<(String, Option<String>), Found>>,
 }
 
-type Found = Result<Option<Arc<RunnerProgram>>, String>;
+type Found = Result<Option<Arc<Runner>>, String>;
 
 /// What a runner says of itself.
 #[derive(Deserialize)]
@@ -93,7 +93,7 @@ impl Runners {
         found
     }
 
-    fn look(&self, kind: &str, is_interrupted: &dyn Fn() -> bool) -> Result<RunnerProgram, String> {
+    fn look(&self, kind: &str, is_interrupted: &dyn Fn() -> bool) -> Result<Runner, String> {
         let name = format!("{PREFIX}{kind}");
         let is_name = !kind.is_empty() && !kind.contains(['/', '\0']);
         let on_path = self.path.iter().map(|folder| folder.join(&name)).find(|file| is_name && is_executable(file));
@@ -133,7 +133,7 @@ impl Runners {
         kinds
     }
 
-    fn ask(&self, program: &Path, kind: &str, is_interrupted: &dyn Fn() -> bool) -> Result<RunnerProgram, String> {
+    fn ask(&self, program: &Path, kind: &str, is_interrupted: &dyn Fn() -> bool) -> Result<Runner, String> {
         let shown = program.display();
         let mut query = Query::new("", &["capabilities"], &self.cwd);
         query.program = program.into();
@@ -152,18 +152,18 @@ impl Runners {
             let kinds = told.runnables.join(", ");
             return Err(format!("the runner {shown} does not run the kind '{kind}'; it says that it runs: {kinds}"));
         }
-        Ok(RunnerProgram {
+        Ok(Runner {
             program: program.to_owned(),
             takes_token: told.status_token,
             configuration_used: Some(told.configuration_used.unwrap_or_default()),
-            ..RunnerProgram::default()
+            ..Runner::default()
         })
     }
 }
 
 /// Returns this program in its role of a runner, called by this name.
-fn ourselves(name: OsString) -> RunnerProgram {
-    RunnerProgram { program: PathBuf::from(OURSELVES), name: Some(name), takes_token: true, configuration_used: None }
+fn ourselves(name: OsString) -> Runner {
+    Runner { program: PathBuf::from(OURSELVES), name: Some(name), takes_token: true, configuration_used: None }
 }
 
 fn is_executable(path: &Path) -> bool {

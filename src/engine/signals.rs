@@ -3,6 +3,7 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::pipe::{PipeFlags, pipe_with};
 
@@ -62,6 +63,18 @@ impl SignalSet {
             }
         }
     }
+
+    /// Waits for one of the set, which must be blocked, and takes it; at most so long, if a time is given.
+    pub(super) fn wait_for(&self, limit: Option<Duration>) -> Option<i32> {
+        let Some(limit) = limit else { return Some(self.wait()) };
+        let time = libc::timespec {
+            tv_sec: limit.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+            tv_nsec: limit.subsec_nanos().into(),
+        };
+        // SAFETY: both pointers are valid, and no details are asked for.
+        let signal = unsafe { libc::sigtimedwait(&raw const self.0, std::ptr::null_mut(), &raw const time) };
+        (signal > 0).then_some(signal)
+    }
 }
 
 /// Returns the signals of the guardian: all requests, that it may go on, that a child has ended, and writing to the
@@ -76,12 +89,17 @@ pub(super) fn for_host() -> SignalSet {
     SignalSet::unless_ignored(&[libc::SIGTTOU])
 }
 
-/// Turns requests into bytes in a pipe, each the number of a signal; returns the end to read from.
-pub(super) fn into_pipe() -> io::Result<OwnedFd> {
+/// Turns what asks the run to stop, pause or go on into bytes in a pipe; see [`into_pipe`].
+pub(super) fn requests_into_pipe() -> io::Result<OwnedFd> {
+    into_pipe(&REQUESTS)
+}
+
+/// Turns signals into bytes in a pipe, each the number of a signal; returns the end to read from.
+pub(super) fn into_pipe(wanted: &[i32]) -> io::Result<OwnedFd> {
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
     // The handlers need the writing end as long as the process lives.
     let writer: &'static OwnedFd = Box::leak(Box::new(writer));
-    for signal in REQUESTS.into_iter().filter(|signal| !is_ignored(*signal)) {
+    for signal in wanted.iter().copied().filter(|signal| !is_ignored(*signal)) {
         let number = u8::try_from(signal).unwrap_or_default();
         let action = move || {
             // SAFETY: the descriptor is never closed, the buffer is one byte long, and write is async-signal-safe. A full

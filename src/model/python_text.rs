@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::sync::OnceLock;
 
 use regex::Regex;
+use serde_json::Value;
 
 /// Returns a float as Python's `repr` writes it, and so its JSON: `1000.0`, `1e-05`.
 pub(crate) fn float_text(value: f64) -> String {
@@ -63,6 +64,49 @@ pub(crate) fn push_python_bytes(out: &mut String, bytes: &[u8]) {
         }
     }
     out.push(quote);
+}
+
+/// Returns a value as Python's `str` shows it: text as it is, `True`, `None`, `[1, 'a']`.
+pub(crate) fn python_text_of(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => {
+            let mut out = String::new();
+            push_python_value(&mut out, other);
+            out
+        }
+    }
+}
+
+fn push_python_value(out: &mut String, value: &Value) {
+    match value {
+        Value::Null => out.push_str("None"),
+        Value::Bool(true) => out.push_str("True"),
+        Value::Bool(false) => out.push_str("False"),
+        Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
+            Some(float) => out.push_str(&float_text(float)),
+            None => out.push_str(&number.to_string()),
+        },
+        Value::String(text) => push_python_str(out, text),
+        Value::Array(items) => {
+            out.push('[');
+            for (index, item) in items.iter().enumerate() {
+                out.push_str(if index == 0 { "" } else { ", " });
+                push_python_value(out, item);
+            }
+            out.push(']');
+        }
+        Value::Object(fields) => {
+            out.push('{');
+            for (index, (name, field)) in fields.iter().enumerate() {
+                out.push_str(if index == 0 { "" } else { ", " });
+                push_python_str(out, name);
+                out.push_str(": ");
+                push_python_value(out, field);
+            }
+            out.push('}');
+        }
+    }
 }
 
 /// Python prefers the single quote.
@@ -128,6 +172,13 @@ mod tests {
             push_python_str(&mut out, text);
             assert_eq!(out, expected);
         }
+    }
+
+    #[test]
+    fn values_are_shown_as_python_shows_them() {
+        let value = serde_json::json!([null, true, false, 1, 2.0, "it's", {"a": [], "b": {}}]);
+        assert_eq!(python_text_of(&value), "[None, True, False, 1, 2.0, \"it's\", {'a': [], 'b': {}}]");
+        assert_eq!(python_text_of(&serde_json::json!("plain")), "plain");
     }
 
     #[test]

@@ -1,7 +1,16 @@
-//! The inside of a task process: it takes its order, runs the script, and says how it ended.
+//! The inside of a task process: it takes its order, runs the script, and says how it ended. And runners: processes that
+//! run one runnable and say so in the words of Avocado's nrunner.
 
+mod app;
+mod command;
+mod install;
+mod kinds;
 mod line;
 pub(crate) mod operation;
+mod order;
+mod relay;
+mod scripted;
+mod status;
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -9,9 +18,19 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
+pub(crate) use self::app::{is_runner_name, main as runner_main, main_as_runner, run_command};
+pub(crate) use self::command::RunnerArgs;
 use self::line::Line;
 use crate::model::{Message, Order};
 use crate::script::{self, HostLine, ScriptEnd};
+
+/// The argument that makes the program run a runnable by a kind that is written in Lua.
+pub(crate) const KIND_ROLE: &str = "--as-runner-kind";
+
+/// Runs this process as a kind that is written in Lua. Returns the exit code.
+pub(crate) fn kind_main() -> i32 {
+    scripted::main()
+}
 
 /// Runs this process as a task: its standard input is the socket to the host. Returns the exit code.
 pub(crate) fn main() -> i32 {

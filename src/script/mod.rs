@@ -8,6 +8,7 @@ mod host;
 mod modules;
 pub(crate) mod operation;
 mod operation_main;
+mod runner_kind;
 pub(crate) mod source;
 mod standalone;
 pub(crate) mod table;
@@ -19,6 +20,7 @@ mod voice;
 pub(crate) use self::host::run_jobfile;
 pub(crate) use self::operation::load_project;
 pub(crate) use self::operation_main::{RunFacts, run_operation};
+pub(crate) use self::runner_kind::{Say, kinds_of, run_kind};
 pub(crate) use self::task::{HostLine, ScriptEnd, run_script};
 
 use std::path::Path;

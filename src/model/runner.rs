@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// See the module.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct RunnerProgram {
+pub(crate) struct Runner {
     /// The program.
     pub(crate) program: PathBuf,
     /// The name it is called under, where that is not the program's.

@@ -1,0 +1,223 @@
+//! A runner: what it was asked is run between its first message and its last, whatever happens to the process that does it.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::exit;
+use std::rc::Rc;
+
+use super::command::{self, COMMANDS, RunnableArgs, RunnerArgs, RunnerCommand};
+use super::install::install;
+use super::kinds::{self, KINDS, Kind, Work};
+use super::order::{self, RunnerOrder};
+use super::status::{Form, Reporter};
+use crate::engine::{Half, die_of, split_runner};
+use crate::model::{Finished, TestStatus, nearest};
+use crate::script;
+
+/// What the names of runners begin with.
+const PREFIX: &str = "avocado-runner-";
+
+/// A setting that every runnable may have.
+const COMMON_SETTING: &str = "runner.identifier_format";
+
+/// How the runner was called.
+struct Called {
+    /// The path by which it was called, if that names a kind.
+    path: Option<PathBuf>,
+    /// That kind.
+    kind: Option<String>,
+    form: Form,
+}
+
+/// A way to run a kind.
+enum Way {
+    Own(&'static Kind),
+    Script(PathBuf),
+}
+
+/// Returns whether the program was called as a runner of Avocado, by its name.
+pub(crate) fn is_runner_name(name: &OsStr) -> bool {
+    let name = Path::new(name).file_name().unwrap_or_default().to_string_lossy();
+    name.strip_prefix(PREFIX).is_some_and(|kind| !kind.is_empty())
+}
+
+/// Runs the program under the name of a runner. Returns the exit code.
+pub(crate) fn main_as_runner(name: &OsStr, args: &[OsString]) -> i32 {
+    let path = PathBuf::from(name);
+    let shown = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let kind = shown.strip_prefix(PREFIX).map(str::to_owned);
+    let called = Called { path: Some(path), kind, form: Form::Python };
+    match command::read(&shown, false, args) {
+        Ok(args) => run(args, &called),
+        Err(code) => code,
+    }
+}
+
+/// Runs `rille runner`. Returns the exit code.
+pub(crate) fn main(args: &[OsString]) -> i32 {
+    match command::read("rille runner", true, args) {
+        Ok(args) => run_command(args),
+        Err(code) => code,
+    }
+}
+
+/// Runs what was read of `rille runner`. Returns the exit code.
+pub(crate) fn run_command(args: RunnerArgs) -> i32 {
+    run(args, &Called { path: None, kind: None, form: Form::Json })
+}
+
+fn run(args: RunnerArgs, called: &Called) -> i32 {
+    let done = match args.command {
+        RunnerCommand::Capabilities => capabilities(called).and_then(|line| say(&line)),
+        RunnerCommand::Install(args) => install(&args).and_then(|lines| say(&lines)),
+        RunnerCommand::RunnableRun(args) => match kind_of(&args, called) {
+            Ok(kind) => order::of_runnable(args, kind).and_then(|order| perform(order, called)),
+            Err(code) => return code,
+        },
+        RunnerCommand::RunnableRunRecipe(args) => {
+            order::of_recipe(&args.recipe).and_then(|order| perform(order, called))
+        }
+        RunnerCommand::TaskRun(args) => match kind_of(&args.runnable, called) {
+            Ok(kind) => order::of_task(args, kind).and_then(|order| perform(order, called)),
+            Err(code) => return code,
+        },
+        RunnerCommand::TaskRunRecipe(args) => {
+            order::of_task_recipe(&args.recipe).and_then(|order| perform(order, called))
+        }
+    };
+    match done {
+        Ok(()) => 0,
+        Err(problem) => {
+            complain(&format!("error: {problem}"));
+            1
+        }
+    }
+}
+
+fn kind_of(args: &RunnableArgs, called: &Called) -> Result<String, i32> {
+    let kind = args.kind.clone().or_else(|| called.kind.clone());
+    kind.ok_or_else(|| {
+        complain("error: the following arguments are required: -k/--kind");
+        2
+    })
+}
+
+fn say(text: &str) -> Result<(), String> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("cannot write: {error}")),
+        _ => Ok(()),
+    }
+}
+
+fn complain(text: &str) {
+    // With a closed terminal there is nobody to tell.
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+fn way(kind: &str, called: &Called) -> Option<Way> {
+    let own = KINDS.iter().find(|own| own.name == kind).map(Way::Own);
+    own.or_else(|| kinds::find_script(kind, called.path.as_deref()).map(Way::Script))
+}
+
+/// Returns what the runner can do, as a line of JSON.
+fn capabilities(called: &Called) -> Result<String, String> {
+    let (names, settings): (Vec<String>, Vec<&str>) = match &called.kind {
+        None => {
+            let mut settings: Vec<&str> = KINDS.iter().flat_map(|kind| kind.settings).copied().collect();
+            settings.sort_unstable();
+            settings.dedup();
+            (KINDS.iter().map(|kind| kind.name.to_owned()).collect(), settings)
+        }
+        Some(kind) => match way(kind, called) {
+            Some(Way::Own(own)) => (vec![kind.clone()], own.settings.to_vec()),
+            Some(Way::Script(script)) => (script::kinds_of(&script)?, Vec::new()),
+            None => return Err(unsupported(kind)),
+        },
+    };
+    // Python puts a space after every comma and colon.
+    let list = |items: &[String]| {
+        let items: Vec<String> = items.iter().map(|item| serde_json::Value::from(item.as_str()).to_string()).collect();
+        format!("[{}]", items.join(", "))
+    };
+    let owned = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>();
+    Ok(format!(
+        "{{\"runnables\": {}, \"commands\": {}, \"configuration_used\": {}}}\n",
+        list(&names),
+        list(&owned(&COMMANDS)),
+        list(&owned(&settings))
+    ))
+}
+
+fn unsupported(kind: &str) -> String {
+    let near = nearest(kind, KINDS.iter().map(|own| own.name));
+    let hint = near.map(|near| format!("; did you mean '{near}'?")).unwrap_or_default();
+    format!("Unsupported kind of runnable: {kind}{hint}")
+}
+
+/// Runs what was ordered. Returns when its last message was sent; the error is that there was no first one.
+fn perform(mut order: RunnerOrder, called: &Called) -> Result<(), String> {
+    let way = way(&order.runnable.kind, called).ok_or_else(|| unsupported(&order.runnable.kind))?;
+    if let Way::Own(own) = &way {
+        let is_known = |key: &String| key == COMMON_SETTING || own.settings.contains(&key.as_str());
+        for key in order.runnable.config.keys().filter(|key| !is_known(key)) {
+            complain(&format!("warning: the kind {} does not look at the setting '{key}'", own.name));
+        }
+    }
+    if order.identity.id.is_some() && order.identity.output_dir.is_none() {
+        let made = tempfile::Builder::new().prefix(".avocado-task-").tempdir();
+        let folder = made.map_err(|error| format!("cannot make a folder for the task: {error}"))?.keep();
+        order.identity.output_dir = Some(folder.to_string_lossy().into_owned());
+    }
+    let mut reporter = Reporter::new(called.form, order.identity.clone(), &order.uris)?;
+    if let Way::Own(Kind { run: None, .. }) = way {
+        reporter.started()?;
+        reporter.finished(kinds::without_running(&order.runnable.kind));
+        return Ok(());
+    }
+    match split_runner().map_err(|error| format!("cannot start a process: {error}"))? {
+        Half::Worker(stop) => {
+            let stop = Rc::new(stop);
+            reporter.heed(&stop);
+            exit(work(&order, &way, reporter, stop))
+        }
+        Half::Supervisor(end) => {
+            if !end.exit.is_success() {
+                // It has said itself what is wrong.
+                if let crate::model::Exit::Code(code) = end.exit {
+                    exit(code);
+                }
+                let finished = match end.asked_by {
+                    Some(_) => Finished::because(TestStatus::Interrupted, "Test interrupted: the runner was ended"),
+                    None => Finished::because(TestStatus::Error, format!("the runner process was {}", end.exit)),
+                };
+                if reporter.connect().is_ok() {
+                    reporter.finished(finished);
+                }
+            }
+            if let Some(signal) = end.asked_by {
+                die_of(signal);
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Does the work, and returns the exit code: 0 when the last message was sent.
+fn work(order: &RunnerOrder, way: &Way, mut reporter: Reporter, stop: Rc<crate::engine::StopRequest>) -> i32 {
+    if let Err(problem) = reporter.started() {
+        if stop.signal().is_none() {
+            complain(&format!("error: {problem}"));
+        }
+        return 1;
+    }
+    let output_dir = order.identity.output_dir.clone().map(PathBuf::from);
+    let mut work = Work { runnable: &order.runnable, output_dir: output_dir.as_deref(), reporter: &mut reporter, stop };
+    let finished = match way {
+        Way::Own(Kind { run: Some(run), .. }) => run(&mut work),
+        Way::Own(_) => kinds::without_running(&order.runnable.kind),
+        Way::Script(script) => kinds::run_scripted(script, &mut work),
+    };
+    reporter.finished(finished);
+    0
+}

@@ -1,0 +1,52 @@
+//! `rille runner install DIR`: links under the names by which Avocado looks for runners.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use super::command::InstallArgs;
+use super::kinds::{KINDS, find_script};
+
+/// Makes the links; returns what is to be shown.
+pub(super) fn install(args: &InstallArgs) -> Result<String, String> {
+    let program = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
+    let folder = &args.folder;
+    fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    let own = KINDS.iter().map(|kind| kind.name);
+    for kind in &args.kind {
+        if kind.is_empty() || kind.contains(['/', '\0']) {
+            return Err(format!("'{}' is no name of a kind", kind.escape_debug()));
+        }
+        if !own.clone().any(|own| own == kind) && find_script(kind, Some(&folder.join("x"))).is_none() {
+            return Err(format!(
+                "there is no avocado-runner-{kind}.lua in this folder, in {}, in RILLE_PATH or on the PATH",
+                folder.display()
+            ));
+        }
+    }
+    let mut shown = String::new();
+    for kind in own.chain(args.kind.iter().map(String::as_str)) {
+        let path = folder.join(format!("avocado-runner-{kind}"));
+        link(&program, &path, args.force).map_err(|error| format!("cannot link {}: {error}", path.display()))?;
+        shown.extend([path.to_string_lossy().as_ref(), "\n"]);
+    }
+    Ok(shown)
+}
+
+fn link(program: &Path, path: &Path, is_forced: bool) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(_) if fs::read_link(path).is_ok_and(|target| target == program) => return Ok(()),
+        Ok(data) => {
+            // A link to a program of this name is one of an earlier version.
+            let is_own = data.is_symlink() && fs::read_link(path)?.file_name() == program.file_name();
+            if !is_own && !is_forced {
+                return Err(io::Error::other("there is something of that name already; --force replaces it"));
+            }
+            fs::remove_file(path)?;
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    symlink(program, path)
+}

@@ -1,0 +1,92 @@
+//! Kinds that are written in Lua: a file `avocado-runner-KIND.lua`, whose function runs in a process of its own.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::{Work, interrupted, plain};
+use crate::engine::{ProgramEnd, run_program};
+use crate::model::{Exit, Finished, StatusKind, StatusMessage, Stream, TestStatus};
+use crate::runner::KIND_ROLE;
+use crate::runner::relay::{Relay, Streams};
+use crate::runner::status::TOKEN;
+
+/// Returns the file of a kind: in the working folder, in a folder of the project's modules (`RILLE_PATH`), beside the name
+/// by which the runner was called, or on the `PATH`.
+pub(in crate::runner) fn find(kind: &str, called_as: Option<&Path>) -> Option<PathBuf> {
+    if kind.is_empty() || kind.contains(['/', '\0']) {
+        return None;
+    }
+    let name = format!("avocado-runner-{kind}.lua");
+    let split = |variable: &str| {
+        let value = std::env::var_os(variable).unwrap_or_default();
+        std::env::split_paths(&value).collect::<Vec<_>>()
+    };
+    let mut folders = vec![PathBuf::from(".")];
+    folders.extend(split("RILLE_PATH"));
+    folders.extend(called_as.and_then(Path::parent).map(Path::to_owned));
+    folders.extend(split("PATH"));
+    folders.into_iter().map(|folder| folder.join(&name)).find(|path| path.is_file())
+}
+
+/// Runs the function of the kind.
+pub(super) fn run(script: &Path, work: &mut Work<'_>) -> Finished {
+    let error = |reason: String| Finished::because(TestStatus::Error, reason);
+    let runnable = serde_json::to_value(work.runnable).unwrap_or_default();
+    let order = serde_json::json!({ "script": script, "runnable": runnable, "output_dir": work.output_dir });
+    let mut program = Work::program("/proc/self/exe", &[KIND_ROLE]);
+    program.name = Some(format!("rille kind: {}", work.runnable.kind).into());
+    program.environment.push((TOKEN.into(), None));
+    program.order = Some((order.to_string() + "\n").into_bytes());
+    let mut told: Option<Result<Finished, String>> = None;
+    let stop = Rc::clone(&work.stop);
+    let streams = Streams::new(work.reporter, None, false);
+    let mut relay = Relay::new(streams).with_lines(Box::new(|streams, line| {
+        match (&told, hear(streams, line)) {
+            (Some(_), _) => {}
+            (None, Ok(None)) => {}
+            (None, Ok(Some(finished))) => told = Some(Ok(finished)),
+            (None, Err(problem)) => told = Some(Err(problem)),
+        }
+        None
+    }));
+    let end = run_program(&program, &stop, &mut relay);
+    let (mut streams, _) = relay.into_parts();
+    streams.flush();
+    match (end, told) {
+        (Err(failed), _) => error(format!("cannot run {}: {}", script.display(), plain(&failed))),
+        (Ok(ProgramEnd::Stopped(signal)), _) => interrupted(signal),
+        (Ok(ProgramEnd::TimedOut), _) => error("it took too long".to_owned()),
+        (Ok(ProgramEnd::Exited(Exit::Code(0))), Some(Ok(finished))) => finished,
+        (Ok(ProgramEnd::Exited(_)), Some(Err(problem))) => error(problem),
+        (Ok(ProgramEnd::Exited(exit)), Some(Ok(_))) => error(format!("{exit} after the runner had told its result")),
+        (Ok(ProgramEnd::Exited(exit)), None) => error(format!("{exit} before the runner had told its result")),
+    }
+}
+
+/// Takes what the function says; returns its end when it says that.
+fn hear(streams: &mut Streams<'_>, line: &[u8]) -> Result<Option<Finished>, String> {
+    let message = StatusMessage::parse(line)?;
+    let is_text = message.encoding.is_some();
+    match message.kind {
+        // The runner has said so itself.
+        StatusKind::Started { .. } => Ok(None),
+        StatusKind::Finished(finished) => Ok(Some(finished)),
+        StatusKind::Running(crate::model::Running::Stdout { log, .. }) => {
+            streams.take(Stream::Stdout, &log);
+            Ok(None)
+        }
+        StatusKind::Running(crate::model::Running::Stderr { log, .. }) => {
+            streams.take(Stream::Stderr, &log);
+            Ok(None)
+        }
+        StatusKind::Running(running) => {
+            streams.flush_lines();
+            if is_text {
+                streams.reporter.running_text(running);
+            } else {
+                streams.reporter.running(running);
+            }
+            Ok(None)
+        }
+    }
+}

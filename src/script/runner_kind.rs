@@ -1,0 +1,204 @@
+//! `require "rille.runner"`: kinds of runnables that are written in Lua, and the process in which such a kind runs one.
+
+use std::cell::RefCell;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::rc::Rc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use mlua::{Function, Lua, MultiValue, Table, Value};
+use serde_json::{Map, Value as Json};
+
+use super::error::raise;
+use super::vm::{Setup, Vm};
+use super::{modules, source, table};
+use crate::model::{Blob, RaisedError, nearest};
+
+/// The module.
+const MODULE: &str = "rille.runner";
+
+/// Takes one message as a line of JSON.
+pub(crate) type Say = Rc<dyn Fn(&str)>;
+
+/// The kinds that a file defines.
+type Kinds = Rc<RefCell<Vec<(String, Function)>>>;
+
+/// Runs a runnable by the function that a file gives its kind. Returns its last message.
+pub(crate) fn run_kind(file: &Path, runnable: &Json, output_dir: &Json, say: &Say) -> Json {
+    let ended = run(file, runnable, output_dir, say);
+    ended.unwrap_or_else(|error| {
+        let status = if error.kind == "assertion" { "fail" } else { "error" };
+        serde_json::json!({
+            "result": status,
+            "fail_reason": error.message,
+            "fail_class": error.kind,
+            "traceback": error.traceback,
+            "status": "finished",
+        })
+    })
+}
+
+fn run(file: &Path, runnable: &Json, output_dir: &Json, say: &Say) -> Result<Json, RaisedError> {
+    let kind = runnable.get("kind").and_then(Json::as_str).unwrap_or_default();
+    let kinds: Kinds = Rc::default();
+    let vm = load(file, &kinds)?;
+    let function = {
+        let kinds = kinds.borrow();
+        let found = kinds.iter().find(|(name, _)| name == kind).map(|(_, function)| function.clone());
+        found.ok_or_else(|| {
+            let names: Vec<&str> = kinds.iter().map(|(name, _)| name.as_str()).collect();
+            let hint = nearest(kind, names.iter().copied()).map(|near| format!("; did you mean '{near}'?"));
+            plain(format!("{} defines no kind '{kind}'{}", file.display(), hint.unwrap_or_default()))
+        })?
+    };
+    let lua = vm.lua();
+    let mut shown = runnable.clone();
+    if let Some(fields) = shown.as_object_mut() {
+        // A function finds the tables there, also where nothing was given.
+        for (key, empty) in [("args", Json::Array(Vec::new())), ("kwargs", Json::Object(Map::new()))] {
+            fields.entry(key).or_insert(empty);
+        }
+        fields.entry("config").or_insert_with(|| Json::Object(Map::new()));
+        fields.insert("output_dir".to_owned(), output_dir.clone());
+    }
+    let runnable = table::from_json(lua, &shown).map_err(|error| internal(&error))?;
+    let emit = emit_function(lua, say).map_err(|error| internal(&error))?;
+    let returned = vm.call(&function, vec![runnable, Value::Function(emit)])?;
+    end(&returned).map_err(|problem| plain(format!("{}: {problem}", file.display())))
+}
+
+/// Returns the names of the kinds that a file defines.
+pub(crate) fn kinds_of(file: &Path) -> Result<Vec<String>, String> {
+    let kinds: Kinds = Rc::default();
+    load(file, &kinds).map_err(|error| error.message)?;
+    let names = kinds.borrow().iter().map(|(name, _)| name.clone()).collect();
+    Ok(names)
+}
+
+fn load(file: &Path, kinds: &Kinds) -> Result<Vm, RaisedError> {
+    let text = fs::read(file).map_err(|error| plain(format!("cannot read {}: {error}", file.display())))?;
+    let setup = Setup {
+        module_folders: modules::folders(file, &std::env::current_dir().unwrap_or_default()),
+        write: None,
+        before_program: None,
+        after_interrupt: None,
+        exit: Box::new(|_, code| {
+            // What was printed is with the standard library, which is ended by the process.
+            let _ = std::io::stdout().flush();
+            std::process::exit(code)
+        }),
+    };
+    let vm = Vm::new(setup).map_err(|error| internal(&error))?;
+    let kinds = Rc::clone(kinds);
+    modules::preload_not_yet(&vm).map_err(|error| internal(&error))?;
+    vm.preload(MODULE, move |lua| module(lua, &kinds)).map_err(|error| internal(&error))?;
+    let chunk = source::compile(vm.lua(), file, &text, &[])?;
+    vm.call(&chunk, Vec::new())?;
+    Ok(vm)
+}
+
+fn module(lua: &Lua, kinds: &Kinds) -> mlua::Result<Value> {
+    let module = lua.create_table()?;
+    let kinds = Rc::clone(kinds);
+    let kind = lua.create_function(move |lua, (name, function): (Value, Value)| {
+        let usage = "runner.kind(name, function(runnable, emit) … return { result = \"pass\" } end)";
+        let (Value::String(name), Value::Function(function)) = (&name, &function) else {
+            let given = if matches!(name, Value::String(_)) { &function } else { &name };
+            return Err(raise(lua, "usage", format!("write {usage}; got {}", table::shown(given))));
+        };
+        let name = name.to_string_lossy();
+        if name.is_empty() || name.contains(|c: char| c == '/' || c.is_control() || c.is_whitespace()) {
+            return Err(raise(lua, "usage", format!("'{}' is no name of a kind", name.escape_debug())));
+        }
+        if kinds.borrow().iter().any(|(known, _)| *known == name) {
+            return Err(raise(lua, "usage", format!("the kind '{name}' is defined twice")));
+        }
+        kinds.borrow_mut().push((name, function.clone()));
+        Ok(())
+    })?;
+    module.set("kind", kind)?;
+    Ok(Value::Table(super::api::read_only(lua, MODULE, &module)?))
+}
+
+/// The keys of a message whose values are any bytes.
+const BYTES: &str = "log";
+
+/// Returns the function by which a kind says what happens.
+fn emit_function(lua: &Lua, say: &Say) -> mlua::Result<Function> {
+    let say = Rc::clone(say);
+    lua.create_function(move |lua, message: Value| {
+        let usage = "emit { status = \"running\", type = \"log\", log = \"…\" }";
+        let Value::Table(message) = message else {
+            return Err(raise(lua, "usage", format!("write {usage}; got {}", table::shown(&message))));
+        };
+        let mut json = message_of(&message).map_err(|problem| raise(lua, "usage", problem))?;
+        let status = json.entry("status").or_insert_with(|| "running".into()).as_str().unwrap_or_default().to_owned();
+        match status.as_str() {
+            "running" => {}
+            // It is said by the runner.
+            "started" => return Ok(()),
+            "finished" => {
+                return Err(raise(lua, "usage", "the end is what the function returns: return { result = \"pass\" }"));
+            }
+            other => {
+                return Err(raise(lua, "usage", format!("the status is '{other}', and only 'running' can be emitted")));
+            }
+        }
+        let line = Json::Object(json).to_string();
+        crate::model::StatusMessage::parse(line.as_bytes()).map_err(|problem| raise(lua, "usage", problem))?;
+        say(&line);
+        Ok(())
+    })
+}
+
+/// Returns a message as JSON: `log` as bytes, everything else as it is.
+fn message_of(message: &Table) -> Result<Map<String, Json>, String> {
+    let mut json = Map::new();
+    for pair in message.pairs::<Value, Value>() {
+        let (key, value) = pair.map_err(|error| error.to_string())?;
+        let Value::String(key) = &key else {
+            return Err(format!("a message has names as keys, got {}", table::shown(&key)));
+        };
+        let key = key.to_string_lossy();
+        let value = match &value {
+            Value::String(bytes) if key == BYTES => {
+                let bytes = bytes.as_bytes();
+                if std::str::from_utf8(&bytes).is_ok() {
+                    json.entry("encoding").or_insert_with(|| "utf-8".into());
+                }
+                serde_json::json!({ Blob::ENCODED: STANDARD.encode(bytes) })
+            }
+            other => table::to_json(other, &key)?,
+        };
+        json.insert(key, value);
+    }
+    Ok(json)
+}
+
+/// Returns the last message, of what a function returned: a table with the result, a status, or nothing for a pass.
+fn end(returned: &MultiValue) -> Result<Json, String> {
+    let mut json = match returned.front() {
+        None | Some(Value::Nil | Value::Boolean(true)) => Map::from_iter([("result".to_owned(), "pass".into())]),
+        Some(Value::Boolean(false)) => Map::from_iter([("result".to_owned(), "fail".into())]),
+        Some(Value::String(word)) => Map::from_iter([("result".to_owned(), word.to_string_lossy().into())]),
+        Some(Value::Table(table)) => message_of(table)?,
+        Some(other) => {
+            return Err(format!("a kind returns a table such as {{ result = \"pass\" }}, got {}", table::shown(other)));
+        }
+    };
+    json.insert("status".to_owned(), "finished".into());
+    let json = Json::Object(json);
+    crate::model::StatusMessage::parse(json.to_string().as_bytes())
+        .map_err(|problem| format!("a kind's end: {problem}"))?;
+    Ok(json)
+}
+
+fn plain(message: String) -> RaisedError {
+    RaisedError { kind: "error".to_owned(), message, traceback: None }
+}
+
+fn internal(error: &mlua::Error) -> RaisedError {
+    plain(format!("cannot set Lua up: {error}"))
+}
