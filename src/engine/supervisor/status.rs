@@ -407,6 +407,9 @@ impl Supervisor {
 
     /// Hears the last of a task of which no process is left.
     pub(super) fn drain_status(&mut self, task: TaskNumber) {
+        if self.live.get(&task).is_none_or(|live| live.line.is_none()) {
+            return;
+        }
         // Somebody outside may go on connecting.
         let _ = (0..LAST_ADMITTED).all(|_| self.let_in(task));
         let Some(line) = self.live.get_mut(&task).and_then(|live| live.line.as_deref_mut()) else { return };
