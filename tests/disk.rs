@@ -123,3 +123,26 @@ fn a_home_that_cannot_be_written_is_named() {
         on_small_disk(&project, "ro", &command).code(7).stderr_has("Read-only file system").stderr_has("home/runs");
     }
 }
+
+#[test]
+fn an_operation_whose_files_do_not_fit_is_not_recorded() {
+    if !may_mount() {
+        return;
+    }
+    let big = "a line of text\n".repeat(60_000);
+    let project = Project::new().file("big.txt", &big).file("big.py", big.replace("a line", "# line")).file(
+        "guild.yml",
+        "source:\n  exec: echo ran\n  sourcecode: '*.py'\n\
+         dependency:\n  exec: echo ran\n  sourcecode: no\n  requires: [{file: big.txt, optional: yes}]\n",
+    );
+    for (operation, what) in [
+        ("source", "cannot write "),
+        ("dependency --force-deps", "could not resolve 'file:big.txt' in file:big.txt resource: cannot copy "),
+    ] {
+        let command = format!("rm -rf kept; {} run {operation} -y", env!("CARGO_BIN_EXE_rille"));
+        let ended = on_small_disk(&project, "size=512k", &command);
+        ended.code(7).stdout("").stderr_has(&format!("error: the run could not be recorded: {what}"));
+        ended.stderr_has("/big.").stderr_has("No space left on device").stderr_has("hint: make room on the disk");
+        assert_eq!(kept(&project).attr("exit_status"), 7, "{ended}");
+    }
+}

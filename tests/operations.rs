@@ -273,10 +273,14 @@ fn what_is_piped_in_is_the_operations() {
 #[test]
 fn flags_are_edited_first() {
     let project = Project::new()
-        .file("guild.yml", "op:\n  exec: echo ${x}\n  flags: {x: 1}\n")
+        .file("guild.yml", "op:\n  exec: echo ${x} ${y}\n  flags: {x: 1, y: 2}\n")
         .executable("editor.sh", "#!/bin/sh\nsed -i 's/x: 1/x: 5/' \"$1\"\n")
         .env("EDITOR", "./editor.sh");
-    project.run(&["run", "op", "--edit-flags"]).code(0).stdout("5\n");
+    project.run(&["run", "op", "--edit-flags"]).code(0).stdout("5 2\n");
+    assert_eq!(project.the_run().attr("user_flags"), json!({"x": 5}), "those that were left alone are not the user's");
+    project.run(&["run", "op", "y=3", "--edit-flags", "--run-id", "again"]).code(0).stdout("5 3\n");
+    let run = Run::at(project.home().join("runs/again"), &project);
+    assert_eq!(run.attr("user_flags"), json!({"x": 5, "y": 3}));
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 --- Loggers by dotted name: `local log = require "rille.log"`. A level that is set for a logger holds for all below it
 --- (`lib` for `lib.part`); where none is set, `INFO` holds. Levels set in the jobfile hold in the tasks that start from
---- then on. The records of a task stand in its `task.log`, those of the jobfile in `job.log` and on the console.
+--- then on. The records of a task stand in its `task.log`, those of the jobfile in `job.log` and on the
+--- console, those of an operation in its standard error; there the variable `LOG_LEVEL` says what holds at the beginning.
 ---@class rille.log: rille.Logger
 ---@field root rille.Logger            # the logger above all others; `log:info(…)` is the same as `log.root:info(…)`
 local log = {}

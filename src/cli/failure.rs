@@ -67,6 +67,9 @@ impl From<store::Error> for Failure {
     }
 }
 
+/// What can be done where a disk takes no more.
+pub(crate) const MAKE_ROOM: &str = "make room on the disk, or name a home on another one with --home or RILLE_HOME.";
+
 fn hints(error: &store::Error) -> Vec<String> {
     let hint = match error {
         store::Error::NoSuchRun { near, .. } if near.is_empty() => {
@@ -86,9 +89,7 @@ fn hints(error: &store::Error) -> Vec<String> {
         store::Error::NewerFormat { .. } => "use the release of Rille that wrote it, or a newer one.".into(),
         store::Error::Running { .. } => "end it first, with 'rille runs stop' or Ctrl-C.".into(),
         store::Error::NoHome => "name a folder with --home or RILLE_HOME.".into(),
-        store::Error::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
-            "make room on the disk, or name a home on another one with --home or RILLE_HOME.".into()
-        }
+        store::Error::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => MAKE_ROOM.into(),
         store::Error::Io { .. } | store::Error::Corrupt { .. } => return Vec::new(),
     };
     vec![hint]

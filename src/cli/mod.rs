@@ -1,18 +1,22 @@
 //! The command line: one file a command. Only here do errors become text and exit codes.
 
+mod begin;
 mod config;
 pub(crate) mod editor;
 mod failure;
 mod help_op;
+mod list;
 mod logs;
 mod near;
 mod ops;
 mod output;
+mod references;
 mod run;
 pub(crate) mod runs;
 mod schema;
 pub(crate) mod show;
 mod synchro;
+mod test;
 mod types;
 
 use std::ffi::OsString;
@@ -21,7 +25,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-pub(crate) use self::failure::{Failure, FailureKind};
+pub(crate) use self::failure::{Failure, FailureKind, MAKE_ROOM};
 use crate::store::Home;
 
 /// Runs experiments, tests and combinatorial walks from Lua jobfiles.
@@ -39,6 +43,10 @@ struct Cli {
 enum Command {
     /// Run a jobfile, or a testscript alone
     Run(Box<run::RunArgs>),
+    /// Run tests: files, folders, recipes, of any kind
+    Test(Box<test::TestArgs>),
+    /// Run the tests of an earlier run again
+    Replay(Box<test::ReplayArgs>),
     /// Write the log of a run, or of a task in it
     Logs(logs::LogsArgs),
     /// List runs, and work on them
@@ -49,6 +57,8 @@ enum Command {
     HelpOp(help_op::HelpOpArgs),
     /// Run runnables and tasks as Avocado's runners do, and be one of them
     Runner(crate::runner::RunnerArgs),
+    /// List the tests that references stand for
+    List(Box<list::ListArgs>),
     /// Show the settings, and where each comes from
     Config(config::ConfigArgs),
     /// Print the JSON Schema of a file that Rille writes or reads
@@ -61,9 +71,12 @@ enum Command {
 
 /// Runs the command line and returns the exit code.
 pub(crate) fn main(args: &[OsString]) -> i32 {
+    if run::names_operation(args) {
+        return run::operation(args).unwrap_or_else(|failure| complain_with_code(&failure));
+    }
     let mut command = Cli::command();
     command.build();
-    match run::door(&command, args) {
+    match run::door(&command, &run::operation_command, args) {
         run::Door::Job => {}
         run::Door::Operation => return run::operation(args).unwrap_or_else(|failure| complain_with_code(&failure)),
         run::Door::Help => return show_both_helps(&mut command),
@@ -102,6 +115,9 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
         Command::Ops(ops) => ops::main(&ops),
         Command::HelpOp(help) => help_op::main(&help),
         Command::Runner(runner) => Ok(crate::runner::run_command(runner)),
+        Command::Test(test) => test::main(&test, args, home),
+        Command::Replay(replay) => test::replay(&replay, args, home),
+        Command::List(list) => list::main(&list),
         Command::Config(config) => config::main(config, home),
         Command::Schema(schema) => schema::main(&schema),
         Command::Synchro(synchro) => synchro::main(*synchro),

@@ -1,10 +1,13 @@
 //! Data on standard output: plain tables, clean text, and what to do when nobody reads it any more.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use serde::Serialize;
 
 use super::{Failure, FailureKind};
+
+/// Bytes that are written at once of what is long.
+const BUFFER: usize = 128 << 10;
 
 /// Writes `text` to standard output. A reader that has gone, like `head`, has seen what it wanted: that is no failure.
 pub(crate) fn write_out(text: &str) -> Result<(), Failure> {
@@ -14,7 +17,11 @@ pub(crate) fn write_out(text: &str) -> Result<(), Failure> {
 /// The same for bytes.
 pub(crate) fn write_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
+    ended(out.write_all(bytes).and_then(|()| out.flush()))
+}
+
+fn ended(written: io::Result<()>) -> Result<(), Failure> {
+    match written {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Failure {
             kind: FailureKind::General,
             message: format!("cannot write to standard output: {e}"),
@@ -26,8 +33,13 @@ pub(crate) fn write_bytes(bytes: &[u8]) -> Result<(), Failure> {
 
 /// Writes a value as indented JSON and a newline to standard output.
 pub(crate) fn write_json(value: &impl Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value).map_err(|e| Failure::general(format!("cannot encode JSON: {e}")))?;
-    write_out(&(text + "\n"))
+    // Not first into memory: a list of many runs is long.
+    let mut out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
+    let written = match serde_json::to_writer_pretty(&mut out, value) {
+        Err(e) if !e.is_io() => return Err(Failure::general(format!("cannot encode JSON: {e}"))),
+        written => written.map_err(io::Error::from),
+    };
+    ended(written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()))
 }
 
 /// Returns whether colours belong on standard output: it is a terminal, and `NO_COLOR` is not set to anything.

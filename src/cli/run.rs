@@ -17,17 +17,17 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::Failure;
-use super::config::{self, Color, Limit, Seconds, SettingOptions};
-use crate::engine;
-use crate::job::{Condition, Job, Selection, Settings};
+use super::begin::{Subject, begin, run_settings};
+use super::config::{self, SettingOptions};
+use crate::job::{self, Condition, Selection, Settings};
 use crate::script;
-use crate::store;
 
 use self::arguments::HandedOn;
 pub(crate) use self::arguments::part_arguments;
-pub(crate) use self::door::{Door, door};
+pub(crate) use self::door::{Door, door, names_operation};
 pub(crate) use self::earlier::{bad_archive, recall};
-pub(crate) use self::operation::{help as operation_help, main as operation};
+pub(crate) use self::operation::{command as operation_command, help as operation_help, main as operation};
+pub(crate) use self::reports::ReportOptions;
 
 /// Runs a jobfile, a Lua file that defines main(runtime), or a testscript alone.
 ///
@@ -105,32 +105,13 @@ pub(crate) fn main(
     let config = loaded.config;
     let options = recorded::options(&args, &config);
     choice.max_failures = choice.max_failures.or(config.max_failures.map(|failures| failures.0));
-    let is_hidden = config::hidden(&config.secrets.hide)?;
     let text = |arg: &OsString| arg.to_string_lossy().into_owned();
     let settings = Settings {
         options,
-        home,
         run_dir: args.run_dir,
         status_listen: args.status_listen,
-        started_in: std::env::current_dir().unwrap_or_default(),
-        jobfile,
-        source,
-        command: command.iter().map(text).collect(),
         argv: handed_on.arguments.iter().map(text).collect(),
         slips: handed_on.slips,
-        label: config.label,
-        run_tags: config.tags,
-        jobs: config.jobs.and_then(|jobs| usize::try_from(jobs.0).ok()),
-        cpus: config::cpus(),
-        max_failures: None,
-        capacity: config.resources.into_iter().map(|(name, amount)| (name, amount.0)).collect(),
-        grace: config.grace.map(Seconds::duration).unwrap_or_default(),
-        output_limit: config.output_limit.map_or(u64::MAX, |limit| limit.0),
-        retries: config.retries.map_or(0, |retries| retries.0),
-        plugins: config.plugins,
-        silence_timeout: config.silence_timeout.map(Limit::duration),
-        plugin_timeout: config.plugin_timeout.map(Limit::duration),
-        log_levels: config.log_levels.levels(),
         resume,
         rerun,
         archive,
@@ -139,25 +120,12 @@ pub(crate) fn main(
         choice,
         parameters: args.sections.parameters(),
         testbed,
-        verbosity: config.verbosity.map(config::Verbosity::choice).unwrap_or_default(),
-        color: config.color.map(Color::choice).unwrap_or_default(),
-        environment: store::recorded_environment(std::env::vars_os().filter(|(name, _)| !is_hidden(name))),
-        hide: config.secrets.hide,
+        ..run_settings(config, home, Subject { door: job::Door::Job, file: jobfile, source }, command)?
     };
-    // From here on this is the host; the process the user started stays behind as its guardian.
-    let guarded =
-        engine::split().map_err(|error| Failure::general(format!("cannot start the host process: {error}")))?;
-    let job = Job::begin(settings, guarded).map_err(start_failed)?;
+    let job = begin(settings)?;
     for remark in loaded.remarks {
         job.warn(remark.text, remark.place);
     }
     let end = script::run_jobfile(&job, &args.jobfile);
     Ok(job.end(&end))
-}
-
-fn start_failed(error: crate::job::StartError) -> Failure {
-    match error {
-        crate::job::StartError::Store(error) => Failure::from(error),
-        error @ crate::job::StartError::System(_) => Failure::general(error.to_string()),
-    }
 }

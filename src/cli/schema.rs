@@ -20,6 +20,8 @@ enum Document {
     Results,
     /// rille.toml, the settings
     Config,
+    /// A recipe: what can be run, or a list of that
+    Recipe,
 }
 
 /// Runs the command and returns the exit code.
@@ -27,6 +29,7 @@ pub(crate) fn main(args: &SchemaArgs) -> Result<i32, Failure> {
     match args.of {
         Document::Results => write_json(&report::schema())?,
         Document::Config => write_json(&super::config::schema())?,
+        Document::Recipe => write_json(&crate::model::recipe_schema())?,
     }
     Ok(0)
 }

@@ -30,7 +30,9 @@ impl Job {
         let answer = self.engine().close();
         let closed = self.wait_serving(&answer, serve).unwrap_or(Ok(()));
         self.engine().join();
-        *self.failure.lock() = closed.err();
+        // What failed before stands.
+        let failure = self.failure.lock().take();
+        *self.failure.lock() = failure.or(closed.err());
     }
 
     /// Ends the run after [`Job::close`], and returns the exit code.
@@ -97,6 +99,7 @@ impl Job {
         let end = finished(code, &problems);
         note(&mut problems, self.journal.record(vec![end]));
         note(&mut problems, self.write_reports(&run));
+        note(&mut problems, self.leave_test_results());
         note(&mut problems, self.journal.sync());
         // What the log says of its end must not be better than it was, and neither what the archive does.
         for archived in [false, true] {

@@ -7,6 +7,7 @@ mod before;
 mod calls;
 mod draft;
 mod ending;
+mod executables;
 mod history;
 mod inputs;
 pub(crate) mod operation;
@@ -20,6 +21,7 @@ mod select;
 mod settings;
 mod start;
 mod synchro;
+mod testing;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -39,12 +41,14 @@ pub(crate) use self::arguments::slip_text;
 pub(crate) use self::calls::HostCall;
 pub(crate) use self::draft::{Draft, DraftSections, Testscript};
 pub(crate) use self::ending::MainEnd;
+pub(crate) use self::executables::printed_by;
 pub(crate) use self::reports::{ReportCopy, ReportForm};
 pub(crate) use self::rerun::{Condition, Rerun};
 pub(crate) use self::sections::{SectionFilter, quoted};
 pub(crate) use self::select::Selection;
-pub(crate) use self::settings::Settings;
+pub(crate) use self::settings::{Door, Settings};
 pub(crate) use self::start::StartError;
+pub(crate) use self::testing::{TestPlan, read_suite, suite_text};
 
 /// A run of a jobfile.
 pub(crate) struct Job {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::draft::Testscript;
-use crate::model::{Runnable, nearest};
+use crate::model::{Recipes, Runnable, nearest, read_recipes};
 
 /// The kinds whose uri is a file. That of another one may be anything.
 const NEEDS_FILE: [&str; 3] = ["exec-test", "lua", "tap"];
@@ -89,7 +89,17 @@ fn is_on_path(program: &str) -> bool {
 
 fn read_recipe(path: &Path) -> Result<Runnable, String> {
     let text = fs::read(path).map_err(|error| format!("cannot read the recipe {}: {error}", path.display()))?;
-    serde_json::from_slice(&text).map_err(|error| format!("{} is no recipe: {error}", path.display()))
+    match read_recipes(&text) {
+        Ok(Recipes::One(runnable)) => Ok(*runnable),
+        Ok(Recipes::List(list)) => {
+            let count = list.len();
+            Err(format!(
+                "{} is a list of {count} recipes, and a task runs one; rille test runs them all",
+                path.display()
+            ))
+        }
+        Err(error) => Err(format!("{} is no recipe: {error}", path.display())),
+    }
 }
 
 fn as_text(path: &Path) -> Result<String, String> {

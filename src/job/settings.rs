@@ -15,7 +15,27 @@ use crate::model::{Level, SectionChoice};
 use crate::report::{ColorChoice, Verbosity};
 use crate::store::{ArchiveTarget, Home};
 
-/// The settings of one run of a jobfile.
+/// Which front door a run came by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// A jobfile.
+    #[default]
+    Job,
+    /// Tests that were named on the command line.
+    Test,
+}
+
+impl Door {
+    /// Returns the name, as events and reports have it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Door::Job => "job",
+            Door::Test => "test",
+        }
+    }
+}
+
+/// The settings of one run of a jobfile or of tests.
 pub(crate) struct Settings {
     /// Where runs are kept.
     pub(crate) home: Home,
@@ -23,9 +43,11 @@ pub(crate) struct Settings {
     pub(crate) run_dir: Option<PathBuf>,
     /// The working folder.
     pub(crate) started_in: PathBuf,
-    /// The absolute path of the jobfile.
+    /// Which front door it came by.
+    pub(crate) door: Door,
+    /// The absolute path of the jobfile; for tests the folder in which they were started.
     pub(crate) jobfile: PathBuf,
-    /// The bytes of the jobfile.
+    /// The bytes of the jobfile; for tests the suite, as the run directory keeps it.
     pub(crate) source: Vec<u8>,
     /// The command line as it was typed.
     pub(crate) command: Vec<String>,

@@ -14,7 +14,7 @@ use super::before::Before;
 use super::history::{History, keep_rerun};
 use super::inputs::hex;
 use super::roster::Roster;
-use super::{Job, Settings};
+use super::{Door, Job, Settings, testing};
 use crate::engine::{self, Engine, Guarded, Journal, Limits, Origin, OutputTap, Runners, Surroundings, Timing};
 use crate::model::{EVENT_FORMAT, EventKind, JobInfo, RunStarted, RuntimeInfo, Stream};
 use crate::report::{self, Announcement, JobLog, Live, LiveHandle, Verbosity};
@@ -177,10 +177,13 @@ fn keep_testbed(run: &RunDir, settings: &Settings) -> store::Result<Option<PathB
 }
 
 fn runtime_info(settings: &Settings, run: &RunDir, started: chrono::DateTime<chrono::Utc>) -> RuntimeInfo {
-    let stem = settings.jobfile.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let name = match settings.door {
+        Door::Job => settings.jobfile.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        Door::Test => settings.label.clone().unwrap_or_else(|| settings.door.name().to_owned()),
+    };
     RuntimeInfo {
         job: JobInfo {
-            name: stem,
+            name,
             uid: run.id().to_owned(),
             file: settings.jobfile.clone(),
             file_hash: hex(&Sha256::digest(&settings.source)),
@@ -203,7 +206,7 @@ fn run_started(
         format: EVENT_FORMAT,
         rille: env!("CARGO_PKG_VERSION").to_owned(),
         run_id: runtime.job.uid.clone(),
-        door: "job".to_owned(),
+        door: settings.door.name().to_owned(),
         name: runtime.job.name.clone(),
         file: runtime.job.file.to_string_lossy().into_owned(),
         file_hash: runtime.job.file_hash.clone(),
@@ -225,7 +228,14 @@ fn changed_jobfile(before: &Before, runtime: &RuntimeInfo, settings: &Settings) 
 }
 
 fn write_attributes(run: &RunDir, settings: &Settings) -> Result<(), store::Error> {
-    run.write_opref(&Opref::for_script(&settings.jobfile))?;
+    match settings.door {
+        Door::Job => run.write_opref(&Opref::for_script(&settings.jobfile))?,
+        Door::Test => {
+            // For Guild a script of that name in the folder where the tests were started.
+            run.write_opref(&Opref::for_script(&settings.jobfile.join(settings.door.name())))?;
+            testing::write_suite(run, settings)?;
+        }
+    }
     run.write_attr("cmd", &settings.command)?;
     run.write_attr("started_in", &settings.started_in.to_string_lossy())?;
     run.write_attr("flags", &serde_json::Map::new())?;

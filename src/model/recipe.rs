@@ -138,7 +138,7 @@ pub(crate) enum Recipes {
 }
 
 /// Reads labels: an object, or a list or comma-separated text of `name` and `name:value`.
-pub(crate) fn read_tags(value: &Value, path: &str) -> Result<Map<String, Value>, RecipeError> {
+fn read_tags(value: &Value, path: &str) -> Result<Map<String, Value>, RecipeError> {
     let mut tags = Map::new();
     match value {
         Value::Null => {}

@@ -45,13 +45,20 @@ pub(crate) enum ScalarsError {
 /// The patterns of an operation.
 #[derive(Clone, Debug)]
 pub(crate) struct ScalarPatterns {
+    /// `None` for the default, which is made when there is output: most operations that are over at once have none.
+    given: Option<Compiled>,
+    /// Keys that are no scalars.
+    ignored: BTreeSet<String>,
+}
+
+/// Patterns that can be looked for.
+#[derive(Clone, Debug)]
+struct Compiled {
     patterns: Vec<Pattern>,
     any: regex::bytes::RegexSet,
     prefilter: Prefilter,
     /// Whether these are the default, of which a match begins with a key and a colon.
     is_default: bool,
-    /// Keys that are no scalars.
-    ignored: BTreeSet<String>,
 }
 
 impl ScalarPatterns {
@@ -62,13 +69,10 @@ impl ScalarPatterns {
         flags: impl IntoIterator<Item = &'a str>,
     ) -> Result<Option<Self>, ScalarsError> {
         let mut patterns = Vec::new();
-        let mut ignored = BTreeSet::new();
         match spec {
             None | Some(Value::Null) => {
-                for pattern in DEFAULT {
-                    patterns.push(Pattern::new(AT, None, pattern)?);
-                }
-                ignored.extend(flags.into_iter().map(str::to_owned));
+                let ignored = flags.into_iter().map(str::to_owned).collect();
+                return Ok(Some(Self { given: None, ignored }));
             }
             Some(Value::Bool(false)) => return Ok(None),
             Some(Value::String(text)) if text.is_empty() => return Ok(None),
@@ -82,14 +86,33 @@ impl ScalarPatterns {
         if patterns.is_empty() {
             return Ok(None);
         }
+        Ok(Some(Self { given: Some(Compiled::new(patterns, false)?), ignored: BTreeSet::new() }))
+    }
+
+    /// Returns the patterns, ready, and the keys that are no scalars.
+    fn compile(self) -> (Compiled, BTreeSet<String>) {
+        let default = || {
+            let patterns = DEFAULT.iter().map(|pattern| Pattern::new(AT, None, pattern)).collect::<Result<_, _>>();
+            patterns.and_then(|patterns| Compiled::new(patterns, true))
+        };
+        let compiled = self.given.map_or_else(default, Ok);
+        (compiled.expect("the default is part of the program and is tested"), self.ignored)
+    }
+}
+
+impl Compiled {
+    fn new(patterns: Vec<Pattern>, is_default: bool) -> Result<Self, ScalarsError> {
         let any = regex::bytes::RegexSet::new(patterns.iter().map(|pattern| pattern.regex.as_str()));
         let any = any.map_err(|error| ScalarsError::Pattern {
             at: AT.to_owned(),
             pattern: patterns.iter().map(|pattern| pattern.regex.as_str()).collect::<Vec<_>>().join("', '"),
             what: error.to_string(),
         })?;
-        let prefilter = Prefilter::of(patterns.iter().map(|pattern| pattern.regex.as_str()));
-        Ok(Some(Self { patterns, any, prefilter, is_default: matches!(spec, None | Some(Value::Null)), ignored }))
+        let prefilter = match is_default {
+            true => Prefilter::Key,
+            false => Prefilter::of(patterns.iter().map(|pattern| pattern.regex.as_str())),
+        };
+        Ok(Self { patterns, any, prefilter, is_default })
     }
 }
 

@@ -308,7 +308,7 @@ fn call_main(vm: &Vm, main: &Function, runtime: Value) -> Result<(), RaisedError
 
 fn no_main(name: &std::path::Path, source: &[u8], found: &Value) -> String {
     let name = name.display();
-    let remedy = "write function main(runtime) … end; it is called once and runs the tasks";
+    let remedy = "write function main(runtime) … end; it is called once and runs the tasks, or run the file as an operation by --op";
     if source.iter().all(u8::is_ascii_whitespace) {
         return format!("{name}:1: the jobfile is empty and so has no main; {remedy}");
     }

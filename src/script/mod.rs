@@ -3,8 +3,10 @@
 //! Only this room and those above it know mlua.
 
 pub(crate) mod api;
-pub(crate) mod error;
+pub(crate) mod entropy;
+mod error;
 mod host;
+mod lua_file;
 mod modules;
 pub(crate) mod operation;
 mod operation_main;
@@ -18,6 +20,7 @@ mod vm;
 mod voice;
 
 pub(crate) use self::host::run_jobfile;
+pub(crate) use self::lua_file::{LuaFile, lua_file};
 pub(crate) use self::operation::load_project;
 pub(crate) use self::operation_main::{RunFacts, run_operation};
 pub(crate) use self::runner_kind::{Say, kinds_of, run_kind};

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use mlua::Value;
 
 use super::api::op::MODULE;
+use super::api::runnable;
 use super::vm::Vm;
 
 /// Modules that the API names and that this version does not have yet.
-const NOT_YET: [&str; 3] = ["rille.runnable", "rille.runner", "rille.walk"];
+const NOT_YET: [&str; 2] = ["rille.runner", "rille.walk"];
 
 /// The files that make a folder a project.
 const PROJECT_FILES: [&str; 2] = ["rille.lua", "guild.yml"];
@@ -28,8 +29,10 @@ pub(super) fn folders(file: &Path, started_in: &Path) -> Vec<PathBuf> {
     folders
 }
 
-/// Makes `require` say of modules to come that they are not there yet, and of `rille.op` where it is.
+/// Makes `require` say of modules to come that they are not there yet, and of `rille.op` where it is; `rille.runnable`,
+/// which is data alone, is there for every file.
 pub(super) fn preload_not_yet(vm: &Vm) -> mlua::Result<()> {
+    vm.preload(runnable::MODULE, runnable::module)?;
     for name in NOT_YET {
         vm.preload(name, move |lua| -> mlua::Result<Value> {
             Err(super::error::raise(lua, "usage", format!("module '{name}' is not part of this version of rille")))

@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use super::api;
 use super::api::op::{self, Definitions};
 use super::error::raise;
 use super::vm::{Setup, Vm};
@@ -101,6 +102,7 @@ pub(super) fn load(vm: &Vm, path: &Path, shown: &Path, definitions: &Rc<RefCell<
 /// Gives a project file its modules.
 fn prepare(vm: &Vm, definitions: &Rc<RefCell<Definitions>>) -> mlua::Result<()> {
     modules::preload_not_yet(vm)?;
+    api::log::preload_for_stderr(vm)?;
     for name in ["rille.job", "rille.testscript", "rille.args"] {
         vm.preload(name, move |lua| {
             let text = format!("module '{name}' is for jobfiles and their tasks; this is a file of operations");

@@ -11,6 +11,7 @@ use serde_json::{Map, Value as Json};
 
 use super::api::{self, op};
 use super::error::raise;
+use super::lua_file::OF_OPERATIONS;
 use super::operation::{PROJECT_FILE, load};
 use super::vm::{Setup, Vm};
 use super::{modules, source, table};
@@ -92,6 +93,7 @@ fn run_script(file: &Path, arguments: &[String], facts: &RunFacts) -> Result<i32
     let lua = vm.lua();
     let prepare = || {
         modules::preload_not_yet(&vm)?;
+        api::log::preload_for_stderr(&vm)?;
         preload_runs(&vm, facts)?;
         let globals = lua.globals();
         globals.set("flags", flags(lua, facts)?)?;
@@ -101,7 +103,7 @@ fn run_script(file: &Path, arguments: &[String], facts: &RunFacts) -> Result<i32
         globals.set("arg", arg)
     };
     prepare().map_err(internal)?;
-    let chunk = source::compile(lua, file, &text, &["flags", "run", "arg"])?;
+    let chunk = source::compile(lua, file, &text, &OF_OPERATIONS)?;
     Ok(status(&vm.call(&chunk, Vec::new())?))
 }
 

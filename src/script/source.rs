@@ -55,17 +55,26 @@ pub(crate) fn compile(lua: &Lua, path: &Path, text: &[u8], declared: &[&str]) ->
         return Err(RaisedError { kind: "syntax".to_owned(), message, traceback: None });
     }
     let names: Vec<&str> = STANDARD.iter().chain(&STANDARD_REST).chain(declared).copied().collect();
-    let mut source = Vec::with_capacity(text.len() + 512);
-    if !is_lenient(&text) {
-        source.extend_from_slice(format!("global {}; ", names.join(", ")).as_bytes());
-    }
-    source.extend_from_slice(&text);
-    let chunk = lua.load(source).set_name(format!("@{name}")).set_mode(ChunkMode::Text);
-    chunk.into_function().map_err(|error| RaisedError {
+    compile_with(lua, &name, &text, &names).map_err(|error| RaisedError {
         kind: "syntax".to_owned(),
         message: explain(&super::error::plain_text(&error), &names, &text),
         traceback: None,
     })
+}
+
+/// Returns whether the text of a file names nothing but locals of its own, so that running it has no effect.
+pub(super) fn uses_no_names(text: &[u8]) -> bool {
+    let text = without_first_comment(text.to_vec());
+    !is_lenient(&text) && compile_with(&Lua::new(), "", &text, &["none"]).is_ok()
+}
+
+fn compile_with(lua: &Lua, name: &str, text: &[u8], names: &[&str]) -> mlua::Result<Function> {
+    let mut source = Vec::with_capacity(text.len() + 512);
+    if !is_lenient(text) {
+        source.extend_from_slice(format!("global {}; ", names.join(", ")).as_bytes());
+    }
+    source.extend_from_slice(text);
+    lua.load(source).set_name(format!("@{name}")).set_mode(ChunkMode::Text).into_function()
 }
 
 /// Takes a `#!` line away and leaves its line break, so that line numbers stay.

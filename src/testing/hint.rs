@@ -141,7 +141,7 @@ mod tests {
         let cases = [
             ("x = 1", "there is no section [kinds]"),
             ("[kinds]\ntap = *.t\n", "there is no section [tap]"),
-            ("[kinds]\ntap = *.t\n[tap]\nurl = x\n", "there is no key 'url' in [tap]; did you mean 'uri'?"),
+            ("[kinds]\ntap = *.t\n[tap]\nkwarg = x\n", "there is no key 'kwarg' in [tap]; did you mean 'kwargs'?"),
             ("[kinds]\ntap = a[\n[tap]\nuri = x\n", "the pattern of 'tap' is none"),
             ("[kinds]\ntap = a\n[tap]\nkwargs = x\n", "'x' in kwargs of [tap] is not NAME=VALUE"),
         ];

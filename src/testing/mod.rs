@@ -1,18 +1,34 @@
 //! From references to tests: what a user names is resolved to runnables, filtered, and multiplied by variants.
 //!
 //! Nothing here starts a process: an executable that prints recipes is run by a closure that the caller hands in.
-#![expect(dead_code, reason = "`rille test` is still to use all of it")]
+#![expect(dead_code, unused_imports, reason = "`rille test` is still to use all of it")]
 
+mod expand;
+mod expression;
 mod hint;
+mod lua_file;
+mod mux;
+mod python;
 mod resolution;
+mod resolvers;
 mod suite;
 mod tags;
 mod tap;
 mod test_id;
 mod variants;
 
+use std::fs;
+use std::path::Path;
+
+use self::expand::{Reference, expand, glob};
+use self::python::Finder;
+use self::resolvers::{Answer, Question, RESOLVERS};
+use crate::model::nearest;
+
+pub(crate) use self::expression::{Candidate, TestFilter};
 pub(crate) use self::hint::{HINT_FILE, Hint};
 pub(crate) use self::resolution::{Found, Options, Resolution, RunExecutable, Surroundings, Tried, Unresolved};
+pub(crate) use self::resolvers::JOBFILE_KIND;
 pub(crate) use self::suite::{ExecutionOrder, FoundTest, Test, found_tests, suite};
 pub(crate) use self::tags::TagFilter;
 pub(crate) use self::tap::{TapScan, TapVerdict};
@@ -21,11 +37,98 @@ pub(crate) use self::variants::{Parameters, Variant, combined, read_variants};
 
 /// Resolves references in the order in which they are given. Folders and globs become the files in them; a reference of
 /// which nothing was found is in the list as well, with what was tried. Without references those of the hint are taken.
-pub(crate) fn resolve(references: &[String], _options: &Options, _surroundings: &Surroundings<'_>) -> Vec<Resolution> {
-    let nothing = |reference: &String| Resolution {
-        given: reference.clone(),
-        reference: reference.clone(),
-        found: Found::Nothing(Unresolved { tried: Vec::new(), near: None }),
+pub(crate) fn resolve(references: &[String], options: &Options, surroundings: &Surroundings<'_>) -> Vec<Resolution> {
+    let folder = surroundings.folder;
+    let expanded: Vec<Reference> = match (&options.hint, references.is_empty()) {
+        (Some(hint), true) => hint.patterns().flat_map(|pattern| hinted(pattern, folder)).collect(),
+        _ => references.iter().flat_map(|given| expand_or_empty(given, folder)).collect(),
     };
-    references.iter().map(nothing).collect()
+    let mut folders = vec![folder.to_owned()];
+    folders.extend(surroundings.python_path.iter().cloned());
+    let finder = Finder::new(folders);
+    expanded.iter().flat_map(|reference| resolve_one(reference, options, surroundings, &finder)).collect()
+}
+
+/// Returns the references that one is. A folder without files is itself one, of which nothing will be found.
+fn expand_or_empty(given: &str, folder: &Path) -> Vec<Reference> {
+    let found = expand(given, folder);
+    if !found.is_empty() {
+        return found;
+    }
+    vec![Reference { given: given.to_owned(), path: given.to_owned(), pattern: None, is_expanded: false }]
+}
+
+/// Returns the files that a pattern of the hint stands for.
+fn hinted(pattern: &str, folder: &Path) -> Vec<Reference> {
+    let mut paths = glob(pattern, folder);
+    if paths.is_empty() && folder.join(pattern).exists() {
+        paths.push(pattern.to_owned());
+    }
+    let reference = |path: String| Reference { given: path.clone(), path, pattern: None, is_expanded: false };
+    paths.into_iter().map(reference).collect()
+}
+
+fn resolve_one(
+    reference: &Reference,
+    options: &Options,
+    surroundings: &Surroundings<'_>,
+    finder: &Finder,
+) -> Vec<Resolution> {
+    let shown =
+        reference.pattern.as_ref().map_or_else(|| reference.path.clone(), |p| format!("{}:{p}", reference.path));
+    let resolution = |found: Found| Resolution { given: reference.given.clone(), reference: shown.clone(), found };
+    let path = surroundings.folder.join(&reference.path);
+    let nothing =
+        |tried: Vec<Tried>, near: Option<String>| vec![resolution(Found::Nothing(Unresolved { tried, near }))];
+    let only = |reason: String| vec![Tried { resolver: "file", reason }];
+    match fs::metadata(&path) {
+        _ if reference.path.is_empty() => return nothing(only("it is empty".to_owned()), None),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return nothing(only("there is no such file or folder".to_owned()), near(reference, surroundings.folder));
+        }
+        Err(error) => return nothing(only(format!("it cannot be looked at: {error}")), None),
+        Ok(about) if about.is_dir() => return nothing(only("there are no files in it".to_owned()), None),
+        Ok(about) if !about.is_file() => return nothing(only("it is no regular file".to_owned()), None),
+        Ok(_) => {}
+    }
+    if let Some(runnable) = options.hint.as_ref().and_then(|hint| hint.runnable(&reference.path)) {
+        return vec![resolution(Found::Tests { resolver: "hint", runnables: vec![runnable] })];
+    }
+    let question = Question { reference, options, surroundings, finder };
+    let mut tried = Vec::new();
+    let mut found = Vec::new();
+    for resolver in &RESOLVERS {
+        if !found.is_empty() && !resolver.shares {
+            break;
+        }
+        match (resolver.ask)(&question) {
+            Answer::Tests(runnables) => {
+                found.push(resolution(Found::Tests { resolver: resolver.name, runnables }));
+                if !resolver.shares {
+                    break;
+                }
+            }
+            Answer::Corrupt(reason) => {
+                found.push(resolution(Found::Corrupt { resolver: resolver.name, reason }));
+                break;
+            }
+            Answer::Not(reason) => tried.push(Tried { resolver: resolver.name, reason }),
+        }
+    }
+    match found.is_empty() {
+        true => nothing(tried, None),
+        false => found,
+    }
+}
+
+/// Returns the path that may have been meant by one that is not there.
+fn near(reference: &Reference, folder: &Path) -> Option<String> {
+    let path = Path::new(&reference.path);
+    let parent = path.parent().unwrap_or(Path::new(""));
+    let entries = fs::read_dir(folder.join(parent)).ok()?;
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    names.sort();
+    let name = nearest(path.file_name()?.to_str()?, names.iter().map(String::as_str))?;
+    let near = path.with_file_name(name).display().to_string();
+    Some(reference.pattern.as_ref().map_or_else(|| near.clone(), |pattern| format!("{near}:{pattern}")))
 }

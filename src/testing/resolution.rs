@@ -99,8 +99,22 @@ pub(crate) struct Tried {
     pub(crate) reason: String,
 }
 
-impl fmt::Display for Tried {
+impl fmt::Display for Unresolved {
+    /// Says what was tried, each reason once with the resolvers that gave it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.resolver, self.reason)
+        if let [only] = self.tried.as_slice() {
+            return f.write_str(&only.reason);
+        }
+        let mut told: Vec<&str> = Vec::new();
+        for tried in &self.tried {
+            let reason = tried.reason.as_str();
+            if told.contains(&reason) {
+                continue;
+            }
+            let who = self.tried.iter().filter(|other| other.reason == reason).map(|other| other.resolver);
+            write!(f, "\n  {}: {reason}", who.collect::<Vec<_>>().join(", "))?;
+            told.push(reason);
+        }
+        Ok(())
     }
 }

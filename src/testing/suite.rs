@@ -1,5 +1,6 @@
 //! A suite: the tests that were found, once for each variant, with their ids.
 
+use super::expression::Candidate;
 use super::resolution::Resolution;
 use super::test_id::TestId;
 use super::variants::Variant;
@@ -23,6 +24,8 @@ pub(crate) struct Test {
     pub(crate) id: TestId,
     /// What to run; with its variant.
     pub(crate) runnable: Runnable,
+    /// Who found it.
+    pub(crate) resolver: &'static str,
     /// The reference that it was found for.
     pub(crate) reference: String,
 }
@@ -49,33 +52,42 @@ pub(crate) fn found_tests(resolutions: &[Resolution]) -> Vec<FoundTest> {
     resolutions.iter().flat_map(of).collect()
 }
 
-/// Makes the tests of a run: every test that was found, as every variant; without variants once as it is. `suite` is the
-/// name of the suite, where a run has several.
+/// Makes the tests of a run: every test that was found, as every variant; without variants once as it is. Those that
+/// `keep` refuses are left out, and have no number. `name` is the name of the suite, where a run has several.
 pub(crate) fn suite(
-    suite: Option<&str>,
+    name: Option<&str>,
     found: &[FoundTest],
     variants: &[Variant],
     order: ExecutionOrder,
+    keep: &dyn Fn(&Candidate<'_>) -> bool,
 ) -> Vec<Test> {
-    let pairs: Vec<(&FoundTest, Option<&Variant>)> = match order {
-        _ if variants.is_empty() => found.iter().map(|test| (test, None)).collect(),
-        ExecutionOrder::VariantsPerTest => {
-            found.iter().flat_map(|test| variants.iter().map(move |variant| (test, Some(variant)))).collect()
-        }
-        ExecutionOrder::TestsPerVariant => {
-            variants.iter().flat_map(|variant| found.iter().map(move |test| (test, Some(variant)))).collect()
-        }
-    };
-    let count = pairs.len();
-    let test = |(number, (found, variant)): (usize, (&FoundTest, Option<&Variant>))| {
+    let as_variant = |found: &FoundTest, variant: Option<&Variant>| {
         let mut runnable = found.runnable.clone();
         if let Some(variant) = variant {
             runnable.variant = Some(variant.dump());
         }
-        let id = TestId::new(suite, number, count, &runnable.name(), runnable.variant_id());
-        Test { id, runnable, reference: found.reference.clone() }
+        let candidate = Candidate { runnable: &runnable, resolver: found.resolver, reference: &found.reference };
+        let is_kept = keep(&candidate);
+        is_kept.then(|| FoundTest { runnable, ..found.clone() })
     };
-    (1..).zip(pairs).map(test).collect()
+    let kept: Vec<FoundTest> = match order {
+        _ if variants.is_empty() => found.iter().filter_map(|test| as_variant(test, None)).collect(),
+        ExecutionOrder::VariantsPerTest => {
+            let of = |test| variants.iter().filter_map(move |variant| as_variant(test, Some(variant)));
+            found.iter().flat_map(of).collect()
+        }
+        ExecutionOrder::TestsPerVariant => {
+            let of = |variant| found.iter().filter_map(move |test| as_variant(test, Some(variant)));
+            variants.iter().flat_map(of).collect()
+        }
+    };
+    let count = kept.len();
+    let test = |(number, found): (usize, FoundTest)| {
+        let FoundTest { runnable, resolver, reference } = found;
+        let id = TestId::new(name, number, count, &runnable.name(), runnable.variant_id());
+        Test { id, runnable, resolver, reference }
+    };
+    (1..).zip(kept).map(test).collect()
 }
 
 #[cfg(test)]
@@ -95,7 +107,11 @@ mod tests {
             .collect();
         let variants: Vec<Variant> =
             variants.iter().map(|id| Variant::plain(Some((*id).into()), serde_json::Map::new())).collect();
-        suite(name, &found, &variants, order).iter().map(|test| test.id.to_string()).collect::<Vec<_>>().join(" ")
+        suite(name, &found, &variants, order, &|_| true)
+            .iter()
+            .map(|test| test.id.to_string())
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     #[test]

@@ -102,11 +102,11 @@ mod tests {
     use serde_json::json;
 
     use super::TagFilter;
-    use crate::model::{Runnable, read_tags};
+    use crate::model::Runnable;
 
     fn matches(tags: &str, filters: &[&str], empty: bool, empty_key: bool) -> bool {
         let filters: Vec<String> = filters.iter().map(|&filter| filter.to_owned()).collect();
-        let runnable = Runnable { tags: read_tags(&json!(tags), "tags").unwrap(), ..Runnable::default() };
+        let runnable = Runnable::try_from(json!({"kind": "noop", "tags": tags})).unwrap();
         TagFilter::new(&filters, empty, empty_key).unwrap().matches(&runnable)
     }
 

@@ -1,14 +1,16 @@
 //! Variants: sets of parameters that every test is run with.
 //!
 //! They come from the command line (`-p key=value`, `-p key=[one,two]` for each value in turn), and from files in JSON
-//! or YAML: a list of mappings, a mapping of names to lists, all combinations of which are taken, or what Avocado's
-//! varianter dumps.
+//! or YAML: a list of mappings, a mapping of names to lists, all combinations of which are taken, what Avocado's
+//! varianter dumps, or the tree of its multiplexer.
 
 use serde_json::{Map, Value, json};
 use sha1::{Digest, Sha1};
 
+use super::mux;
+
 /// Combinations over which no product of lists is made.
-const MOST: usize = 1_000_000;
+pub(super) const MOST: usize = 1_000_000;
 
 /// Bytes of the values that go into a variant's id.
 const ID_BYTES: usize = 60;
@@ -139,6 +141,9 @@ fn id<'a>(values: impl Iterator<Item = &'a Value>, parameters: &Map<String, Valu
 /// Reads the text of a file of variants.
 pub(crate) fn read_variants(text: &str, is_yaml: bool) -> Result<Vec<Variant>, String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if is_yaml && let Some(variants) = mux::read(text)? {
+        return Ok(variants);
+    }
     let value: Value = match is_yaml {
         true => serde_saphyr::from_str(text).map_err(|error| format!("it is not YAML: {error}"))?,
         false => serde_json::from_str(text).map_err(|error| format!("it is not JSON: {error}"))?,

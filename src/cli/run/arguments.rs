@@ -70,6 +70,20 @@ pub(super) fn run_position(cli: &Command, args: &[OsString]) -> Option<usize> {
     Options::of_run(cli)?.run_position(args)
 }
 
+/// Returns whether there is an option among the words of `run` that `cli` does not know and `other` does.
+pub(super) fn has_option_of(other: &Command, cli: &Command, words: &[OsString]) -> bool {
+    let (Some(own), Some(others)) = (Options::of_run(cli), Options::of_run(other)) else { return false };
+    let mut words = words.iter().take_while(|word| *word != "--");
+    while let Some(word) = words.next() {
+        match own.takes(word) {
+            Takes::No if others.takes(word) != Takes::No => return true,
+            Takes::WithValue => drop(words.next()),
+            Takes::No | Takes::Alone => {}
+        }
+    }
+    false
+}
+
 /// Returns whether a word is an option that names an earlier run.
 fn recalls(word: &OsString) -> bool {
     let name = word.as_encoded_bytes().split(|byte| *byte == b'=').next().unwrap_or_default();

@@ -9,10 +9,11 @@ mod options;
 mod prompt;
 
 use std::ffi::OsString;
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 use uuid::Uuid;
 
 use self::audience::Terminal;
@@ -21,7 +22,7 @@ use self::choose::Chosen;
 use self::options::{OperationArgs, OperationCli, OperationCommand};
 use crate::cli::config::{self, Loaded};
 use crate::cli::output::write_out;
-use crate::cli::{Failure, FailureKind};
+use crate::cli::{Failure, FailureKind, MAKE_ROOM};
 use crate::engine;
 use crate::job::operation::{self as job, Done, Plan, RunError, RunPlace, Wants};
 use crate::operation::{self, ScalarPatterns};
@@ -31,16 +32,25 @@ use crate::store::{self, Home};
 /// its last checkpoint then.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// Returns the long help.
-pub(crate) fn help() -> String {
+/// Returns the command line.
+pub(crate) fn command() -> clap::Command {
     let mut command = OperationCli::command();
     command.build();
+    command
+}
+
+/// Returns the long help.
+pub(crate) fn help() -> String {
+    let mut command = command();
     command.find_subcommand_mut("run").map(|run| run.render_long_help().to_string()).unwrap_or_default()
 }
 
 /// Runs the command line, which is one for an operation, and returns the exit code.
 pub(crate) fn main(words: &[OsString]) -> Result<i32, Failure> {
-    let cli = match OperationCli::try_parse_from(words) {
+    // What describes the command line is used once, and is big: the end of the process takes it apart.
+    let mut command = ManuallyDrop::new(OperationCli::command());
+    let parsed = command.try_get_matches_from_mut(words);
+    let cli = match parsed.and_then(|mut matches| OperationCli::from_arg_matches_mut(&mut matches)) {
         Ok(cli) => cli,
         Err(error) => {
             // With a closed terminal there is nobody to tell.
@@ -292,22 +302,21 @@ fn unchanged(args: &OperationArgs, chosen: &Chosen) -> bool {
     })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` has")]
 fn failure(error: RunError) -> Failure {
     let kind = match &error {
         RunError::Store(store::Error::Running { id }) => {
             let text = job::CannotStart::Running(id.clone()).to_string();
             return Failure::general(text);
         }
-        RunError::Store(error) if error.is_storage() => FailureKind::Storage,
-        RunError::Unrecordable(_) => FailureKind::Storage,
         RunError::Interrupted(signal) => FailureKind::Interrupted(*signal),
-        RunError::Store(_) => FailureKind::Usage,
+        error if error.is_storage() => FailureKind::Storage,
         _ => FailureKind::General,
     };
-    let hints = match &error {
-        RunError::Unmet(_, Some(hint)) => hint.lines().map(str::to_owned).collect(),
-        _ => Vec::new(),
-    };
-    Failure { kind, message: error.to_string(), hints }
+    let message = error.to_string();
+    match error {
+        RunError::Store(error) => Failure::from(error),
+        RunError::Unmet(_, Some(hint)) => Failure { kind, message, hints: hint.lines().map(str::to_owned).collect() },
+        RunError::Full(_) => Failure { kind, message, hints: Vec::new() }.hint(MAKE_ROOM),
+        _ => Failure { kind, message, hints: Vec::new() },
+    }
 }

@@ -25,7 +25,7 @@ pub(crate) struct ReportOptions {
 
 impl ReportOptions {
     /// Returns what is wanted, or what is wrong with it: it is better known before the job than after it.
-    pub(super) fn checked(&self) -> Result<Vec<ReportCopy>, Failure> {
+    pub(crate) fn checked(&self) -> Result<Vec<ReportCopy>, Failure> {
         self.wanted().map(|(name, form, path)| check(name, form, path)).collect()
     }
 

@@ -1,6 +1,7 @@
 //! `rille runs list`: a table of runs, or JSON.
 
 use std::fmt::Write as _;
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Local, Utc};
@@ -64,6 +65,8 @@ pub(crate) fn main(args: &ListArgs, home: &Home) -> Result<i32, Failure> {
         None => home.clone(),
     };
     let (rows, found) = rows(args, &home)?;
+    // They may be many, and the process ends next: that takes them apart faster.
+    let rows = ManuallyDrop::new(rows);
     if args.json {
         let listed: Vec<Listed<'_>> = rows.iter().map(Listed::of).collect();
         write_json(&listed)?;

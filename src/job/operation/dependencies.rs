@@ -71,6 +71,9 @@ pub(super) fn resolve(
 }
 
 fn failed(unmet: &Unmet) -> RunError {
+    if unmet.is_full {
+        return RunError::Full(unmet.to_string());
+    }
     let hint = Some(unmet.hints.join("\n")).filter(|hint| !hint.is_empty());
     RunError::Unmet(unmet.to_string(), hint)
 }

@@ -9,7 +9,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::output::{Recorder, Recording};
 use super::state::{RunEnd, State};
-use super::{Audience, Done, Plan, RunError, RunPlace, keep, prepare};
+use super::{Audience, Done, Plan, RunError, RunPlace, keep, prepare, sourcecode};
 use crate::engine::{
     self, End, Engine, Guarded, Journal, Limits, OutputSink, StopReason, Submission, Surroundings, Timing, Waited,
 };
@@ -29,6 +29,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// Runs the plan; see [`super::run`].
 pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audience>) -> Result<Done, RunError> {
     let pid = guarded.guardian_pid();
+    // It answers while the run directory is made.
+    let git = sourcecode::ask_git(&plan);
     let (run, log) = open(&plan.place, pid)?;
     engine::mark_host(run.id());
     let directory = run.path().to_owned();
@@ -42,7 +44,7 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
     let parts = Parts { guarded, journal, sink, state: &state, ended: &ended };
     let engine = start_engine(&plan, &directory, runtime, parts)?;
 
-    let prepared = prepare::prepare(&mut plan, &state, audience, &|| engine.interrupted());
+    let prepared = prepare::prepare(&mut plan, git, &state, audience, &|| engine.interrupted());
     let unfinished = match prepared {
         Ok(prepared) if engine.interrupted().is_none() => match keep::same_runs(&plan, &directory) {
             Some(same) => {
@@ -68,6 +70,7 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
     close(&engine)?;
     let end = match &unfinished {
         RunError::Interrupted(signal) => RunEnd::interrupted(*signal),
+        error if error.is_storage() => RunEnd::unrecorded(error.to_string()),
         error => RunEnd::unstarted(error.to_string()),
     };
     state.end(&end)?;

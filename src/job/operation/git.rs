@@ -4,24 +4,23 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::engine::{Query, QueryError};
+use crate::engine::{Asked, Query, QueryError};
 use crate::operation::Notice;
 use crate::operation::sourcecode::GitFiles;
 
 /// How long git may take. It takes milliseconds, and minutes in a repository that nobody wants to wait for.
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// What git knows of a folder.
-#[derive(Debug, Default)]
-pub(super) struct Git {
-    /// The files that it tracks, or would track.
-    pub(super) files: GitFiles,
-    /// `git:` and the commit, with a `*` where anything differs from it.
-    pub(super) commit: Option<String>,
+/// Questions that git is working on.
+pub(super) struct Asking {
+    root: PathBuf,
+    /// `None` where nobody needs the files.
+    listed: Option<Asked>,
+    status: Asked,
 }
 
-/// Asks git about the folder that source code is in; `None` outside of a repository.
-pub(super) fn look(root: &Path, is_interrupted: &dyn Fn() -> bool, notify: &mut dyn FnMut(Notice)) -> Option<Git> {
+/// Asks git about the folder that source code is in, for its files where they are wanted; `None` outside of a repository.
+pub(super) fn ask(root: &Path, for_files: bool) -> Option<Asking> {
     root.ancestors().find(|folder| folder.join(".git").exists())?;
     let query = |args: &[&str]| {
         let mut query = Query::new("git", args, root);
@@ -31,10 +30,30 @@ pub(super) fn look(root: &Path, is_interrupted: &dyn Fn() -> bool, notify: &mut 
         query.start()
     };
     // Both at once: each takes a few milliseconds.
-    let listed = query(&["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
+    let listed = for_files.then(|| query(&["ls-files", "-z", "--cached", "--others", "--exclude-standard"]));
     let status = query(&["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal"]);
-    let (listed, status) = (listed.answer(is_interrupted), status.answer(is_interrupted));
-    let listed = match listed {
+    Some(Asking { root: root.to_owned(), listed, status })
+}
+
+impl Asking {
+    /// Waits for the files that git tracks, or would track; they are told once.
+    pub(super) fn files(
+        &mut self,
+        is_interrupted: &dyn Fn() -> bool,
+        notify: &mut dyn FnMut(Notice),
+    ) -> Option<GitFiles> {
+        Some(files(&self.root, self.listed.take()?, is_interrupted, notify))
+    }
+
+    /// Waits for the commit: `git:` and its name, with a `*` where anything differs from it.
+    pub(super) fn commit(self, is_interrupted: &dyn Fn() -> bool) -> Option<String> {
+        let status = self.status.answer(is_interrupted).ok().filter(|answer| answer.failure().is_none());
+        status.and_then(|answer| commit(&answer.stdout))
+    }
+}
+
+fn files(root: &Path, listed: Asked, is_interrupted: &dyn Fn() -> bool, notify: &mut dyn FnMut(Notice)) -> GitFiles {
+    let listed = match listed.answer(is_interrupted) {
         Ok(answer) => match answer.failure() {
             None => Ok(names(&answer.stdout)),
             Some(failure) => Err(failure),
@@ -42,7 +61,7 @@ pub(super) fn look(root: &Path, is_interrupted: &dyn Fn() -> bool, notify: &mut 
         Err(QueryError::NotFound) => Err("git is not installed".to_owned()),
         Err(error) => Err(error.to_string()),
     };
-    let files = match listed {
+    match listed {
         Ok(files) => GitFiles { files },
         Err(why) => {
             notify(Notice::Warning(format!(
@@ -51,9 +70,7 @@ pub(super) fn look(root: &Path, is_interrupted: &dyn Fn() -> bool, notify: &mut 
             )));
             GitFiles::by_rules(root)
         }
-    };
-    let commit = status.ok().filter(|answer| answer.failure().is_none()).and_then(|answer| commit(&answer.stdout));
-    Some(Git { files, commit })
+    }
 }
 
 fn names(output: &[u8]) -> Vec<PathBuf> {

@@ -10,6 +10,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::Plan;
+use crate::model::{EntryKind, ManifestEntry};
 use crate::store::{self, RunDetails, Status};
 
 /// Keys of the attribute `op` that change nothing of what is run.
@@ -64,11 +65,10 @@ fn dependencies(directory: &Path, run: &RunDetails) -> BTreeSet<String> {
         let sources = sources.as_object().into_iter().flatten();
         sources.map(move |(name, source)| format!("{resource} {name} {}", source.get("config").unwrap_or(&Value::Null)))
     });
-    let manifest = std::fs::read_to_string(directory.join(".guild/manifest")).unwrap_or_default();
-    // The third word is the digest; the fourth, where it came from, may be a generated file.
-    let files = manifest.lines().filter(|line| line.starts_with("d ")).filter_map(|line| {
-        let words = shlex::split(line)?;
-        Some(format!("{} {}", words.get(1)?, words.get(2)?))
-    });
-    sources.chain(files).collect()
+    // Where a file came from does not matter: it may be a generated one.
+    let file = |entry: ManifestEntry| {
+        let path = entry.path.into_os_string();
+        (entry.kind == EntryKind::Dependency).then(|| format!("{path:?} {}", entry.sha1.unwrap_or_default()))
+    };
+    sources.chain(store::manifest(directory).into_iter().filter_map(file)).collect()
 }

@@ -181,12 +181,26 @@ pub(crate) enum RunError {
     /// The system did not give what an engine needs.
     #[error("cannot start the engine: {0}")]
     System(#[from] std::io::Error),
+    /// The disk does not take what the run is made of.
+    #[error("the run could not be recorded: {0}")]
+    Full(String),
     /// The run could not be recorded to its end.
     #[error("{0}")]
     Unrecordable(String),
     /// It was interrupted by this signal before the operation started.
     #[error("interrupted before the operation was started")]
     Interrupted(i32),
+}
+
+impl RunError {
+    /// Returns whether the run could not be recorded.
+    pub(crate) const fn is_storage(&self) -> bool {
+        match self {
+            RunError::Store(error) => error.is_storage(),
+            RunError::Full(_) | RunError::Unrecordable(_) => true,
+            _ => false,
+        }
+    }
 }
 
 /// Hears what happens on the way.

@@ -72,7 +72,7 @@ struct Sink {
     run: PathBuf,
     /// What the scalars are found by; taken when it is used.
     patterns: Option<ScalarPatterns>,
-    /// Whether there is a copy on the console.
+    /// Whether there is to be a copy on the console, and is none yet.
     console: bool,
     waker: Option<Arc<SinkWaker>>,
     /// The files, from the start of the operation on.
@@ -86,6 +86,17 @@ impl Sink {
     fn follow(&self, name: &'static str, follow: Box<dyn Follow>) -> io::Result<()> {
         let follower = Follower::start(name, follow, self.waker.clone())?;
         self.followers.lock().push(follower);
+        Ok(())
+    }
+
+    /// Starts the threads with the first output: an operation that writes nothing needs none.
+    fn begin_to_follow(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.console) {
+            self.follow("console copy", Box::new(console::Copy::default()))?;
+        }
+        if let Some(patterns) = self.patterns.take() {
+            self.follow("scalars", Box::new(scalars::Scalars::new(patterns, &self.run.join(".guild"))))?;
+        }
         Ok(())
     }
 
@@ -112,12 +123,6 @@ impl OutputSink for Sink {
         }
         let output = RunOutput::create(&self.run).map_err(|error| self.failed(error))?;
         self.output = Some(output);
-        if self.console {
-            self.follow("console copy", Box::new(console::Copy::default()))?;
-        }
-        if let Some(patterns) = self.patterns.take() {
-            self.follow("scalars", Box::new(scalars::Scalars::new(patterns, &self.run.join(".guild"))))?;
-        }
         Ok(())
     }
 
@@ -125,6 +130,7 @@ impl OutputSink for Sink {
         if let Some(output) = &mut self.output {
             output.write(stream, bytes)?;
         }
+        self.begin_to_follow()?;
         let followers = self.followers.lock();
         if followers.is_empty() {
             return Ok(());

@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::git::Asking;
 use super::state::State;
 use super::{Audience, Plan, RunError, RunPlace, dependencies, python, sourcecode};
 use crate::operation::command::{self, Places, Process};
@@ -21,6 +22,7 @@ pub(super) struct Prepared {
 /// Prepares the run directory. Between its steps it is asked whether the run is to stop.
 pub(super) fn prepare(
     plan: &mut Plan,
+    mut git: Option<Asking>,
     state: &State,
     audience: &mut dyn Audience,
     interrupted: &dyn Fn() -> Option<i32>,
@@ -28,11 +30,14 @@ pub(super) fn prepare(
     let check = || interrupted().map_or(Ok(()), |signal| Err(RunError::Interrupted(signal)));
     with(state, |run| write_attributes(run, plan))?;
     check()?;
-    sourcecode::provide(plan, state, audience, interrupted)?;
+    sourcecode::provide(plan, git.as_mut(), state, audience, interrupted)?;
     check()?;
-    dependencies::resolve(plan, state, audience, interrupted)?;
+    let resolved = dependencies::resolve(plan, state, audience, interrupted);
+    let prepared = resolved.and_then(|()| check()).and_then(|()| command_of(plan, state, audience));
+    // As late as can be: git worked on it meanwhile.
     check()?;
-    let prepared = command_of(plan, state, audience)?;
+    sourcecode::record_commit(git, state, interrupted)?;
+    let prepared = prepared?;
     with(state, |run| write_command(run, plan, &prepared))?;
     Ok(prepared)
 }

@@ -5,21 +5,48 @@ use std::path::{Component, Path};
 
 use serde_json::Value;
 
+use super::git::{self, Asking};
 use super::prepare::with;
 use super::state::State;
-use super::{Audience, Plan, RunError, SourceCode, git};
+use super::{Audience, Plan, RunError, SourceCode};
 use crate::model::{EntryKind, Manifest};
 use crate::operation::dependency::project_local;
-use crate::operation::sourcecode::{self, Request, Snapshot};
-use crate::operation::{Body, FlagValues, Notice, OpRecord, Operation};
+use crate::operation::sourcecode::{self, GitFiles, Request, Snapshot};
+use crate::operation::{Body, FlagValues, Notice, OpRecord, Operation, takes_no_more};
 use crate::store;
 
 /// The attributes that say which source code a run has.
 const OF_THE_SOURCE: [&str; 2] = ["sourcecode_digest", "vcs_commit"];
 
+/// Has git look at the project, where the source code is to come from one; what it says is asked for later. `None`
+/// outside of a repository, and where a definition is wrong, which is told when the source code is chosen.
+pub(super) fn ask_git(plan: &Plan) -> Option<Asking> {
+    let SourceCode::Project { rules, .. } = &plan.source else { return None };
+    let root = sourcecode::root(&plan.project, rules).ok()?;
+    git::ask(&root, !is_unwanted() && sourcecode::is_wanted(rules))
+}
+
+/// Records the commit that the project is at.
+pub(super) fn record_commit(
+    asking: Option<Asking>,
+    state: &State,
+    interrupted: &dyn Fn() -> Option<i32>,
+) -> Result<(), RunError> {
+    match asking.and_then(|asking| asking.commit(&|| interrupted().is_some())) {
+        Some(commit) => with(state, |run| run.write_attr("vcs_commit", &commit)),
+        None => Ok(()),
+    }
+}
+
+/// Returns whether there is to be no source code whatever a definition says.
+fn is_unwanted() -> bool {
+    std::env::var_os("NO_SOURCECODE").is_some_and(|value| value == "1")
+}
+
 /// Brings the source code into the run directory, and records it.
 pub(super) fn provide(
     plan: &Plan,
+    asking: Option<&mut Asking>,
     state: &State,
     audience: &mut dyn Audience,
     interrupted: &dyn Fn() -> Option<i32>,
@@ -28,7 +55,9 @@ pub(super) fn provide(
         SourceCode::Kept => Ok(()),
         SourceCode::Run(from) => copy_from_run(from, state),
         SourceCode::Project { rules, script } => {
-            copy_from_project(plan, rules, script.as_deref(), state, audience, interrupted)
+            let is_interrupted = || interrupted().is_some();
+            let files = asking.and_then(|asking| asking.files(&is_interrupted, &mut |notice| audience.notice(notice)));
+            copy_from_project(plan, rules, script.as_deref(), files.as_ref(), state, audience)
         }
     }
 }
@@ -37,22 +66,23 @@ fn copy_from_project(
     plan: &Plan,
     rules: &[Value],
     script: Option<&Path>,
+    git: Option<&GitFiles>,
     state: &State,
     audience: &mut dyn Audience,
-    interrupted: &dyn Fn() -> Option<i32>,
 ) -> Result<(), RunError> {
-    let failed = |error: sourcecode::Error| RunError::SourceCode(error.to_string());
-    let root = sourcecode::root(&plan.project, rules).map_err(failed)?;
-    let git = git::look(&root, &|| interrupted().is_some(), &mut |notice| audience.notice(notice));
+    let failed = |error: sourcecode::Error| match error.is_full() {
+        true => RunError::Full(error.to_string()),
+        false => RunError::SourceCode(error.to_string()),
+    };
     let dependencies = project_local(&plan.record.deps, &plan.values);
     let request = Request {
         project: &plan.project,
         rules,
-        git: git.as_ref().map(|git| &git.files),
+        git,
         dependencies: &dependencies,
         script,
         is_python: is_python(&plan.record),
-        none: std::env::var_os("NO_SOURCECODE").is_some_and(|value| value == "1"),
+        none: is_unwanted(),
         explain: false,
     };
     let chosen = sourcecode::plan(&request).map_err(failed)?;
@@ -62,15 +92,10 @@ fn copy_from_project(
     for notice in notices {
         audience.notice(notice);
     }
-    let commit = git.and_then(|git| git.commit);
     with(state, |run| {
         let manifest = Manifest { entries: manifest };
         run.write_file(".guild/manifest", &manifest.to_bytes())?;
-        run.write_attr("sourcecode_digest", &digest)?;
-        match commit {
-            Some(commit) => run.write_attr("vcs_commit", &commit),
-            None => Ok(()),
-        }
+        run.write_attr("sourcecode_digest", &digest)
     })
 }
 
@@ -94,7 +119,8 @@ fn copy_from_run(from: &Path, state: &State) -> Result<(), RunError> {
             Err(_) => fs::copy(&source, &target).map(drop),
         });
         copied.map_err(|error| {
-            RunError::SourceCode(format!("cannot copy the source code {}: {error}", source.display()))
+            let text = format!("cannot copy the source code {} to {}: {error}", source.display(), target.display());
+            if takes_no_more(&error) { RunError::Full(text) } else { RunError::SourceCode(text) }
         })?;
         own.entries.push(entry);
     }
@@ -127,7 +153,7 @@ pub(super) fn explain(operation: &Operation) -> Result<String, String> {
     let failed = |error: sourcecode::Error| error.to_string();
     let root = sourcecode::root(&operation.project, &operation.sourcecode).map_err(failed)?;
     let mut notices = Vec::new();
-    let git = git::look(&root, &|| false, &mut |notice| notices.push(notice));
+    let git = git::ask(&root, true).and_then(|mut asking| asking.files(&|| false, &mut |notice| notices.push(notice)));
     let script = match &operation.body {
         Body::Script(line) => shlex::split(line).and_then(|words| words.into_iter().next()),
         _ => None,
@@ -135,7 +161,7 @@ pub(super) fn explain(operation: &Operation) -> Result<String, String> {
     let request = Request {
         project: &operation.project,
         rules: &operation.sourcecode,
-        git: git.as_ref().map(|git| &git.files),
+        git: git.as_ref(),
         dependencies: &project_local(&record.deps, &FlagValues::new()),
         script: script.as_deref().map(Path::new),
         is_python: is_python(&record),

@@ -27,6 +27,11 @@ impl RunEnd {
         RunEnd { exit_status: 1, code: 1, outcome: Some(Outcome::Errored), reason: Some(reason) }
     }
 
+    /// Returns the end of a run that could not be recorded.
+    pub(super) fn unrecorded(reason: String) -> RunEnd {
+        RunEnd { exit_status: 7, code: 7, ..RunEnd::unstarted(reason) }
+    }
+
     /// Returns the end of a run that this signal ended.
     pub(super) fn interrupted(signal: i32) -> RunEnd {
         RunEnd { exit_status: -signal, code: 128 + signal, outcome: Some(Outcome::Aborted), reason: None }

@@ -77,6 +77,7 @@ impl Task<'_> {
             hint: Some(
                 "Settings are read from .yml, .yaml, .json, .cfg and .ini, also with .in at the end.".to_owned(),
             ),
+            ..Problem::default()
         })?;
         let load = || -> Result<Value, String> {
             let text = fs::read_to_string(&file).map_err(|error| error.to_string())?;
@@ -102,7 +103,7 @@ impl Task<'_> {
         let made = folder.join(file.file_name().unwrap_or_default());
         fs::create_dir_all(&folder)
             .and_then(|()| fs::write(&made, text))
-            .map_err(|error| format!("cannot write {}: {error}", made.display()))?;
+            .map_err(|error| Problem::io(&error, format!("cannot write {}: {error}", made.display())))?;
         Ok(Origins::of(vec![made], &folder))
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha224, Sha256};
 
 use super::file::{mismatch, verify};
+use super::{Outcome, Problem};
 use crate::operation::{Notice, hex};
 
 /// How long a server may take to answer, and then for each piece.
@@ -41,13 +42,14 @@ pub(super) fn download(
     sha256: Option<&str>,
     is_interrupted: &dyn Fn() -> bool,
     notify: &mut dyn FnMut(Notice),
-) -> Result<PathBuf, String> {
+) -> Outcome<PathBuf> {
     let folder = cache.join(hex(&Sha224::digest(url.as_bytes())));
     let path = folder.join(file_name(url));
     if path.is_file() && sha256.is_none_or(|expected| verify(&path, expected).is_ok()) {
         return Ok(path);
     }
-    let cannot_keep = |error: io::Error| format!("cannot keep {url} in {}: {error}", folder.display());
+    let cannot_keep =
+        |error: io::Error| Problem::io(&error, format!("cannot keep {url} in {}: {error}", folder.display()));
     fs::create_dir_all(&folder).map_err(cannot_keep)?;
     let cannot_get = |error: &dyn std::fmt::Display| format!("cannot download {url}: {error}");
     let config = ureq::Agent::config_builder()
@@ -70,24 +72,24 @@ pub(super) fn download(
     let mut got = 0_u64;
     loop {
         if is_interrupted() {
-            return Err(cannot_get(&"it was interrupted"));
+            return Err(cannot_get(&"it was interrupted").into());
         }
         let count = match body.read(&mut buffer) {
             Ok(0) => break,
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(format!("{} after {}", cannot_get(&error), shown_size(got))),
+            Err(error) => return Err(format!("{} after {}", cannot_get(&error), shown_size(got)).into()),
         };
         digest.update(&buffer[..count]);
         kept.write_all(&buffer[..count]).map_err(cannot_keep)?;
         got += count as u64;
     }
     if let Some(size) = size.filter(|size| *size != got) {
-        return Err(format!("{} of {size} bytes", cannot_get(&format!("the server sent only {got}"))));
+        return Err(format!("{} of {size} bytes", cannot_get(&format!("the server sent only {got}"))).into());
     }
     let actual = hex(&digest.finalize());
     if let Some(expected) = sha256.filter(|expected| !actual.eq_ignore_ascii_case(expected.trim())) {
-        return Err(mismatch(&path, expected, &actual));
+        return Err(mismatch(&path, expected, &actual).into());
     }
     kept.persist(&path).map_err(|error| cannot_keep(error.error))?;
     Ok(path)

@@ -18,14 +18,14 @@ mod upstream;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
 use self::names::{resolving_name, substitute};
 use super::relative::{normal, relative_to};
-use super::{DependencyRecord, FlagPassing, FlagValues, Notice, Source, SourceKind};
+use super::{DependencyRecord, FlagPassing, FlagValues, Notice, Source, SourceKind, takes_no_more};
 use crate::model::{Manifest, ManifestEntry};
 
 pub(crate) use self::file::project_local;
@@ -97,6 +97,8 @@ pub(crate) struct Unmet {
     pub(crate) reason: String,
     /// What can be done about it, or more about the reason.
     pub(crate) hints: Vec<String>,
+    /// Whether the disk does not take it, so that the run cannot be recorded.
+    pub(crate) is_full: bool,
 }
 
 impl fmt::Display for Unmet {
@@ -108,15 +110,24 @@ impl fmt::Display for Unmet {
 impl std::error::Error for Unmet {}
 
 /// Why a source could not be resolved, before it is known which.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Problem {
     reason: String,
     hint: Option<String>,
+    /// The disk takes no more.
+    is_full: bool,
+}
+
+impl Problem {
+    /// Returns the problem that the system has with a file; `reason` says which.
+    fn io(error: &io::Error, reason: String) -> Self {
+        Self { is_full: takes_no_more(error), ..Self::from(reason) }
+    }
 }
 
 impl<T: Into<String>> From<T> for Problem {
     fn from(reason: T) -> Self {
-        Self { reason: reason.into(), hint: None }
+        Self { reason: reason.into(), ..Self::default() }
     }
 }
 
@@ -157,6 +168,8 @@ pub(crate) fn resolve(request: &Request<'_>, notify: &mut dyn FnMut(Notice)) -> 
             let task = Task { request, dep, source, name: &name };
             match task.resolve(&mut sources, &mut resolved.manifest, notify) {
                 Ok(()) => {}
+                // What comes next could not be recorded either.
+                Err(unmet) if unmet.is_full => return Err(unmet),
                 Err(_) if source.optional => {
                     notify(Notice::Info(format!("Could not resolve {name} - skipping because dependency is optional")));
                 }
@@ -274,7 +287,11 @@ impl Task<'_> {
         substitute(text, self.request.flags).map_err(|flag| {
             let near = crate::model::nearest(&flag, self.request.flags.keys().map(String::as_str));
             let hint = near.map(|near| format!("did you mean '${{{near}}}'?"));
-            Problem { reason: format!("cannot resolve '{text}': undefined reference '{flag}'"), hint }
+            Problem {
+                reason: format!("cannot resolve '{text}': undefined reference '{flag}'"),
+                hint,
+                ..Problem::default()
+            }
         })
     }
 
@@ -299,6 +316,7 @@ impl Task<'_> {
                 return Err(Problem {
                     reason: format!("{} is a link to {}, which is gone", entry.path.display(), origin.display()),
                     hint: Some("Put the file back, or run the operation anew.".to_owned()),
+                    ..Problem::default()
                 });
             }
         }
@@ -311,6 +329,7 @@ impl Task<'_> {
             resource: self.dep.name.clone(),
             reason: problem.reason,
             hints: problem.hint.into_iter().chain(self.source.help.clone()).collect(),
+            is_full: problem.is_full,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use sha1::{Digest, Sha1};
 
 use super::rename::rename;
-use super::{Origins, Outcome, Task};
+use super::{Origins, Outcome, Problem, Task};
 use crate::model::{EntryKind, ManifestEntry, is_inside};
 use crate::operation::inside::make_parents;
 use crate::operation::relative::{normal, relative_to};
@@ -28,7 +28,9 @@ impl Task<'_> {
         let full = run_dir.join(&target);
         let is_link = self.target_type() == TargetType::Link;
         let word = if is_link { "link" } else { "copy" };
-        let cannot = |error: io::Error| format!("cannot {word} {} to {}: {error}", path.display(), full.display());
+        let cannot = |error: io::Error| {
+            Problem::io(&error, format!("cannot {word} {} to {}: {error}", path.display(), full.display()))
+        };
         check_kind(path)?;
         if fs::symlink_metadata(&full).is_ok() {
             // What is required was asked for; that a file of the project has the same name was not.
@@ -129,7 +131,9 @@ impl Task<'_> {
         let origins = Origins::of(Vec::new(), run_dir);
         let target = self.target(&run_dir.join(&name), &origins)?;
         let full = run_dir.join(&target);
-        let cannot = |error: io::Error| format!("cannot write the standard input to {}: {error}", full.display());
+        let cannot = |error: io::Error| {
+            Problem::io(&error, format!("cannot write the standard input to {}: {error}", full.display()))
+        };
         if fs::symlink_metadata(&full).is_ok() {
             if !self.source.replace_existing && !self.source.always_resolve {
                 notify(Notice::Warning(format!("{} already exists, skipping copy", full.display())));

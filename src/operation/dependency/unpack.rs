@@ -9,7 +9,7 @@ use sha2::{Digest, Sha224, Sha256};
 use super::archive;
 use super::download::shown_size;
 use super::place::digest;
-use super::{Count, Surroundings};
+use super::{Count, Outcome, Problem, Surroundings};
 use crate::model::nearest;
 use crate::operation::{Notice, hex};
 
@@ -91,7 +91,7 @@ pub(super) fn unpacked(
     post_process: Option<&str>,
     surroundings: &Surroundings<'_>,
     notify: &mut dyn FnMut(Notice),
-) -> Result<PathBuf, String> {
+) -> Outcome<PathBuf> {
     let content =
         digest(path, Sha256::default()).map_err(|error| format!("cannot read '{}': {error}", path.display()))?;
     let stem = path.file_name().unwrap_or_default().to_string_lossy();
@@ -102,8 +102,10 @@ pub(super) fn unpacked(
     if folder.is_dir() {
         return Ok(folder);
     }
-    let cannot =
-        |error: io::Error| format!("cannot unpack '{}' in {}: {error}", path.display(), surroundings.cache.display());
+    let cannot = |error: io::Error| {
+        let reason = format!("cannot unpack '{}' in {}: {error}", path.display(), surroundings.cache.display());
+        Problem::io(&error, reason)
+    };
     fs::create_dir_all(surroundings.cache).map_err(cannot)?;
     // What is refused, or cut off, goes with this folder.
     let half = tempfile::Builder::new().prefix(".unpack-").tempdir_in(surroundings.cache).map_err(cannot)?;
@@ -113,8 +115,8 @@ pub(super) fn unpacked(
     archive::unpack(path, kind, &inside, surroundings.limits, surroundings.is_interrupted).map_err(|problem| {
         match problem {
             archive::Problem::Io(error) => cannot(error),
-            archive::Problem::Refused(what) => format!("'{}' is refused: {what}", path.display()),
-            archive::Problem::Damaged(what) => format!("'{}' cannot be unpacked: {what}", path.display()),
+            archive::Problem::Refused(what) => format!("'{}' is refused: {what}", path.display()).into(),
+            archive::Problem::Damaged(what) => format!("'{}' cannot be unpacked: {what}", path.display()).into(),
         }
     })?;
     if let Some(command) = post_process {

@@ -116,7 +116,7 @@ impl Task<'_> {
                     }
                     (run.path, json!(run.id))
                 }
-                Err(error) => return Err(Problem { hint: error.hint.clone(), reason: error.to_string() }),
+                Err(error) => return Err(Problem { hint: error.hint.clone(), ..Problem::from(error.to_string()) }),
             },
         };
         let paths = match has_select(self.source) {

@@ -16,6 +16,14 @@ pub(super) enum Prefilter {
     One(Box<Finder<'static>>),
     /// A line that matches holds one of these.
     Some(AhoCorasick),
+    /// A line that matches holds a colon with white space behind it, as the default patterns have it. In a log most colons
+    /// are those of times.
+    Key,
+}
+
+/// Returns whether a byte is white space, or the first of a character that may be: beyond ASCII each has several bytes.
+pub(super) const fn may_be_white(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || byte == 0x0b || byte >= 0x80
 }
 
 impl Prefilter {
@@ -42,6 +50,10 @@ impl Prefilter {
             Self::Everything => (!bytes.is_empty()).then_some(0),
             Self::One(finder) => finder.find(bytes),
             Self::Some(searcher) => searcher.find(bytes).map(|found| found.start()),
+            Self::Key => {
+                let is_end = |at: &usize| bytes.get(at + 1).is_none_or(|byte| may_be_white(*byte));
+                memchr::memchr_iter(b':', bytes).find(is_end)
+            }
         }
     }
 }
@@ -86,6 +98,23 @@ fn needed(hir: &Hir) -> Option<Vec<Vec<u8>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_colon_is_the_end_of_a_key_before_white_space_only() {
+        let cases: [(&[u8], Option<usize>); 8] = [
+            (b"12:30:59 a b\n", None),
+            (b"12:30:59 loss: 1\n", Some(13)),
+            (b"loss:\t1", Some(4)),
+            (b"loss:\x0b1", Some(4)),
+            ("loss:\u{a0}1".as_bytes(), Some(4)),
+            (b"a:b:\n", Some(3)),
+            (b"a:", Some(1)),
+            (b"", None),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(Prefilter::Key.find(bytes), expected, "{bytes:?}");
+        }
+    }
 
     #[test]
     fn what_every_match_holds_is_found() {

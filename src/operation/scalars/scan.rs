@@ -1,8 +1,9 @@
 //! Goes through what an operation writes, as it comes, and finds the scalars in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::ScalarPatterns;
+use super::prefilter::may_be_white;
+use super::{Compiled, ScalarPatterns};
 use crate::model::Stream;
 
 /// Bytes of the longest line that is looked at. A longer one holds no scalars: no pattern may need more time the longer a
@@ -23,7 +24,9 @@ pub(crate) struct FoundScalar {
 /// What is known between pieces of output.
 #[derive(Debug)]
 pub(crate) struct ScalarScan {
-    patterns: ScalarPatterns,
+    patterns: Compiled,
+    /// Keys that are no scalars.
+    ignored: BTreeSet<String>,
     step: i64,
     lines: [OpenLine; 2],
 }
@@ -49,7 +52,8 @@ impl OpenLine {
 impl ScalarScan {
     /// Begins with the first byte of an operation's output.
     pub(crate) fn new(patterns: ScalarPatterns) -> Self {
-        Self { patterns, step: 0, lines: <[OpenLine; 2]>::default() }
+        let (patterns, ignored) = patterns.compile();
+        Self { patterns, ignored, step: 0, lines: <[OpenLine; 2]>::default() }
     }
 
     /// Takes bytes of a stream, and hands over the scalars of the lines that are complete with them.
@@ -114,7 +118,7 @@ impl ScalarScan {
             self.step = step;
         }
         for (key, value) in values {
-            if !self.patterns.ignored.contains(&key) {
+            if !self.ignored.contains(&key) {
                 found(FoundScalar { key, value, step: self.step });
             }
         }
@@ -125,7 +129,5 @@ impl ScalarScan {
 /// space. Most lines of a log do not, and are told apart here for much less than a pattern costs.
 fn begins_with_key(line: &[u8]) -> bool {
     let end = memchr::memchr2(b' ', b'\t', line).unwrap_or(line.len());
-    // White space beyond ASCII begins with a byte of its own.
-    let is_white = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b || *byte >= 0x80;
-    memchr::memchr_iter(b':', &line[..end]).any(|at| line.get(at + 1).is_some_and(is_white))
+    memchr::memchr_iter(b':', &line[..end]).any(|at| line.get(at + 1).is_some_and(|byte| may_be_white(*byte)))
 }

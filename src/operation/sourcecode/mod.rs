@@ -17,8 +17,8 @@ use serde_json::Value;
 
 use self::config::Config;
 use self::rules::{RuleId, Rules};
-use super::Notice;
 use super::relative::normal;
+use super::{Notice, takes_no_more};
 use crate::model::is_inside;
 
 pub(crate) use self::copy::Snapshot;
@@ -71,6 +71,11 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// Returns whether the disk does not take the copies, so that the run cannot be recorded.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, Error::Io { source, .. } if takes_no_more(source))
+    }
+
     fn bad(text: String) -> Self {
         Error::Definition(text)
     }
@@ -125,7 +130,7 @@ struct Chosen {
 /// Says what is wrong with the attribute `sourcecode`, for whoever reads a definition.
 pub(crate) fn check(value: &Value) -> Result<(), String> {
     let config = Config::read(std::slice::from_ref(value)).map_err(|error| error.to_string())?;
-    Rules::new(Path::new("/nonexistent"), &config, None, false).map_err(|error| error.to_string())?;
+    Rules::check(&config).map_err(|error| error.to_string())?;
     check_dest(&config).map_err(|error| error.to_string())
 }
 
@@ -135,21 +140,25 @@ pub(crate) fn root(project: &Path, rules: &[Value]) -> Result<PathBuf, Error> {
     Ok(config.root.map_or_else(|| project.to_owned(), |root| normal(&project.join(root))))
 }
 
+/// Returns whether there is to be any source code, by rules that can be read.
+pub(crate) fn is_wanted(rules: &[Value]) -> bool {
+    Config::read(rules).is_ok_and(|config| !config.disabled)
+}
+
 /// Chooses the files.
 pub(crate) fn plan(request: &Request<'_>) -> Result<Plan, Error> {
     let config = Config::read(request.rules)?;
     check_dest(&config)?;
     let project = normal(request.project);
     let root = config.root.as_ref().map_or_else(|| project.clone(), |root| normal(&project.join(root)));
+    let (selected, skipped, notices) = (Vec::new(), Vec::new(), Vec::new());
+    if request.none || config.disabled {
+        Rules::check(&config)?;
+        let config = Config { disabled: true, ..config };
+        return Ok(Plan { project, root, config, rules: Rules::none(), selected, skipped, notices });
+    }
     let rules = Rules::new(&root, &config, request.git, request.is_python)?;
-    let mut plan =
-        Plan { project, root, config, rules, selected: Vec::new(), skipped: Vec::new(), notices: Vec::new() };
-    if request.none {
-        plan.config.disabled = true;
-    }
-    if plan.config.disabled {
-        return Ok(plan);
-    }
+    let mut plan = Plan { project, root, config, rules, selected, skipped, notices };
     if plan.config.root.is_some() && !plan.root.is_dir() {
         return Err(Error::bad(format!("root of sourcecode is {}, and there is no such folder", plan.root.display())));
     }

@@ -82,14 +82,25 @@ struct Listing {
 }
 
 impl Rules {
+    /// Makes no rules: there is no source code.
+    pub(super) const fn none() -> Self {
+        Self { base: Vec::new(), adopted: Vec::new(), user: Vec::new(), listing: None, ignore: None }
+    }
+
+    /// Says what is wrong with the rules of a definition.
+    pub(super) fn check(config: &Config) -> Result<(), Error> {
+        config.specs.iter().try_for_each(|spec| user_rule(Path::new("/nonexistent"), spec).map(drop))
+    }
+
     /// Makes the rules for the folder `root`. `is_python` leaves out what Python's tools make.
     pub(super) fn new(root: &Path, config: &Config, git: Option<&GitFiles>, is_python: bool) -> Result<Self, Error> {
         let user = config.specs.iter().map(|spec| user_rule(root, spec)).collect::<Result<_, _>>()?;
         let ignore = guildignore(root)?;
-        let adopted = default_rules(is_python, ignore.is_some())?;
-        let (base, listing) = match git {
-            Some(git) => (git_rules()?, Some(Listing::new(git))),
-            None => (default_rules(is_python, ignore.is_some())?, None),
+        let own = default_rules(is_python, ignore.is_some())?;
+        // Without a version control no folder is left to be adopted.
+        let (base, adopted, listing) = match git {
+            Some(git) => (git_rules()?, own, Some(Listing::new(git))),
+            None => (own, Vec::new(), None),
         };
         Ok(Self { base, adopted, user, listing, ignore })
     }

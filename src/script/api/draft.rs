@@ -9,6 +9,7 @@ use std::time::Duration;
 use mlua::{Function, Lua, Table, Value};
 use serde_json::Value as Json;
 
+use super::runnable::LuaRunnable;
 use crate::job::{Draft, DraftSections, SectionFilter, Testscript, quoted};
 use crate::model::{Place, SectionChoice, nearest, parse_size};
 use crate::script::table::{shown, to_json};
@@ -151,7 +152,11 @@ fn testscript(value: &Value) -> Result<Testscript, String> {
             let recipe = serde_json::from_value(recipe).map_err(|error| format!("testscript is no recipe: {error}"))?;
             Ok(Testscript::Recipe(Box::new(recipe)))
         }
-        other => Err(wrong("testscript", "a path or a recipe table", other)),
+        Value::UserData(object) if object.is::<LuaRunnable>() => {
+            let runnable = object.borrow::<LuaRunnable>().map_err(|error| error.to_string())?;
+            Ok(Testscript::Recipe(Box::new(runnable.0.clone())))
+        }
+        other => Err(wrong("testscript", "a path, a recipe table or a runnable", other)),
     }
 }
 

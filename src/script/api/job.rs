@@ -6,6 +6,7 @@ use mlua::{Lua, Table, UserDataRef, Value};
 
 use super::draft;
 use super::result::LuaResult;
+use super::runnable;
 use super::task::{LuaTask, cannot_start, result, seconds, wait_failed};
 use super::unknown_field;
 use crate::engine::OnLimit;
@@ -40,15 +41,20 @@ pub(crate) fn module(lua: &Lua, context: &Rc<Context>) -> mlua::Result<Table> {
     Ok(module)
 }
 
-fn definition<'a>(lua: &Lua, function: &str, value: &'a Value) -> mlua::Result<&'a Table> {
+/// Returns the task table that a value is, or stands for: a runnable is one, too.
+fn task_table(lua: &Lua, value: &Value) -> mlua::Result<Option<Table>> {
     match value {
-        Value::Table(table) => Ok(table),
-        other => {
-            let text =
-                format!("{function} takes one table, {function} {{ testscript = \"FILE\" }}, not {}", shown(other));
-            Err(raise(lua, "definition", text))
-        }
+        Value::Table(table) => Ok(Some(table.clone())),
+        Value::UserData(object) => runnable::task_table(lua, object),
+        _ => Ok(None),
     }
+}
+
+fn definition(lua: &Lua, function: &str, value: &Value) -> mlua::Result<Table> {
+    task_table(lua, value)?.ok_or_else(|| {
+        let text = format!("{function} takes one table, {function} {{ testscript = \"FILE\" }}, not {}", shown(value));
+        raise(lua, "definition", text)
+    })
 }
 
 /// Makes a task of its table.
@@ -69,7 +75,7 @@ pub(crate) fn run_one(lua: &Lua, context: &Rc<Context>, definition: Table) -> ml
 fn run(lua: &Lua, context: &Rc<Context>, value: &Value) -> mlua::Result<(bool, LuaResult)> {
     let definition = definition(lua, "run", value)?;
     context.check(lua, "run was called")?;
-    let number = define(lua, context, definition, calling_line(lua))?;
+    let number = define(lua, context, &definition, calling_line(lua))?;
     context.job.start(&[number], None).map_err(|error| cannot_start(lua, &error))?;
     context.wait(lua, vec![number], None).map_err(|error| wait_failed(lua, &error))?;
     let view = context.job.task(number);
@@ -79,9 +85,9 @@ fn run(lua: &Lua, context: &Rc<Context>, value: &Value) -> mlua::Result<(bool, L
 fn task(lua: &Lua, context: &Rc<Context>, value: &Value) -> mlua::Result<LuaTask> {
     let definition = definition(lua, "Task", value)?;
     context.check_running(lua)?;
-    let number = define(lua, context, definition, calling_line(lua))?;
+    let number = define(lua, context, &definition, calling_line(lua))?;
     let testscript = definition.get("testscript")?;
-    let kwargs = draft::kwargs(lua, definition)?;
+    let kwargs = draft::kwargs(lua, &definition)?;
     Ok(LuaTask { context: Rc::clone(context), number, testscript, kwargs })
 }
 
@@ -97,10 +103,11 @@ fn parallel(lua: &Lua, context: &Rc<Context>, value: &Value) -> mlua::Result<Tab
     let limit = parallel_limit(lua, list)?;
     let mut has_needs = false;
     for index in 1..=list.raw_len() {
-        match list.raw_get::<Value>(index)? {
-            Value::Table(item) => has_needs |= item.raw_get::<Value>("needs")? != Value::Nil,
-            other => {
-                let text = format!("parallel: item {index} must be a task table, got {}", shown(&other));
+        let item = list.raw_get::<Value>(index)?;
+        match task_table(lua, &item)? {
+            Some(table) => has_needs |= table.raw_get::<Value>("needs")? != Value::Nil,
+            None => {
+                let text = format!("parallel: item {index} must be a task table, got {}", shown(&item));
                 return Err(raise(lua, "definition", text));
             }
         }
@@ -141,7 +148,7 @@ fn run_list(
     while numbers.len() < count {
         let from = numbers.len();
         for index in from + 1..=count.min(from + window) {
-            let definition: Table = list.raw_get(index)?;
+            let definition = definition(lua, "parallel", &list.raw_get(index)?)?;
             numbers.push(define(lua, context, &definition, place.clone())?);
         }
         context.job.start(&numbers[from..], group).map_err(|error| cannot_start(lua, &error))?;

@@ -1,18 +1,55 @@
 //! `require "rille.log"`: loggers, written in Lua on the one function that hands a record over.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write as _};
 use std::rc::Rc;
 
 use mlua::chunk::ChunkMode;
 use mlua::{Lua, LuaString, Value};
 
 use crate::model::Level;
+use crate::script::vm::Vm;
 
 /// Takes a record: level, logger and text.
 pub(crate) type Emit = Rc<dyn Fn(Level, &str, &[u8])>;
 
 /// Hears that the level of a logger was set, or taken away.
 pub(crate) type LevelSet = Rc<dyn Fn(&str, Option<Level>)>;
+
+/// Gives a program that nobody keeps a log of the module: records go to its standard error, from the level on that
+/// `LOG_LEVEL` names, as Guild has it for operations.
+pub(crate) fn preload_for_stderr(vm: &Vm) -> mlua::Result<()> {
+    let level = std::env::var("LOG_LEVEL").ok().and_then(|text| level_of(&text));
+    let levels: BTreeMap<String, Level> = level.map(|level| (String::new(), level)).into_iter().collect();
+    let emit: Emit = Rc::new(|level, logger, text| {
+        // With a closed standard error there is nobody to tell.
+        let _ = io::stderr().write_all(&line(level, logger, text));
+    });
+    let set: LevelSet = Rc::new(|_, _| {});
+    vm.preload("rille.log", move |lua| module(lua, &emit, &set, &levels))
+}
+
+/// Reads a level by its name or by the number that Python has for it; numbers between mean the next one.
+fn level_of(text: &str) -> Option<Level> {
+    let number = text.trim().parse::<u32>().ok();
+    let index =
+        number.map(|number| usize::try_from(number.div_ceil(10)).unwrap_or(usize::MAX).clamp(1, Level::ALL.len()) - 1);
+    index.map(|index| Level::ALL[index]).or_else(|| text.trim().parse().ok())
+}
+
+/// Returns a record as it is shown, its further lines indented.
+fn line(level: Level, logger: &str, text: &[u8]) -> Vec<u8> {
+    let logger = if logger.is_empty() { "root" } else { logger };
+    let mut line = format!("{level} {logger}: ").into_bytes();
+    for byte in text.strip_suffix(b"\n").unwrap_or(text) {
+        line.push(*byte);
+        if *byte == b'\n' {
+            line.extend_from_slice(b"    ");
+        }
+    }
+    line.push(b'\n');
+    line
+}
 
 /// Makes the module. `levels` hold from the start.
 pub(crate) fn module(lua: &Lua, emit: &Emit, set: &LevelSet, levels: &BTreeMap<String, Level>) -> mlua::Result<Value> {
@@ -32,4 +69,31 @@ pub(crate) fn module(lua: &Lua, emit: &Emit, set: &LevelSet, levels: &BTreeMap<S
     }
     let source = include_str!("../../../lua/rille/log.lua");
     lua.load(source).set_name("=[rille log]").set_mode(ChunkMode::Text).call((emit, set, known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_names_or_the_numbers_of_python() {
+        let cases = [
+            ("20", Some(Level::Info)),
+            ("0", Some(Level::Debug)),
+            ("25", Some(Level::Warning)),
+            ("99", Some(Level::Critical)),
+            ("error", Some(Level::Error)),
+            ("", None),
+            ("loud", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(level_of(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_record_is_a_line_with_what_follows_indented() {
+        assert_eq!(line(Level::Info, "", b"a\nb\n"), b"INFO root: a\n    b\n");
+        assert_eq!(line(Level::Error, "lib.part", b"\xff"), b"ERROR lib.part: \xff\n");
+    }
 }

@@ -7,6 +7,7 @@ pub(super) mod log;
 pub(super) mod op;
 pub(super) mod plugin;
 mod result;
+pub(super) mod runnable;
 pub(super) mod runs;
 mod runtime;
 mod selection;

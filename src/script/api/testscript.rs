@@ -3,7 +3,6 @@
 //! The Lua half knows what a section is and runs it; here is the line to the host, and what Lua does badly.
 
 mod report;
-mod shuffle;
 
 use std::rc::Rc;
 use std::time::Instant;
@@ -13,7 +12,8 @@ use mlua::{Function, Lua, MultiValue, Table, Value};
 
 use self::report::Reporter;
 use crate::job::SectionFilter;
-use crate::model::{Level, Message, Order, RaisedError, Reply, SectionKind, nearest};
+use crate::model::{Level, Message, Order, RaisedError, Reply, SectionKind, nearest, shuffled};
+use crate::script::entropy;
 use crate::script::error::{self, raise};
 use crate::script::task::HostLine;
 use crate::script::vm::{GETLOCAL, Vm};
@@ -104,8 +104,8 @@ fn primitives(lua: &Lua, order: &Order, voice: &Rc<Voice>) -> mlua::Result<Table
     host.set("definition_error", lua.create_function(definition)?)?;
     let usage = |lua: &Lua, text: String| -> mlua::Result<()> { Err(raise(lua, "usage", text)) };
     host.set("usage_error", lua.create_function(usage)?)?;
-    host.set("shuffle", lua.create_function(|_, (count, seed): (usize, i64)| Ok(shuffle::order(count, seed)))?)?;
-    host.set("draw_seed", lua.create_function(|_, ()| Ok(shuffle::draw()))?)?;
+    host.set("shuffle", lua.create_function(|_, (count, seed): (usize, i64)| Ok(shuffled(count, seed)))?)?;
+    host.set("draw_seed", lua.create_function(|_, ()| Ok(entropy::draw_seed()))?)?;
     add_filter(lua, &host, order, line)?;
     let asking = Rc::clone(line);
     let prompt = move |lua: &Lua, text: mlua::LuaString| {

@@ -6,7 +6,6 @@
 
 mod compare;
 mod expr;
-mod mistake;
 mod parse;
 mod times;
 mod token;
@@ -17,8 +16,8 @@ use chrono::{DateTime, TimeZone};
 use serde_json::Value;
 
 use self::expr::Expr;
-pub(crate) use self::mistake::Mistake;
 pub(crate) use self::times::TimeRange;
+pub(crate) use crate::model::FilterMistake as Mistake;
 
 /// What a filter asks about.
 pub(crate) trait Lookup {

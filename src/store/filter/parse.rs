@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
+use super::Mistake;
 use super::expr::{Expr, KEYWORDS, Literal, LiteralKind, Name, Order, Scope, Test, is_keyword};
-use super::mistake::Mistake;
 use super::times::TimeRange;
 use super::token::{Kind, Token, tokens};
 use crate::model::nearest;

@@ -7,7 +7,7 @@ use winnow::prelude::*;
 use winnow::stream::LocatingSlice;
 use winnow::token::{any, none_of, one_of, take_while};
 
-use super::mistake::Mistake;
+use super::Mistake;
 
 /// A word or sign.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,11 +1,11 @@
 //! The file of the index. Whatever is wrong with it is no error: then there is no index.
 
-use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row, TransactionBehavior};
 
 use super::row::{Lazy, RunRow};
@@ -14,7 +14,7 @@ use super::stamp::Stamp;
 use crate::store::{RunInfo, Status};
 
 /// The version of the table. A file of another version is made anew.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// How long another process that writes is waited for.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -40,7 +40,7 @@ const TABLE: &str = "CREATE TABLE runs (
     names TEXT NOT NULL,
     events TEXT NOT NULL,
     scalars TEXT NOT NULL
-)";
+) WITHOUT ROWID";
 
 const COLUMNS: &str = "id, stamp, status, damage, operation, opref, initialized, started, stopped, exit_status, label, tags, \
                        marked, digest, flags, comments, cmd, names, events, scalars";
@@ -50,12 +50,19 @@ pub(super) struct Database {
     connection: Connection,
 }
 
-/// What is stored of a run.
+/// The file is damaged, or its table is not as it should be.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Damaged;
+
+/// What is stored of a run, where it is.
+pub(super) struct Known<'a>(&'a Row<'a>);
+
+/// What is to be stored of a run.
 #[derive(Debug)]
 pub(super) struct Stored {
     id: String,
     /// The state of the files that it was read from.
-    pub(super) stamp: Vec<u8>,
+    stamp: Vec<u8>,
     status: String,
     damage: Option<String>,
     operation: Option<String>,
@@ -116,34 +123,42 @@ impl Database {
         Ok(Database { connection })
     }
 
-    fn try_read(file: &Path) -> rusqlite::Result<Database> {
+    /// Opens an index to read it.
+    pub(super) fn try_read(file: &Path) -> rusqlite::Result<Database> {
         let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         connection.busy_timeout(PATIENCE)?;
         if version(&connection)? == VERSION { Ok(Database { connection }) } else { Err(rusqlite::Error::InvalidQuery) }
     }
 
-    /// Returns all rows by id; `None` if they cannot be read. A file that is damaged is made anew.
-    pub(super) fn load(&mut self) -> Option<HashMap<String, Stored>> {
-        match self.try_load() {
-            Ok(rows) => Some(rows),
-            Err(error) => {
-                if is_damage(&error) {
-                    self.start_anew();
-                }
-                None
-            }
-        }
+    /// Returns the file.
+    pub(super) fn file(&self) -> Option<PathBuf> {
+        self.connection.path().map(PathBuf::from)
     }
 
-    fn try_load(&self) -> rusqlite::Result<HashMap<String, Stored>> {
-        let mut statement = self.connection.prepare(&format!("SELECT {COLUMNS} FROM runs"))?;
-        let rows = statement.query_map([], Stored::from_row)?;
-        rows.map(|row| row.map(|row| (row.id.clone(), row))).collect()
+    /// Hands over what is stored of runs, by id, from the id `from` on, until `take` says that it was the last. What cannot
+    /// be read is left out.
+    pub(super) fn go_through(
+        &self,
+        from: &str,
+        mut take: impl FnMut(Known<'_>) -> rusqlite::Result<bool>,
+    ) -> Result<(), Damaged> {
+        let mut go = || {
+            let query = format!("SELECT {COLUMNS} FROM runs WHERE id >= ? ORDER BY id");
+            let mut statement = self.connection.prepare(&query)?;
+            let mut rows = statement.query([from])?;
+            while let Some(row) = rows.next()? {
+                if !take(Known(row))? {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        go().or_else(|error| if is_damage(&error) { Err(Damaged) } else { Ok(()) })
     }
 
     /// Removes a damaged file and makes another. What fails now leaves this process without an index.
-    fn start_anew(&mut self) {
-        let Some(file) = self.connection.path().map(PathBuf::from) else { return };
+    pub(super) fn start_anew(&mut self) {
+        let Some(file) = self.file() else { return };
         if let Ok(nothing) = Connection::open_in_memory() {
             // The file is closed before it is removed.
             self.connection = nothing;
@@ -155,7 +170,7 @@ impl Database {
     }
 
     /// Stores the rows that were read, and drops those of runs that are gone. What cannot be stored is left.
-    pub(super) fn store(&mut self, changed: &[Stored], gone: &[&str]) {
+    pub(super) fn store(&mut self, changed: &[Stored], gone: &[String]) {
         if changed.is_empty() && gone.is_empty() {
             return;
         }
@@ -166,7 +181,7 @@ impl Database {
         }
     }
 
-    fn try_store(&mut self, changed: &[Stored], gone: &[&str]) -> rusqlite::Result<()> {
+    fn try_store(&mut self, changed: &[Stored], gone: &[String]) -> rusqlite::Result<()> {
         let change = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         {
             let marks = vec!["?"; COLUMNS.split(',').count()].join(", ");
@@ -211,6 +226,77 @@ fn discard(file: &Path) {
         // What stays is found damaged again.
         let _ = fs::remove_file(PathBuf::from(name));
     }
+}
+
+impl Known<'_> {
+    /// Returns the id.
+    pub(super) fn id(&self) -> rusqlite::Result<&str> {
+        self.text(0)
+    }
+
+    /// Returns the state of the files that it was read from.
+    pub(super) fn stamp(&self) -> rusqlite::Result<&[u8]> {
+        self.0.get_ref(1)?.as_blob().map_err(|error| conversion(1, error))
+    }
+
+    /// Returns the event files, relative to the run directory, a line each.
+    pub(super) fn events(&self) -> rusqlite::Result<&str> {
+        self.text(18)
+    }
+
+    fn text(&self, column: usize) -> rusqlite::Result<&str> {
+        self.0.get_ref(column)?.as_str().map_err(|error| conversion(column, error))
+    }
+
+    /// Returns the row of the run in the directory `path`; `None` if what is stored cannot be what was read.
+    pub(super) fn row(&self, path: PathBuf) -> rusqlite::Result<Option<RunRow>> {
+        let Known(row) = self;
+        let text = |column| self.text(column).map(str::to_owned);
+        let time = |column| {
+            let micros: Option<i64> = row.get(column)?;
+            // The outer one is whether it makes sense.
+            Ok::<_, rusqlite::Error>(
+                micros.map_or(Some(None), |micros| DateTime::from_timestamp_micros(micros).map(Some)),
+            )
+        };
+        let tags = match self.text(11)? {
+            "[]" => Ok(Vec::new()),
+            tags => serde_json::from_str(tags),
+        };
+        let (Ok(status), Some(initialized), Some(started), Some(stopped), Ok(tags)) =
+            (self.text(2)?.parse(), time(6)?, time(7)?, time(8)?, tags)
+        else {
+            return Ok(None);
+        };
+        let info = RunInfo {
+            id: text(0)?,
+            path,
+            status,
+            damage: row.get(3)?,
+            operation: row.get(4)?,
+            opref: row.get(5)?,
+            initialized,
+            started,
+            stopped,
+            exit_status: row.get(9)?,
+            label: row.get(10)?,
+            tags,
+            marked: row.get(12)?,
+        };
+        Ok(Some(RunRow {
+            info,
+            digest: row.get(13)?,
+            flags: Lazy::stored(text(14)?),
+            comments: Lazy::stored(text(15)?),
+            cmd: Lazy::stored(text(16)?),
+            names: text(17)?,
+            scalars: Lazy::stored(text(19)?),
+        }))
+    }
+}
+
+fn conversion(column: usize, error: FromSqlError) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
 }
 
 impl Stored {
@@ -263,75 +349,6 @@ impl Stored {
             names: row.names.clone(),
             events: events.join("\n"),
             scalars: scalars::encode(row.scalars()),
-        })
-    }
-
-    /// Returns its event files, relative to the run directory.
-    pub(super) fn event_files(&self) -> Vec<&str> {
-        self.events.lines().collect()
-    }
-
-    /// Returns whether what is stored can be what was read.
-    pub(super) fn makes_sense(&self) -> bool {
-        let is_time =
-            |micros: Option<i64>| micros.is_none_or(|micros| DateTime::from_timestamp_micros(micros).is_some());
-        self.status.parse::<Status>().is_ok()
-            && [self.initialized, self.started, self.stopped].into_iter().all(is_time)
-            && (self.tags == "[]" || serde_json::from_str::<Vec<String>>(&self.tags).is_ok())
-    }
-
-    /// Returns the row of the run in the directory `path`.
-    pub(super) fn into_row(self, path: PathBuf) -> RunRow {
-        let time = |micros: Option<i64>| micros.and_then(DateTime::from_timestamp_micros);
-        let tags = if self.tags == "[]" { Vec::new() } else { serde_json::from_str(&self.tags).unwrap_or_default() };
-        let info = RunInfo {
-            id: self.id,
-            path,
-            status: self.status.parse().unwrap_or(Status::Corrupt),
-            damage: self.damage,
-            operation: self.operation,
-            opref: self.opref,
-            initialized: time(self.initialized),
-            started: time(self.started),
-            stopped: time(self.stopped),
-            exit_status: self.exit_status,
-            label: self.label,
-            tags,
-            marked: self.marked,
-        };
-        RunRow {
-            info,
-            flags: Lazy::stored(self.flags),
-            comments: Lazy::stored(self.comments),
-            cmd: Lazy::stored(self.cmd),
-            digest: self.digest,
-            names: self.names,
-            scalars: Lazy::stored(self.scalars),
-        }
-    }
-
-    fn from_row(row: &Row<'_>) -> rusqlite::Result<Stored> {
-        Ok(Stored {
-            id: row.get(0)?,
-            stamp: row.get(1)?,
-            status: row.get(2)?,
-            damage: row.get(3)?,
-            operation: row.get(4)?,
-            opref: row.get(5)?,
-            initialized: row.get(6)?,
-            started: row.get(7)?,
-            stopped: row.get(8)?,
-            exit_status: row.get(9)?,
-            label: row.get(10)?,
-            tags: row.get(11)?,
-            marked: row.get(12)?,
-            digest: row.get(13)?,
-            flags: row.get(14)?,
-            comments: row.get(15)?,
-            cmd: row.get(16)?,
-            names: row.get(17)?,
-            events: row.get(18)?,
-            scalars: row.get(19)?,
         })
     }
 

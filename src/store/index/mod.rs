@@ -10,13 +10,12 @@ mod row;
 mod scalars;
 mod stamp;
 
-use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::Path;
 use std::thread;
 
-use self::database::{Database, Stored};
+use self::database::{Damaged, Database, Stored};
 pub(crate) use self::newest::{newest, newest_paths};
 pub(crate) use self::row::RunRow;
 pub(crate) use self::scalars::ScalarRow;
@@ -26,43 +25,35 @@ use super::{Error, Home, Result, list};
 /// Runs that are worth a thread.
 const RUNS_PER_THREAD: usize = 64;
 
-/// What was found of a run.
-enum Found {
-    /// Its files are as they were when its row was stored.
-    Same(String),
-    /// Its row was read, and is to be stored if it can be.
-    Read(Box<RunRow>, Option<Box<Stored>>),
+/// What was found of the runs between two ids.
+#[derive(Default)]
+struct Found {
+    rows: Vec<RunRow>,
+    /// What is to be stored of those that were read.
+    changed: Vec<Stored>,
+    /// Ids that are stored and are no runs.
+    gone: Vec<String>,
+    /// Whether the index is damaged.
+    is_damaged: bool,
 }
 
 /// Returns all runs of a home, newest first. A home that does not exist has none.
 pub(crate) fn rows(home: &Home) -> Result<Vec<RunRow>> {
     let folder = home.runs_dir();
-    let names = names(&folder)?;
+    let mut names = names(&folder)?;
+    // In the order of the index, so that both are gone through together.
+    names.sort_unstable();
     let mut database = home.index_file().and_then(|file| Database::open(&file));
-    let mut known: HashMap<String, Stored> = database.as_mut().and_then(Database::load).unwrap_or_default();
-    let found = in_parallel(&names, |name| look(&folder, name, known.get(name.as_str())));
-    let mut rows = Vec::with_capacity(found.len());
-    let mut changed = Vec::new();
-    let mut kept = HashSet::new();
-    for found in found {
-        match found {
-            Found::Same(id) => {
-                if let Some(stored) = known.remove(&id) {
-                    rows.push(stored.into_row(folder.join(&id)));
-                }
-            }
-            Found::Read(row, stored) => {
-                kept.insert(row.info.id.clone());
-                changed.extend(stored.map(|stored| *stored));
-                rows.push(*row);
-            }
-        }
+    let mut found = look_at_all(&folder, &names, database.as_ref());
+    if let Some(database) = database.as_mut().filter(|_| found.is_damaged) {
+        database.start_anew();
+        found = look_at_all(&folder, &names, None);
     }
     if let Some(database) = &mut database {
-        let gone: Vec<&str> = known.keys().map(String::as_str).filter(|id| !kept.contains(*id)).collect();
         // What cannot be stored is read again the next time.
-        database.store(&changed, &gone);
+        database.store(&found.changed, &found.gone);
     }
+    let mut rows = found.rows;
     rows.sort_by(|one, other| list::newest_first(&one.info, &other.info));
     Ok(rows)
 }
@@ -72,28 +63,101 @@ pub(crate) fn row(path: &Path) -> RunRow {
     RunRow::read(path)
 }
 
-/// Returns the row of an entry of the folder of runs, from the index if its stamp is that of its files; `None` if it is no
-/// run.
-fn look(folder: &Path, name: &str, known: Option<&Stored>) -> Option<Found> {
-    let path = folder.join(name);
-    let events = known.map(Stored::event_files).unwrap_or_default();
-    let stamp = Stamp::of(&path, &events);
-    if let (Some(stamp), Some(known)) = (&stamp, known)
-        && stamp.is_same(&known.stamp)
-        && known.makes_sense()
-    {
-        return Some(Found::Same(name.to_owned()));
+/// Looks at every entry of the folder of runs, by several threads where there are many; each goes through the index by a
+/// connection of its own.
+fn look_at_all(folder: &Path, names: &[String], database: Option<&Database>) -> Found {
+    let length = names.len().div_ceil(threads_for(names.len())).max(1);
+    let (first, rest) = names.split_at(length.min(names.len()));
+    let begins = |part: &[String]| part.first().cloned();
+    let file = database.and_then(Database::file);
+    let file = file.as_deref();
+    thread::scope(|scope| {
+        let parts: Vec<_> = rest
+            .chunks(length)
+            .enumerate()
+            .map(|(number, part)| {
+                let end = begins(&rest[((number + 1) * length).min(rest.len())..]);
+                scope.spawn(move || {
+                    let database = file.and_then(|file| Database::try_read(file).ok());
+                    look_at_part(folder, part, (&part[0], end.as_deref()), database.as_ref())
+                })
+            })
+            .collect();
+        let mut all = look_at_part(folder, first, ("", begins(rest).as_deref()), database);
+        for part in parts {
+            match part.join() {
+                Ok(mut part) => {
+                    all.rows.append(&mut part.rows);
+                    all.changed.append(&mut part.changed);
+                    all.gone.append(&mut part.gone);
+                    all.is_damaged |= part.is_damaged;
+                }
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        all
+    })
+}
+
+/// Looks at entries of the folder of runs, which are in order, along with what the index has from one id up to another.
+fn look_at_part(
+    folder: &Path,
+    names: &[String],
+    (from, to): (&str, Option<&str>),
+    database: Option<&Database>,
+) -> Found {
+    let mut found = Found { rows: Vec::with_capacity(names.len()), ..Found::default() };
+    let mut names = names.iter().peekable();
+    let gone_through = database.map(|database| {
+        database.go_through(from, |known| {
+            let id = known.id()?;
+            if to.is_some_and(|to| id >= to) {
+                return Ok(false);
+            }
+            while let Some(name) = names.next_if(|name| name.as_str() < id) {
+                found.read(folder, name);
+            }
+            if names.peek().is_none_or(|name| *name != id) {
+                found.gone.push(id.to_owned());
+                return Ok(true);
+            }
+            let path = folder.join(id);
+            let row = if stamp::is_same(&path, known.events()?, known.stamp()?) { known.row(path)? } else { None };
+            // What cannot be read of the index up to here is read of the directory.
+            names.next();
+            match row {
+                Some(row) => found.rows.push(row),
+                None if found.read(folder, id) => {}
+                None => found.gone.push(id.to_owned()),
+            }
+            Ok(true)
+        })
+    });
+    for name in names {
+        found.read(folder, name);
     }
-    if stamp.is_none() && !list::may_be_run(&path, name) {
-        return None;
+    found.is_damaged = gone_through == Some(Err(Damaged));
+    found
+}
+
+impl Found {
+    /// Reads an entry of the folder of runs; returns whether it is a run.
+    fn read(&mut self, folder: &Path, name: &str) -> bool {
+        let path = folder.join(name);
+        // Before anything is read: what changes after that is seen the next time.
+        let stamp = Stamp::of::<&str>(&path, &[]);
+        if stamp.is_none() && !list::may_be_run(&path, name) {
+            return false;
+        }
+        let row = RunRow::read(&path);
+        // A run that is gone since its name was read was removed, and is no damage.
+        if !path.exists() {
+            return false;
+        }
+        self.changed.extend(Stored::of(&row, &path, stamp));
+        self.rows.push(row);
+        true
     }
-    let row = RunRow::read(&path);
-    // A run that is gone since its name was read was removed, and is no damage.
-    if !path.exists() {
-        return None;
-    }
-    let stored = Stored::of(&row, &path, stamp).map(Box::new);
-    Some(Found::Read(Box::new(row), stored))
 }
 
 /// Returns the names of everything in the folder of runs, in no order. A folder that does not exist holds nothing.
@@ -115,10 +179,15 @@ fn names(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// Returns how many threads so many runs are worth.
+fn threads_for(runs: usize) -> usize {
+    let processors = thread::available_parallelism().map_or(1, usize::from).min(16);
+    processors.min(runs / RUNS_PER_THREAD).max(1)
+}
+
 /// Does `work` for each of `names`, by as many threads as there are processors where there are many.
 fn in_parallel<N: Sync, T: Send>(names: &[N], work: impl Fn(&N) -> Option<T> + Sync) -> Vec<T> {
-    let processors = thread::available_parallelism().map_or(1, usize::from).min(16);
-    let threads = processors.min(names.len() / RUNS_PER_THREAD).max(1);
+    let threads = threads_for(names.len());
     if threads == 1 {
         return names.iter().filter_map(&work).collect();
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::database::Known;
 use super::*;
 use crate::store::{Lookup, Status};
 
@@ -49,10 +50,13 @@ impl Site {
 
     /// Returns what is stored, as ids and labels.
     fn stored(&self) -> Vec<(String, Option<String>)> {
-        let mut database = Database::open(&self.file()).unwrap();
-        let rows = database.load().unwrap();
-        let mut rows: Vec<_> = rows.into_values().map(|stored| stored.into_row(PathBuf::new())).collect();
-        rows.sort_by(|one, other| one.info.id.cmp(&other.info.id));
+        let database = Database::open(&self.file()).unwrap();
+        let mut rows = Vec::new();
+        let all = |known: Known<'_>| {
+            rows.push(known.row(PathBuf::new())?.unwrap());
+            Ok(true)
+        };
+        database.go_through("", all).unwrap();
         rows.into_iter().map(|row| (row.info.id, row.info.label)).collect()
     }
 

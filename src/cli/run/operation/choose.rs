@@ -171,7 +171,9 @@ fn resolve(
     let mut resolved = flags::resolve(context, given).map_err(failure)?;
     if args.edit_flags {
         let given = super::flags::edited(operation, &resolved, args.force_flags)?;
-        resolved = flags::resolve(context, &given).map_err(failure)?;
+        let shown = std::mem::replace(&mut resolved, flags::resolve(context, &given).map_err(failure)?);
+        // All flags were there to be edited; what was left as it was is not the user's.
+        resolved.user.retain(|name, value| shown.user.contains_key(name) || shown.values.get(name) != Some(value));
     }
     for notice in &resolved.notices {
         show(notice);

@@ -42,6 +42,9 @@ pub(crate) struct OperationArgs {
     #[arg(value_name = "OPERATION | FLAG=VALUE")]
     pub(super) words: Vec<String>,
 
+    /// Run a Lua file as an operation, also where it looks like a jobfile; stands before its name
+    #[arg(long, help_heading = "What to do")]
+    pub(super) op: bool,
     /// Make the run ready, to be started later by --start
     #[arg(long, help_heading = "What to do")]
     pub(super) stage: bool,

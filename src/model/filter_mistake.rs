@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// What is wrong with a filter, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Mistake {
+pub(crate) struct FilterMistake {
     /// What is wrong, and what is right.
     pub(crate) message: String,
     /// The number of the line, from 1.
@@ -16,15 +16,17 @@ pub(crate) struct Mistake {
     pub(crate) columns: Range<usize>,
 }
 
-impl Mistake {
+impl FilterMistake {
     /// Makes the mistake at the bytes `span` of `source`; an empty span is the place where something is missing.
-    pub(super) fn new(source: &str, span: Range<usize>, message: impl Into<String>) -> Mistake {
+    pub(crate) fn new(source: &str, span: Range<usize>, message: impl Into<String>) -> FilterMistake {
+        // A part of a quoted name is reckoned by its length without the quotes, which may end within a character.
+        let span = source.floor_char_boundary(span.start)..source.ceil_char_boundary(span.end);
         let before = &source[..span.start];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let text = source[line_start..].lines().next().unwrap_or_default();
         let column = source[line_start..span.start].chars().count();
         let marked = source[span.clone()].lines().next().unwrap_or_default().chars().count().max(1);
-        Mistake {
+        FilterMistake {
             message: message.into(),
             line: before.matches('\n').count() + 1,
             // A control character would move the carets, or the cursor of the terminal.
@@ -34,7 +36,7 @@ impl Mistake {
     }
 }
 
-impl fmt::Display for Mistake {
+impl fmt::Display for FilterMistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use unicode_width::UnicodeWidthStr;
         let width = |from: usize, to: usize| self.text.chars().take(to).skip(from).collect::<String>().width();

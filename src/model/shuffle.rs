@@ -1,12 +1,10 @@
-//! The random order of testcases: the same seed gives the same order on every machine and in every version.
+//! A random order: the same seed gives the same order on every machine and in every version.
 //!
 //! Numbers come from `SplitMix64` (Steele, Lea and Flood 2014) that begins with the seed; the order is made by the shuffle of
 //! Fisher and Yates, from the last place to the second, each number taken modulo the places that are left.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 /// Returns the numbers from 1 to `count` in the order of a seed.
-pub(super) fn order(count: usize, seed: i64) -> Vec<usize> {
+pub(crate) fn shuffled(count: usize, seed: i64) -> Vec<usize> {
     let mut state = seed.cast_unsigned();
     let mut numbers: Vec<usize> = (1..=count).collect();
     for last in (1..count).rev() {
@@ -17,10 +15,9 @@ pub(super) fn order(count: usize, seed: i64) -> Vec<usize> {
     numbers
 }
 
-/// Draws a seed that is short enough to be typed.
-pub(super) fn draw() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let mut state = u64::from(since.subsec_nanos()) ^ since.as_secs().rotate_left(32) ^ u64::from(std::process::id());
+/// Returns a seed that is short enough to be typed, made of a number that nobody can foresee.
+pub(crate) fn short_seed(entropy: u64) -> i64 {
+    let mut state = entropy;
     i64::try_from(next(&mut state) % 1_000_000_000).unwrap_or_default()
 }
 
@@ -46,11 +43,11 @@ mod tests {
     #[test]
     fn an_order_holds_every_number_once_and_depends_on_the_seed_alone() {
         for count in [0, 1, 2, 10, 1000] {
-            let mut sorted = order(count, 7);
-            assert_eq!(sorted, order(count, 7));
+            let mut sorted = shuffled(count, 7);
+            assert_eq!(sorted, shuffled(count, 7));
             sorted.sort_unstable();
             assert_eq!(sorted, (1..=count).collect::<Vec<_>>());
         }
-        assert_ne!(order(10, 1), order(10, 2));
+        assert_ne!(shuffled(10, 1), shuffled(10, 2));
     }
 }

@@ -1,0 +1,83 @@
+//! The beginning of a run that the command line asks for: what its settings are made of, and its host.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Map;
+
+use super::Failure;
+use super::config::{self, Color, Config, Limit, Seconds};
+use crate::engine;
+use crate::job::{Door, Job, Selection, Settings, StartError};
+use crate::model::SectionChoice;
+use crate::store::{self, Home};
+
+/// What is run.
+pub(crate) struct Subject {
+    /// By which front door.
+    pub(crate) door: Door,
+    /// See [`Settings::jobfile`].
+    pub(crate) file: PathBuf,
+    /// See [`Settings::source`].
+    pub(crate) source: Vec<u8>,
+}
+
+/// Returns the settings of a run as files, environment variables and common options have them. `command` is the command
+/// line as it was typed.
+pub(crate) fn run_settings(
+    config: Config,
+    home: Home,
+    subject: Subject,
+    command: &[OsString],
+) -> Result<Settings, Failure> {
+    let is_hidden = config::hidden(&config.secrets.hide)?;
+    Ok(Settings {
+        options: Map::new(),
+        home,
+        run_dir: None,
+        started_in: std::env::current_dir().unwrap_or_default(),
+        door: subject.door,
+        jobfile: subject.file,
+        source: subject.source,
+        command: command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+        argv: Vec::new(),
+        slips: Vec::new(),
+        label: config.label,
+        run_tags: config.tags,
+        jobs: config.jobs.and_then(|jobs| usize::try_from(jobs.0).ok()),
+        cpus: config::cpus(),
+        status_listen: None,
+        max_failures: None,
+        capacity: config.resources.into_iter().map(|(name, amount)| (name, amount.0)).collect(),
+        grace: config.grace.map(Seconds::duration).unwrap_or_default(),
+        output_limit: config.output_limit.map_or(u64::MAX, |limit| limit.0),
+        retries: config.retries.map_or(0, |retries| retries.0),
+        plugins: config.plugins,
+        silence_timeout: config.silence_timeout.map(Limit::duration),
+        plugin_timeout: config.plugin_timeout.map(Limit::duration),
+        log_levels: config.log_levels.levels(),
+        resume: None,
+        rerun: None,
+        archive: None,
+        selection: Selection::default(),
+        report_copies: Vec::new(),
+        choice: SectionChoice::default(),
+        parameters: Map::new(),
+        testbed: None,
+        verbosity: config.verbosity.map(config::Verbosity::choice).unwrap_or_default(),
+        color: config.color.map(Color::choice).unwrap_or_default(),
+        environment: store::recorded_environment(std::env::vars_os().filter(|(name, _)| !is_hidden(name))),
+        hide: config.secrets.hide,
+    })
+}
+
+/// Starts a run. From here on this is the host; the process the user started stays behind as its guardian.
+pub(crate) fn begin(settings: Settings) -> Result<Arc<Job>, Failure> {
+    let guarded =
+        engine::split().map_err(|error| Failure::general(format!("cannot start the host process: {error}")))?;
+    Job::begin(settings, guarded).map_err(|error| match error {
+        StartError::Store(error) => Failure::from(error),
+        error @ StartError::System(_) => Failure::general(error.to_string()),
+    })
+}

@@ -1,0 +1,138 @@
+//! What tests depend on: runnables that are run once for all who want them, files, and other tests.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::{Stopped, TestPlan, test_id};
+use crate::engine::Submission;
+use crate::job::Job;
+use crate::model::{Outcome, Runnable, TaskNumber, nearest};
+use crate::testing::{Test, TestId};
+
+/// The folder of dependencies, in a run directory.
+const FOLDER: &str = "dependencies";
+
+/// The type of a dependency that is a file, which has to be there.
+const FILE: &str = "file";
+
+/// The type of a dependency that is another test of the run.
+const TEST: &str = "test";
+
+/// What the dependencies of the tests come to. Each list has one entry a test.
+#[derive(Default)]
+pub(super) struct Prepared {
+    /// The tasks that fulfil them.
+    pub(super) submissions: Vec<Submission>,
+    /// The ids of the tasks that a test needs.
+    pub(super) needs: Vec<Vec<String>>,
+    /// Links in the folder of a test: a name, and the folder of a dependency relative to that of the link.
+    pub(super) links: Vec<Vec<(String, PathBuf)>>,
+    /// Why a test cannot run.
+    pub(super) problems: Vec<Option<String>>,
+}
+
+/// A dependency that is a task.
+struct Known {
+    id: String,
+    folder: String,
+    /// What links to it are called.
+    link: String,
+}
+
+impl Job {
+    /// Makes a task of each dependency, once for all tests that want it.
+    pub(super) fn prepare_dependencies(&self, plan: &TestPlan) -> Result<Prepared, Stopped> {
+        let mut prepared = Prepared::default();
+        let mut known: HashMap<String, Known> = HashMap::new();
+        let names = Names::of(&plan.tests);
+        for test in &plan.tests {
+            let (mut needs, mut links, mut problem) = (Vec::new(), Vec::new(), None);
+            for wanted in required(test, plan) {
+                match wanted.kind.as_str() {
+                    FILE => problem = problem.or(self.missing_file(&wanted)),
+                    TEST => match names.find(&wanted, test) {
+                        Ok(id) => needs.push(id),
+                        Err(reason) => problem = problem.or(Some(reason)),
+                    },
+                    _ => {
+                        let key = serde_json::Value::from(wanted.clone()).to_string();
+                        if !known.contains_key(&key) {
+                            let made = self.dependency(&wanted, test, &mut prepared.submissions);
+                            known.insert(key.clone(), made);
+                        }
+                        let Known { id, folder, link } = &known[&key];
+                        needs.push(id.clone());
+                        links.push((link.clone(), Path::new("../../..").join(folder)));
+                    }
+                }
+            }
+            prepared.needs.push(needs);
+            prepared.links.push(links);
+            prepared.problems.push(problem);
+        }
+        Ok(prepared)
+    }
+
+    /// Returns what is wrong with a file that a test depends on.
+    fn missing_file(&self, wanted: &Runnable) -> Option<String> {
+        let named = wanted.uri.as_deref().or_else(|| wanted.kwargs.get("name")?.as_str());
+        let Some(path) = named else { return Some("Dependency was not fulfilled: a file needs a uri".to_owned()) };
+        let is_there = self.settings.started_in.join(path).exists();
+        (!is_there).then(|| format!("Dependency was not fulfilled: there is no file {path}"))
+    }
+
+    fn dependency(&self, wanted: &Runnable, test: &Test, submissions: &mut Vec<Submission>) -> Known {
+        let number = TaskNumber::try_from(submissions.len() + 1).unwrap_or(TaskNumber::MAX);
+        let name = wanted.kwargs.get("name").and_then(|name| name.as_str()).or(wanted.uri.as_deref());
+        let what = [wanted.kind.as_str()].into_iter().chain(name).collect::<Vec<_>>().join("-");
+        // Avocado names it after the test that wanted it first; by the number no two have the same.
+        let id = TestId { uid: format!("{}-{number}", test.id.uid), name: what.clone(), variant: None };
+        let folder = format!("{FOLDER}/{}", id.folder());
+        let mut task = self.task_of(wanted.clone(), id.to_string(), &self.directory.join(&folder));
+        task.prepares = true;
+        let problem = self.assign_runner(&mut task);
+        let decided = problem.map(|reason| (Outcome::Errored, reason));
+        let link = TestId { uid: number.to_string(), name: what, variant: None }.folder();
+        let known = Known { id: task.id.clone(), folder: folder.clone(), link };
+        submissions.push(Submission { number, folder, task: Box::new(task), decided, reused: None });
+        known
+    }
+}
+
+/// Returns what a test depends on, what all depend on first.
+fn required(test: &Test, plan: &TestPlan) -> Vec<Runnable> {
+    let of_all = Runnable { dependencies: plan.dependencies.clone(), ..Runnable::default() }.required();
+    let own = test.runnable.required();
+    let own = own.into_iter().filter(|wanted| !of_all.contains(wanted));
+    of_all.iter().cloned().chain(own).collect()
+}
+
+/// The tests of a run by what they may be called.
+struct Names<'a> {
+    ids: HashMap<&'a str, Vec<&'a Test>>,
+}
+
+impl<'a> Names<'a> {
+    fn of(tests: &'a [Test]) -> Self {
+        let mut ids: HashMap<&str, Vec<&Test>> = HashMap::new();
+        for test in tests {
+            ids.entry(&test.id.name).or_default().push(test);
+        }
+        Self { ids }
+    }
+
+    /// Returns the id of the test that another depends on; of several variants that of the same.
+    fn find(&self, wanted: &Runnable, of: &Test) -> Result<String, String> {
+        let name = wanted.kwargs.get("name").and_then(|name| name.as_str()).or(wanted.uri.as_deref());
+        let name = name.ok_or("Dependency was not fulfilled: a test needs a name")?;
+        let tests = self.ids.get(name).map_or(&[][..], Vec::as_slice);
+        let same = tests.iter().find(|test| test.id.variant == of.id.variant).or(tests.first());
+        match same {
+            Some(test) => Ok(test_id(test)),
+            None => Err(match nearest(name, self.ids.keys().copied()) {
+                Some(near) => format!("Dependency was not fulfilled: no test '{name}' is run; did you mean '{near}'?"),
+                None => format!("Dependency was not fulfilled: no test '{name}' is run"),
+            }),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! A run of tests: what was resolved becomes tasks, is run and waited for, and leaves Avocado's result folder.
+
+mod dependencies;
+mod environment;
+mod plan;
+mod results;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use self::dependencies::Prepared;
+use super::{Door, Job, WaitError};
+use crate::engine::{OnLimit, StopReason, Submission};
+use crate::model::{Outcome, Runnable, Task, TaskNumber, shuffled};
+use crate::store;
+use crate::testing::{JOBFILE_KIND, Test};
+
+pub(super) use self::plan::write_suite;
+pub(crate) use self::plan::{read_suite, suite_text};
+
+/// The folder of a run's tests, in its directory.
+pub(super) const TEST_RESULTS: &str = "test-results";
+
+/// The folder for what tests make on their way.
+const WORKDIR: &str = "workdir";
+
+/// Which tests are run, and how.
+#[derive(Debug)]
+pub(crate) struct TestPlan {
+    /// The tests, with their ids.
+    pub(crate) tests: Vec<Test>,
+    /// Runnables that must have passed before any test starts, as recipes name them.
+    pub(crate) dependencies: Vec<serde_json::Value>,
+    /// Nothing is run: each test is cancelled.
+    pub(crate) is_dry: bool,
+    /// The seed by which the tests are shuffled.
+    pub(crate) shuffle: Option<i64>,
+    /// How long one attempt at a test may take, where its recipe does not say it.
+    pub(crate) test_limit: Option<Duration>,
+    /// How long all tests together may take.
+    pub(crate) run_limit: Option<Duration>,
+    /// What the machine is, is recorded before and after the tests.
+    pub(crate) with_sysinfo: bool,
+    /// Believe what is known of dependencies that were fulfilled before, as far as it can be checked.
+    pub(crate) use_cache: bool,
+}
+
+impl Job {
+    /// Runs tests and waits for them.
+    pub(crate) fn run_tests(&self, plan: &TestPlan) {
+        match self.try_tests(plan) {
+            // An interrupt and a full disk have their own place in the end of a run.
+            Ok(()) | Err(Stopped::Wait(_)) => {}
+            Err(Stopped::Store(error)) => *self.failure.lock() = Some(error.into()),
+        }
+    }
+
+    fn try_tests(&self, plan: &TestPlan) -> Result<(), Stopped> {
+        let submissions = self.test_submissions(plan)?;
+        let numbers: Vec<TaskNumber> = submissions.iter().map(|submission| submission.number).collect();
+        self.engine().submit(submissions, None);
+        let limit = plan.run_limit.map(|limit| (limit, OnLimit::Leave));
+        let has_ended = self.wait(numbers.clone(), limit, &mut |_| {})?;
+        if let Some(limit) = plan.run_limit.filter(|_| !has_ended) {
+            self.engine().stop(numbers.clone(), StopReason::RunLimit(limit));
+            self.wait(numbers, None, &mut |_| {})?;
+        }
+        Ok(())
+    }
+
+    /// Makes a task of every test, and of every dependency; those come first.
+    fn test_submissions(&self, plan: &TestPlan) -> Result<Vec<Submission>, Stopped> {
+        let prepared = self.prepare_dependencies(plan)?;
+        let Prepared { mut submissions, needs, links, problems } = prepared;
+        let count = plan.tests.len();
+        let order = match plan.shuffle {
+            Some(seed) => shuffled(count, seed),
+            None => (1..=count).collect(),
+        };
+        for index in order.into_iter().map(|place| place - 1) {
+            let test = &plan.tests[index];
+            let number = TaskNumber::try_from(submissions.len() + 1).unwrap_or(TaskNumber::MAX);
+            let folder = format!("{TEST_RESULTS}/{}", test.id.folder());
+            let path = self.directory.join(&folder);
+            for (name, target) in &links[index] {
+                results::link_dependency(&path, name, target)?;
+            }
+            self.make_workdir(test, &path)?;
+            let (task, problem) = self.test_task(test, plan, needs[index].clone(), &path);
+            let decided = problems[index].clone().map(|reason| (Outcome::Blocked, reason));
+            let decided = decided.or_else(|| problem.map(|reason| (Outcome::Errored, reason)));
+            submissions.push(Submission { number, folder, task: Box::new(task), decided, reused: None });
+        }
+        Ok(submissions)
+    }
+
+    /// Makes the folder for what a test makes on its way. Runners make their own.
+    fn make_workdir(&self, test: &Test, folder: &Path) -> store::Result<()> {
+        if !environment::has_workdir(&test.runnable) {
+            return Ok(());
+        }
+        let workdir = self.workdir(folder);
+        let made = match fs::create_dir(&workdir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir_all(&workdir),
+            made => made,
+        };
+        made.map_err(store::Error::io("create", &workdir))
+    }
+
+    /// Makes the task of a test, and says why it cannot be run if it cannot.
+    fn test_task(&self, test: &Test, plan: &TestPlan, needs: Vec<String>, folder: &Path) -> (Task, Option<String>) {
+        let mut runnable = test.runnable.clone();
+        if plan.is_dry {
+            "dry-run".clone_into(&mut runnable.kind);
+        }
+        let mut task = self.task_of(runnable, test_id(test), folder);
+        task.tags = labels(&task.runnable);
+        task.needs = needs;
+        task.max_runtime = plan.test_limit;
+        let problem = self.assign_runner(&mut task);
+        (task, problem)
+    }
+
+    /// Makes a task that runs in the folder where the run was started.
+    fn task_of(&self, runnable: Runnable, id: String, folder: &Path) -> Task {
+        let cwd = self.settings.started_in.clone();
+        let env = environment::variables(&runnable, folder, &cwd, &self.workdir(folder));
+        let runnable = started(runnable, &cwd, folder);
+        Task {
+            id,
+            runnable,
+            cwd: Some(cwd),
+            env,
+            retries: self.settings.retries,
+            every_code_fails: true,
+            choice: self.settings.choice.clone(),
+            ..Task::default()
+        }
+    }
+
+    /// Returns the folder that a test has for what it makes on its way; it goes with the end of the run.
+    fn workdir(&self, folder: &Path) -> PathBuf {
+        self.directory.join(WORKDIR).join(folder.file_name().unwrap_or_default())
+    }
+
+    /// Makes what a run of tests leaves beside its reports, and takes away what only its tests needed.
+    pub(super) fn leave_test_results(&self) -> store::Result<()> {
+        if self.settings.door != Door::Test {
+            return Ok(());
+        }
+        // What cannot be removed, a folder that a test made unreadable, is left there.
+        let _ = fs::remove_dir_all(self.directory.join(WORKDIR));
+        self.with_summary(|summary| results::link_by_status(&self.directory, summary))?;
+        results::link_latest(self.settings.home.path(), &self.directory)
+    }
+
+    /// Finds who runs a task. Returns why nobody does.
+    fn assign_runner(&self, task: &mut Task) -> Option<String> {
+        if task.runnable.kind == JOBFILE_KIND {
+            return None;
+        }
+        match self.runners.find(&task.runnable, &|| self.interrupted()) {
+            Ok(runner) => {
+                task.runner = runner;
+                None
+            }
+            Err(problem) => Some(problem),
+        }
+    }
+}
+
+/// Why tests are not waited for any longer.
+#[derive(Debug, thiserror::Error)]
+enum Stopped {
+    /// The run was interrupted, or can no longer be recorded.
+    #[error(transparent)]
+    Wait(#[from] WaitError),
+    /// Something could not be written.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// Returns the id by which a test is known: as Avocado makes it, without what no process could be told.
+fn test_id(test: &Test) -> String {
+    test.id.to_string().replace('\0', "\u{fffd}")
+}
+
+/// Returns the labels of a runnable: `name`, or `name:value` for each value.
+fn labels(runnable: &Runnable) -> Vec<String> {
+    let mut labels = Vec::new();
+    for (name, values) in &runnable.tags {
+        match values.as_array() {
+            Some(values) => labels.extend(values.iter().filter_map(|v| Some(format!("{name}:{}", v.as_str()?)))),
+            None => labels.push(name.clone()),
+        }
+    }
+    labels
+}
+
+/// Returns a runnable as it is started: a program that is named without a folder and lies in `cwd` is that one, as in
+/// Avocado, and a jobfile is run by this same program, into the folder of the test.
+fn started(mut runnable: Runnable, cwd: &Path, folder: &Path) -> Runnable {
+    let Some(uri) = runnable.uri.clone() else { return runnable };
+    match runnable.kind.as_str() {
+        "exec-test" | "tap" if !uri.contains('/') && cwd.join(&uri).is_file() => {
+            runnable.uri = Some(format!("./{uri}"));
+        }
+        JOBFILE_KIND => {
+            let run = folder.join("run").to_string_lossy().into_owned();
+            let words = ["run".to_owned(), uri, format!("--run-dir={run}"), "--".to_owned()];
+            runnable.args = words.into_iter().chain(std::mem::take(&mut runnable.args)).collect();
+            runnable.uri = Some("/proc/self/exe".to_owned());
+        }
+        _ => {}
+    }
+    runnable
+}

@@ -1,0 +1,87 @@
+//! What a Lua file is that `rille run` is given, by its text: a part of a job, or a script that is an operation.
+
+use std::path::Path;
+use std::sync::LazyLock;
+
+use mlua::Lua;
+use regex::Regex;
+
+use super::{source, standalone};
+
+/// What a Lua file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LuaFile {
+    /// A jobfile, a testscript, or a file of definitions.
+    Job,
+    /// A script that needs nothing that only jobs have.
+    Script,
+    /// What it is, only files that it loads may tell, or it does nothing at all.
+    Unclear,
+}
+
+/// Names that the script of an operation has.
+pub(super) const OF_OPERATIONS: [&str; 3] = ["flags", "run", "arg"];
+
+/// Modules that a script of an operation may use.
+const FOR_OPERATIONS: [&str; 2] = ["rille.log", "rille.runs"];
+
+static MODULE: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern = r#"\brequire\b(?:\s*\(?\s*(?:"([^"\n]*)"|'([^'\n]*)'))?"#;
+    Regex::new(pattern).expect("the pattern is part of the program and is tested")
+});
+
+/// Returns what a file is by its text, without running it.
+pub(crate) fn lua_file(text: &[u8]) -> LuaFile {
+    let code: String = String::from_utf8_lossy(text)
+        .lines()
+        .flat_map(|line| [line.split("--").next().unwrap_or_default(), "\n"])
+        .collect();
+    let has = |word: &str| code.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|other| other == word);
+    if has("main") || standalone::is_testscript(text) {
+        return LuaFile::Job;
+    }
+    let modules: Vec<&str> = MODULE
+        .captures_iter(&code)
+        .map(|found| found.get(1).or_else(|| found.get(2)).map_or("", |module| module.as_str()))
+        .collect();
+    if modules.iter().any(|module| module.starts_with("rille.") && !FOR_OPERATIONS.contains(module)) {
+        return LuaFile::Job;
+    }
+    let loads_others = modules.iter().any(|module| !module.starts_with("rille."))
+        || ["dofile", "loadfile", "load"].into_iter().any(has);
+    let is_script = || source::compile(&Lua::new(), Path::new(""), text, &OF_OPERATIONS).is_ok();
+    // What has no effect is rather the beginning of a jobfile.
+    if loads_others || source::uses_no_names(text) || !is_script() { LuaFile::Unclear } else { LuaFile::Script }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_known_by_their_text() {
+        let cases = [
+            ("function main(runtime) end", LuaFile::Job),
+            ("local function main() print(1) end", LuaFile::Job),
+            ("_G.main = print", LuaFile::Job),
+            ("local ts = require 'rille.testscript'\nts.testcase()", LuaFile::Job),
+            ("local job = require('rille.job')\njob.run {}", LuaFile::Job),
+            ("local op = require \"rille.op\"\nop.define('a', {})", LuaFile::Job),
+            ("print('loss: 1')", LuaFile::Script),
+            ("#!/usr/bin/env lua\nlocal log = require 'rille.log'\nlog.info(flags.lr)", LuaFile::Script),
+            ("-- no function main\nrun:scalar('loss', flags.lr) -- main", LuaFile::Script),
+            ("global *\nx = 1", LuaFile::Script),
+            ("require 'common'\nprint(1)", LuaFile::Unclear),
+            ("require(name)", LuaFile::Unclear),
+            ("dofile 'setup.lua'", LuaFile::Unclear),
+            ("prnt(1)", LuaFile::Unclear),
+            ("function mian(runtime) print(1) end", LuaFile::Unclear),
+            ("print(", LuaFile::Unclear),
+            ("local x = 1", LuaFile::Unclear),
+            ("", LuaFile::Unclear),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(lua_file(text.as_bytes()), expected, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What of a Python file matters for finding tests: its imports, its classes, their bases and methods.
+
+use std::collections::HashMap;
+use std::thread;
+
+use ruff_python_ast::{Decorator, Expr, Stmt, StmtClassDef};
+use ruff_python_parser::parse_module;
+
+use super::docstring::Directives;
+
+/// A Python file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Source {
+    /// Where names come from that the file imports, by the name that it uses.
+    pub(super) imports: HashMap<String, Import>,
+    /// Its classes, in order.
+    pub(super) classes: Vec<Class>,
+}
+
+impl Source {
+    /// Returns the class of a name; of several the last, which is the one that stays.
+    pub(super) fn class(&self, name: &str) -> Option<&Class> {
+        self.classes.iter().rfind(|class| class.name == name)
+    }
+}
+
+/// Where a name comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Import {
+    /// How many folders up a relative import begins, plus one; 0 for one that is not relative.
+    pub(super) level: u32,
+    /// The module.
+    pub(super) module: Vec<String>,
+    /// What is taken from it; `None` for the module itself.
+    pub(super) symbol: Option<String>,
+}
+
+/// A class.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Class {
+    /// Its name.
+    pub(super) name: String,
+    /// What it inherits from: names with dots, as parts.
+    pub(super) bases: Vec<Vec<String>>,
+    /// What its docstring says.
+    pub(super) directives: Directives,
+    /// Its test methods, in order, each name once.
+    pub(super) methods: Vec<Method>,
+}
+
+/// A test method.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Method {
+    /// Its name.
+    pub(super) name: String,
+    /// What its docstring says.
+    pub(super) directives: Directives,
+}
+
+/// Room for the parser, and for what nests in expressions.
+const STACK: usize = 64 << 20;
+
+/// How deep brackets may be nested; Python itself allows 200.
+const MAX_DEPTH: usize = 1000;
+
+/// Reads the text of a Python file. The error says what is wrong, with the line.
+pub(super) fn read(text: &str) -> Result<Source, String> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if depth(text) > MAX_DEPTH {
+        return Err(format!("brackets are nested more than {MAX_DEPTH} deep"));
+    }
+    // To let go of a tree takes stack for each of its levels.
+    thread::scope(|scope| {
+        let reading = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || read_here(text));
+        let reading = reading.map_err(|error| format!("there is no thread to read it: {error}"))?;
+        reading.join().unwrap_or_else(|_| Err("the parser gave up".to_owned()))
+    })
+}
+
+/// Returns how deep brackets are nested, wherever they stand.
+fn depth(text: &str) -> usize {
+    let mut depth = 0_usize;
+    let mut most = 0;
+    for byte in text.bytes() {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        most = most.max(depth);
+    }
+    most
+}
+
+fn read_here(text: &str) -> Result<Source, String> {
+    let parsed = parse_module(text).map_err(|error| {
+        let before = &text[..text.floor_char_boundary(error.location.start().to_usize())];
+        format!("line {}: {}", before.matches('\n').count() + 1, error.error)
+    })?;
+    let mut source = Source::default();
+    for statement in parsed.suite() {
+        source.take(statement, true);
+    }
+    Ok(source)
+}
+
+impl Source {
+    /// Takes in a statement. Imports count in every branch of the file, classes only at its top.
+    fn take(&mut self, statement: &Stmt, is_top: bool) {
+        match statement {
+            Stmt::Import(import) => {
+                for alias in &import.names {
+                    let module = parts(alias.name.as_str());
+                    let (name, module) = match &alias.asname {
+                        Some(name) => (name.to_string(), module),
+                        // `import a.b` binds `a`.
+                        None => (module[0].clone(), module[..1].to_vec()),
+                    };
+                    self.imports.insert(name, Import { level: 0, module, symbol: None });
+                }
+            }
+            Stmt::ImportFrom(import) => {
+                let module = import.module.as_ref().map(|module| parts(module.as_str())).unwrap_or_default();
+                for alias in &import.names {
+                    let name = alias.asname.as_ref().unwrap_or(&alias.name).to_string();
+                    let symbol = Some(alias.name.to_string());
+                    self.imports.insert(name, Import { level: import.level, module: module.clone(), symbol });
+                }
+            }
+            Stmt::ClassDef(class) if is_top => self.classes.push(read_class(class)),
+            Stmt::Try(statement) => {
+                // What is written last wins; the first try is what is meant.
+                for handler in &statement.handlers {
+                    let ruff_python_ast::ExceptHandler::ExceptHandler(handler) = handler;
+                    handler.body.iter().for_each(|inner| self.take(inner, false));
+                }
+                statement.body.iter().chain(&statement.orelse).for_each(|inner| self.take(inner, is_top));
+            }
+            Stmt::If(statement) => {
+                for clause in &statement.elif_else_clauses {
+                    clause.body.iter().for_each(|inner| self.take(inner, false));
+                }
+                statement.body.iter().for_each(|inner| self.take(inner, false));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn read_class(class: &StmtClassDef) -> Class {
+    let mut methods: Vec<Method> = Vec::new();
+    for statement in &class.body {
+        let Stmt::FunctionDef(function) = statement else { continue };
+        let name = function.name.as_str();
+        let is_known = methods.iter().any(|method| method.name == name);
+        if name.starts_with("test") && !is_known && !function.decorator_list.iter().any(is_property) {
+            methods.push(Method { name: name.to_owned(), directives: directives(&function.body) });
+        }
+    }
+    Class {
+        name: class.name.to_string(),
+        bases: class.bases().iter().filter_map(dotted).collect(),
+        directives: directives(&class.body),
+        methods,
+    }
+}
+
+fn is_property(decorator: &Decorator) -> bool {
+    matches!(&decorator.expression, Expr::Name(name) if name.id.as_str() == "property")
+}
+
+fn directives(body: &[Stmt]) -> Directives {
+    match body.first() {
+        Some(Stmt::Expr(first)) => match &*first.value {
+            Expr::StringLiteral(text) => Directives::read(text.value.to_str()),
+            _ => Directives::default(),
+        },
+        _ => Directives::default(),
+    }
+}
+
+/// Returns the parts of a name with dots; of `Base[int]` those of `Base`.
+fn dotted(expression: &Expr) -> Option<Vec<String>> {
+    match expression {
+        Expr::Name(name) => Some(vec![name.id.to_string()]),
+        Expr::Attribute(attribute) => {
+            let mut parts = dotted(&attribute.value)?;
+            parts.push(attribute.attr.to_string());
+            Some(parts)
+        }
+        Expr::Subscript(subscript) => dotted(&subscript.value),
+        _ => None,
+    }
+}
+
+fn parts(name: &str) -> Vec<String> {
+    name.split('.').map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    #[test]
+    fn a_file_that_is_not_python_is_told_with_its_line() {
+        let error = read("import os\n\nclass T(:\n    pass\n").unwrap_err();
+        assert!(error.starts_with("line 3: "), "{error}");
+        assert!(read("print 'x'\n").unwrap_err().starts_with("line 1: "));
+    }
+
+    #[test]
+    fn deep_files_do_no_harm() {
+        let deep = 100_000;
+        assert!(read(&format!("x = {}{}\n", "[".repeat(deep), "]".repeat(deep))).is_err());
+        for text in [format!("x = {}1\n", "-".repeat(deep)), format!("x = {}1\n", "1 + ".repeat(deep))] {
+            assert!(read(&text).is_ok());
+        }
+        let lambdas = format!("x = {}1\n", "lambda: ".repeat(10_000));
+        assert!(read(&lambdas).is_ok());
+    }
+}
