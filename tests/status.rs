@@ -2,6 +2,7 @@
 
 mod avocado;
 mod crowds;
+mod ours;
 mod protocol;
 
 use std::path::Path;

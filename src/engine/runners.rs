@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::query::{Query, QueryError};
 use super::status::argv::RUNNER_KEY;
-use crate::model::{Runnable, RunnerProgram, nearest};
+use crate::model::{Runnable, Runner, nearest};
 
 /// The kinds that the engine runs itself.
 const BY_ENGINE: [&str; 5] = ["dry-run", "exec-test", "lua", "noop", "tap"];
@@ -33,9 +33,6 @@ const MOST: usize = 1 << 20;
 /// By this path the program starts again even if its file was replaced or deleted meanwhile.
 const OURSELVES: &str = "/proc/self/exe";
 
-/// The environment variable that names the Lua file of a kind to the runner.
-const KIND_FILE: &str = "RILLE_KIND_FILE";
-
 /// The runners of a run.
 pub(crate) struct Runners {
     /// The folders of the `PATH`.
@@ -46,7 +43,7 @@ pub(crate) struct Runners {
     known: Mutex<HashMap<(String, Option<String>), Found>>,
 }
 
-type Found = Result<Option<Arc<RunnerProgram>>, String>;
+type Found = Result<Option<Arc<Runner>>, String>;
 
 /// What a runner says of itself.
 #[derive(Deserialize)]
@@ -86,7 +83,7 @@ impl Runners {
         }
         let found = match given {
             Some(program) => self.ask(&self.cwd.join(program), kind, is_interrupted),
-            None if BY_OURSELVES.contains(&kind) => Ok(ourselves(kind, None)),
+            None if BY_OURSELVES.contains(&kind) => Ok(ourselves(format!("{PREFIX}{kind}").into())),
             None => self.look(kind, is_interrupted),
         };
         let found = found.map(|program| Some(Arc::new(program)));
@@ -96,7 +93,7 @@ impl Runners {
         found
     }
 
-    fn look(&self, kind: &str, is_interrupted: &dyn Fn() -> bool) -> Result<RunnerProgram, String> {
+    fn look(&self, kind: &str, is_interrupted: &dyn Fn() -> bool) -> Result<Runner, String> {
         let name = format!("{PREFIX}{kind}");
         let is_name = !kind.is_empty() && !kind.contains(['/', '\0']);
         let on_path = self.path.iter().map(|folder| folder.join(&name)).find(|file| is_name && is_executable(file));
@@ -106,7 +103,8 @@ impl Runners {
         let file = format!("{name}.lua");
         let in_lua = self.folders.iter().chain(&self.path).map(|folder| folder.join(&file));
         if let Some(file) = in_lua.into_iter().find(|file| is_name && file.is_file()) {
-            return Ok(ourselves(kind, Some(file)));
+            // It looks for the file beside the name that it is called by.
+            return Ok(ourselves(file.with_extension("").into()));
         }
         let kinds = self.kinds();
         Err(match nearest(kind, kinds.iter().map(String::as_str)) {
@@ -135,7 +133,7 @@ impl Runners {
         kinds
     }
 
-    fn ask(&self, program: &Path, kind: &str, is_interrupted: &dyn Fn() -> bool) -> Result<RunnerProgram, String> {
+    fn ask(&self, program: &Path, kind: &str, is_interrupted: &dyn Fn() -> bool) -> Result<Runner, String> {
         let shown = program.display();
         let mut query = Query::new("", &["capabilities"], &self.cwd);
         query.program = program.into();
@@ -154,23 +152,18 @@ impl Runners {
             let kinds = told.runnables.join(", ");
             return Err(format!("the runner {shown} does not run the kind '{kind}'; it says that it runs: {kinds}"));
         }
-        Ok(RunnerProgram {
+        Ok(Runner {
             program: program.to_owned(),
             takes_token: told.status_token,
             configuration_used: Some(told.configuration_used.unwrap_or_default()),
-            ..RunnerProgram::default()
+            ..Runner::default()
         })
     }
 }
 
-fn ourselves(kind: &str, file: Option<PathBuf>) -> RunnerProgram {
-    RunnerProgram {
-        program: PathBuf::from(OURSELVES),
-        name: Some(format!("{PREFIX}{kind}").into()),
-        env: file.into_iter().map(|file| (KIND_FILE.into(), file.into())).collect(),
-        takes_token: true,
-        configuration_used: None,
-    }
+/// Returns this program in its role of a runner, called by this name.
+fn ourselves(name: OsString) -> Runner {
+    Runner { program: PathBuf::from(OURSELVES), name: Some(name), takes_token: true, configuration_used: None }
 }
 
 fn is_executable(path: &Path) -> bool {

@@ -22,7 +22,7 @@ use super::status::Line;
 use super::status::argv::{self, Report};
 use super::synchro::Synchro;
 use super::way::Way;
-use crate::model::{Order, RunnerProgram, RuntimeInfo, SharedRef, Stream, SynchroLine, Task, TaskNumber};
+use crate::model::{Order, Runner, RuntimeInfo, SharedRef, Stream, SynchroLine, Task, TaskNumber};
 
 /// The argument by which a task process knows its role.
 pub(crate) const TASK_ROLE: &str = "--as-task-process";
@@ -248,7 +248,7 @@ fn executable(attempt: &Attempt<'_>) -> Result<Prepared, SpawnError> {
 }
 
 /// Prepares a runner, which is told its task and where to report to on its command line.
-fn runner(attempt: &Attempt<'_>, program: &RunnerProgram, surroundings: &Surroundings) -> Result<Prepared, SpawnError> {
+fn runner(attempt: &Attempt<'_>, program: &Runner, surroundings: &Surroundings) -> Result<Prepared, SpawnError> {
     let Attempt { task, folder, line, .. } = attempt;
     let output_dir = folder.to_str();
     let output_dir = output_dir.ok_or_else(|| SpawnError::Task(format!("{} is not valid UTF-8", folder.display())))?;
@@ -262,7 +262,7 @@ fn runner(attempt: &Attempt<'_>, program: &RunnerProgram, surroundings: &Surroun
     if let Some(token) = line.and_then(|line| line.token.as_ref()) {
         command.env(variable::STATUS_TOKEN, token);
     }
-    command.args(args).envs(program.env.iter().map(|(name, value)| (name, value)));
+    command.args(args);
     Ok((command, None, stdin(task)?))
 }
 

@@ -1,6 +1,6 @@
 //! By which way a task runs.
 
-use crate::model::{RunnerProgram, Task};
+use crate::model::{Runner, Task};
 
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub(super) enum Way<'a> {
     /// A program as it is, whose standard output is TAP.
     Tap,
     /// A runner, which reports to the status server.
-    Runner(&'a RunnerProgram),
+    Runner(&'a Runner),
     /// No process at all.
     Nothing,
 }

@@ -85,7 +85,9 @@ impl Job {
         };
         let tap = (settings.verbosity >= Verbosity::Normal).then(|| tap(live.handle(), settings.verbosity));
         let beside = settings.jobfile.parent().map(Path::to_owned);
-        let folders = beside.into_iter().chain([settings.started_in.clone()]).collect();
+        let modules = std::env::var_os("RILLE_PATH").unwrap_or_default();
+        let folders = beside.into_iter().chain([settings.started_in.clone()]).chain(std::env::split_paths(&modules));
+        let folders = folders.map(|folder| settings.started_in.join(folder)).collect();
         let runners = Runners::new(std::env::var_os("PATH"), folders, &settings.started_in);
         let status_listen = settings.status_listen;
         let unread = Mutex::new(Unread::new(&settings.argv));

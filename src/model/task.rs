@@ -9,7 +9,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Runnable, RunnerProgram, SectionChoice};
+use super::{Runnable, Runner, SectionChoice};
 
 /// The number of a task in its run, from 1, in the order in which the jobfile made them.
 pub(crate) type TaskNumber = u32;
@@ -39,7 +39,7 @@ pub(crate) struct Task {
     /// What to run.
     pub(crate) runnable: Runnable,
     /// The program that runs it and reports to the status server; `None` for the kinds that the engine runs itself.
-    pub(crate) runner: Option<Arc<RunnerProgram>>,
+    pub(crate) runner: Option<Arc<Runner>>,
     /// The working folder; the task's own folder if there is none.
     pub(crate) cwd: Option<PathBuf>,
     /// Environment variables on top of the host's; `None` removes one.

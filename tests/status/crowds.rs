@@ -208,3 +208,43 @@ fn a_host_that_is_killed_leaves_no_runner() {
     until("no process is left", DEADLINE, || project.survivors().list().is_empty().then_some(()));
     assert!(UnixStream::connect(socket).is_err());
 }
+
+#[test]
+fn by_tcp_a_connection_counts_that_tells_the_token_of_its_task() {
+    let code = r#"assert ":" in URI and len(os.environ["RILLE_STATUS_TOKEN"]) == 32, URI
+started()
+token = os.environ.pop("RILLE_STATUS_TOKEN")
+say(connect(), status="finished", result="fail")
+os.environ["RILLE_STATUS_TOKEN"] = token[:-1] + "x"
+say(connect(), status="finished", result="fail")
+raw(b"x" * 100000, connect())
+os.environ["RILLE_STATUS_TOKEN"] = token
+other = connect()
+say(other, status="running", type="stdout", log=b"by another connection")
+other.close()
+time.sleep(0.5)
+finished()"#;
+    let project = project(&(foo("t", code) + &foo("u", "assert ':' in URI; finished('skip')")));
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        if std::net::TcpListener::bind(address).is_err() {
+            println!("skipped: nothing can listen at {address} here");
+            continue;
+        }
+        let ended = project.job(&["--status-listen", address]);
+        ended.code(0);
+        let run = project.runs().pop().expect("there is a run");
+        assert_eq!(run.outcomes(), "t=passed u=skipped", "{ended}");
+        assert_eq!(run.output("t", "stdout"), b"by another connection");
+        let dropped = &run.events_of("messages-dropped")[0];
+        assert_eq!((dropped.get("task"), &dropped["foreign"]), (None, &5.into()));
+    }
+}
+
+#[test]
+fn an_address_that_is_taken_ends_the_run_before_it_begins() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = taken.local_addr().expect("it has an address").to_string();
+    let ended = project(&foo("t", "finished()")).job(&["--status-listen", &address]);
+    assert!(ended.exit_code().is_some_and(|code| code != 0), "{ended}");
+    ended.stderr_has(&format!("the status server cannot listen at {address}: Address already in use"));
+}

@@ -10,7 +10,8 @@ import sys
 import time
 
 if sys.argv[1] == "capabilities":
-    print(json.dumps({"runnables": ["foo"], "commands": ["task-run"], "configuration_used": ["foo.used"]}))
+    kinds = {"runnables": ["foo"], "commands": ["task-run"], "configuration_used": ["foo.used"]}
+    print(json.dumps({**kinds, "status_token": True}))
     sys.exit(int(os.environ.get("CAPABILITIES_EXIT", "0")))
 
 words, ARGS, KWARGS, OPTIONS = sys.argv[2:], [], {}, {}
@@ -28,6 +29,13 @@ ID, JOB, URI, OUT = OPTIONS["-i"], OPTIONS["-j"], OPTIONS["-s"], KWARGS["output_
 
 
 def connect():
+    if ":" in URI:
+        host, port = URI.rsplit(":", 1)
+        new = socket.create_connection((host.strip("[]"), int(port)))
+        token = os.environ.get("RILLE_STATUS_TOKEN")
+        if token:
+            new.sendall(json.dumps({"token": token}).encode() + b"\n")
+        return new
     new = socket.socket(socket.AF_UNIX)
     new.connect(URI)
     return new

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use crate::model::{Runnable, RunnerProgram};
+use crate::model::{Runnable, Runner};
 
 /// The key of a runnable's `config` that every runner is given.
 const IDENTIFIER_FORMAT: &str = "runner.identifier_format";
@@ -22,11 +22,7 @@ pub(crate) struct Report<'a> {
 }
 
 /// Returns the arguments for a runner. The error says what no runner can be told.
-pub(crate) fn task_run(
-    runnable: &Runnable,
-    runner: &RunnerProgram,
-    report: &Report<'_>,
-) -> Result<Vec<String>, String> {
+pub(crate) fn task_run(runnable: &Runnable, runner: &Runner, report: &Report<'_>) -> Result<Vec<String>, String> {
     let mut args = vec!["task-run".to_owned()];
     option(&mut args, "-i", report.task);
     option(&mut args, "-j", report.job);
@@ -70,7 +66,7 @@ fn option(args: &mut Vec<String>, name: &str, value: &str) {
 }
 
 /// The settings that the runner says it reads, and how the test is to be named.
-fn config(runnable: &Runnable, runner: &RunnerProgram) -> Map<String, Value> {
+fn config(runnable: &Runnable, runner: &Runner) -> Map<String, Value> {
     let is_used = |key: &str| match &runner.configuration_used {
         Some(used) => used.iter().any(|used| used == key),
         None => key != RUNNER_KEY,
@@ -105,7 +101,7 @@ mod tests {
     fn line(recipe: Value, used: Option<&[&str]>) -> Result<String, String> {
         let runnable: Runnable = serde_json::from_value(recipe).unwrap();
         let configuration_used = used.map(|used| used.iter().map(|key| (*key).to_owned()).collect());
-        let runner = RunnerProgram { configuration_used, ..RunnerProgram::default() };
+        let runner = Runner { configuration_used, ..Runner::default() };
         let report = Report { task: "1-a", job: "J", output_dir: "/d", uri: "/s" };
         task_run(&runnable, &runner, &report).map(|args| args.join("|"))
     }

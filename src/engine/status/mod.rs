@@ -301,3 +301,12 @@ impl Drop for Line {
         let _ = std::fs::remove_file(&self.socket);
     }
 }
+
+/// Returns the beginning of a text that somebody sent, for a sentence about it.
+pub(super) fn shortened(text: &str) -> String {
+    const LONGEST: usize = 300;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

@@ -1,7 +1,9 @@
 //! The thread that carries out what the scheduler decides, and tells it what happens.
 
+mod callers;
 mod hearing;
 mod interrupts;
+mod runners;
 mod status;
 mod tasks;
 

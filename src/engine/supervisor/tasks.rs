@@ -29,7 +29,7 @@ use crate::testing::{TapScan, TapVerdict};
 const LAST_READS: usize = 16;
 
 /// The key of a runnable's `config` by which the exit code of a program that writes TAP counts.
-const HONOUR_EXIT_CODE: &str = "runner.tap.exitcode";
+const HONOUR_EXIT_CODE: &str = "runner.tap.honour_exitcode";
 
 impl Supervisor {
     pub(super) fn spawn(&mut self, number: TaskNumber, ordinal: u32, slots: &Slots) {
@@ -300,7 +300,7 @@ impl Supervisor {
                     size.bytes = file.map_or(0, |file| file.len());
                 }
             }
-            self.close_line(task, line);
+            self.close_line(task, &line);
         }
         if let (Some(tap), Some(exit)) = (tap, exit) {
             let honours = self.parts.scheduler.task(task).is_some_and(|task| honours_exit_code(&task.runnable));

@@ -6,13 +6,11 @@ use std::path::PathBuf;
 
 /// See the module.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct RunnerProgram {
+pub(crate) struct Runner {
     /// The program.
     pub(crate) program: PathBuf,
     /// The name it is called under, where that is not the program's.
     pub(crate) name: Option<OsString>,
-    /// Environment variables that it is given on top of those of every task.
-    pub(crate) env: Vec<(OsString, OsString)>,
     /// It hands over the token that is in its environment where it reports by TCP.
     pub(crate) takes_token: bool,
     /// The keys of a runnable's `config` that it reads; `None` for all.
