@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::Failure;
+use super::jobs::read_summary;
 use crate::model::nearest;
 use crate::report::{Row, Summary};
 use crate::store::{self, Home, Status};
@@ -38,7 +39,7 @@ pub(crate) struct LogsArgs {
 /// Runs the command and returns the exit code.
 pub(crate) fn main(args: &LogsArgs, home: &Home) -> Result<i32, Failure> {
     let directory = home.find(&args.id)?;
-    let summary = read(&directory)?;
+    let summary = read_summary(&directory)?;
     let Some(task) = &args.task else {
         let path = directory.join("job.log");
         return write_log(&path, &directory, args.follow, "this run has no log of its own");
@@ -55,19 +56,11 @@ pub(crate) fn main(args: &LogsArgs, home: &Home) -> Result<i32, Failure> {
     write_log(&path, &directory, args.follow, &format!("task '{}' has logged nothing", row.id()))
 }
 
-fn read(directory: &Path) -> Result<Summary, Failure> {
-    let mut summary = Summary::default();
-    for event in store::read(&directory.join(".guild").join("events.jsonl"))? {
-        summary.apply(&event?);
-    }
-    Ok(summary)
-}
-
 /// Returns the task with this id, or with this number.
 fn find<'a>(summary: &'a Summary, name: &str) -> Result<&'a Row, Failure> {
     let wanted = name.replace('/', "_");
     let by_number = || name.parse().ok().and_then(|number| summary.row(number));
-    let found = summary.rows().iter().find(|row| row.id() == wanted).or_else(by_number);
+    let found = summary.rows().iter().find(|row| row.id() == name || row.id() == wanted).or_else(by_number);
     found.ok_or_else(|| {
         let failure = Failure::usage(format!("this run has no task '{name}'"));
         let ids = || summary.rows().iter().map(Row::id);

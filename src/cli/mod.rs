@@ -5,6 +5,7 @@ mod config;
 pub(crate) mod editor;
 mod failure;
 mod help_op;
+mod jobs;
 mod list;
 mod logs;
 mod near;
@@ -47,6 +48,10 @@ enum Command {
     Test(Box<test::TestArgs>),
     /// Run the tests of an earlier run again
     Replay(Box<test::ReplayArgs>),
+    /// List runs of jobfiles and of tests, and show one
+    Jobs(jobs::JobsArgs),
+    /// Show which tests ended differently in two runs
+    Diff(jobs::DiffArgs),
     /// Write the log of a run, or of a task in it
     Logs(logs::LogsArgs),
     /// List runs, and work on them
@@ -116,6 +121,8 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
         Command::HelpOp(help) => help_op::main(&help),
         Command::Test(test) => test::main(&test, args, home),
         Command::Replay(replay) => test::replay(&replay, args, home),
+        Command::Jobs(jobs) => configured_home(home).and_then(|home| jobs::main(&jobs, &home)),
+        Command::Diff(diff) => configured_home(home).and_then(|home| jobs::diff(&diff, &home)),
         Command::List(list) => list::main(&list),
         Command::Runner(runner) => Ok(crate::runner::run_command(runner)),
         Command::Config(config) => config::main(config, home),

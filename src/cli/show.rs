@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::output::write_out;
+use crate::job::ReportForm;
 use crate::report::{self, Closing, ColorChoice, Look, Row, Summary, Verbosity};
 use crate::store::{self, Home, Status};
 
@@ -20,7 +21,9 @@ pub(crate) fn main(home: &Home, id: &str, json: bool) -> Result<i32, Failure> {
     }
     if json {
         let mut bytes = Vec::new();
-        report::write_json(&summary, &mut bytes)
+        let read = |path: &str, begin: u64, size: u64| store::read_part(&directory, path, begin, size);
+        ReportForm::Json
+            .write(&summary, &directory, false, &read, &mut bytes)
             .map_err(|error| Failure::general(format!("cannot encode JSON: {error}")))?;
         text = String::from_utf8_lossy(&bytes).into_owned();
         write_out(&text)?;

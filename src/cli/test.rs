@@ -12,11 +12,11 @@ use serde_json::{Map, Value};
 use super::Failure;
 use super::begin::{Subject, begin, run_settings};
 use super::config::{self, SettingOptions};
+use super::jobs::read_summary;
 use super::near::near_file;
 use super::references::{ReferenceArgs, VariantArgs, select};
 use super::run::ReportOptions;
 use crate::job::{Door, MainEnd, Settings, TestPlan, read_suite, suite_text};
-use crate::report::Summary;
 use crate::script;
 use crate::store::{self, Home};
 use crate::testing::Test;
@@ -161,10 +161,7 @@ fn no_tests(id: &str, error: store::Error) -> Failure {
 
 /// Returns the folders of the tests of a run that did not pass, or have no end.
 fn not_passed(directory: &Path) -> Result<Vec<String>, Failure> {
-    let mut summary = Summary::default();
-    for event in store::read(&directory.join(".guild/events.jsonl"))? {
-        summary.apply(&event?);
-    }
+    let summary = read_summary(directory)?;
     let bad = summary.rows().iter().filter(|row| !row.is_good());
     Ok(bad.filter_map(|row| Some(row.folder().rsplit_once('/')?.1.to_owned())).collect())
 }

@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::Job;
+use super::{Door, Job};
 use crate::report::{self, ReadFile, Summary};
 use crate::store::{self, RunDir};
 
@@ -44,15 +44,17 @@ impl ReportForm {
         }
     }
 
-    /// Writes the report. `still_running` says that the host of the run is alive, `read` reads the files of its tasks.
+    /// Writes the report of the run in `directory`. `still_running` says that the host of the run is alive, `read` reads the files of its tasks.
     pub(crate) fn write(
         self,
         summary: &Summary,
+        directory: &Path,
         still_running: bool,
         read: ReadFile<'_>,
         to: impl io::Write,
     ) -> io::Result<()> {
         match self {
+            ReportForm::Json if is_of_tests(summary) => report::write_avocado_json(summary, directory, read, to),
             ReportForm::Json => report::write_json(summary, to),
             ReportForm::Junit => report::write_junit(summary, still_running, read, to),
             ReportForm::Tap => report::write_tap(summary, still_running, to),
@@ -61,17 +63,22 @@ impl ReportForm {
     }
 }
 
+/// Returns whether a run came by the door of tests, so that its results have Avocado's keys.
+fn is_of_tests(summary: &Summary) -> bool {
+    summary.header.as_ref().is_some_and(|header| header.door == Door::Test.name())
+}
+
 impl Job {
     /// Writes every report into the run directory, then those that are wanted elsewhere.
     pub(super) fn write_reports(&self, run: &RunDir) -> Result<(), store::Error> {
         let read = |path: &str, begin: u64, size: u64| store::read_part(&self.directory, path, begin, size);
         self.with_summary(|summary| {
             for form in ReportForm::ALL {
-                run.write_file_with(form.file_name(), |file| form.write(summary, false, &read, file))?;
+                run.write_file_with(form.file_name(), |file| form.write(summary, &self.directory, false, &read, file))?;
             }
             self.settings.report_copies.iter().try_for_each(|copy| {
-                let written =
-                    fs::File::create(&copy.path).and_then(|file| copy.form.write(summary, false, &read, file));
+                let written = fs::File::create(&copy.path)
+                    .and_then(|file| copy.form.write(summary, &self.directory, false, &read, file));
                 written.map_err(store::Error::io("write", &copy.path))
             })
         })

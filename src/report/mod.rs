@@ -3,6 +3,7 @@
 //! Every report is made from events alone, by the same code while a run is under way and from the log of one that has
 //! ended or was killed. Nothing here starts a process, reads a run directory or decides an outcome.
 
+mod avocado_json;
 mod canvas;
 mod closing;
 mod console;
@@ -32,6 +33,7 @@ mod tails;
 mod tap;
 mod tree;
 
+pub(crate) use avocado_json::write as write_avocado_json;
 pub(crate) use closing::{Closing, render};
 pub(crate) use excerpt::ReadFile;
 pub(crate) use html::write as write_html;

@@ -51,7 +51,7 @@ pub(crate) fn main(args: &ReportArgs, home: &Home) -> Result<i32, Failure> {
     let still_running = store::summarise(&directory).status == Status::Running;
     let read = |path: &str, begin: u64, size: u64| store::read_part(&directory, path, begin, size);
     for (form, path) in wanted.into_iter().filter_map(|(form, path)| Some((form, path.as_ref()?))) {
-        let write = |to: &mut dyn Write| form.write(&summary, still_running, &read, to);
+        let write = |to: &mut dyn Write| form.write(&summary, &directory, still_running, &read, to);
         write_to(path, write)?;
     }
     Ok(0)

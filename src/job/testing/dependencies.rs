@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::{Stopped, TestPlan, test_id};
+use super::cache::{self, Cache};
+use super::{TestPlan, test_id};
 use crate::engine::Submission;
 use crate::job::Job;
 use crate::model::{Outcome, Runnable, TaskNumber, nearest};
@@ -18,6 +19,9 @@ const FILE: &str = "file";
 /// The type of a dependency that is another test of the run.
 const TEST: &str = "test";
 
+/// Why a dependency passes without being run.
+const FROM_CACHE: &str = "fulfilled in an earlier run, and as it was then";
+
 /// What the dependencies of the tests come to. Each list has one entry a test.
 #[derive(Default)]
 pub(super) struct Prepared {
@@ -31,6 +35,18 @@ pub(super) struct Prepared {
     pub(super) problems: Vec<Option<String>>,
 }
 
+/// A dependency that may be remembered once it is fulfilled.
+pub(super) struct DependencyKey {
+    /// By what it is known.
+    pub(super) key: String,
+    /// Its task.
+    pub(super) task: TaskNumber,
+    /// What it is.
+    pub(super) runnable: Runnable,
+    /// The folder of the task.
+    pub(super) folder: PathBuf,
+}
+
 /// A dependency that is a task.
 struct Known {
     id: String,
@@ -41,7 +57,8 @@ struct Known {
 
 impl Job {
     /// Makes a task of each dependency, once for all tests that want it.
-    pub(super) fn prepare_dependencies(&self, plan: &TestPlan) -> Result<Prepared, Stopped> {
+    pub(super) fn prepare_dependencies(&self, plan: &TestPlan, keys: &mut Vec<DependencyKey>) -> Prepared {
+        let cache = if plan.use_cache { Cache::read(&self.settings.home) } else { Cache::default() };
         let mut prepared = Prepared::default();
         let mut known: HashMap<String, Known> = HashMap::new();
         let names = Names::of(&plan.tests);
@@ -57,7 +74,7 @@ impl Job {
                     _ => {
                         let key = serde_json::Value::from(wanted.clone()).to_string();
                         if !known.contains_key(&key) {
-                            let made = self.dependency(&wanted, test, &mut prepared.submissions);
+                            let made = self.dependency(&wanted, test, &cache, &mut prepared.submissions, keys);
                             known.insert(key.clone(), made);
                         }
                         let Known { id, folder, link } = &known[&key];
@@ -70,7 +87,7 @@ impl Job {
             prepared.links.push(links);
             prepared.problems.push(problem);
         }
-        Ok(prepared)
+        prepared
     }
 
     /// Returns what is wrong with a file that a test depends on.
@@ -81,7 +98,14 @@ impl Job {
         (!is_there).then(|| format!("Dependency was not fulfilled: there is no file {path}"))
     }
 
-    fn dependency(&self, wanted: &Runnable, test: &Test, submissions: &mut Vec<Submission>) -> Known {
+    fn dependency(
+        &self,
+        wanted: &Runnable,
+        test: &Test,
+        cache: &Cache,
+        submissions: &mut Vec<Submission>,
+        keys: &mut Vec<DependencyKey>,
+    ) -> Known {
         let number = TaskNumber::try_from(submissions.len() + 1).unwrap_or(TaskNumber::MAX);
         let name = wanted.kwargs.get("name").and_then(|name| name.as_str()).or(wanted.uri.as_deref());
         let what = [wanted.kind.as_str()].into_iter().chain(name).collect::<Vec<_>>().join("-");
@@ -91,7 +115,21 @@ impl Job {
         let mut task = self.task_of(wanted.clone(), id.to_string(), &self.directory.join(&folder));
         task.prepares = true;
         let problem = self.assign_runner(&mut task);
-        let decided = problem.map(|reason| (Outcome::Errored, reason));
+        let key = cache::key(wanted);
+        let decided = match (problem, &key) {
+            (Some(reason), _) => Some((Outcome::Errored, reason)),
+            (None, Some(key)) if cache.holds(key) => Some((Outcome::Passed, FROM_CACHE.to_owned())),
+            (None, key) => {
+                let folder = self.directory.join(&folder);
+                keys.extend(key.clone().map(|key| DependencyKey {
+                    key,
+                    task: number,
+                    runnable: wanted.clone(),
+                    folder,
+                }));
+                None
+            }
+        };
         let link = TestId { uid: number.to_string(), name: what, variant: None }.folder();
         let known = Known { id: task.id.clone(), folder: folder.clone(), link };
         submissions.push(Submission { number, folder, task: Box::new(task), decided, reused: None });

@@ -1,16 +1,19 @@
 //! A run of tests: what was resolved becomes tasks, is run and waited for, and leaves Avocado's result folder.
 
+mod cache;
 mod dependencies;
 mod environment;
 mod plan;
 mod results;
+mod sysinfo;
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use self::dependencies::Prepared;
+use self::cache::Cache;
+use self::dependencies::{DependencyKey, Prepared};
 use super::{Door, Job, WaitError};
 use crate::engine::{OnLimit, StopReason, Submission};
 use crate::model::{Outcome, Runnable, Task, TaskNumber, shuffled};
@@ -58,7 +61,19 @@ impl Job {
     }
 
     fn try_tests(&self, plan: &TestPlan) -> Result<(), Stopped> {
-        let submissions = self.test_submissions(plan)?;
+        let before = plan.with_sysinfo.then(|| sysinfo::collect(&self.directory, "pre")).transpose()?;
+        let waited = self.wait_for_tests(plan);
+        let is_interrupted = || self.interrupted();
+        if let Some(before) = before {
+            before.finish(&is_interrupted)?;
+            sysinfo::collect(&self.directory, "post")?.finish(&is_interrupted)?;
+        }
+        waited
+    }
+
+    fn wait_for_tests(&self, plan: &TestPlan) -> Result<(), Stopped> {
+        let mut keys = Vec::new();
+        let submissions = self.test_submissions(plan, &mut keys)?;
         let numbers: Vec<TaskNumber> = submissions.iter().map(|submission| submission.number).collect();
         self.engine().submit(submissions, None);
         let limit = plan.run_limit.map(|limit| (limit, OnLimit::Leave));
@@ -67,13 +82,25 @@ impl Job {
             self.engine().stop(numbers.clone(), StopReason::RunLimit(limit));
             self.wait(numbers, None, &mut |_| {})?;
         }
-        Ok(())
+        self.remember(keys)
+    }
+
+    /// Remembers dependencies that were fulfilled in this run.
+    fn remember(&self, keys: Vec<DependencyKey>) -> Result<(), Stopped> {
+        let fulfilled: Vec<_> = self.with_summary(|summary| {
+            let passed =
+                |number: TaskNumber| summary.row(number).is_some_and(|row| row.outcome == Some(Outcome::Passed));
+            keys.into_iter().filter(|key| passed(key.task)).map(|key| (key.key, key.runnable, key.folder)).collect()
+        });
+        match fulfilled.is_empty() {
+            true => Ok(()),
+            false => Ok(Cache::remember(&self.settings.home, &fulfilled, &self.settings.started_in)?),
+        }
     }
 
     /// Makes a task of every test, and of every dependency; those come first.
-    fn test_submissions(&self, plan: &TestPlan) -> Result<Vec<Submission>, Stopped> {
-        let prepared = self.prepare_dependencies(plan)?;
-        let Prepared { mut submissions, needs, links, problems } = prepared;
+    fn test_submissions(&self, plan: &TestPlan, keys: &mut Vec<DependencyKey>) -> Result<Vec<Submission>, Stopped> {
+        let Prepared { mut submissions, needs, links, problems } = self.prepare_dependencies(plan, keys);
         let count = plan.tests.len();
         let order = match plan.shuffle {
             Some(seed) => shuffled(count, seed),
