@@ -25,6 +25,7 @@ mod runner_program;
 mod runners;
 mod scheduler;
 mod sections;
+mod shelter;
 mod signals;
 mod spawn;
 mod status;

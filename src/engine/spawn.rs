@@ -18,6 +18,7 @@ use super::descendants::MARK;
 use super::output::{Capture, Target};
 use super::output_sink::SharedSink;
 use super::scheduler::Slots;
+use super::shelter::shelter;
 use super::status::Line;
 use super::status::argv::{self, Report};
 use super::synchro::Synchro;
@@ -160,6 +161,9 @@ pub(super) fn spawn(
             Some(value) => command.env(name, value),
             None => command.env_remove(name),
         };
+    }
+    if task.is_sheltered && matches!(way, Way::Direct | Way::Tap) {
+        shelter(&mut command);
     }
     let child = command.spawn().map_err(|error| refused(&command, task, &error))?;
     drop(command);
