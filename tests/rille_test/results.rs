@@ -33,21 +33,21 @@ fn every_kind_has_its_outcomes() {
     let run = project.the_run();
     assert_eq!(
         ends(&run),
-        "1-noop=PASS 2-dry=CANCEL 3-bad=FAIL 4-killed=FAIL 5-skips=SKIP 6-missing=ERROR 7-unknown=ERROR 8-lua=PASS \
-         9-lua-bad=FAIL 10-good.t=PASS 11-bad.t=FAIL 12-none.t=SKIP 13-script.lua=PASS 14-/bin/true=PASS"
+        "01-noop=PASS 02-dry=CANCEL 03-bad=FAIL 04-killed=ERROR 05-skips=SKIP 06-missing=ERROR 07-unknown=ERROR \
+         08-lua=PASS 09-lua-bad=FAIL 10-good.t=PASS 11-bad.t=FAIL 12-none.t=SKIP 13-script.lua=PASS 14-/bin/true=PASS"
     );
-    assert_eq!(counts(&run), "total 14, pass 5, failures 4, errors 2, skip 2, cancel 1");
+    assert_eq!(counts(&run), "total 14, pass 5, failures 3, errors 3, skip 2, cancel 1");
     for (id, why) in [
-        ("1-noop", "<unknown>"),
-        ("3-bad", "exit code 3"),
-        ("9-lua-bad", "not so"),
+        ("01-noop", "<unknown>"),
+        ("03-bad", "exit code 3"),
+        ("09-lua-bad", "not so"),
         ("11-bad.t", "test 2 (broken) failed"),
         ("12-none.t", "not here"),
     ] {
         assert!(reason(&run, id).contains(why), "{id}: {}", reason(&run, id));
     }
-    assert!(reason(&run, "7-unknown").contains("nobody-runs-it"), "{}", reason(&run, "7-unknown"));
-    assert_eq!(run.text("test-results/8-lua/stdout"), "from Lua\n");
+    assert!(reason(&run, "07-unknown").contains("nobody-runs-it"), "{}", reason(&run, "07-unknown"));
+    assert_eq!(run.text("test-results/08-lua/stdout"), "from Lua\n");
 }
 
 #[test]
