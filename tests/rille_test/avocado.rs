@@ -52,5 +52,8 @@ fn instrumented_tests_run_by_their_own_runner() {
     let file = |name: &str| run.text(format!("test-results/1-test_good/{name}"));
     assert!(file("debug.log").contains("a line for the log"), "{}", file("debug.log"));
     assert!(file("stdout").contains("a line for stdout"), "{}", file("stdout"));
-    assert_eq!((file("whiteboard").as_str(), &run.results()["tests"][0]["whiteboard"]), ("kept here", &json!("kept here")));
+    assert_eq!(
+        (file("whiteboard").as_str(), &run.results()["tests"][0]["whiteboard"]),
+        ("kept here", &json!("kept here"))
+    );
 }

@@ -43,7 +43,10 @@ fn tests_that_failed_are_run_again_under_the_same_ids() {
     let runs = project.runs();
     assert_eq!((ends(&runs[1]).as_str(), counts(&runs[1]).as_str()), ("2-second=PASS 3-third=PASS", "total 2, pass 2"));
     assert_eq!(names(&runs[1], "test-results"), ["2-second", "3-third", "by-status"]);
-    project.run(&["replay", "latest", "--failed"]).code(4).stderr_has("nothing to run: every test of run latest passed");
+    project
+        .run(&["replay", "latest", "--failed"])
+        .code(4)
+        .stderr_has("nothing to run: every test of run latest passed");
     project.run(&["replay", &runs[0].id()]).code(0);
     assert_eq!(ends(&project.runs()[2]), "1-first=PASS 2-second=PASS 3-third=PASS");
     project.run(&["replay", "deadbeef"]).code(2);

@@ -9,7 +9,8 @@ use super::{ends, listed, names};
 
 #[test]
 fn odd_names_stay_inside_the_run_directory() {
-    let odd = ["../../x", "/etc/passwd", "..", ".", "", "a\0b", "a\nb", "\u{1f600} smile", "by-status", "é\u{202e}", "-x"];
+    let odd =
+        ["../../x", "/etc/passwd", "..", ".", "", "a\0b", "a\nb", "\u{1f600} smile", "by-status", "é\u{202e}", "-x"];
     let long = ["x".repeat(300), "\u{1f600}".repeat(300), format!("{}1", "x".repeat(299))];
     let all: Vec<&str> = odd.into_iter().chain(long.iter().map(String::as_str)).collect();
     let recipe = |name: &&str| {
@@ -20,8 +21,7 @@ fn odd_names_stay_inside_the_run_directory() {
     project.run(&["test", "list.json", "--disable-sysinfo"]).code(0);
     let run = project.the_run();
     assert_eq!(ends(&run).matches("=PASS").count(), all.len(), "{}", ends(&run));
-    let folders: Vec<String> =
-        names(&run, "test-results").into_iter().filter(|name| name != "by-status").collect();
+    let folders: Vec<String> = names(&run, "test-results").into_iter().filter(|name| name != "by-status").collect();
     assert_eq!(folders.len(), all.len(), "{folders:#?}");
     for folder in &folders {
         assert!(folder.len() <= 255 && !folder.contains(['/', '\n']), "{folder}");
@@ -34,7 +34,10 @@ fn odd_names_stay_inside_the_run_directory() {
     }
     // The names are still what they were where they can be told.
     let tests = run.results();
-    assert_eq!((&tests["tests"][0]["name"], &tests["tests"][7]["name"]), (&json!("../../x"), &json!("\u{1f600} smile")));
+    assert_eq!(
+        (&tests["tests"][0]["name"], &tests["tests"][7]["name"]),
+        (&json!("../../x"), &json!("\u{1f600} smile"))
+    );
 }
 
 /// Returns what there is of the user and of the home, without what is in the run.
@@ -47,7 +50,11 @@ fn left_outside(root: &Path) -> Vec<String> {
         .into_iter()
         .flat_map(|folder| {
             let inside = if folder == "io" { Vec::new() } else { names(&folder) };
-            if inside.is_empty() { vec![folder] } else { inside.iter().map(|name| format!("{folder}/{name}")).collect() }
+            if inside.is_empty() {
+                vec![folder]
+            } else {
+                inside.iter().map(|name| format!("{folder}/{name}")).collect()
+            }
         })
         .collect();
     found.sort();
