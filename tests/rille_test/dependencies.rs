@@ -8,7 +8,7 @@ use super::{counts, ends, listed, names, reason, sh};
 use crate::harness::{Project, Run};
 
 /// Returns a recipe of `/bin/true` that depends on these.
-fn with(name: &str, dependencies: Value) -> Value {
+fn with(name: &str, dependencies: &Value) -> Value {
     json!({"kind": "exec-test", "uri": "/bin/true", "identifier": name, "dependencies": dependencies})
 }
 
@@ -23,7 +23,7 @@ fn was_known(run: &Run) -> bool {
 #[test]
 fn one_that_two_tests_share_runs_once() {
     let shared = json!([{"type": "exec-test", "uri": "./prepare.sh"}]);
-    let project = listed(&[with("a", shared.clone()), with("b", shared)])
+    let project = listed(&[with("a", &shared), with("b", &shared)])
         .executable("prepare.sh", "#!/bin/sh\necho prepared >> log\necho said\n");
     project.run(&["test", "list.json"]).code(0);
     let run = project.the_run();
@@ -40,13 +40,13 @@ fn one_that_two_tests_share_runs_once() {
 #[test]
 fn without_it_tests_are_skipped_and_the_run_fails() {
     let tests = [
-        with("bad", json!([{"type": "exec-test", "uri": "/bin/false"}])),
-        with("unknown", json!([{"type": "nobody-knows", "name": "x"}])),
-        with("file", json!([{"type": "file", "uri": "there.txt"}])),
-        with("no-file", json!([{"type": "file", "uri": "gone.txt"}])),
-        with("after", json!([{"type": "test", "name": "file"}])),
-        with("after-bad", json!([{"type": "test", "name": "bad"}])),
-        with("typo", json!([{"type": "test", "name": "aftr"}])),
+        with("bad", &json!([{"type": "exec-test", "uri": "/bin/false"}])),
+        with("unknown", &json!([{"type": "nobody-knows", "name": "x"}])),
+        with("file", &json!([{"type": "file", "uri": "there.txt"}])),
+        with("no-file", &json!([{"type": "file", "uri": "gone.txt"}])),
+        with("after", &json!([{"type": "test", "name": "file"}])),
+        with("after-bad", &json!([{"type": "test", "name": "bad"}])),
+        with("typo", &json!([{"type": "test", "name": "aftr"}])),
         sh("alone", "true"),
     ];
     let project = listed(&tests).file("there.txt", "");
@@ -83,9 +83,9 @@ fn a_test_waits_for_the_test_that_it_depends_on() {
 #[test]
 fn tests_that_depend_on_each_other_end_too() {
     let project = listed(&[
-        with("a", json!([{"type": "test", "name": "b"}])),
-        with("b", json!([{"type": "test", "name": "a"}])),
-        with("self", json!([{"type": "test", "name": "self"}])),
+        with("a", &json!([{"type": "test", "name": "b"}])),
+        with("b", &json!([{"type": "test", "name": "a"}])),
+        with("self", &json!([{"type": "test", "name": "self"}])),
         sh("other", "true"),
     ]);
     project.run(&["test", "list.json"]).code(1);
@@ -116,13 +116,15 @@ fn all_tests_wait_for_what_the_job_depends_on() {
 fn what_was_fulfilled_is_remembered_while_it_is_as_it_was() {
     let project = Project::new().file("data.txt", "data\n");
     let url = format!("file://{}", project.path("data.txt").display());
-    let recipe = with("a", json!([{"type": "asset", "name": url}]));
+    let recipe = with("a", &json!([{"type": "asset", "name": url}]));
     let project = project.file("list.json", json!([recipe]).to_string());
     let run = |options: &[&str]| {
         project.run(&[&["test", "list.json"], options].concat()).code(0);
         let run = project.runs().pop().expect("it ran");
         assert_eq!(ends(&run), "1-a=PASS");
-        was_known(&run)
+        let was_known = was_known(&run);
+        assert_eq!(run.has("test-results/1-a/dependencies"), !was_known);
+        was_known
     };
     assert!(!run(&[]), "nothing is known at first");
     assert!(run(&[]), "it is known");

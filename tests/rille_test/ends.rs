@@ -1,6 +1,5 @@
 //! Ends before the end: time limits, interrupts, and tests that turn on who runs them. No process is left behind, which
 //! the harness looks for after each run.
-#![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 
 use rustix::process::Signal;
 use serde_json::json;

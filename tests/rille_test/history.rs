@@ -1,5 +1,4 @@
 //! Runs of tests afterwards: they are listed, shown, run again and compared.
-#![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 
 use serde_json::json;
 

@@ -51,8 +51,8 @@ pub(super) struct DependencyKey {
 struct Known {
     id: String,
     folder: String,
-    /// What links to it are called.
-    link: String,
+    /// What links to its folder are called; without one it was fulfilled in an earlier run and has none.
+    link: Option<String>,
 }
 
 impl Job {
@@ -81,7 +81,7 @@ impl Job {
                         }
                         let Known { id, folder, link } = &known[&key];
                         needs.push(id.clone());
-                        links.push((link.clone(), Path::new("../../..").join(folder)));
+                        links.extend(link.clone().map(|link| (link, Path::new("../../..").join(folder))));
                     }
                 }
             }
@@ -133,6 +133,7 @@ impl Job {
             }
         };
         let link = TestId { uid: number.to_string(), name: what, variant: None }.folder();
+        let link = decided.is_none().then_some(link);
         let known = Known { id: task.id.clone(), folder: folder.clone(), link };
         submissions.push(Submission { number, folder, task: Box::new(task), decided, reused: None });
         known
