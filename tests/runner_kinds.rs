@@ -227,6 +227,7 @@ fn testscripts_are_run_as_in_a_job() {
 
 const KIND: &str = r#"
 local runner = require "rille.runner"
+print("the file is loaded")
 runner.kind("foo", function(runnable, emit)
   print("printed by " .. runnable.kind)
   emit { type = "log", log = "uri is " .. tostring(runnable.uri) }
@@ -252,7 +253,7 @@ fn kinds_are_written_in_lua() {
     run(&project, "noop", &["-k", "foo", "-a", "warn", "-a", "careful"])
         .stdout_has("{'result': 'warn', 'fail_reason': 'careful', 'status': 'finished'");
     run(&project, "foo", &["-a", "bogus"]).stdout_has("{'result': 'error', ").stdout_has("bogus");
-    run(&project, "foo", &["crash=1"]).stdout_has("went wrong").stdout_has("avocado-runner-foo.lua:8");
+    run(&project, "foo", &["crash=1"]).stdout_has("went wrong").stdout_has("avocado-runner-foo.lua:9");
     run(&project, "foo", &["slip=1"]).stdout_has("nobody knows messages of the type");
     run(&project, "foo", &["exit=1"]).stdout_has("exit code 0 before the runner had told its result");
     run(&project, "bar", &[]).code(1).stderr_has("Unsupported kind of runnable: bar");
