@@ -261,6 +261,7 @@ fn kinds_are_written_in_lua() {
     let mut command = project.command(project.path("bin/avocado-runner-foo"));
     command.arg("capabilities");
     project.start_command(command).wait().code(0).stdout_has("{\"runnables\": [\"foo\"], ");
-    let project = project.env("RILLE_PATH", "kinds");
-    run(&project, "bar", &[]).stdout_has("{'result': 'error', ").stdout_has("'x'");
+    let mut command = project.rille(&["runnable-run"]);
+    command.arg0("avocado-runner-bar").env("RILLE_PATH", "kinds");
+    project.start_command(command).wait().stdout_has("{'result': 'error', ").stdout_has("'x'");
 }
