@@ -55,7 +55,7 @@ pub(crate) use self::output_sink::{OutputSink, SinkWaker};
 pub(crate) use self::programs::kill_own_programs;
 pub(crate) use self::query::{Query, QueryError};
 pub(crate) use self::request::{Call, Failure, OnCall, Origin, OutputTap, Waited};
-pub(crate) use self::runner_halves::{Half, StopRequest, WorkerEnd, die_of, split_runner};
+pub(crate) use self::runner_halves::{Half, StopRequest, die_of, split_runner};
 pub(crate) use self::runner_program::{Listener, ProgramEnd, RunnerProgram, run_program};
 pub(crate) use self::scheduler::{Answer, Capacity, End, Group, Limits, OnLimit, Reused, Submission, Timing};
 pub(crate) use self::spawn::{OPERATION_KIND, Surroundings, TASK_ROLE, variable};

@@ -204,9 +204,9 @@ impl Process {
         let mut waited = vec![PollFd::new(&self.pidfd, PollFlags::IN)];
         waited.extend([&self.stdout, &self.stderr].into_iter().flatten().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
         if let Some(channel) = channel.filter(|channel| channel.is_open()) {
-            let wanted =
+            let flags =
                 if channel.sent < channel.outbox.len() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
-            waited.push(PollFd::new(channel, wanted));
+            waited.push(PollFd::new(channel, flags));
         }
         if heeds_stop {
             waited.push(PollFd::new(stop, PollFlags::IN));

@@ -48,4 +48,4 @@ pub(crate) use synchro::{
     references,
 };
 pub(crate) use task::{Place, Task, TaskNumber};
-pub(crate) use test_status::{TestStatus, UnknownStatus};
+pub(crate) use test_status::TestStatus;

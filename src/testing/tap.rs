@@ -242,8 +242,8 @@ impl TapScan {
             }
             (Some(Directive::Todo(_)), true) => {
                 self.counts.passed += 1;
-                let text = format!("TODO test {shown} unexpectedly passed.");
-                self.surprise = self.surprise.take().or(Some(text));
+                let surprise = format!("TODO test {shown} unexpectedly passed.");
+                self.surprise = self.surprise.take().or(Some(surprise));
             }
             (Some(Directive::Todo(_)), false) | (None, true) => self.counts.passed += 1,
             (directive, false) => {
