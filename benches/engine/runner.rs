@@ -41,7 +41,7 @@ pub(crate) fn runner() -> io::Result<Vec<Figure>> {
     match std::env::var_os("RILLE_TEST_AVOCADO").map(PathBuf::from) {
         Some(programs) => figures.push(avocado(&programs, &bin, folder.path())?),
         None => {
-            eprintln!("there is no avocado to compare with; name the folder of its programs with RILLE_TEST_AVOCADO")
+            eprintln!("there is no avocado to compare with; name the folder of its programs with RILLE_TEST_AVOCADO");
         }
     }
     Ok(figures)
