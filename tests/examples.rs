@@ -1,4 +1,4 @@
-//! What users copy from works as it is shown: the tour of README.md, and the jobs in examples/.
+//! What users copy from works as it is shown: the tours of README.md, and what is in examples/.
 //!
 //! In the tour a block that begins with `-- file: NAME` or `# file: NAME` is a file. In a `console` block a line after
 //! `$ ` is a command, with `# exit N` behind it where N is not 0; below it stand lines of its output, in any order, `...`
@@ -125,35 +125,49 @@ fn follow(desk: &Desk, block: &str) {
     }
 }
 
-#[test]
-fn the_tour_of_the_readme() {
+/// Makes the files and runs the commands of a section of README.md.
+fn tour(heading: &str, desk: &Desk) {
     let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
-    let tour = readme.split("\n## ").find(|section| section.starts_with("A tour in")).unwrap();
+    let tour = readme.split("\n## ").find(|section| section.starts_with(heading)).unwrap();
     let file = Regex::new(r"^(?:--|#) file: (\S+)\n").unwrap();
-    let desk = Desk::new();
     for block in blocks(tour) {
         if let Some(name) = file.captures(&block.text) {
             desk.write(&name[1], &block.text[name[0].len()..]);
         } else if block.language == "console" {
-            follow(&desk, &block.text);
+            follow(desk, &block.text);
         }
     }
 }
 
 #[test]
-fn the_tour_of_operations() {
-    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
-    let tour = readme.split("\n## ").find(|section| section.starts_with("A tour of operations")).unwrap();
+fn the_tour_of_the_readme() {
+    tour("A tour in", &Desk::new());
+}
+
+/// Returns a desk with a copy of the files of an example.
+fn desk_with(example: &str) -> Desk {
     let desk = Desk::new();
-    for entry in fs::read_dir(Path::new(ROOT).join("examples/iris")).unwrap() {
+    for entry in fs::read_dir(Path::new(ROOT).join("examples").join(example)).unwrap() {
         let path = entry.unwrap().path();
         if path.is_file() {
-            desk.write(path.file_name().unwrap().to_str().unwrap(), &fs::read_to_string(&path).unwrap());
+            fs::copy(&path, desk.home.path().join("tour").join(path.file_name().unwrap())).unwrap();
         }
     }
-    for block in blocks(tour).iter().filter(|block| block.language == "console") {
-        follow(&desk, &block.text);
+    desk
+}
+
+#[test]
+fn the_tour_of_operations() {
+    tour("A tour of operations", &desk_with("iris"));
+}
+
+#[test]
+fn the_tour_of_tests() {
+    if Command::new("python3").arg("--version").output().is_err() {
+        eprintln!("skipped: python3 is missing, whose tests are run");
+        return;
     }
+    tour("A tour of tests", &desk_with("tests"));
 }
 
 /// Runs the example with the programs in `path`. Returns its exit code and its tasks from results.json, as

@@ -31,6 +31,7 @@ mod processes;
 mod reports;
 mod rerun;
 mod resume;
+mod rille_test;
 mod runnable;
 mod runner_kinds;
 mod runners;

@@ -1,4 +1,4 @@
-//! `rille jobs`: the runs of jobfiles and of tests; and `rille diff`, which tells two of them apart test by test.
+//! `rille jobs`: the runs of jobfiles and of tests; two of them are told apart test by test.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -31,6 +31,8 @@ enum JobsCommand {
     List(ListArgs),
     /// Show a run as the console did, with every test
     Show(ShowArgs),
+    /// Show which tests ended differently in two runs; of two runs of tests `rille diff` shows the same
+    Diff(DiffArgs),
 }
 
 /// Lists runs.
@@ -58,9 +60,9 @@ struct ShowArgs {
     json: bool,
 }
 
-/// Compares two runs of tests.
+/// Compares two runs.
 #[derive(Args, Debug)]
-pub(crate) struct DiffArgs {
+struct DiffArgs {
     /// The first run: its id, the beginning of it, `latest`, or the path of its directory
     #[arg(value_name = "RUN")]
     one: String,
@@ -77,6 +79,7 @@ pub(crate) fn main(args: &JobsArgs, home: &Home) -> Result<i32, Failure> {
     match &args.command {
         JobsCommand::List(list) => list_jobs(list, home),
         JobsCommand::Show(args) => show::main(home, &args.id, args.json),
+        JobsCommand::Diff(args) => diff(&home.find(&args.one)?, &home.find(&args.other)?, args.json),
     }
 }
 
@@ -163,9 +166,15 @@ fn word(row: &Row, door: Door) -> &'static str {
     }
 }
 
-/// Runs `rille diff`: 0 if every test ended alike in both runs, else 1.
-pub(crate) fn diff(args: &DiffArgs, home: &Home) -> Result<i32, Failure> {
-    let (one, other) = (Side::read(home, &args.one)?, Side::read(home, &args.other)?);
+/// Returns whether the run in this directory is one of tests.
+pub(crate) fn is_of_tests(directory: &Path) -> bool {
+    let first = store::read(&directory.join(".guild/events.jsonl")).ok().and_then(|mut events| events.next()?.ok());
+    matches!(first.map(|event| event.kind), Some(EventKind::RunStarted(header)) if header.door == Door::Test.name())
+}
+
+/// Compares the runs in two directories: 0 if every test ended alike in both, else 1.
+pub(crate) fn diff(one: &Path, other: &Path, as_json: bool) -> Result<i32, Failure> {
+    let (one, other) = (Side::read(one)?, Side::read(other)?);
     let ids: std::collections::BTreeSet<&String> = one.tests.keys().chain(other.tests.keys()).collect();
     let mut changed = Vec::new();
     for id in ids {
@@ -175,7 +184,7 @@ pub(crate) fn diff(args: &DiffArgs, home: &Home) -> Result<i32, Failure> {
             changed.push((id, ends, reason(&other).or_else(|| reason(&one))));
         }
     }
-    if args.json {
+    if as_json {
         let tests: Vec<_> = changed
             .iter()
             .map(|(id, ends, reason)| json!({ "id": id, "one": ends[0], "other": ends[1], "reason": reason }))
@@ -218,9 +227,8 @@ struct Side {
 }
 
 impl Side {
-    fn read(home: &Home, given: &str) -> Result<Side, Failure> {
-        let directory = home.find(given)?;
-        let summary = read_summary(&directory)?;
+    fn read(directory: &Path) -> Result<Side, Failure> {
+        let summary = read_summary(directory)?;
         let header = summary.header.as_deref();
         let door = match header.map(|header| header.door.as_str()) {
             Some(name) if name == Door::Test.name() => Door::Test,
@@ -228,7 +236,7 @@ impl Side {
         };
         let end = |row: &Row| (row.id().to_owned(), (word(row, door), row.reason().map(str::to_owned)));
         Ok(Side {
-            id: store::run_id(&directory),
+            id: store::run_id(directory),
             started: summary.started.map(|time| time.to_rfc3339()).unwrap_or_default(),
             command: header.map(|header| header.argv.join(" ")).unwrap_or_default(),
             host: header.map(|header| header.host.clone()).unwrap_or_default(),

@@ -50,8 +50,6 @@ enum Command {
     Replay(Box<test::ReplayArgs>),
     /// List runs of jobfiles and of tests, and show one
     Jobs(jobs::JobsArgs),
-    /// Show which tests ended differently in two runs
-    Diff(jobs::DiffArgs),
     /// Write the log of a run, or of a task in it
     Logs(logs::LogsArgs),
     /// List runs, and work on them
@@ -122,7 +120,6 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
         Command::Test(test) => test::main(&test, args, home),
         Command::Replay(replay) => test::replay(&replay, args, home),
         Command::Jobs(jobs) => configured_home(home).and_then(|home| jobs::main(&jobs, &home)),
-        Command::Diff(diff) => configured_home(home).and_then(|home| jobs::diff(&diff, &home)),
         Command::List(list) => list::main(&list),
         Command::Runner(runner) => Ok(crate::runner::run_command(runner)),
         Command::Config(config) => config::main(config, home),

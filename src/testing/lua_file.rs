@@ -7,7 +7,7 @@ pub(super) enum LuaFile {
     Jobfile,
     /// It is run as a test.
     Testscript,
-    /// It ends by returning a name or a table, for `require`.
+    /// It ends by returning a name or a table, for `require`, or it says how kinds of tests are run.
     Module,
 }
 
@@ -22,7 +22,7 @@ enum Word<'a> {
 pub(super) fn classify(text: &str) -> LuaFile {
     let words = words(text);
     let mut depth = 0_usize;
-    let mut requires_testscript = false;
+    let (mut requires_testscript, mut requires_runner) = (false, false);
     let mut returned = None;
     for (at, word) in words.iter().enumerate() {
         let before = at.checked_sub(1).map(|before| words[before]);
@@ -35,8 +35,11 @@ pub(super) fn classify(text: &str) -> LuaFile {
             Word::Name("function" | "do" | "then" | "repeat") => depth += 1,
             Word::Name("end" | "until") => depth = depth.saturating_sub(1),
             Word::Name("return") if depth == 0 => returned = words.get(at + 1).copied(),
-            Word::Text("rille.testscript") => {
-                requires_testscript |= matches!(before, Some(Word::Name("require") | Word::Sign(b'(')));
+            Word::Text(module @ ("rille.testscript" | "rille.runner"))
+                if matches!(before, Some(Word::Name("require") | Word::Sign(b'('))) =>
+            {
+                requires_testscript |= *module == "rille.testscript";
+                requires_runner |= *module == "rille.runner";
             }
             _ => {}
         }
@@ -46,7 +49,7 @@ pub(super) fn classify(text: &str) -> LuaFile {
         Some(Word::Sign(sign)) => sign == b'{',
         _ => false,
     };
-    if is_module && !requires_testscript { LuaFile::Module } else { LuaFile::Testscript }
+    if (is_module || requires_runner) && !requires_testscript { LuaFile::Module } else { LuaFile::Testscript }
 }
 
 /// Returns whether the `function` at this place is that of a global `main`: `function main(` or `main = function`.
@@ -162,6 +165,7 @@ mod tests {
             ("return true", LuaFile::Testscript),
             ("local M = {}\nfunction M.f() return M end\nreturn M\n", LuaFile::Module),
             ("return { a = 1 }", LuaFile::Module),
+            ("local r = require 'rille.runner'\nr.kind('foo', f)\n", LuaFile::Module),
             ("local ts = require 'rille.testscript'\nreturn ts", LuaFile::Testscript),
             ("'unclosed\n[[unclosed", LuaFile::Testscript),
             ("\u{e4}\u{f6} = '\u{fc}' --", LuaFile::Testscript),

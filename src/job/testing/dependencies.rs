@@ -64,7 +64,9 @@ impl Job {
         let names = Names::of(&plan.tests);
         for test in &plan.tests {
             let (mut needs, mut links, mut problem) = (Vec::new(), Vec::new(), None);
-            for wanted in required(test, plan) {
+            // Nothing is prepared for tests that do not run.
+            let wanted = if plan.is_dry { Vec::new() } else { required(test, plan) };
+            for wanted in wanted {
                 match wanted.kind.as_str() {
                     FILE => problem = problem.or(self.missing_file(&wanted)),
                     TEST => match names.find(&wanted, test) {

@@ -56,5 +56,7 @@ pub(super) fn link_latest(home: &Path, directory: &Path) -> store::Result<()> {
     let target = directory.strip_prefix(home).unwrap_or(directory);
     let failed = store::Error::io("link", &link);
     let _ = fs::remove_file(&fresh);
+    // A run that is kept elsewhere may be the first that the home hears of.
+    fs::create_dir_all(home).map_err(store::Error::io("create", home))?;
     symlink(target, &fresh).and_then(|()| fs::rename(&fresh, &link)).map_err(failed)
 }

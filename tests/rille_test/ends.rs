@@ -1,0 +1,90 @@
+//! Ends before the end: time limits, interrupts, and tests that turn on who runs them. No process is left behind, which
+//! the harness looks for after each run.
+#![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use super::{counts, ends, listed, reason, sh};
+use crate::harness::Project;
+
+/// Has children that outlive it, one of them in a session of its own, and hears nobody.
+const HANGS: &str = "trap '' TERM INT; sleep 1000 & setsid sleep 1000 & echo up; sleep 1000; sleep 1000";
+
+#[test]
+fn a_test_that_takes_too_long_is_ended_with_all_its_processes() {
+    let mut own = sh("own", HANGS);
+    own["config"] = json!({"task.timeout.running": 1});
+    let project = listed(&[sh("hangs", HANGS), sh("quick", "true"), own]);
+    project.run(&["test", "list.json", "--timeout", "0.3", "-j3"]).code(1);
+    let run = project.the_run();
+    assert_eq!(ends(&run), "1-hangs=INTERRUPTED 2-quick=PASS 3-own=INTERRUPTED");
+    assert_eq!(counts(&run), "total 3, pass 1, interrupt 2");
+    assert!(reason(&run, "1-hangs").contains("0.3 s"), "{}", reason(&run, "1-hangs"));
+    assert_eq!(run.text("test-results/1-hangs/stdout"), "up\n");
+    project.run(&["test", "list.json", "--timeout", "5x"]).code(2).stderr_has("the units are s, m, h and d");
+}
+
+#[test]
+fn a_run_that_takes_too_long_is_ended_with_all_its_processes() {
+    let project = listed(&[sh("first", "true"), sh("hangs", HANGS), sh("never", "touch ran")]);
+    project.run(&["test", "list.json", "-j1", "--job-timeout", "0.5s"]).code(1);
+    let run = project.the_run();
+    assert_eq!(ends(&run), "1-first=PASS 2-hangs=INTERRUPTED 3-never=SKIP");
+    assert_eq!(counts(&run), "total 3, pass 1, skip 1, interrupt 1");
+    assert!(reason(&run, "2-hangs").contains("the run exceeded its time limit of 0.5 s"));
+    assert!(!project.path("ran").exists());
+}
+
+#[test]
+fn an_interrupt_ends_what_runs_and_writes_the_reports() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let project =
+            listed(&[sh("first", "true"), sh("runs", "echo up > up; sleep 1000 & sleep 1000"), sh("waits", "true")]);
+        let running = project.start(&["test", "list.json", "-j1"]);
+        running.wait_for_file("up");
+        running.signal(signal);
+        running.wait().code(code);
+        let run = project.the_run();
+        assert_eq!(ends(&run), "1-first=PASS 2-runs=INTERRUPTED 3-waits=SKIP");
+        assert_eq!(counts(&run), "total 3, pass 1, skip 1, interrupt 1");
+        for file in ["results.xml", "results.tap", "report.html", "test-results/by-status/INTERRUPTED/2-runs"] {
+            assert!(run.has(file), "{file}");
+        }
+        project.run(&["replay", "latest", "--failed", "--timeout", "0.1"]).code(1);
+        assert_eq!(ends(&project.runs()[1]), "2-runs=INTERRUPTED 3-waits=PASS");
+    }
+}
+
+#[test]
+fn a_test_that_kills_its_parent_ends_only_itself() {
+    let project = listed(&[
+        sh("before", "sleep 0.3"),
+        sh("killer", "kill -9 $PPID; sleep 1000"),
+        sh("gentle", "kill $PPID"),
+        json!({"kind": "tap", "uri": "./killer.t", "identifier": "tap"}),
+        sh("after", "true"),
+    ])
+    .executable("killer.t", "#!/bin/sh\necho 1..1\nkill -9 $PPID\nsleep 1000\n")
+    .file(
+        "test_killer.py",
+        "import os, signal, unittest\nclass T(unittest.TestCase):\n    def test_it(self):\n        \
+         os.kill(os.getppid(), signal.SIGKILL)\n",
+    );
+    project.run(&["test", "list.json", "test_killer.py", "-j2"]).code(1);
+    let run = project.the_run();
+    // What only asks to end is not heard by what stands between a test and the run.
+    assert_eq!(
+        ends(&run),
+        "1-before=PASS 2-killer=ERROR 3-gentle=PASS 4-tap=ERROR 5-after=PASS 6-test_killer.py:T.test_it=ERROR"
+    );
+}
+
+#[test]
+fn a_home_that_cannot_be_written_is_told() {
+    let project = Project::new().file("file", "");
+    let ended = project.run(&["test", "/bin/true", "--home", "file/home"]);
+    assert_ne!(ended.exit_code().unwrap(), 0, "{ended}");
+    project.run(&["test", "/bin/true", "--run-dir", "kept"]).code(0);
+    assert!(project.path("kept/results.json").is_file());
+}
