@@ -80,7 +80,7 @@ impl Tests<'_> {
             actual_time_start: start,
             fail_reason: row.reason().unwrap_or(NOTHING),
             id: row.id(),
-            logdir: self.directory.join(row.folder()).to_string_lossy().into_owned(),
+            logdir: self.directory.join(row.latest_folder()).to_string_lossy().into_owned(),
             logfile: path(row.log_name()),
             name: row.id().split_once('-').map_or(row.id(), |(_, name)| name),
             status: status(row).title(),

@@ -272,9 +272,14 @@ impl Row {
         self.size(self.log_bytes, |rare| rare.log_gap)
     }
 
+    /// Returns the folder of the latest attempt, relative to the run directory.
+    pub(crate) fn latest_folder(&self) -> String {
+        attempt_folder(self.folder(), self.attempts)
+    }
+
     /// Returns the path of a file of the latest attempt, relative to the run directory.
     pub(crate) fn path_of(&self, file: &str) -> String {
-        format!("{}/{file}", attempt_folder(self.folder(), self.attempts))
+        format!("{}/{file}", self.latest_folder())
     }
 
     /// Returns the name of the log in the folder of an attempt.

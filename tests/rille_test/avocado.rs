@@ -1,6 +1,6 @@
 //! Avocado's own runners under `rille test`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{ends, reason};
 use crate::harness::{Project, avocado_programs};
@@ -56,4 +56,37 @@ fn instrumented_tests_run_by_their_own_runner() {
         (file("whiteboard").as_str(), &run.results()["tests"][0]["whiteboard"]),
         ("kept here", &json!("kept here"))
     );
+}
+
+#[test]
+fn its_other_runners_have_their_outcomes_too() {
+    let Some(programs) = avocado_programs() else { return };
+    let path = std::env::var("PATH").unwrap_or_default();
+    let recipe = |kind: &str, name: &str, mut fields: Value| {
+        let runner = programs.join(format!("avocado-runner-{kind}"));
+        fields["kind"] = json!(kind);
+        fields["identifier"] = json!(name);
+        fields["config"] = json!({"rille.runner": runner});
+        fields
+    };
+    let recipes = [
+        recipe("noop", "noop", json!({})),
+        recipe("exec-test", "true", json!({"uri": "/bin/true"})),
+        recipe("exec-test", "talks", json!({"uri": "/bin/sh", "args": ["-c", "echo out; echo err >&2; exit 3"]})),
+        recipe("tap", "tap", json!({"uri": "./bad.t"})),
+        recipe("python-unittest", "unittest", json!({"uri": "test_it.py:T.test_it"})),
+        recipe("sysinfo", "sysinfo", json!({"uri": "pre", "kwargs": {"sysinfo": {"commands": ["uname -a"]}}})),
+    ];
+    let project = Project::new()
+        .env("PATH", format!("{}:{path}", programs.display()))
+        .executable("bad.t", "#!/bin/sh\nprintf '1..1\\nnot ok 1 - broken\\n'\n")
+        .file("test_it.py", "import unittest\nclass T(unittest.TestCase):\n    def test_it(self):\n        pass\n")
+        .file("list.json", json!(recipes).to_string());
+    project.run(&["test", "list.json"]).code(1);
+    let run = project.the_run();
+    assert_eq!(ends(&run), "1-noop=PASS 2-true=PASS 3-talks=FAIL 4-tap=FAIL 5-unittest=PASS 6-sysinfo=PASS");
+    assert_eq!(reason(&run, "3-talks"), "exit code 3");
+    let file = |name: &str| run.text(format!("test-results/3-talks/{name}"));
+    assert_eq!((file("stdout").as_str(), file("stderr").as_str()), ("out\n", "err\n"));
+    assert!(run.text("test-results/6-sysinfo/sysinfo/pre/uname -a").contains("Linux"));
 }

@@ -140,5 +140,9 @@ fn a_test_may_be_tried_again() {
     assert_eq!(reason(&run, "1-flaky"), "passed on attempt 2 of 3");
     assert_eq!(run.text("test-results/1-flaky/stdout"), "try\n");
     assert_eq!(run.text("test-results/1-flaky.attempt-2/stdout"), "try\n");
+    let (latest, results) = ("test-results/1-flaky.attempt-2", run.results());
+    assert_eq!(results["tests"][0]["logdir"], json!(run.path().join(latest)));
+    let link = std::fs::read_link(run.path().join("test-results/by-status/WARN/1-flaky")).unwrap();
+    assert_eq!(link.to_str(), Some("../../1-flaky.attempt-2"));
     assert!(run.has("test-results/2-bad.attempt-3") && !run.has("test-results/2-bad.attempt-4"));
 }

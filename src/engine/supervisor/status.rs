@@ -12,7 +12,7 @@ use crate::engine::request::{Failure, Origin};
 use crate::engine::scheduler::Input;
 use crate::engine::status::{CallerId, shortened};
 use crate::engine::verdict::Verdict;
-use crate::model::{Finished, Level, Running, StatusKind, StatusMessage, Stream, TaskIdValue, TaskNumber};
+use crate::model::{Exit, Finished, Level, Running, StatusKind, StatusMessage, Stream, TaskIdValue, TaskNumber};
 
 /// The logger of what a runner says of itself.
 const RUNNER_LOGGER: &str = "runner";
@@ -162,7 +162,20 @@ fn verdict(finished: Finished) -> Verdict {
     data.extend(returncode.map(|code| ("returncode".to_owned(), Value::from(code))));
     data.extend(texts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), Value::from(text?)))));
     let data = (!data.is_empty()).then_some(Value::Object(data));
-    Verdict { data, ..Verdict::of_status(result, fail_reason.filter(|reason| !reason.is_empty())) }
+    let told = fail_reason.filter(|reason| !reason.is_empty());
+    // Avocado's runners of programs give no reason; the exit of the runner itself would mislead.
+    let reason = || (!result.outcome().is_good()).then(|| reason_of(returncode));
+    Verdict { data, ..Verdict::of_status(result, told.or_else(reason)) }
+}
+
+/// Returns the reason of a failure for which a runner gave none but perhaps how the program ended, as Python has it.
+fn reason_of(returncode: Option<i64>) -> String {
+    let code = returncode.filter(|code| *code != 0).and_then(|code| i32::try_from(code).ok());
+    match code {
+        None => "its runner gave no reason".to_owned(),
+        Some(code) if code < 0 => Exit::Signal(code.saturating_neg()).to_string(),
+        Some(code) => Exit::Code(code).to_string(),
+    }
 }
 
 /// Returns the level that Python's number is.

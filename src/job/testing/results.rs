@@ -22,7 +22,8 @@ pub(super) fn link_by_status(directory: &Path, summary: &Summary) -> store::Resu
         let (Some(status), Some(name)) = (row.status(), test_name(row)) else { continue };
         let folder = root.join(status.title());
         let link = folder.join(name);
-        let target = Path::new("../..").join(name);
+        let latest = row.latest_folder();
+        let target = Path::new("../..").join(Path::new(&latest).file_name().unwrap_or_default());
         let made = match symlink(&target, &link) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 fs::create_dir_all(&folder).and_then(|()| symlink(&target, &link))
