@@ -6,7 +6,7 @@ use crate::harness::Project;
 fn a_wrong_type_is_an_errored_task_with_its_line_and_others_run() {
     let cases = [
         ("taskid = 'x'", "has no testscript; write testscript = \"FILE\""),
-        ("testscript = 3", "testscript must be a path or a recipe table, got the number 3"),
+        ("testscript = 3", "testscript must be a path, a recipe table or a runnable, got the number 3"),
         ("testscript = ''", "testscript is empty"),
         ("testscript = '/bin/true', taskid = 3", "taskid must be a string, got the number 3"),
         (

@@ -1,5 +1,4 @@
 //! The kinds that a runner runs by itself, each through its whole command line.
-#![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -227,6 +226,7 @@ fn testscripts_are_run_as_in_a_job() {
 
 const KIND: &str = r#"
 local runner = require "rille.runner"
+print("the file is loaded")
 runner.kind("foo", function(runnable, emit)
   print("printed by " .. runnable.kind)
   emit { type = "log", log = "uri is " .. tostring(runnable.uri) }
@@ -252,7 +252,7 @@ fn kinds_are_written_in_lua() {
     run(&project, "noop", &["-k", "foo", "-a", "warn", "-a", "careful"])
         .stdout_has("{'result': 'warn', 'fail_reason': 'careful', 'status': 'finished'");
     run(&project, "foo", &["-a", "bogus"]).stdout_has("{'result': 'error', ").stdout_has("bogus");
-    run(&project, "foo", &["crash=1"]).stdout_has("went wrong").stdout_has("avocado-runner-foo.lua:8");
+    run(&project, "foo", &["crash=1"]).stdout_has("went wrong").stdout_has("avocado-runner-foo.lua:9");
     run(&project, "foo", &["slip=1"]).stdout_has("nobody knows messages of the type");
     run(&project, "foo", &["exit=1"]).stdout_has("exit code 0 before the runner had told its result");
     run(&project, "bar", &[]).code(1).stderr_has("Unsupported kind of runnable: bar");
@@ -260,6 +260,7 @@ fn kinds_are_written_in_lua() {
     let mut command = project.command(project.path("bin/avocado-runner-foo"));
     command.arg("capabilities");
     project.start_command(command).wait().code(0).stdout_has("{\"runnables\": [\"foo\"], ");
-    let project = project.env("RILLE_PATH", "kinds");
-    run(&project, "bar", &[]).stdout_has("{'result': 'error', ").stdout_has("'x'");
+    let mut command = project.rille(&["runnable-run"]);
+    command.arg0("avocado-runner-bar").env("RILLE_PATH", "kinds");
+    project.start_command(command).wait().stdout_has("{'result': 'error', ").stdout_has("'x'");
 }

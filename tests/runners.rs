@@ -207,7 +207,7 @@ fn a_runner_says_how_it_ended_whatever_is_done_to_it() {
     let args = |uri| ["task-run", "-i", "1", "-j", "J", "-s", "st.sock", "-u", uri];
 
     let running = start(&project, "exec-test", &args("./hang.sh"));
-    until("the test to begin", Duration::from_secs(60), || server.next().contains("cmVhZHkK").then_some(()));
+    until("the test to begin", Duration::from_mins(1), || server.next().contains("cmVhZHkK").then_some(()));
     let asked = Instant::now();
     running.signal(Signal::TERM);
     let last: Value = serde_json::from_str(server.task().last().unwrap()).unwrap();
@@ -218,7 +218,7 @@ fn a_runner_says_how_it_ended_whatever_is_done_to_it() {
 
     // The supervisor is killed as well, as Avocado does it; nothing of the test is left.
     let running = start(&project, "exec-test", &args("./hang.sh"));
-    until("the test to begin", Duration::from_secs(60), || server.next().contains("cmVhZHkK").then_some(()));
+    until("the test to begin", Duration::from_mins(1), || server.next().contains("cmVhZHkK").then_some(()));
     running.signal(Signal::KILL);
     let last: Value = serde_json::from_str(server.task().last().unwrap()).unwrap();
     assert_eq!(last["result"], "interrupted", "{last}");

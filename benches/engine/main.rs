@@ -14,6 +14,7 @@ mod operation;
 mod output;
 mod per_task;
 mod reports;
+mod runner;
 mod runs;
 mod sections;
 mod session;
@@ -28,7 +29,7 @@ use self::figure::Figure;
 /// A group of figures: its name on the command line, and what measures it.
 type Group = (&'static str, fn() -> io::Result<Vec<Figure>>);
 
-const GROUPS: [Group; 14] = [
+const GROUPS: [Group; 15] = [
     ("sequential", per_task::sequential),
     ("parallel", per_task::parallel),
     ("lua", per_task::lua),
@@ -41,6 +42,7 @@ const GROUPS: [Group; 14] = [
     ("synchro", synchro::synchro),
     ("reports", reports::reports),
     ("sections", sections::sections),
+    ("runner", runner::runner),
     ("runs", runs::runs),
     ("many-runs", runs::many_runs),
 ];

@@ -200,16 +200,16 @@ pub(crate) fn diff(one: &Path, other: &Path, as_json: bool) -> Result<i32, Failu
         ("host", &one.host, &other.host),
     ] {
         if left != right {
-            text += &format!("{name}:\n- {}\n+ {}\n", one_line(left), one_line(right));
+            text.extend([name, ":\n- ", &one_line(left), "\n+ ", &one_line(right), "\n"]);
         }
     }
     if changed.is_empty() {
-        text += &format!("All {} tests ended alike.\n", one.tests.len());
+        text.extend(["All ", &one.tests.len().to_string(), " tests ended alike.\n"]);
         return write_out(&text).map(|()| 0);
     }
     let mut rows = vec![["TEST", "ONE", "OTHER", "REASON"].map(str::to_owned)];
     rows.extend(changed.iter().map(|(id, ends, reason)| {
-        [id.to_string(), ends[0].to_owned(), ends[1].to_owned(), reason.clone().unwrap_or_default()]
+        [(*id).clone(), ends[0].to_owned(), ends[1].to_owned(), reason.clone().unwrap_or_default()]
             .map(|cell| one_line(&cell))
     }));
     text += &table(&rows, terminal_width()).into_iter().map(|line| line + "\n").collect::<String>();

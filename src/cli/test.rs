@@ -72,6 +72,7 @@ pub(crate) struct ReplayArgs {
 struct Manner {
     /// Run the tests in random order; the seed is told, and given again makes the same order
     #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true)]
+    #[expect(clippy::option_option, reason = "whether the option was given, and whether with a seed")]
     shuffle: Option<Option<i64>>,
     /// Start no other test once N have not passed; those that run come to their end
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -146,7 +147,7 @@ pub(crate) fn replay(args: &ReplayArgs, command: &[OsString], home: Option<&Path
         }
     }
     let mut recorded = Recorded::read(&directory);
-    recorded.manner = args.manner.clone().or(recorded.manner);
+    recorded.manner = args.manner.clone().or(&recorded.manner);
     run(tests, recorded, &args.settings, &args.reports, command, home)
 }
 
@@ -188,7 +189,7 @@ impl Recorded {
 
 impl Manner {
     /// Returns what is given here, or else in `earlier`.
-    fn or(self, earlier: Manner) -> Manner {
+    fn or(self, earlier: &Manner) -> Manner {
         let has_failures = self.max_failures.is_some() || self.failfast;
         Manner {
             shuffle: self.shuffle.or(earlier.shuffle),
@@ -206,7 +207,7 @@ impl Manner {
 
 fn run(
     tests: Vec<Test>,
-    mut recorded: Recorded,
+    recorded: Recorded,
     options: &SettingOptions,
     reports: &ReportOptions,
     command: &[OsString],
@@ -216,7 +217,8 @@ fn run(
     let loaded = config::load(Path::new("."), options, home)?;
     let home: Home = loaded.home()?;
     let shuffle = recorded.manner.shuffle.map(|seed| seed.unwrap_or_else(script::entropy::draw_seed));
-    recorded.manner.shuffle = shuffle.map(Some);
+    let Recorded { is_dry, dependencies, manner } = recorded;
+    let recorded = Recorded { is_dry, dependencies, manner: Manner { shuffle: shuffle.map(Some), ..manner } };
     let Manner { max_failures, failfast, timeout, job_timeout, .. } = recorded.manner;
     let subject = Subject { door: Door::Test, file: folder, source: suite_text(&tests) };
     let limit = |seconds: Option<f64>| seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());

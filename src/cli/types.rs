@@ -15,6 +15,7 @@ const FILES: &[(&str, &str)] = &[
     ("rille.log.d.lua", include_str!("../../lua/types/rille.log.d.lua")),
     ("rille.op.d.lua", include_str!("../../lua/types/rille.op.d.lua")),
     ("rille.runnable.d.lua", include_str!("../../lua/types/rille.runnable.d.lua")),
+    ("rille.runner.d.lua", include_str!("../../lua/types/rille.runner.d.lua")),
     ("rille.runs.d.lua", include_str!("../../lua/types/rille.runs.d.lua")),
     ("rille.synchro.d.lua", include_str!("../../lua/types/rille.synchro.d.lua")),
     ("rille.testscript.d.lua", include_str!("../../lua/types/rille.testscript.d.lua")),

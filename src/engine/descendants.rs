@@ -126,8 +126,7 @@ impl Descendants {
             match (self.marked(at), tasks.get(&stat.group), self.known.get(&at)) {
                 (Some(HOST_MARK), ..) | (None, None, Some(Owner::Host)) => return Whose::Nobodys,
                 (Some(task), ..) => return Whose::Of(task),
-                (None, Some(task), _) => return Whose::Of(*task),
-                (None, None, Some(Owner::Task(task))) => return Whose::Of(*task),
+                (None, Some(task), _) | (None, None, Some(Owner::Task(task))) => return Whose::Of(*task),
                 (None, None, Some(Owner::OneOf(tasks))) if tasks.contains(&asked) => return Whose::Of(asked),
                 _ => {}
             }

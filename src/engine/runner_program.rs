@@ -201,20 +201,20 @@ impl Process {
         heeds_stop: bool,
         until: Instant,
     ) -> io::Result<bool> {
-        let mut waited = vec![PollFd::new(&self.pidfd, PollFlags::IN)];
-        waited.extend([&self.stdout, &self.stderr].into_iter().flatten().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
+        let mut polled = vec![PollFd::new(&self.pidfd, PollFlags::IN)];
+        polled.extend([&self.stdout, &self.stderr].into_iter().flatten().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
         if let Some(channel) = channel.filter(|channel| channel.is_open()) {
-            let wanted =
+            let flags =
                 if channel.sent < channel.outbox.len() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
-            waited.push(PollFd::new(channel, wanted));
+            polled.push(PollFd::new(channel, flags));
         }
         if heeds_stop {
-            waited.push(PollFd::new(stop, PollFlags::IN));
+            polled.push(PollFd::new(stop, PollFlags::IN));
         }
         let left = until.saturating_duration_since(Instant::now());
         let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
-        match poll(&mut waited, Some(&timeout)) {
-            Ok(_) | Err(Errno::INTR) => Ok(!waited[0].revents().is_empty()),
+        match poll(&mut polled, Some(&timeout)) {
+            Ok(_) | Err(Errno::INTR) => Ok(!polled[0].revents().is_empty()),
             Err(error) => Err(error.into()),
         }
     }

@@ -122,11 +122,11 @@ impl Runners {
         for folder in self.path.iter().chain(&self.folders) {
             let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
             let names = files.filter_map(|file| file.file_name().into_string().ok());
-            let named = names.filter_map(|name| {
+            let found = names.filter_map(|name| {
                 let kind = name.strip_prefix(PREFIX)?;
                 Some(kind.strip_suffix(".lua").unwrap_or(kind).to_owned())
             });
-            kinds.extend(named);
+            kinds.extend(found);
         }
         kinds.sort();
         kinds.dedup();
@@ -198,8 +198,9 @@ mod tests {
         fs::write(at.join("avocado-runner-inlua.lua"), "").unwrap();
         let runners = Runners::new(Some(at.into()), Vec::new(), at);
         let find = |kind: &str, config: serde_json::Value| {
-            let recipe = json!({ "kind": kind, "config": config });
-            let found = runners.find(&serde_json::from_value(recipe).unwrap(), &|| false);
+            let config = config.as_object().unwrap().clone();
+            let runnable = Runnable { kind: kind.to_owned(), config, ..Runnable::default() };
+            let found = runners.find(&runnable, &|| false);
             found.map(|found| {
                 found.map(|found| found.program.display().to_string().replace(&at.display().to_string(), ""))
             })

@@ -52,7 +52,7 @@ impl TaskLog {
             return Ok(());
         }
         let mut open = std::mem::take(&mut self.open[index(stream)]);
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let whole = memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
         if whole > 0 && open.is_empty() {
             self.write_record(time, Level::Info, logger(stream), &bytes[..whole])?;
         } else if whole > 0 {

@@ -71,9 +71,6 @@ impl Job {
         }
         let history = History::new(&settings, before);
 
-        let limits =
-            Limits { at_once: settings.jobs, capacity: settings.capacity.clone(), max_failures: settings.max_failures };
-        let timing = Timing { grace: settings.grace, silence: settings.silence_timeout, ..Timing::default() };
         let synchro = Arc::new(OnceLock::new());
         let surroundings = Surroundings {
             run_id: id,
@@ -84,11 +81,7 @@ impl Job {
             synchro: Arc::clone(&synchro),
         };
         let tap = (settings.verbosity >= Verbosity::Normal).then(|| tap(live.handle(), settings.verbosity));
-        let beside = settings.jobfile.parent().map(Path::to_owned);
-        let modules = std::env::var_os("RILLE_PATH").unwrap_or_default();
-        let folders = beside.into_iter().chain([settings.started_in.clone()]).chain(std::env::split_paths(&modules));
-        let folders = folders.map(|folder| settings.started_in.join(folder)).collect();
-        let runners = Runners::new(std::env::var_os("PATH"), folders, &settings.started_in);
+        let runners = runners(&settings);
         let status_listen = settings.status_listen;
         let unread = Mutex::new(Unread::new(&settings.argv));
         let job = Arc::new(Job {
@@ -119,9 +112,9 @@ impl Job {
         let engine = Engine::start(engine::Settings {
             guarded,
             journal,
-            limits,
-            timing,
-            patience: timing.grace,
+            limits: job.limits(),
+            timing: job.timing(),
+            patience: job.settings.grace,
             status_listen,
             surroundings,
             runtime: Arc::clone(&job.runtime),
@@ -151,6 +144,26 @@ impl Job {
         let _ = job.engine.set(engine);
         Ok(job)
     }
+}
+
+impl Job {
+    fn timing(&self) -> Timing {
+        Timing { grace: self.settings.grace, silence: self.settings.silence_timeout, ..Timing::default() }
+    }
+
+    fn limits(&self) -> Limits {
+        let Settings { jobs, capacity, max_failures, .. } = &self.settings;
+        Limits { at_once: *jobs, capacity: capacity.clone(), max_failures: *max_failures }
+    }
+}
+
+/// Returns where the programs are that run tasks of kinds that the engine does not know.
+fn runners(settings: &Settings) -> Runners {
+    let beside = settings.jobfile.parent().map(Path::to_owned);
+    let modules = std::env::var_os("RILLE_PATH").unwrap_or_default();
+    let folders = beside.into_iter().chain([settings.started_in.clone()]).chain(std::env::split_paths(&modules));
+    let folders = folders.map(|folder| settings.started_in.join(folder)).collect();
+    Runners::new(std::env::var_os("PATH"), folders, &settings.started_in)
 }
 
 /// Makes the directory of a run and its log, or opens those of the run that is resumed.

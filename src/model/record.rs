@@ -33,12 +33,13 @@ impl RecordForm {
         // Writing to a Vec cannot fail.
         let _ = write!(out, "{}.{micros:06}Z {level:<8} {logger} {} ", self.second.1, self.origin);
         let text = text.strip_suffix(b"\n").unwrap_or(text);
-        for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {
-            if number > 0 {
-                out.extend_from_slice(b"\n    ");
-            }
-            out.extend_from_slice(line);
+        let mut begin = 0;
+        for end in memchr::memchr_iter(b'\n', text) {
+            out.extend_from_slice(&text[begin..=end]);
+            out.extend_from_slice(b"    ");
+            begin = end + 1;
         }
+        out.extend_from_slice(&text[begin..]);
         out.push(b'\n');
     }
 }

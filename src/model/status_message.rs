@@ -146,11 +146,6 @@ impl Finished {
 }
 
 impl StatusMessage {
-    /// Makes a message of a runner that knows nothing of its task.
-    pub(crate) const fn new(kind: StatusKind, time: f64) -> Self {
-        Self { id: None, job_id: None, time: Some(time), encoding: None, kind }
-    }
-
     /// Returns the word of the key `status`.
     pub(crate) const fn status(&self) -> &'static str {
         match self.kind {

@@ -119,10 +119,9 @@ mod tests {
 
     #[test]
     fn arguments_may_be_in_base_64() {
-        let cases =
-            [("x", Ok("x")), ("base64:LXk=", Ok("-y")), ("base64:", Ok("")), ("-base64:LXk=", Ok("-base64:LXk="))];
+        let cases = [("x", "x"), ("base64:LXk=", "-y"), ("base64:", ""), ("-base64:LXk=", "-base64:LXk=")];
         for (given, expected) in cases {
-            assert_eq!(argument(given.to_owned()), expected.map(str::to_owned));
+            assert_eq!(argument(given.to_owned()).as_deref().map_err(String::as_str), Ok(expected), "{given}");
         }
         assert!(argument("base64:*".to_owned()).is_err());
         assert!(argument("base64:/w==".to_owned()).is_err());

@@ -9,7 +9,7 @@ use super::api::runnable;
 use super::vm::Vm;
 
 /// Modules that the API names and that this version does not have yet.
-const NOT_YET: [&str; 2] = ["rille.runner", "rille.walk"];
+const NOT_YET: [&str; 1] = ["rille.walk"];
 
 /// The files that make a folder a project.
 const PROJECT_FILES: [&str; 2] = ["rille.lua", "guild.yml"];
@@ -38,6 +38,10 @@ pub(super) fn preload_not_yet(vm: &Vm) -> mlua::Result<()> {
             Err(super::error::raise(lua, "usage", format!("module '{name}' is not part of this version of rille")))
         })?;
     }
+    vm.preload("rille.runner", |lua| -> mlua::Result<Value> {
+        let text = "module 'rille.runner' is for files named avocado-runner-KIND.lua, which define kinds of runnables";
+        Err(super::error::raise(lua, "usage", text))
+    })?;
     vm.preload(MODULE, |lua| -> mlua::Result<Value> {
         let text = format!("module '{MODULE}' is for the project file rille.lua, which declares operations");
         Err(super::error::raise(lua, "usage", text))

@@ -12,7 +12,7 @@ use mlua::{Function, Lua, MultiValue, Table, Value};
 use serde_json::{Map, Value as Json};
 
 use super::error::raise;
-use super::vm::{Setup, Vm};
+use super::vm::{Setup, Vm, Write};
 use super::{modules, source, table};
 use crate::model::{Blob, RaisedError, nearest};
 
@@ -43,7 +43,7 @@ pub(crate) fn run_kind(file: &Path, runnable: &Json, output_dir: &Json, say: &Sa
 fn run(file: &Path, runnable: &Json, output_dir: &Json, say: &Say) -> Result<Json, RaisedError> {
     let kind = runnable.get("kind").and_then(Json::as_str).unwrap_or_default();
     let kinds: Kinds = Rc::default();
-    let vm = load(file, &kinds)?;
+    let vm = load(file, &kinds, None)?;
     let function = {
         let kinds = kinds.borrow();
         let found = kinds.iter().find(|(name, _)| name == kind).map(|(_, function)| function.clone());
@@ -69,19 +69,24 @@ fn run(file: &Path, runnable: &Json, output_dir: &Json, say: &Say) -> Result<Jso
     end(&returned).map_err(|problem| plain(format!("{}: {problem}", file.display())))
 }
 
-/// Returns the names of the kinds that a file defines.
+/// Returns the names of the kinds that a file defines. What it prints meanwhile goes to standard error: the output is for
+/// the answer.
 pub(crate) fn kinds_of(file: &Path) -> Result<Vec<String>, String> {
     let kinds: Kinds = Rc::default();
-    load(file, &kinds).map_err(|error| error.message)?;
+    let write: Write = Box::new(|_, bytes| {
+        // With a closed terminal there is nobody to tell.
+        let _ = std::io::stderr().write_all(bytes);
+    });
+    load(file, &kinds, Some(write)).map_err(|error| error.message)?;
     let names = kinds.borrow().iter().map(|(name, _)| name.clone()).collect();
     Ok(names)
 }
 
-fn load(file: &Path, kinds: &Kinds) -> Result<Vm, RaisedError> {
+fn load(file: &Path, kinds: &Kinds, write: Option<Write>) -> Result<Vm, RaisedError> {
     let text = fs::read(file).map_err(|error| plain(format!("cannot read {}: {error}", file.display())))?;
     let setup = Setup {
         module_folders: modules::folders(file, &std::env::current_dir().unwrap_or_default()),
-        write: None,
+        write,
         before_program: None,
         after_interrupt: None,
         exit: Box::new(|_, code| {

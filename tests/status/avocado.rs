@@ -17,7 +17,7 @@ fn avocado() -> Option<PathBuf> {
 
 /// Runs recipes, each of them the content of a Lua table, by Avocado's own runner of its kind.
 fn run(bin: &Path, project: Project, recipes: &[(&str, &str, &str)]) -> Ended {
-    let body: String = recipes
+    let jobs: Vec<String> = recipes
         .iter()
         .map(|(id, kind, rest)| {
             let runner = bin.join(format!("avocado-runner-{kind}"));
@@ -29,7 +29,7 @@ fn run(bin: &Path, project: Project, recipes: &[(&str, &str, &str)]) -> Ended {
         })
         .collect();
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
-    project.env("PATH", path).main(&body).job(&[])
+    project.env("PATH", path).main(&jobs.concat()).job(&[])
 }
 
 #[test]

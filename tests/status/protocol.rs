@@ -144,11 +144,11 @@ fn what_a_runner_does_wrong_costs_its_own_test_and_nothing_else() {
         ("os.close(line.fileno()); os.unlink(URI); sys.exit(0)", "before it reported how the test ended"),
     ];
     let good = "started(); time.sleep(0.2); running('stdout', b'fine'); finished()";
-    let body: String = (1..)
+    let pairs: Vec<String> = (1..)
         .zip(cases)
         .map(|(n, (code, _))| format!("local g = job.Task {{ taskid = 'g{n}', testscript = {{ kind = 'foo', kwargs = {{ code = [==[{good}]==] }} }} }}\ng:start()\n{}g:wait()\n", foo(&format!("t{n}"), code)))
         .collect();
-    let ended = project(&body).job(&["-j", "2"]);
+    let ended = project(&pairs.concat()).job(&["-j", "2"]);
     ended.code(1);
     let run = ended.the_run();
     for (number, (code, part)) in (1..).zip(cases) {
@@ -266,7 +266,13 @@ fn tap_is_read_while_it_is_written() {
     let mut body = String::new();
     let mut project = project("");
     for (number, (text, code, ..)) in (1..).zip(cases) {
-        body += &format!("job.run {{ taskid = 't{number}', testscript = 't{number}.t' }}\n");
+        body.extend([
+            "job.run { taskid = 't",
+            &number.to_string(),
+            "', testscript = 't",
+            &number.to_string(),
+            ".t' }\n",
+        ]);
         project = project.executable(format!("t{number}.t"), format!("#!/bin/sh\ncat <<'E'\n{text}\nE\nexit {code}\n"));
     }
     let ended = project.main(&body).job(&[]);

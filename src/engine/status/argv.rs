@@ -108,17 +108,18 @@ mod tests {
 
     #[test]
     fn the_order_is_that_of_avocado() {
+        let variant = json!({ "paths": ["/"], "variant_id": null, "variant": [] });
         let recipe = json!({
             "kind": "lua", "uri": "job.lua", "args": ["x", "-y", "base64:z", ""],
             "config": { "a.b": 1, "c": 2 },
-            "kwargs": { "mode": "ok", "n": 5, "l": [1, 2], "none": null, "odd": "json:1", "variant": { "paths": ["/"] },
+            "kwargs": { "mode": "ok", "n": 5, "l": [1, 2], "none": null, "odd": "json:1", "variant": variant,
                         "dependencies": [] },
             "tags": { "fast": null },
         });
         assert_eq!(
             line(recipe, Some(&["a.b"])).unwrap(),
             "task-run|-i|1-a|-j|J|-k|lua|-u|job.lua|-c|{\"a.b\":1,\"runner.identifier_format\":\"{uri}\"}|-a|x|-a|\
-             base64:LXk=|-a|base64:YmFzZTY0Ono=|-a||tags=json:{\"fast\":null}|variant=json:{\"paths\":[\"/\"]}|\
+             base64:LXk=|-a|base64:YmFzZTY0Ono=|-a||tags=json:{\"fast\":null}|variant=json:{\"paths\":[\"/\"],\"variant_id\":null,\"variant\":[]}|\
              output_dir=/d|mode=ok|n=json:5|l=json:[1,2]|none=json:null|odd=json:\"json:1\"|-s|/s"
         );
         let bare = json!({ "kind": "k", "config": { "a": 1, "rille.runner": "/p" } });

@@ -107,7 +107,7 @@ impl Supervisor {
         self.inputs.push(Input::Gone { task, written: Written::default(), killed_leftovers: 0 });
     }
 
-    fn watch(&mut self, number: TaskNumber, mut launched: Launched, log: TaskLog, mut line: Option<Box<Line>>) {
+    fn watch(&mut self, number: TaskNumber, mut launched: Launched, log: TaskLog, mut listened: Option<Box<Line>>) {
         let pid = launched.pid;
         let mut watched = self
             .reactor
@@ -120,16 +120,16 @@ impl Supervisor {
                 .and_then(|()| self.reactor.watch(&*channel, Source::Channel(number)))
                 .and_then(|()| self.reactor.rewatch(&*channel, Source::Channel(number), unsent));
         }
-        if let Some(line) = &mut line {
-            line.heard_at = self.clock.elapsed();
-            watched = watched.and_then(|()| self.reactor.watch(&**line, Source::Listener(number)));
+        if let Some(listener) = &mut listened {
+            listener.heard_at = self.clock.elapsed();
+            watched = watched.and_then(|()| self.reactor.watch(&**listener, Source::Listener(number)));
         }
         self.groups.insert(pid, number);
         let live = Live {
             launched,
             log,
             sections: Sections::default(),
-            line,
+            line: listened,
             tap: None,
             exit: None,
             stdout_open: true,

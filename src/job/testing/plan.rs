@@ -62,13 +62,14 @@ pub(crate) fn write_suite(run: &RunDir, settings: &Settings) -> store::Result<()
 /// Returns the tests of the run in the directory `run`.
 pub(crate) fn read_suite(run: &Path) -> store::Result<Vec<Test>> {
     let path = run.join(SUITE_FILE);
-    let text = std::fs::read(&path).map_err(store::Error::io("read the tests in", &path))?;
-    let planned: Vec<PlannedTest> =
-        serde_json::from_slice(&text).map_err(|error| store::Error::corrupt(&path, error.to_string()))?;
-    let test = |planned: PlannedTest| {
-        let PlannedId { uid, name, variant } = planned.id;
-        let id = TestId { uid, name, variant };
-        Test { id, runnable: planned.runnable, resolver: RESOLVER, reference: planned.reference }
+    let bytes = std::fs::read(&path).map_err(store::Error::io("read the tests in", &path))?;
+    let suite: Vec<PlannedTest> =
+        serde_json::from_slice(&bytes).map_err(|error| store::Error::corrupt(&path, error.to_string()))?;
+    let test = |PlannedTest { id: PlannedId { uid, name, variant }, reference, runnable }| Test {
+        id: TestId { uid, name, variant },
+        runnable,
+        resolver: RESOLVER,
+        reference,
     };
-    Ok(planned.into_iter().map(test).collect())
+    Ok(suite.into_iter().map(test).collect())
 }

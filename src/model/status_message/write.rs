@@ -2,6 +2,8 @@
 //!
 //! Both have the same keys in the same order; only the values look different.
 
+use std::fmt::Write;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -145,7 +147,8 @@ fn push_json_str(out: &mut String, text: &str) {
             ' '..='\u{7f}' => out.push(c),
             c => {
                 for unit in c.encode_utf16(&mut [0; 2]) {
-                    out.push_str(&format!("\\u{unit:04x}"));
+                    // Writing to a string cannot fail.
+                    let _ = write!(out, "\\u{unit:04x}");
                 }
             }
         }

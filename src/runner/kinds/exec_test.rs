@@ -105,7 +105,7 @@ fn program(work: &Work<'_>, workdir: &mut Workdir) -> Result<RunnerProgram, Stri
     };
     let clears = match work.setting("runner.exectest.clear_env") {
         None => None,
-        Some(Value::String(word)) if word == "system" || word == "all" => Some(word.as_str()),
+        Some(Value::String(which)) if which == "system" || which == "all" => Some(which.as_str()),
         Some(other) => return Err(format!("runner.exectest.clear_env is {other}, and neither \"system\" nor \"all\"")),
     };
     let mut program = Work::program(uri, &runnable.args.iter().map(String::as_str).collect::<Vec<_>>());

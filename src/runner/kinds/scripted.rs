@@ -42,8 +42,7 @@ pub(super) fn run(script: &Path, work: &mut Work<'_>) -> Finished {
     let streams = Streams::new(work.reporter, None, false);
     let mut relay = Relay::new(streams).with_lines(Box::new(|streams, line| {
         match (&told, hear(streams, line)) {
-            (Some(_), _) => {}
-            (None, Ok(None)) => {}
+            (Some(_), _) | (None, Ok(None)) => {}
             (None, Ok(Some(finished))) => told = Some(Ok(finished)),
             (None, Err(problem)) => told = Some(Err(problem)),
         }
