@@ -19,6 +19,7 @@ mod runs;
 mod sections;
 mod session;
 mod synchro;
+mod testing;
 mod whole;
 
 use std::io;
@@ -29,7 +30,7 @@ use self::figure::Figure;
 /// A group of figures: its name on the command line, and what measures it.
 type Group = (&'static str, fn() -> io::Result<Vec<Figure>>);
 
-const GROUPS: [Group; 15] = [
+const GROUPS: [Group; 16] = [
     ("sequential", per_task::sequential),
     ("parallel", per_task::parallel),
     ("lua", per_task::lua),
@@ -43,6 +44,7 @@ const GROUPS: [Group; 15] = [
     ("reports", reports::reports),
     ("sections", sections::sections),
     ("runner", runner::runner),
+    ("testing", testing::testing),
     ("runs", runs::runs),
     ("many-runs", runs::many_runs),
 ];

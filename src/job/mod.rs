@@ -192,7 +192,13 @@ impl Job {
         let (runner, unresolved) = match unresolved {
             Some(unresolved) => (None, Some(unresolved)),
             None => match self.runners.find(&runnable, &|| self.interrupted()) {
-                Ok(runner) => (runner, None),
+                Ok(runner) => {
+                    // A runner finds the testbed by its variable; Avocado's own take no parameters but texts.
+                    if runner.is_some() && runnable.kwargs.get("testbed") == self.settings.testbed.as_ref() {
+                        runnable.kwargs.shift_remove("testbed");
+                    }
+                    (runner, None)
+                }
                 Err(problem) => (None, Some((Outcome::Errored, problem))),
             },
         };
