@@ -16,6 +16,9 @@ use crate::model::{StatusMessage, TaskNumber};
 /// How many callers are let in at one task's socket before others have their turn.
 const ADMITTED_AT_ONCE: usize = 16;
 
+/// How many may wait at one task's socket, as the kernel was told.
+const MOST_WAITING: usize = 4096;
+
 /// How long what is known of a process is not looked up again.
 const PEER_KNOWN_FOR: Duration = Duration::from_millis(100);
 
@@ -204,7 +207,12 @@ impl Supervisor {
         if std::mem::replace(&mut line.is_draining, true) {
             return;
         }
-        self.callers_came(task);
+        // Whoever waits by now may have come before the end; the line is never longer.
+        for _ in 0..MOST_WAITING {
+            if !self.let_in(task) {
+                break;
+            }
+        }
         let Some(line) = self.live.get_mut(&task).and_then(|live| live.line.as_deref_mut()) else { return };
         let others: Vec<CallerId> = line.callers.iter().copied().filter(|caller| *caller != from).collect();
         for caller in others {
