@@ -212,6 +212,7 @@ fn speaker(attempt: &Attempt<'_>, surroundings: &Surroundings) -> Result<Prepare
             task: attempt.number,
             attempt: attempt.ordinal,
         }),
+        walk: task.walk.as_deref().cloned(),
         runtime: attempt.runtime.clone(),
     };
     let (channel, task_end) = Channel::new(&order).map_err(|error| exhausted("a socket", &error))?;

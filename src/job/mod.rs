@@ -219,6 +219,7 @@ impl Job {
             is_sheltered: false,
             every_code_fails: false,
             choice: draft.sections.choice(&self.settings.choice),
+            walk: None,
             inputs: None,
             place: draft.place,
         };

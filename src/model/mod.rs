@@ -27,6 +27,7 @@ mod stream;
 mod synchro;
 mod task;
 mod test_status;
+mod walk;
 
 pub(crate) use blob::Blob;
 pub(crate) use event::{
@@ -59,3 +60,8 @@ pub(crate) use synchro::{
 };
 pub(crate) use task::{Place, Task, TaskNumber};
 pub(crate) use test_status::TestStatus;
+#[expect(unused_imports, reason = "the coordinator and the workers of walks use it")]
+pub(crate) use walk::{
+    WALK_PAGE_SIZE, WalkEnd, WalkEnded, WalkLine, WalkMachine, WalkOrder, WalkPage, WalkReport, WalkSlot, WalkStep,
+    WalkSuite, Walks,
+};

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Level, SectionChoice, TaskNumber};
+use super::{Level, SectionChoice, TaskNumber, WalkLine};
 
 /// The one message from the host to a task process of a kind that Rille itself runs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -29,6 +29,9 @@ pub(crate) struct Order {
     /// How it reaches what the run's processes share, if there is anything.
     #[serde(default)]
     pub(crate) synchro: Option<SynchroLine>,
+    /// It is a worker of walks, and this is the way to their coordinator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) walk: Option<WalkLine>,
     /// What the script sees as `runtime`.
     pub(crate) runtime: RuntimeInfo,
 }

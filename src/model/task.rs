@@ -9,7 +9,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Runnable, Runner, SectionChoice};
+use super::{Runnable, Runner, SectionChoice, WalkLine};
 
 /// The number of a task in its run, from 1, in the order in which the jobfile made them.
 pub(crate) type TaskNumber = u32;
@@ -64,6 +64,8 @@ pub(crate) struct Task {
     pub(crate) every_code_fails: bool,
     /// Which sections of a testscript run.
     pub(crate) choice: SectionChoice,
+    /// It is a worker of walks, and this is the way to their coordinator.
+    pub(crate) walk: Option<Box<WalkLine>>,
     /// See [`TaskQueued::inputs`](super::TaskQueued::inputs).
     pub(crate) inputs: Option<String>,
     /// Where the user defined it.

@@ -63,6 +63,7 @@ fn program(work: &Work<'_>) -> Result<RunnerProgram, String> {
         stdin: None,
         choice: SectionChoice::default(),
         synchro: None,
+        walk: None,
         runtime: RuntimeInfo { job, directory, ..RuntimeInfo::default() },
     };
     let mut order = serde_json::to_vec(&order).map_err(|error| error.to_string())?;
