@@ -20,6 +20,7 @@ mod sections;
 mod session;
 mod synchro;
 mod testing;
+mod walks;
 mod whole;
 
 use std::io;
@@ -30,7 +31,7 @@ use self::figure::Figure;
 /// A group of figures: its name on the command line, and what measures it.
 type Group = (&'static str, fn() -> io::Result<Vec<Figure>>);
 
-const GROUPS: [Group; 16] = [
+const GROUPS: [Group; 17] = [
     ("sequential", per_task::sequential),
     ("parallel", per_task::parallel),
     ("lua", per_task::lua),
@@ -45,6 +46,7 @@ const GROUPS: [Group; 16] = [
     ("sections", sections::sections),
     ("runner", runner::runner),
     ("testing", testing::testing),
+    ("walks", walks::walks),
     ("runs", runs::runs),
     ("many-runs", runs::many_runs),
 ];

@@ -138,9 +138,14 @@ impl Site {
 
     /// Prepares `rille run` of a jobfile in the folder; what it says goes to a file.
     pub(crate) fn rille(&self, jobfile: &str) -> io::Result<Command> {
+        self.command(&["run", jobfile])
+    }
+
+    /// Prepares any command in the folder; what it says goes to a file.
+    pub(crate) fn command(&self, args: &[&str]) -> io::Result<Command> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rille"));
         command
-            .args(["run", jobfile])
+            .args(args)
             .current_dir(self.folder.path())
             .env("RILLE_HOME", self.path("home"))
             .env_remove("RILLE_PATH")
@@ -152,7 +157,12 @@ impl Site {
 
     /// Starts the jobfile that does batches.
     pub(crate) fn start(&self, options: &[&str]) -> io::Result<Session> {
-        let mut command = self.rille("job.lua")?;
+        self.start_jobfile("job.lua", options)
+    }
+
+    /// Starts a jobfile that takes orders as the one that does batches.
+    pub(crate) fn start_jobfile(&self, jobfile: &str, options: &[&str]) -> io::Result<Session> {
+        let mut command = self.rille(jobfile)?;
         let mut child = command.args(options).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let missing = || io::Error::other("no pipe");
         let orders = child.stdin.take().ok_or_else(missing)?;
