@@ -56,10 +56,15 @@ impl Desk {
     /// Makes a command as a user types it, with the programs in `path`. Its errors go where its output goes, which is
     /// returned.
     fn command(&self, typed: &str, path: &str) -> (Command, PipeReader) {
-        let words = shlex::split(typed).unwrap();
+        let mut words = shlex::split(typed).unwrap();
+        // As a shell reads it, NAME=VALUE before the program is for its environment.
+        let is_variable = |word: &&String| word.split_once('=').is_some_and(|(name, _)| !name.contains(['/', '-']));
+        let variables = words.iter().take_while(is_variable).count();
+        let program = words.split_off(variables);
         let (reader, writer) = std::io::pipe().unwrap();
-        let mut command = Command::new(if words[0] == "rille" { RILLE } else { words[0].as_str() });
-        command.args(&words[1..]).current_dir(self.home.path().join("tour"));
+        let mut command = Command::new(if program[0] == "rille" { RILLE } else { program[0].as_str() });
+        command.envs(words.iter().filter_map(|word| word.split_once('=')));
+        command.args(&program[1..]).current_dir(self.home.path().join("tour"));
         command.env_remove("RILLE_HOME").env_remove("RILLE_PATH").env("HOME", self.home.path()).env("PATH", path);
         command.stdin(Stdio::null()).stdout(writer.try_clone().unwrap()).stderr(writer).process_group(0);
         (command, reader)
@@ -168,6 +173,15 @@ fn the_tour_of_tests() {
         return;
     }
     tour("A tour of tests", &desk_with("tests"));
+}
+
+#[test]
+fn the_tour_of_walks() {
+    if Command::new("python3").arg("--version").output().is_err() {
+        eprintln!("skipped: python3 is missing, whose store is tested");
+        return;
+    }
+    tour("A tour of walks", &desk_with("kv-walks"));
 }
 
 /// Runs the example with the programs in `path`. Returns its exit code and its tasks from results.json, as
