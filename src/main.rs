@@ -10,6 +10,7 @@ mod runner;
 mod script;
 mod store;
 mod testing;
+mod walk;
 
 fn main() {
     let args: Vec<_> = std::env::args_os().collect();
