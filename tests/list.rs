@@ -234,6 +234,23 @@ fn variants_multiply_tests() {
     let variant = json!({"paths": ["/"], "variant_id": null, "variant": [["/", [["/", "k", "v"]]]]});
     assert_eq!(ended.json()[0]["recipe"]["kwargs"]["variant"], variant);
     project.run(&["list", "a.sh", "-p", "speed"]).code(2).stderr_has("'speed' is not NAME=VALUE");
+    // Every pair of values is in nine of the 27 combinations.
+    let lists = ["-p", "x=[1,2,3]", "-p", "y=[1,2,3]", "-p", "z=[1,2,3]"];
+    let chosen = |more: &[&str]| {
+        let listed = names(&[&lists[..], more].concat());
+        listed.split(' ').filter(|name| name.starts_with("a.sh")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!((chosen(&[]).len(), chosen(&["--combination-order", "9"]).len()), (27, 27));
+    let pairs = chosen(&["--cit-order-of-combinations", "2"]);
+    assert_eq!(pairs.len(), 9, "{pairs:?}");
+    for two in [[0, 1], [0, 2], [1, 2]] {
+        let values = |name: &String| {
+            let values: Vec<char> = name.trim_start_matches("a.sh;").chars().step_by(2).take(3).collect();
+            (values[two[0]], values[two[1]])
+        };
+        assert_eq!(pairs.iter().map(values).collect::<std::collections::HashSet<_>>().len(), 9, "{pairs:?}");
+    }
+    project.run(&["list", "a.sh", "--combination-order", "0"]).code(2).stderr_has("--combination-order");
     project.run(&["list", "a.sh", "--variants", "w.json"]).code(2).stderr_has("hint: did you mean v.json?");
 }
 

@@ -1,6 +1,8 @@
 //! The options by which tests are named and chosen, for `rille list` and `rille test`.
 
+use std::convert::Infallible;
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -8,9 +10,10 @@ use clap::Args;
 use super::Failure;
 use crate::job;
 use crate::testing::{
-    self, Candidate, ExecutionOrder, Found, FoundTest, Hint, Options, Parameters, Resolution, Surroundings, TagFilter,
-    Test, TestFilter, Variant,
+    self, Candidate, Choose, ExecutionOrder, Found, FoundTest, Hint, Options, Parameters, Resolution, Surroundings,
+    TagFilter, Test, TestFilter, Variant,
 };
+use crate::walk::cover::{self, Factors};
 
 /// Which tests.
 #[derive(Args, Debug)]
@@ -51,6 +54,9 @@ pub(crate) struct VariantArgs {
     /// Run every test as each variant in this file, JSON or YAML
     #[arg(long, visible_alias = "json-variants-load", value_name = "FILE")]
     variants: Vec<PathBuf>,
+    /// Of lists of values take not all combinations, but few that have every combination of any N values in them
+    #[arg(long, visible_alias = "cit-order-of-combinations", value_name = "N")]
+    combination_order: Option<NonZeroUsize>,
     /// Whether all variants of a test run before the next test, or all tests before the next variant
     #[arg(long, value_name = "ORDER", default_value = "variants-per-test", value_parser = order)]
     execution_order: ExecutionOrder,
@@ -173,10 +179,19 @@ fn quoted(reference: &str) -> String {
     if reference.is_empty() { "''".to_owned() } else { super::output::one_line(reference) }
 }
 
+/// Returns few combinations, as indices, in which every combination of `order` values is. They are the same every time.
+fn covering(counts: &[usize], order: usize) -> Result<Vec<Vec<u32>>, String> {
+    let factors = Factors { counts: counts.to_vec(), strength: order.min(counts.len()), ..Factors::default() };
+    let rows = cover::rows::<Infallible>(&factors, &mut |_| Ok(true), &mut || false);
+    rows.map(|rows| rows.rows).map_err(|error| format!("--combination-order {order}: {error}"))
+}
+
 impl VariantArgs {
     /// Returns the variants that all tests run as, and their order.
     fn read(&self) -> Result<(Vec<Variant>, ExecutionOrder), Failure> {
         let parameters = Parameters::read(&self.parameters).map_err(Failure::usage)?;
+        let cover = self.combination_order.map(|order| move |counts: &[usize]| covering(counts, order.get()));
+        let choose: Choose<'_> = cover.as_ref().map(|cover| cover as _);
         let mut variants = Vec::new();
         for path in &self.variants {
             let wrong = |what: String| Failure::usage(format!("{}: {what}", path.display()));
@@ -187,9 +202,9 @@ impl VariantArgs {
                     .fold(failure, |failure, near| failure.hint(format!("did you mean {near}?")))
             })?;
             let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-            variants.extend(testing::read_variants(&text, is_yaml).map_err(wrong)?);
+            variants.extend(testing::read_variants(&text, is_yaml, choose).map_err(wrong)?);
         }
-        let variants = testing::combined(variants, &parameters).map_err(Failure::usage)?;
+        let variants = testing::combined(variants, &parameters, choose).map_err(Failure::usage)?;
         Ok((variants, self.execution_order))
     }
 }

@@ -12,6 +12,9 @@ use super::mux;
 /// Combinations over which no product of lists is made.
 pub(super) const MOST: usize = 1_000_000;
 
+/// Chooses combinations of values, given how many values each parameter has: a list of indices for each combination.
+pub(crate) type Choose<'a> = Option<&'a dyn Fn(&[usize]) -> Result<Vec<Vec<u32>>, String>>;
+
 /// Bytes of the values that go into a variant's id.
 const ID_BYTES: usize = 60;
 
@@ -98,30 +101,40 @@ impl Parameters {
         self.lists.is_empty()
     }
 
-    /// Returns all combinations of values, the last name changing fastest. One combination alone has no id.
-    pub(crate) fn product(&self) -> Result<Vec<Variant>, String> {
+    /// Returns the combinations of values that are chosen; else all, the last name changing fastest. One combination
+    /// alone has no id.
+    pub(crate) fn product(&self, choose: Choose<'_>) -> Result<Vec<Variant>, String> {
         if self.lists.is_empty() {
             return Ok(Vec::new());
         }
-        let count = self.lists.iter().try_fold(1_usize, |count, (_, values)| count.checked_mul(values.len()));
+        let is_varied = self.lists.iter().any(|(_, values)| values.len() > 1);
+        let combination = |indices: Vec<usize>| {
+            let picked =
+                || self.lists.iter().zip(&indices).map(|((name, values), index)| (name, values, &values[*index]));
+            let parameters: Map<String, Value> =
+                picked().map(|(name, _, value)| (name.clone(), value.clone())).collect();
+            let varied = picked().filter(|(_, values, _)| values.len() > 1).map(|(_, _, value)| value);
+            let id = is_varied.then(|| id(varied, &parameters));
+            Variant::plain(id, parameters)
+        };
+        let counts: Vec<usize> = self.lists.iter().map(|(_, values)| values.len()).collect();
+        if let Some(choose) = choose {
+            let rows = choose(&counts)?;
+            return Ok(rows.iter().map(|row| combination(row.iter().map(|index| *index as usize).collect())).collect());
+        }
+        let count = counts.iter().try_fold(1_usize, |count, values| count.checked_mul(*values));
         let count = count
             .filter(|count| *count <= MOST)
             .ok_or_else(|| format!("there are more than {MOST} combinations of parameters"))?;
-        let combination = |mut number: usize| {
-            let mut picked: Vec<&Value> = Vec::with_capacity(self.lists.len());
-            for (_, values) in self.lists.iter().rev() {
-                picked.push(&values[number % values.len()]);
-                number /= values.len();
+        let indices = |mut number: usize| {
+            let mut indices = vec![0; counts.len()];
+            for (index, count) in indices.iter_mut().zip(&counts).rev() {
+                *index = number % count;
+                number /= count;
             }
-            picked.reverse();
-            let parameters: Map<String, Value> =
-                self.lists.iter().zip(&picked).map(|((name, _), value)| (name.clone(), (*value).clone())).collect();
-            let varied =
-                self.lists.iter().zip(&picked).filter(|((_, values), _)| values.len() > 1).map(|(_, value)| *value);
-            let id = (count > 1).then(|| id(varied, &parameters));
-            Variant::plain(id, parameters)
+            indices
         };
-        Ok((0..count).map(combination).collect())
+        Ok((0..count).map(|number| combination(indices(number))).collect())
     }
 }
 
@@ -139,7 +152,7 @@ fn id<'a>(values: impl Iterator<Item = &'a Value>, parameters: &Map<String, Valu
 }
 
 /// Reads the text of a file of variants.
-pub(crate) fn read_variants(text: &str, is_yaml: bool) -> Result<Vec<Variant>, String> {
+pub(crate) fn read_variants(text: &str, is_yaml: bool, choose: Choose<'_>) -> Result<Vec<Variant>, String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if is_yaml && let Some(variants) = mux::read(text)? {
         return Ok(variants);
@@ -162,7 +175,7 @@ pub(crate) fn read_variants(text: &str, is_yaml: bool) -> Result<Vec<Variant>, S
                     value => parameters.set(&name, vec![value]),
                 }
             }
-            parameters.product()?
+            parameters.product(choose)?
         }
         _ => return Err("expected a list of variants, or a mapping of names to lists of values".to_owned()),
     };
@@ -189,9 +202,13 @@ fn list(items: &[Value]) -> Result<Vec<Variant>, String> {
     (1..).zip(items).map(variant).collect()
 }
 
-/// Returns every variant with every combination of parameters added to it; what the variant says itself stays.
-pub(crate) fn combined(variants: Vec<Variant>, parameters: &Parameters) -> Result<Vec<Variant>, String> {
-    let more = parameters.product()?;
+/// Returns every variant with every combination of parameters, or those that are chosen, added to it; what the variant says itself stays.
+pub(crate) fn combined(
+    variants: Vec<Variant>,
+    parameters: &Parameters,
+    choose: Choose<'_>,
+) -> Result<Vec<Variant>, String> {
+    let more = parameters.product(choose)?;
     if variants.is_empty() || more.is_empty() {
         return Ok(if variants.is_empty() { more } else { variants });
     }
@@ -235,16 +252,16 @@ mod tests {
 
     #[test]
     fn parameters_are_one_variant_without_id_as_in_the_original() {
-        let variants = parameters(&["foo=bar"]).product().unwrap();
+        let variants = parameters(&["foo=bar"]).product(None).unwrap();
         let expected = json!({"paths": ["/"], "variant_id": null, "variant": [["/", [["/", "foo", "bar"]]]]});
         assert_eq!(variants.iter().map(Variant::dump).collect::<Vec<_>>(), [expected]);
-        assert_eq!(shown(&parameters(&["a=1", "b=x=y", "a=2"]).product().unwrap()), ["-: b=x=y a=2"]);
-        assert!(parameters(&[]).product().unwrap().is_empty());
+        assert_eq!(shown(&parameters(&["a=1", "b=x=y", "a=2"]).product(None).unwrap()), ["-: b=x=y a=2"]);
+        assert!(parameters(&[]).product(None).unwrap().is_empty());
     }
 
     #[test]
     fn lists_make_all_combinations() {
-        let variants = parameters(&["proto=[tcp, udp]", "mtu=9000", "size=[64,1500]"]).product().unwrap();
+        let variants = parameters(&["proto=[tcp, udp]", "mtu=9000", "size=[64,1500]"]).product(None).unwrap();
         let shown = shown(&variants);
         let params: Vec<&str> = shown.iter().map(|variant| variant.split_once(": ").unwrap().1).collect();
         assert_eq!(
@@ -259,35 +276,35 @@ mod tests {
         let id = variants[1].id.clone().unwrap();
         assert!(id.starts_with("tcp-1500-") && id.len() == "tcp-1500-".len() + 4, "{id}");
         let wide: Vec<String> = (0..7).map(|n| format!("p{n}=[{}]", ["x"; 10].join(","))).collect();
-        assert!(Parameters::read(&wide).unwrap().product().unwrap_err().contains("more than 1000000"));
+        assert!(Parameters::read(&wide).unwrap().product(None).unwrap_err().contains("more than 1000000"));
     }
 
     #[test]
     fn files_have_three_shapes() {
         let dump = r#"[{"paths": ["/run/*"], "variant_id": "cat-26c0", "variant": [["/pig/cat", [["/pig", "ant", "fox"], ["/pig/cat", "dog", "bee"]]]]}]"#;
-        let read = read_variants(dump, false).unwrap();
+        let read = read_variants(dump, false, None).unwrap();
         assert_eq!(shown(&read), ["cat-26c0: ant=fox dog=bee"]);
         assert_eq!(
             json!([read[0].dump()]).to_string(),
             serde_json::from_str::<serde_json::Value>(dump).unwrap().to_string()
         );
-        let listed = shown(&read_variants("- {a: 1, b: x}\n- {a: 2}\n", true).unwrap());
+        let listed = shown(&read_variants("- {a: 1, b: x}\n- {a: 2}\n", true, None).unwrap());
         assert!(
             listed[0].starts_with("1-x-") && listed[0].ends_with(": a=1 b=x") && listed[1].ends_with(": a=2"),
             "{listed:?}"
         );
-        let product = shown(&read_variants("a: [1, 2]\nb: [true]\nc: text\n", true).unwrap());
+        let product = shown(&read_variants("a: [1, 2]\nb: [true]\nc: text\n", true, None).unwrap());
         assert!(product.len() == 2 && product[1].ends_with(": a=2 b=true c=text"), "{product:?}");
     }
 
     #[test]
     fn parameters_are_added_to_variants() {
-        let variants = read_variants(r#"{"a": [1, 2]}"#, false).unwrap();
-        let both = combined(variants.clone(), &parameters(&["b=[x,y]"])).unwrap();
+        let variants = read_variants(r#"{"a": [1, 2]}"#, false, None).unwrap();
+        let both = combined(variants.clone(), &parameters(&["b=[x,y]"]), None).unwrap();
         assert_eq!(both.len(), 4);
         assert!(shown(&both)[3].ends_with(": a=2 b=y"), "{:?}", shown(&both));
-        assert_eq!(combined(variants.clone(), &parameters(&[])).unwrap(), variants);
-        assert_eq!(combined(Vec::new(), &parameters(&["b=1"])).unwrap().len(), 1);
+        assert_eq!(combined(variants.clone(), &parameters(&[]), None).unwrap(), variants);
+        assert_eq!(combined(Vec::new(), &parameters(&["b=1"]), None).unwrap().len(), 1);
     }
 
     #[test]
@@ -306,7 +323,7 @@ mod tests {
             (r#"[{"variant_id": "x", "variant": [["/", [["/", 1, 2]]]]}]"#, "variant 1: expected an object"),
         ];
         for (text, expected) in cases {
-            let error = read_variants(text, false).unwrap_err();
+            let error = read_variants(text, false, None).unwrap_err();
             assert!(error.starts_with(expected), "{text}: {error}");
         }
     }
