@@ -50,7 +50,7 @@ pub(crate) use record::RecordForm;
 pub(crate) use runnable::Runnable;
 pub(crate) use runner::Runner;
 pub(crate) use section::{LogRange, SectionChoice, SectionKind, SectionNumber, SectionPlan};
-pub(crate) use shuffle::{short_seed, shuffled};
+pub(crate) use shuffle::{SplitMix64, short_seed, shuffled};
 pub(crate) use size::parse_size;
 pub(crate) use status_message::{Finished, Running, StatusKind, StatusMessage, TaskIdValue};
 pub(crate) use stream::Stream;

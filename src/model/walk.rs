@@ -137,6 +137,9 @@ pub(crate) enum WalkOrder {
         spool: PathBuf,
         /// Which walks.
         walks: Walks,
+        /// Only what was written at stages before this one: portions of this stage run again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<u32>,
     },
     /// Run a serial action. Answered by [`WalkReport::Serial`].
     Serial {
