@@ -42,6 +42,11 @@ pub(super) struct Context {
 }
 
 impl Context {
+    /// Returns whether the top level runs.
+    pub(super) fn is_loading(&self) -> bool {
+        self.is_loading.get()
+    }
+
     /// Fails if `what` may not be done now: while the file loads, after `os.exit`, after an interrupt.
     pub(super) fn check(&self, lua: &Lua, what: &str) -> mlua::Result<()> {
         if self.is_loading.get() {
@@ -347,12 +352,13 @@ fn prepare(context: &Rc<Context>) -> mlua::Result<Vm> {
             exit_error(lua, code)
         }),
     })?;
-    modules::preload_not_yet(&vm)?;
+    modules::preload_elsewhere(&vm)?;
     standalone::preload(&vm, context)?;
     preload_log(&vm, &context.job)?;
     api::runs::preload(&vm, Some(settings.home.clone()))?;
     let sharing = Rc::clone(context);
     vm.preload("rille.job", move |lua| api::job_module(lua, &sharing).map(Value::Table))?;
+    api::walk::preload(&vm, Rc::clone(context) as Rc<dyn api::walk::WalkHost>)?;
     api::args::preload(&vm, &context.arguments)?;
     api::args::set_arg(vm.lua(), &context.arguments)?;
     Ok(vm)

@@ -5,6 +5,7 @@ mod coordinator;
 mod plan;
 mod selection;
 mod shard;
+pub(crate) mod trace;
 
 pub(crate) use coordinator::{Coordinator, Counts, Earlier, Effect, Input, Page, Ran, SerialEnded, Setup, Stopped};
 pub(crate) use plan::{Plan, PlanError, Slot, Stage};
