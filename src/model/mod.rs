@@ -28,6 +28,7 @@ mod synchro;
 mod task;
 mod test_status;
 mod walk;
+mod walk_event;
 
 pub(crate) use blob::Blob;
 pub(crate) use event::{
@@ -64,4 +65,7 @@ pub(crate) use test_status::TestStatus;
 pub(crate) use walk::{
     WALK_PAGE_SIZE, WalkEnd, WalkEnded, WalkLine, WalkMachine, WalkOrder, WalkPage, WalkReport, WalkSlot, WalkStep,
     WalkSuite, Walks,
+};
+pub(crate) use walk_event::{
+    SerialRan, WalkCause, WalkCoverage, WalkFailed, WalkShrunk, WalksEnd, WalksFinished, WalksRan, WalksStarted,
 };

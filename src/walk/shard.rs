@@ -111,19 +111,28 @@ mod tests {
 
     /// The walks of a shard as texts.
     fn shard(index: u32, of: u32, order: &[WalkSlot]) -> Vec<String> {
-        let slots = order.iter().map(|slot| Slot { is_serial: false, options: u32::try_from(slot.options.len()).unwrap() });
+        let slots =
+            order.iter().map(|slot| Slot { is_serial: false, options: u32::try_from(slot.options.len()).unwrap() });
         let plan = Plan::new(slots.collect()).unwrap();
         let table = ShardTable::new(Shard { index, of }, order);
         let ids = (0..plan.walks()).map(|id| plan.options(id)).filter(|options| table.holds(options));
         let text = |options: Vec<u32>| {
-            order.iter().zip(options).map(|(slot, option)| format!("{}={} ", slot.action, slot.options[option as usize])).collect()
+            order
+                .iter()
+                .zip(options)
+                .map(|(slot, option)| format!("{}={} ", slot.action, slot.options[option as usize]))
+                .collect()
         };
         ids.map(text).collect()
     }
 
     #[test]
     fn shards_are_disjoint_and_hold_all_walks_together() {
-        let order = [slot("A", json!([1, 2, 3, 4, 5])), slot("B", json!(["x", { "k": [1, {}] }, null, true, 1.5])), slot("C", json!([[], {}, 7, 8]))];
+        let order = [
+            slot("A", json!([1, 2, 3, 4, 5])),
+            slot("B", json!(["x", { "k": [1, {}] }, null, true, 1.5])),
+            slot("C", json!([[], {}, 7, 8])),
+        ];
         let all: Vec<String> = (1..=3).flat_map(|index| shard(index, 3, &order)).collect();
         let distinct: std::collections::HashSet<_> = all.iter().collect();
         assert_eq!((all.len(), distinct.len()), (100, 100));
@@ -138,7 +147,12 @@ mod tests {
         let after = shard(1, 3, &[slot("A", json!([3, 9, 1, 2])), slot("B", json!(["z", { "y": 2, "x": 1 }]))]);
         let swapped = |walk: &String| walk.replace(r#"{"x":1,"y":2}"#, r#"{"y":2,"x":1}"#);
         assert!(!before.is_empty() && before.iter().all(|walk| after.contains(&swapped(walk))));
-        assert!(after.iter().filter(|walk| !walk.contains('9')).all(|walk| before.iter().any(|other| swapped(other) == *walk)));
+        assert!(
+            after
+                .iter()
+                .filter(|walk| !walk.contains('9'))
+                .all(|walk| before.iter().any(|other| swapped(other) == *walk))
+        );
     }
 
     #[test]

@@ -299,6 +299,9 @@ impl Coordinator {
                 coordinator.start_worker();
             }
             coordinator.inherit_earlier();
+            if matches!(coordinator.phase, Phase::Gather(_)) {
+                coordinator.gather();
+            }
         }
         coordinator.advance();
         let effects = std::mem::take(&mut coordinator.effects);

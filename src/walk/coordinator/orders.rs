@@ -86,10 +86,22 @@ impl Coordinator {
     }
 
     /// Takes in that the serial action of the stage at work has ended.
-    pub(super) fn take_serial(&mut self, step: WalkStep, returned: Option<Value>, error: Option<RaisedError>, seconds: f64) {
+    pub(super) fn take_serial(
+        &mut self,
+        step: WalkStep,
+        returned: Option<Value>,
+        error: Option<RaisedError>,
+        seconds: f64,
+    ) {
         let stage = u32::try_from(self.stage).unwrap_or(u32::MAX);
-        let ended =
-            SerialEnded { path: self.path.clone(), step, stage, returned: returned.clone(), error: error.clone(), seconds };
+        let ended = SerialEnded {
+            path: self.path.clone(),
+            step,
+            stage,
+            returned: returned.clone(),
+            error: error.clone(),
+            seconds,
+        };
         self.effects.push(Effect::SerialEnded(ended));
         match error {
             Some(error) => self.stop(Stopped::Serial(step, error)),
@@ -200,7 +212,12 @@ impl Coordinator {
     }
 
     fn give_adoptions(&mut self) {
-        let waiting: Vec<u32> = self.workers.iter().filter(|(_, worker)| matches!(worker.activity, Activity::Idle)).map(|(number, _)| *number).collect();
+        let waiting: Vec<u32> = self
+            .workers
+            .iter()
+            .filter(|(_, worker)| matches!(worker.activity, Activity::Idle))
+            .map(|(number, _)| *number)
+            .collect();
         for worker in waiting {
             let Some(entry) = self.workers.get_mut(&worker) else { continue };
             let Some((spool, places, before)) = entry.adopts.pop_front() else { continue };

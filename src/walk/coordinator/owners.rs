@@ -42,9 +42,8 @@ impl Owners {
     pub(super) fn within(&self, places: &Range<u64>) -> Vec<(Range<u64>, u32)> {
         let before = self.0.range(..places.start).next_back();
         let parts = before.into_iter().chain(self.0.range(places.clone()));
-        let part = |(start, (end, owner)): (&u64, &(u64, u32))| {
-            ((*start).max(places.start)..(*end).min(places.end), *owner)
-        };
+        let part =
+            |(start, (end, owner)): (&u64, &(u64, u32))| ((*start).max(places.start)..(*end).min(places.end), *owner);
         parts.map(part).filter(|(part, _)| !part.is_empty()).collect()
     }
 

@@ -88,7 +88,12 @@ fn cut(places: Range<u64>, count: u64) -> (Range<u64>, Range<u64>) {
 
 /// Returns how many walks a worker is given after `count` of them took it so long.
 pub(super) fn next_pace(pace: u64, count: u64, seconds: f64) -> u64 {
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate")]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an estimate"
+    )]
     let wanted = if seconds > 0.0 { (count as f64 * SECONDS / seconds) as u64 } else { u64::MAX };
     wanted.clamp(1, pace.saturating_mul(GROWTH))
 }
@@ -107,7 +112,10 @@ mod tests {
         assert_eq!(pool.take(2, 1000, 2), Some(0..2));
         pool.put_owned(200..210, 1, false);
         pool.put_owned(150..151, 1, true);
-        assert_eq!([pool.take(1, 8, 2), pool.take(1, 8, 2), pool.take(1, 8, 2)], [Some(150..151), Some(200..208), Some(208..210)]);
+        assert_eq!(
+            [pool.take(1, 8, 2), pool.take(1, 8, 2), pool.take(1, 8, 2)],
+            [Some(150..151), Some(200..208), Some(208..210)]
+        );
         let mut taken = 26;
         while let Some(places) = pool.take(1, u64::MAX, 2) {
             assert_eq!(places.start, taken);

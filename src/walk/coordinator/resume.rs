@@ -108,7 +108,8 @@ impl Coordinator {
         let branch = self.branch();
         for (number, heir) in before.into_iter().zip(heirs.iter().cycle()) {
             let owned = self.owners.of(number);
-            let is_done = |places: &Range<u64>| done.iter().any(|done| done.start <= places.start && places.end <= done.end);
+            let is_done =
+                |places: &Range<u64>| done.iter().any(|done| done.start <= places.start && places.end <= done.end);
             let Some(entry) = self.workers.get_mut(heir) else { continue };
             for places in owned {
                 for part in parts(&places, &branch, &done) {
@@ -118,6 +119,9 @@ impl Coordinator {
             }
             entry.spools.insert(0, number);
             self.owners.inherit(number, *heir);
+            if let super::Phase::Portions(pool) = &mut self.phase {
+                pool.inherit(number, *heir);
+            }
         }
     }
 }

@@ -108,7 +108,7 @@ impl Coordinator {
     }
 
     /// Begins to gather states, or ends.
-    fn gather(&mut self) {
+    pub(super) fn gather(&mut self) {
         if !self.setup.gathers || self.stopped == Some(Stopped::Asked) {
             return self.end();
         }
