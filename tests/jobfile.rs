@@ -292,7 +292,7 @@ fn modules_are_found_beside_the_jobfile_in_the_project_and_in_the_path() {
             "local job = require 'rille.job'\nfunction main()\n\
              print(require('near').name, require 'both', require 'lib.far', (require('path')))\n\
              print(select(2, pcall(require, 'broken')))\nprint((select(2, pcall(require, 'neither'))))\n\
-             print(select(2, pcall(require, 'rille.walk')))\n\
+             print(select(2, pcall(function() return require('rille.walk').acton end)))\n\
              job.run { testscript = '/bin/true' }\nend",
         );
     let project = project.file("rille.lua", "");
@@ -300,7 +300,8 @@ fn modules_are_found_beside_the_jobfile_in_the_project_and_in_the_path() {
     command.env("RILLE_PATH", project.path("more"));
     let ended = project.start_command(command).wait();
     ended.code(0).stdout_has("beside\tbeside\tproject\tpath\n").stdout_has("broken.lua:2: unexpected symbol near '='");
-    ended.stdout_has("job.lua:5: there is no module 'neither'; looked for ").stdout_has("not part of this version");
+    ended.stdout_has("job.lua:5: there is no module 'neither'; looked for ");
+    ended.stdout_has("rille.walk has no 'acton'; did you mean 'action'?");
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod task;
 mod time_limit;
 mod vm;
 mod voice;
+mod walk_host;
 
 pub(crate) use self::host::run_jobfile;
 pub(crate) use self::lua_file::{LuaFile, lua_file};

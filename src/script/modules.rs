@@ -1,15 +1,13 @@
 //! Where scripts find modules, and what Rille's own are.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use mlua::Value;
 
 use super::api::op::MODULE;
-use super::api::runnable;
+use super::api::{runnable, walk};
 use super::vm::Vm;
-
-/// Modules that the API names and that this version does not have yet.
-const NOT_YET: [&str; 1] = ["rille.walk"];
 
 /// The files that make a folder a project.
 const PROJECT_FILES: [&str; 2] = ["rille.lua", "guild.yml"];
@@ -29,15 +27,11 @@ pub(super) fn folders(file: &Path, started_in: &Path) -> Vec<PathBuf> {
     folders
 }
 
-/// Makes `require` say of modules to come that they are not there yet, and of `rille.op` where it is; `rille.runnable`,
-/// which is data alone, is there for every file.
-pub(super) fn preload_not_yet(vm: &Vm) -> mlua::Result<()> {
+/// Makes `require` say of modules that are for other files where they are; `rille.runnable`, which is data alone, is there
+/// for every file.
+pub(super) fn preload_elsewhere(vm: &Vm) -> mlua::Result<()> {
     vm.preload(runnable::MODULE, runnable::module)?;
-    for name in NOT_YET {
-        vm.preload(name, move |lua| -> mlua::Result<Value> {
-            Err(super::error::raise(lua, "usage", format!("module '{name}' is not part of this version of rille")))
-        })?;
-    }
+    walk::preload(vm, Rc::new(walk::Elsewhere))?;
     vm.preload("rille.runner", |lua| -> mlua::Result<Value> {
         let text = "module 'rille.runner' is for files named avocado-runner-KIND.lua, which define kinds of runnables";
         Err(super::error::raise(lua, "usage", text))

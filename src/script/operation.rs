@@ -101,7 +101,7 @@ pub(super) fn load(vm: &Vm, path: &Path, shown: &Path, definitions: &Rc<RefCell<
 
 /// Gives a project file its modules.
 fn prepare(vm: &Vm, definitions: &Rc<RefCell<Definitions>>) -> mlua::Result<()> {
-    modules::preload_not_yet(vm)?;
+    modules::preload_elsewhere(vm)?;
     api::log::preload_for_stderr(vm)?;
     for name in ["rille.job", "rille.testscript", "rille.args"] {
         vm.preload(name, move |lua| {

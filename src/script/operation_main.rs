@@ -92,7 +92,7 @@ fn run_script(file: &Path, arguments: &[String], facts: &RunFacts) -> Result<i32
     let vm = machine(file, &output).map_err(internal)?;
     let lua = vm.lua();
     let prepare = || {
-        modules::preload_not_yet(&vm)?;
+        modules::preload_elsewhere(&vm)?;
         api::log::preload_for_stderr(&vm)?;
         preload_runs(&vm, facts)?;
         let globals = lua.globals();

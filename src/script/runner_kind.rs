@@ -97,7 +97,7 @@ fn load(file: &Path, kinds: &Kinds, write: Option<Write>) -> Result<Vm, RaisedEr
     };
     let vm = Vm::new(setup).map_err(|error| internal(&error))?;
     let kinds = Rc::clone(kinds);
-    modules::preload_not_yet(&vm).map_err(|error| internal(&error))?;
+    modules::preload_elsewhere(&vm).map_err(|error| internal(&error))?;
     vm.preload(MODULE, move |lua| module(lua, &kinds)).map_err(|error| internal(&error))?;
     let chunk = source::compile(vm.lua(), file, &text, &[])?;
     vm.call(&chunk, Vec::new())?;

@@ -109,7 +109,7 @@ fn prepare(order: &Order, host: &Rc<dyn HostLine>) -> mlua::Result<(Vm, Value)> 
     let lua = vm.lua();
     // A script is short-lived; what it keeps is looked through less often than a server would want.
     lua.gc_set_mode(GcMode::Incremental(GcIncParams::default().pause(GC_PAUSE)));
-    modules::preload_not_yet(&vm)?;
+    modules::preload_elsewhere(&vm)?;
     api::runs::preload(&vm, api::runs::home_of(&order.runtime.directory))?;
     let emit: api::log::Emit = Rc::new(move |level, logger, text| logs.log(level, logger, text));
     // What a task sets holds for itself alone.

@@ -15,7 +15,7 @@ pub(crate) type Write = Box<dyn Fn(&str, &[u8])>;
 pub(crate) type Exit = Box<dyn Fn(&Lua, i32) -> mlua::Error>;
 
 /// The name of the function that calls another and keeps its error together with the stack.
-const PROTECTED: &str = "rille.protected";
+pub(super) const PROTECTED: &str = "rille.protected";
 
 /// The name of `debug.getlocal`.
 pub(crate) const GETLOCAL: &str = "rille.getlocal";

@@ -14,6 +14,7 @@ mod selection;
 pub(super) mod synchro;
 mod task;
 pub(super) mod testscript;
+pub(crate) mod walk;
 
 use mlua::{Lua, Table, Value};
 
