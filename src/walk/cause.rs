@@ -48,6 +48,7 @@ pub(crate) struct Cause {
 
 /// What results say about why walks fail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "they are the causes, among what belongs to them")]
 pub(crate) struct Causes {
     /// How many walks failed.
     pub(crate) failed: usize,

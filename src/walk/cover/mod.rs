@@ -12,6 +12,9 @@
 //! So `|| false` gives the default, which is the same on every machine for the same seed. With a clock behind
 //! `keep_going`, the way that is taken is the same as well, but the machine's speed decides how far along it the end is.
 //!
+//! The first cover is always finished; only an error of `allowed` ends it early. [`measure`] counts what any list of walks
+//! covers, by what became of them.
+//!
 //! The rows are those of the seed in their order, then those without an invalid value, then those with one. What is
 //! returned has been checked by code that knows nothing of how it was made ([`verify`]).
 //!
@@ -31,7 +34,7 @@ mod verify;
 mod tests;
 
 pub(crate) use self::rules::Allowed;
-pub(crate) use self::verify::{Chosen, Coverage, Measure, Ran};
+pub(crate) use self::verify::{Coverage, Measure, Ran};
 
 use self::input::{checked, sorted_seeds};
 use self::part::Part;
