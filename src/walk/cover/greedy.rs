@@ -54,7 +54,7 @@ impl<E> Maker<'_, '_, E> {
     }
 
     /// Returns a full row that has the given digits, or nothing when there is none.
-    pub(super) fn from_part(&mut self, given: &[u32], open: &Open) -> Result<Option<Vec<u32>>, Stop<E>> {
+    pub(super) fn grown(&mut self, given: &[u32], open: &Open) -> Result<Option<Vec<u32>>, Stop<E>> {
         let Some(mut witness) = self.rules.complete(given, &vec![0; given.len()])? else { return Ok(None) };
         Ok(Some(self.grow(given.to_vec(), &mut witness, open)?.0))
     }

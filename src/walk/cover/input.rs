@@ -133,12 +133,12 @@ pub(super) fn sorted_seeds(factors: &Factors, warnings: &mut Vec<Warning>) -> Se
     }
     for (row, options) in factors.seed_rows.iter().enumerate() {
         if options.len() != factors.counts.len() {
-            warnings.push(Warning::SeedLength { row, length: options.len() });
+            warnings.push(Warning::Length { row, length: options.len() });
             continue;
         }
         let chosen = || options.iter().enumerate().filter_map(|(factor, option)| Some((factor, (*option)?)));
         if let Some((factor, option)) = chosen().find(|(factor, option)| *option as usize >= factors.counts[*factor]) {
-            warnings.push(Warning::SeedOption { row, factor, option });
+            warnings.push(Warning::Unknown { row, factor, option });
             continue;
         }
         let invalid: Vec<(usize, u32)> =
@@ -151,7 +151,7 @@ pub(super) fn sorted_seeds(factors: &Factors, warnings: &mut Vec<Warning>) -> Se
                 part.2.push((row, options.clone()));
             }
             [(first, _), (second, _), ..] => {
-                warnings.push(Warning::SeedInvalid { row, factors: [first, second] });
+                warnings.push(Warning::Invalid { row, factors: [first, second] });
             }
         }
     }

@@ -12,6 +12,9 @@
 //! So `|| false` gives the default, which is the same on every machine for the same seed. With a clock behind
 //! `keep_going`, the way that is taken is the same as well, but the machine's speed decides how far along it the end is.
 //!
+//! The first cover is always finished; only an error of `allowed` ends it early. [`measure`] counts what any list of walks
+//! covers, by what became of them.
+//!
 //! The rows are those of the seed in their order, then those without an invalid value, then those with one. What is
 //! returned has been checked by code that knows nothing of how it was made ([`verify`]).
 //!
@@ -62,6 +65,7 @@ pub(crate) struct Factors {
 
 /// A covering array.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "a row is a row")]
 pub(crate) struct Rows {
     /// The walks, an option of every action.
     pub(crate) rows: Vec<Vec<u32>>,
@@ -88,23 +92,23 @@ pub(crate) struct Tuples {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Warning {
     /// It has an option for more or fewer actions than there are.
-    SeedLength { row: usize, length: usize },
+    Length { row: usize, length: usize },
     /// It has an option that an action does not have.
-    SeedOption { row: usize, factor: usize, option: u32 },
+    Unknown { row: usize, factor: usize, option: u32 },
     /// It has two invalid values, those of these actions.
-    SeedInvalid { row: usize, factors: [usize; 2] },
+    Invalid { row: usize, factors: [usize; 2] },
     /// No allowed walk has its options.
-    SeedForbidden { row: usize },
+    Forbidden { row: usize },
 }
 
 impl Warning {
     /// Returns the row of the seed that it is about.
     pub(crate) fn row(&self) -> usize {
         match self {
-            Warning::SeedLength { row, .. }
-            | Warning::SeedOption { row, .. }
-            | Warning::SeedInvalid { row, .. }
-            | Warning::SeedForbidden { row } => *row,
+            Warning::Length { row, .. }
+            | Warning::Unknown { row, .. }
+            | Warning::Invalid { row, .. }
+            | Warning::Forbidden { row } => *row,
         }
     }
 }

@@ -47,7 +47,7 @@ impl Part<'_> {
             if self.invalid.is_none() {
                 return Err(Error::Unsatisfiable);
             }
-            made.warnings.extend(self.seeds.iter().map(|(row, _)| Warning::SeedForbidden { row: *row }));
+            made.warnings.extend(self.seeds.iter().map(|(row, _)| Warning::Forbidden { row: *row }));
             return Ok(made);
         }
         let needed = |set: &&Vec<usize>| self.invalid.is_none_or(|(factor, _)| set.contains(&factor));
@@ -63,14 +63,14 @@ impl Part<'_> {
         let mut locked = Vec::new();
         for (index, options) in self.seeds {
             let given = within(&domains, options);
-            match maker.from_part(&given, &open)? {
+            match maker.grown(&given, &open)? {
                 Some(row) => {
                     open.cover(&space, &row);
                     made.seeds.push((*index, Vec::new()));
                     locked.push(given.iter().map(|digit| *digit != UNSET).collect::<Vec<bool>>());
                     rows.push(row);
                 }
-                None => made.warnings.push(Warning::SeedForbidden { row: *index }),
+                None => made.warnings.push(Warning::Forbidden { row: *index }),
             }
         }
         let forbidden = maker.fill(&mut rows, &mut open)?;
@@ -127,7 +127,7 @@ impl Part<'_> {
             for (factor, digit) in several.iter().zip(row) {
                 given[*factor] = digit;
             }
-            if let Some(row) = maker.from_part(&given, &open)?
+            if let Some(row) = maker.grown(&given, &open)?
                 && open.cover(space, &row) > 0
             {
                 others.push(row);

@@ -22,10 +22,9 @@ impl Chance {
     }
 
     /// Returns a number below `limit`, and 0 for a limit of 0.
-    #[expect(clippy::cast_possible_truncation, reason = "the upper half of a product of two halves is a half")]
     pub(super) fn below(&mut self, limit: u32) -> u32 {
         let drawn = self.0.next_u64() >> 32;
-        ((drawn * u64::from(limit)) >> 32) as u32
+        u32::try_from((drawn * u64::from(limit)) >> 32).expect("half of the bits are left")
     }
 
     /// Returns an index into something that has `length` elements.

@@ -154,7 +154,7 @@ impl<E> Search<'_, '_, E> {
                 }
                 let row = state.least_needed(kept);
                 state.take_away(row);
-                tabu.iter_mut().for_each(|until| *until = 0);
+                tabu.fill(0);
                 continue;
             }
             if state.looks > quota {

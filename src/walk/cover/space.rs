@@ -25,8 +25,6 @@ struct Place {
 /// What changes when the digit of an action changes: the combinations of one set of actions that it belongs to.
 #[derive(Clone, Copy)]
 pub(super) struct Touch {
-    /// The set, an index into [`Space::sets`].
-    pub(super) set: u32,
     /// What one option further adds to the number of the combination.
     pub(super) stride: u32,
     base: u32,
@@ -76,13 +74,7 @@ impl Space {
         for (own, place) in places.iter().enumerate() {
             let start = number(self.others.len());
             self.others.extend(places.iter().enumerate().filter(|(other, _)| *other != own).map(|(_, place)| *place));
-            let touch = Touch {
-                set: number(self.sets.len()),
-                stride: place.stride,
-                base,
-                start,
-                len: number(places.len() - 1),
-            };
+            let touch = Touch { stride: place.stride, base, start, len: number(places.len() - 1) };
             self.touches[place.factor as usize].push(touch);
         }
         self.sets.push(Columns { base, start: number(self.places.len()), len: number(places.len()) });

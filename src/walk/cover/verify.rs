@@ -9,6 +9,9 @@ use super::rules::Allowed;
 /// How often the constraint is asked whether an uncovered combination can be part of a walk.
 const MOST_TRIES: u32 = 2_000;
 
+/// Options of some actions: `None` for one that has none.
+pub(crate) type Chosen = Vec<Option<u32>>;
+
 /// What became of walks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ran {
@@ -80,7 +83,7 @@ impl Measure {
 
     /// Returns the counts, with one of the combinations that could be part of a walk and is in none. What cannot be
     /// decided soon counts as forbidden.
-    pub(crate) fn coverage<E>(&self, allowed: Allowed<'_, E>) -> Result<(Coverage, Option<Vec<Option<u32>>>), E> {
+    pub(crate) fn coverage<E>(&self, allowed: Allowed<'_, E>) -> Result<(Coverage, Option<Chosen>), E> {
         let mut coverage = Coverage::default();
         let mut missing = None;
         for table in &self.tables {
