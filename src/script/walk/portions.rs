@@ -150,7 +150,7 @@ impl Portions<'_> {
                 stage: u32::try_from(self.stage).unwrap_or(u32::MAX),
                 end,
                 slot: place.checked_sub(1),
-                error: Some(error.clone()),
+                error: Some(error.clone()).filter(|error| end == WalkEnd::Failed || !error.message.is_empty()),
                 state: reported.clone(),
                 steps: steps.clone(),
                 seconds: in_seconds(seconds),
