@@ -56,6 +56,7 @@ pub(crate) fn run_settings(
         plugins: config.plugins,
         silence_timeout: config.silence_timeout.map(Limit::duration),
         plugin_timeout: config.plugin_timeout.map(Limit::duration),
+        walks: crate::job::WalkSettings::default(),
         log_levels: config.log_levels.levels(),
         resume: None,
         rerun: None,

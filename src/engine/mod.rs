@@ -58,6 +58,7 @@ pub(crate) use self::foreground::{become_program, output_of, run_in_foreground};
 pub(crate) use self::guardian::{Guarded, split};
 pub(crate) use self::journal::Journal;
 pub(crate) use self::output_sink::{OutputSink, SinkWaker};
+pub(crate) use self::private_folder::PrivateFolder;
 pub(crate) use self::programs::kill_own_programs;
 pub(crate) use self::query::{Asked, Query, QueryError};
 pub(crate) use self::request::{Call, Failure, OnCall, Origin, OutputTap, Waited};

@@ -16,13 +16,13 @@ const LONGEST: usize = 107;
 const BACKLOG: i32 = 4096;
 
 /// See the module. The folder is removed with its sockets when this is dropped.
-pub(super) struct PrivateFolder {
+pub(crate) struct PrivateFolder {
     path: PathBuf,
 }
 
 impl PrivateFolder {
     /// Makes a folder with this name for the run with this directory. Names in it may have `longest` bytes.
-    pub(super) fn make(run: &Path, name: &str, longest: usize) -> io::Result<Self> {
+    pub(crate) fn make(run: &Path, name: &str, longest: usize) -> io::Result<Self> {
         let path = run.join(name);
         // It goes on command lines, and a client of Avocado's status server takes what has a colon for a host and a port.
         let fits = |folder: &Path| {
@@ -52,8 +52,13 @@ impl PrivateFolder {
         Ok(Self { path: made.keep() })
     }
 
+    /// Returns where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Makes a socket with this name that listens. Returns its path as well.
-    pub(super) fn listen(&self, name: &str) -> io::Result<(PathBuf, OwnedFd)> {
+    pub(crate) fn listen(&self, name: &str) -> io::Result<(PathBuf, OwnedFd)> {
         let path = self.path.join(name);
         let address = SocketAddrUnix::new(&path)?;
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;

@@ -61,7 +61,7 @@ impl Failure {
     }
 
     /// Names the path that could not be written.
-    pub(super) fn at(path: &Path, error: &io::Error) -> Self {
+    pub(crate) fn at(path: &Path, error: &io::Error) -> Self {
         Self(format!("cannot write {}: {error}", path.display()))
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Before {
     unfinished: HashMap<String, String>,
     /// Folders that belong to somebody.
     taken: HashSet<String>,
+    /// What was recorded of walks, by suite.
+    pub(super) walks: HashMap<u32, Vec<EventKind>>,
 }
 
 /// A task that ended.
@@ -69,6 +71,7 @@ impl Before {
             ended: HashMap::new(),
             unfinished: HashMap::new(),
             taken: HashSet::new(),
+            walks: HashMap::new(),
         };
         let mut open = HashMap::new();
         let mut part: Option<(DateTime<Utc>, DateTime<Utc>)> = None;
@@ -95,6 +98,10 @@ impl Before {
         self.seconds += part.map_or(0.0, |(first, last)| (last - first).as_seconds_f64().max(0.0));
     }
 
+    fn note_walks(&mut self, suite: u32, event: &Event) {
+        self.walks.entry(suite).or_default().push(event.kind.clone());
+    }
+
     /// Takes note of tasks that have no end.
     fn leave(&mut self, open: impl Iterator<Item = Open>) {
         for task in open.filter(|task| task.has_process && !task.is_copy) {
@@ -104,6 +111,12 @@ impl Before {
 
     fn take(&mut self, event: &Event, offset: u64, open: &mut HashMap<TaskNumber, Open>) {
         match &event.kind {
+            // A part that goes on with walks says first what it has taken over of them.
+            EventKind::WalksStarted(started) => {
+                self.walks.insert(started.suite, vec![event.kind.clone()]);
+            }
+            EventKind::WalksRan(ran) => self.note_walks(ran.suite, event),
+            EventKind::SerialRan(ran) => self.note_walks(ran.suite, event),
             EventKind::TaskQueued(queued) => {
                 let past = Past {
                     inputs: queued.inputs.clone(),

@@ -27,7 +27,7 @@ pub(crate) enum HostCall {
 /// The calls that wait for the main thread.
 pub(super) struct Calls {
     sender: Sender<HostCall>,
-    queue: Receiver<HostCall>,
+    pub(super) queue: Receiver<HostCall>,
 }
 
 impl Default for Calls {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::model::{Place, Runnable, SectionChoice};
+use crate::model::{Place, Runnable, SectionChoice, WalkLine};
 
 /// The content of one `run {}` or `Task {}`.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +36,8 @@ pub(crate) struct Draft {
     pub(crate) tags: Vec<String>,
     /// Which sections of a testscript run: expressions over their uids and groups.
     pub(crate) sections: DraftSections,
+    /// It is a worker of walks.
+    pub(crate) walk: Option<Box<WalkLine>>,
     /// Every other key.
     pub(crate) parameters: Map<String, Value>,
     /// Where it stands.

@@ -1,5 +1,6 @@
 //! What a job does with earlier runs: it goes on with one, repeats a part of one, and leaves what others can go on with.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
@@ -9,7 +10,7 @@ use super::before::{Before, Claim};
 use super::inputs::{Inputs, holds_synchro};
 use super::settings::Settings;
 use crate::engine::Submission;
-use crate::model::{Outcome, Task, TaskNumber};
+use crate::model::{EventKind, Outcome, Task, TaskNumber};
 use crate::store::{self, RunDir, Secrets};
 
 /// The file of a run directory that says of what it is a rerun.
@@ -24,11 +25,13 @@ pub(super) struct History {
     pub(super) seconds: f64,
     /// What is not to be in the archive; only known where one is made.
     pub(super) secrets: Mutex<Secrets>,
+    /// What was recorded of walks before the run was resumed, by suite.
+    pub(super) walks: Mutex<HashMap<u32, Vec<EventKind>>>,
     told_of_synchro: AtomicBool,
 }
 
 impl History {
-    pub(super) fn new(settings: &Settings, before: Option<Before>) -> Self {
+    pub(super) fn new(settings: &Settings, mut before: Option<Before>) -> Self {
         let mut secrets = Secrets::new(&settings.hide);
         if settings.archive.is_some() {
             secrets.add_variables(std::env::vars_os());
@@ -37,6 +40,7 @@ impl History {
         Self {
             inputs: Inputs::new(&settings.argv, settings.testbed.as_ref()),
             seconds: before.as_ref().map_or(0.0, |before| before.seconds),
+            walks: Mutex::new(before.as_mut().map(|before| std::mem::take(&mut before.walks)).unwrap_or_default()),
             before: Mutex::new(before),
             secrets: Mutex::new(secrets),
             told_of_synchro: AtomicBool::new(false),
@@ -68,7 +72,9 @@ impl Job {
         mut task: Task,
         mut decided: Option<(Outcome, String)>,
     ) -> Submission {
-        match self.settings.rerun.as_ref().map(|rerun| rerun.choice(&task.id)) {
+        // What is repeated of walks is not chosen by their workers.
+        let rerun = self.settings.rerun.as_ref().filter(|_| task.walk.is_none());
+        match rerun.map(|rerun| rerun.choice(&task.id)) {
             Some(Err(reason)) => decided = Some((Outcome::Skipped, reason)),
             Some(Ok(only)) => task.choice.only = only,
             None => {}
@@ -79,7 +85,10 @@ impl Job {
         if decided.is_none() {
             let testbed = self.settings.testbed.as_ref();
             let has_testbed = testbed.is_some() && task.runnable.kwargs.get("testbed") == testbed;
-            task.inputs = self.history.inputs.of(&task, has_testbed);
+            // A worker is asked for by a run of walks, which knows itself what has been done.
+            if task.walk.is_none() {
+                task.inputs = self.history.inputs.of(&task, has_testbed);
+            }
             match self.claim(number, &task) {
                 None => {}
                 Some(Ok(Claim::Run(free))) => folder = free,

@@ -22,6 +22,7 @@ mod settings;
 mod start;
 mod synchro;
 mod testing;
+mod walk;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -49,6 +50,9 @@ pub(crate) use self::select::Selection;
 pub(crate) use self::settings::{Door, Settings};
 pub(crate) use self::start::StartError;
 pub(crate) use self::testing::{TestPlan, read_suite, suite_text};
+pub(crate) use self::walk::{
+    Study, WalkError, WalkOptions, WalkOutcome, WalkRun, WalkSettings, step_in_words, steps_in_words, steps_of, traced,
+};
 
 /// A run of a jobfile.
 pub(crate) struct Job {
@@ -66,6 +70,8 @@ pub(crate) struct Job {
     started: Instant,
     history: history::History,
     next_group: Mutex<u32>,
+    /// The number of the last suite of walks.
+    next_suite: Mutex<u32>,
     unread: Mutex<Unread>,
     calls: calls::Calls,
     /// Held by whoever asks the user.
@@ -219,11 +225,15 @@ impl Job {
             is_sheltered: false,
             every_code_fails: false,
             choice: draft.sections.choice(&self.settings.choice),
-            walk: None,
+            walk: draft.walk,
             inputs: None,
             place: draft.place,
         };
-        let left_out = || self.settings.selection.leaves_out(&task).map(|reason| (Outcome::Skipped, reason));
+        let left_out = || {
+            // Workers are there for the walks, which are not chosen by the names of tasks.
+            let chosen = Some(&task).filter(|task| task.walk.is_none())?;
+            self.settings.selection.leaves_out(chosen).map(|reason| (Outcome::Skipped, reason))
+        };
         // What is wrong with a task is told with the line that it stands in.
         let placed = |(outcome, reason): (Outcome, String)| match &task.place {
             Some(place) => (outcome, format!("{place}: {reason}")),

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::reports::ReportCopy;
 use super::rerun::Rerun;
 use super::select::Selection;
+use super::walk::WalkSettings;
 use crate::engine::Capacity;
 use crate::model::{Level, SectionChoice};
 use crate::report::{ColorChoice, Verbosity};
@@ -99,6 +100,8 @@ pub(crate) struct Settings {
     pub(crate) parameters: Map<String, Value>,
     /// What the testbed file holds.
     pub(crate) testbed: Option<Value>,
+    /// How walks are run.
+    pub(crate) walks: WalkSettings,
     /// Reports that are wanted outside the run directory.
     pub(crate) report_copies: Vec<ReportCopy>,
     /// How much the console says.

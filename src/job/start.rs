@@ -99,6 +99,7 @@ impl Job {
             started: Instant::now(),
             history,
             next_group: Mutex::new(0),
+            next_suite: Mutex::new(0),
             unread,
             calls: super::calls::Calls::default(),
             terminal: Mutex::default(),

@@ -5,7 +5,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Exit, LogRange, Outcome, Place, SectionNumber, SectionPlan, TaskNumber, TestStatus};
+use super::{
+    Exit, LogRange, Outcome, Place, SectionNumber, SectionPlan, SerialRan, TaskNumber, TestStatus, WalksFinished,
+    WalksRan, WalksStarted,
+};
 
 /// The version of the event format, raised when a reader of the old one would misread the new one.
 pub(crate) const EVENT_FORMAT: u32 = 1;
@@ -62,6 +65,14 @@ pub(crate) enum EventKind {
     PluginFailed(Box<PluginFailed>),
     /// An attempt at a task has ended, or a task ended without one.
     TaskFinished(Box<TaskFinished>),
+    /// Walks are about to be run.
+    WalksStarted(Box<WalksStarted>),
+    /// Walks have come through a stage.
+    WalksRan(Box<WalksRan>),
+    /// A serial action between walks has ended.
+    SerialRan(Box<SerialRan>),
+    /// Walks have come to their end, or were stopped.
+    WalksFinished(Box<WalksFinished>),
     /// Messages came to the status server that count for nothing.
     MessagesDropped {
         /// The task to whose socket they came; `None` for the run as a whole.

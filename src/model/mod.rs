@@ -28,6 +28,7 @@ mod synchro;
 mod task;
 mod test_status;
 mod walk;
+mod walk_event;
 
 pub(crate) use blob::Blob;
 pub(crate) use event::{
@@ -50,7 +51,7 @@ pub(crate) use record::RecordForm;
 pub(crate) use runnable::Runnable;
 pub(crate) use runner::Runner;
 pub(crate) use section::{LogRange, SectionChoice, SectionKind, SectionNumber, SectionPlan};
-pub(crate) use shuffle::{short_seed, shuffled};
+pub(crate) use shuffle::{SplitMix64, short_seed, shuffled};
 pub(crate) use size::parse_size;
 pub(crate) use status_message::{Finished, Running, StatusKind, StatusMessage, TaskIdValue};
 pub(crate) use stream::Stream;
@@ -64,4 +65,7 @@ pub(crate) use test_status::TestStatus;
 pub(crate) use walk::{
     WALK_PAGE_SIZE, WalkEnd, WalkEnded, WalkLine, WalkMachine, WalkOrder, WalkPage, WalkReport, WalkSlot, WalkStep,
     WalkSuite, Walks,
+};
+pub(crate) use walk_event::{
+    SerialRan, WalkCause, WalkCoverage, WalkFailed, WalkShrunk, WalksEnd, WalksFinished, WalksRan, WalksStarted,
 };

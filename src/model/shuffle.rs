@@ -5,11 +5,11 @@
 
 /// Returns the numbers from 1 to `count` in the order of a seed.
 pub(crate) fn shuffled(count: usize, seed: i64) -> Vec<usize> {
-    let mut state = seed.cast_unsigned();
+    let mut state = SplitMix64::new(seed.cast_unsigned());
     let mut numbers: Vec<usize> = (1..=count).collect();
     for last in (1..count).rev() {
         let places = u64::try_from(last + 1).unwrap_or(u64::MAX);
-        let chosen = usize::try_from(next(&mut state) % places).unwrap_or(last);
+        let chosen = usize::try_from(state.next() % places).unwrap_or(last);
         numbers.swap(last, chosen);
     }
     numbers
@@ -17,16 +17,44 @@ pub(crate) fn shuffled(count: usize, seed: i64) -> Vec<usize> {
 
 /// Returns a seed that is short enough to be typed, made of a number that nobody can foresee.
 pub(crate) fn short_seed(entropy: u64) -> i64 {
-    let mut state = entropy;
-    i64::try_from(next(&mut state) % 1_000_000_000).unwrap_or_default()
+    let mut state = SplitMix64::new(entropy);
+    i64::try_from(state.next() % 1_000_000_000).unwrap_or_default()
 }
 
-fn next(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mut mixed = *state;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    mixed ^ (mixed >> 31)
+/// The numbers of `SplitMix64`: the same seed gives the same ones on every machine and in every version.
+#[derive(Clone, Debug)]
+pub(crate) struct SplitMix64(u64);
+
+impl SplitMix64 {
+    /// Begins with a seed.
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Returns the next number.
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        Self::mix(self.0)
+    }
+
+    /// Returns a number below `bound`, each as likely as any other: the first whose remainder is not one too often (Lemire
+    /// 2019). The bound is at least 1.
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        loop {
+            let wide = u128::from(self.next()) * u128::from(bound);
+            let [low, high] = [0, 64].map(|shift| u64::try_from((wide >> shift) & u128::from(u64::MAX)).unwrap_or(0));
+            if low >= bound.wrapping_neg() % bound {
+                return high;
+            }
+        }
+    }
+
+    /// Mixes the bits of a number; every result has one number that it is made of.
+    pub(crate) const fn mix(number: u64) -> u64 {
+        let mixed = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
 }
 
 #[cfg(test)]
@@ -35,8 +63,8 @@ mod tests {
 
     #[test]
     fn numbers_are_those_of_splitmix64() {
-        let mut state = 1_234_567;
-        let numbers: Vec<u64> = (0..3).map(|_| next(&mut state)).collect();
+        let mut state = SplitMix64::new(1_234_567);
+        let numbers: Vec<u64> = (0..3).map(|_| state.next()).collect();
         assert_eq!(numbers, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
     }
 

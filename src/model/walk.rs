@@ -7,6 +7,7 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -137,6 +138,9 @@ pub(crate) enum WalkOrder {
         spool: PathBuf,
         /// Which walks.
         walks: Walks,
+        /// Only what was written at stages before this one: portions of this stage run again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<u32>,
     },
     /// Run a serial action. Answered by [`WalkReport::Serial`].
     Serial {
@@ -169,7 +173,7 @@ pub(crate) enum WalkOrder {
 }
 
 /// How one portion of a walk ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum WalkEnd {
     /// It ran through.

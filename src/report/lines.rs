@@ -9,6 +9,7 @@ use super::row::Row;
 use super::section_tree::Tally;
 use super::style::{Paint, clean, clean_first_line};
 use super::summary::{Summary, plugin_stage, signal_name};
+use super::walks;
 use crate::model::{Dropped, Event, EventKind, Outcome, RunStarted, SectionFinished, SectionKind, TaskFinished};
 
 /// Characters of a reason that fit a line.
@@ -56,7 +57,7 @@ pub(crate) fn line(event: &Event, summary: &Summary, look: Look) -> Option<Strin
         EventKind::TaskStarted { task, .. } if is_reused(summary, *task) => return None,
         EventKind::TaskFinished(finished) if finished.will_retry && is_reused(summary, finished.task) => return None,
         EventKind::TaskStarted { .. } => Verbosity::Verbose,
-        EventKind::RunStarted(_) => Verbosity::Normal,
+        EventKind::RunStarted(_) | EventKind::WalksFinished(_) => Verbosity::Normal,
         EventKind::TaskFinished(finished) if finished.will_retry || finished.outcome.is_good() => Verbosity::Normal,
         EventKind::TaskFinished(_)
         | EventKind::MessagesDropped { .. }
@@ -67,6 +68,9 @@ pub(crate) fn line(event: &Event, summary: &Summary, look: Look) -> Option<Strin
         | EventKind::Resumed {} => Verbosity::Quiet,
         EventKind::SectionFinished(finished) if is_told(finished, summary) => Verbosity::Verbose,
         EventKind::JobRenamed { .. }
+        | EventKind::WalksStarted(_)
+        | EventKind::WalksRan(_)
+        | EventKind::SerialRan(_)
         | EventKind::TaskQueued(_)
         | EventKind::TaskReused { .. }
         | EventKind::TaskPlanned(_)
@@ -120,6 +124,7 @@ fn tell(out: &mut String, event: &Event, summary: &Summary, paint: Paint) -> fmt
             write!(out, "{} {}", paint.warning(format_args!("{what}:")), signal_name(*signal))?;
             if *times < 2 { out.write_str("; again to kill at once") } else { Ok(()) }
         }
+        EventKind::WalksFinished(finished) => out.write_str(&clean(&walks::status(&finished.end), paint)),
         EventKind::Paused {} => write!(out, "{}", paint.dim("paused: tasks and their time limits stand still")),
         EventKind::Resumed {} => write!(out, "{}", paint.dim("resumed")),
         EventKind::SectionFinished(finished) => section(out, finished, summary.row(finished.task), paint),
@@ -136,6 +141,9 @@ fn tell(out: &mut String, event: &Event, summary: &Summary, paint: Paint) -> fmt
             write!(out, ": {}", clean_first_line(&failed.error.message, REASON_CHARS, paint))
         }
         EventKind::JobRenamed { .. }
+        | EventKind::WalksStarted(_)
+        | EventKind::WalksRan(_)
+        | EventKind::SerialRan(_)
         | EventKind::TaskQueued(_)
         | EventKind::TaskReused { .. }
         | EventKind::TaskPlanned(_)

@@ -32,6 +32,7 @@ mod summary;
 mod tails;
 mod tap;
 mod tree;
+mod walks;
 
 pub(crate) use avocado_json::write as write_avocado_json;
 pub(crate) use closing::{Closing, render};

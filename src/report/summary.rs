@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::row::Row;
 use super::section_tree::SectionCounts;
+use super::walks;
 use crate::model::{Event, EventKind, Outcome, Place, PluginFailed, RaisedError, RunStarted, TaskNumber};
 
 /// Warnings that are kept; the number of those beyond is.
@@ -97,6 +98,8 @@ pub(crate) struct Summary {
     plugin_failures: Vec<PluginFailed>,
     /// How often plugins failed, those included that were not kept.
     pub(crate) plugin_failure_count: usize,
+    /// The suites of walks, in the order in which they were run.
+    pub(crate) walks: Vec<walks::Suite>,
     rows: Vec<Row>,
     /// Where the rows are whose number is not their place in the list, which no sound log has.
     strays: HashMap<TaskNumber, usize>,
@@ -151,6 +154,10 @@ impl Summary {
                     self.plugin_failures.push(PluginFailed::clone(failed));
                 }
             }
+            EventKind::WalksStarted(_)
+            | EventKind::WalksRan(_)
+            | EventKind::SerialRan(_)
+            | EventKind::WalksFinished(_) => walks::apply(&mut self.walks, &event.kind),
             EventKind::MessagesDropped { .. } | EventKind::Paused {} | EventKind::Resumed {} => {}
             EventKind::RunFinished { outcome, exit_code, seconds, reason } => {
                 self.end = Some(RunEnd {

@@ -15,7 +15,7 @@ use super::time_limit::{Measures, TimeLimit};
 use super::vm::{self, Setup, Vm};
 use super::{modules, source, standalone};
 use crate::engine::{self, OnLimit};
-use crate::job::{HostCall, Job, MainEnd, WaitError};
+use crate::job::{HostCall, Job, MainEnd, WaitError, WalkError, WalkOutcome, WalkRun};
 use crate::model::{Answer, RaisedError, Request, Stream, TaskNumber};
 
 /// What the functions of a jobfile's modules share.
@@ -125,6 +125,11 @@ impl Context {
     pub(super) fn shared(&self, lua: &Lua, request: Request) -> mlua::Result<Answer> {
         self.check_running(lua)?;
         Ok(self.job.shared(request, &mut |call| self.serve(lua, call)))
+    }
+
+    /// Runs walks, and meanwhile answers what the run asks of the jobfile.
+    pub(super) fn run_walks(&self, lua: &Lua, run: WalkRun) -> Result<WalkOutcome, WalkError> {
+        self.job.run_walks(run, &mut |call| self.serve(lua, call))
     }
 
     /// Answers what the run asks of the jobfile.
@@ -358,7 +363,7 @@ fn prepare(context: &Rc<Context>) -> mlua::Result<Vm> {
     api::runs::preload(&vm, Some(settings.home.clone()))?;
     let sharing = Rc::clone(context);
     vm.preload("rille.job", move |lua| api::job_module(lua, &sharing).map(Value::Table))?;
-    api::walk::preload(&vm, Rc::clone(context) as Rc<dyn api::walk::WalkHost>)?;
+    api::walk::preload(&vm, super::walk_host::of(context))?;
     api::args::preload(&vm, &context.arguments)?;
     api::args::set_arg(vm.lua(), &context.arguments)?;
     Ok(vm)

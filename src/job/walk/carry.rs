@@ -1,0 +1,390 @@
+//! Carries out what the coordinator of walks decides: starts workers as tasks, talks with them, and records.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam::channel::{RecvTimeoutError, after, never, select, tick};
+
+use super::line::{Heard, Line};
+use super::page::PageFile;
+use super::words::{FAILED, append_traces, begin_traces, step_in_words, steps_in_words, steps_of};
+use super::{Elapsed, WalkError, WalkOutcome, end_of};
+use crate::engine::{Failure, OnLimit, StopReason};
+use crate::job::{Draft, HostCall, Job, Testscript, WaitError};
+use crate::model::{
+    EventKind, Exit, Place, SerialRan, Stream, TaskNumber, WalkEnd, WalkEnded, WalkFailed, WalkLine, WalkOrder,
+    WalkReport, WalkSuite, WalksRan,
+};
+use crate::walk::{Coordinator, Effect, Input, Page, Ran, SerialEnded};
+
+/// How often it is looked whether the run is to stop, whether a walk takes too long, and whether a task has ended.
+const TICK: Duration = Duration::from_millis(50);
+
+/// How long a worker that has closed its socket, or was told that there is nothing more, may take to come to its end.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A worker as the host knows it.
+struct Worker {
+    task: TaskNumber,
+    page: PageFile,
+    /// It is past its time limit, and was ended for it.
+    overdue: Option<String>,
+    /// The walk it was in at the last look, and at how many looks in a row.
+    seen: (Page, u32),
+}
+
+/// See the module.
+pub(super) struct Carrier<'a> {
+    job: &'a Job,
+    suite_number: u32,
+    folder: PathBuf,
+    suite: Arc<WalkSuite>,
+    verbose: u8,
+    place: Option<Place>,
+    pub(super) coordinator: Coordinator,
+    line: Line,
+    workers: HashMap<u32, Worker>,
+    /// The tasks of all workers there ever were.
+    tasks: Vec<(u32, TaskNumber)>,
+    elapsed: Elapsed,
+    /// How long it took, once it is over.
+    took: Option<Duration>,
+    actions: u64,
+    states: BTreeMap<u64, Result<serde_json::Value, String>>,
+    /// Why nothing can be recorded any more.
+    failure: Option<Failure>,
+}
+
+impl<'a> Carrier<'a> {
+    /// Makes one, whose workers can be reached.
+    pub(super) fn new(
+        job: &'a Job,
+        suite_number: u32,
+        folder: PathBuf,
+        suite: Arc<WalkSuite>,
+        verbose: u8,
+        place: Option<Place>,
+        coordinator: Coordinator,
+    ) -> Result<Self, WalkError> {
+        begin_traces(&folder, &job.settings.jobfile, &suite)
+            .map_err(|error| unrecordable(&folder.join(FAILED), &error))?;
+        let line = Line::start(&job.directory, &format!("walks-{suite_number}.sock"))?;
+        Ok(Self {
+            job,
+            suite_number,
+            folder,
+            suite,
+            verbose,
+            place,
+            coordinator,
+            line,
+            workers: HashMap::new(),
+            tasks: Vec::new(),
+            elapsed: Elapsed::default(),
+            took: None,
+            actions: 0,
+            states: BTreeMap::new(),
+            failure: None,
+        })
+    }
+
+    /// Runs the walks to their end, and waits for the workers'.
+    pub(super) fn run(&mut self, first: Vec<Effect>, serve: &mut dyn FnMut(HostCall)) -> Result<(), WalkError> {
+        let ticks = tick(TICK);
+        self.carry_out(first)?;
+        while !self.coordinator.is_over() {
+            let heard = self.line.heard().clone();
+            select! {
+                recv(heard) -> heard => if let Ok(heard) = heard { self.take(heard, serve)? },
+                recv(self.job.calls.queue) -> call => if let Ok(call) = call { serve(call) },
+                recv(ticks) -> _ => self.look(serve)?,
+            }
+        }
+        self.took = Some(self.elapsed.get());
+        self.dismiss(serve)
+    }
+
+    /// Returns what came of it.
+    pub(super) fn outcome(&mut self) -> WalkOutcome {
+        let took = self.took.unwrap_or_else(|| self.elapsed.get());
+        let master = self.suite.traces.as_deref().map(|_| self.folder.join("master.trace"));
+        let log = |(worker, task): &(u32, TaskNumber)| {
+            let view = self.job.task(*task)?;
+            Some((*worker, self.job.directory.join(crate::store::task_folder(*task, &view.id))))
+        };
+        WalkOutcome {
+            end: end_of(&self.coordinator, self.actions, took),
+            ended: self.coordinator.ended().clone(),
+            states: std::mem::take(&mut self.states),
+            master,
+            logs: self.tasks.iter().filter_map(log).collect(),
+        }
+    }
+
+    /// Tells the workers that there is nothing more, and waits for their end.
+    fn dismiss(&mut self, serve: &mut dyn FnMut(HostCall)) -> Result<(), WalkError> {
+        for worker in self.workers.keys().copied().collect::<Vec<_>>() {
+            self.line.send(worker, &WalkOrder::Finish {});
+        }
+        let tasks: Vec<TaskNumber> = self.tasks.iter().map(|(_, task)| *task).collect();
+        let answer = self.job.engine().wait(tasks.clone(), None);
+        let mut patience = after(PATIENCE);
+        let waited = loop {
+            let heard = self.line.heard().clone();
+            select! {
+                recv(answer) -> answer => break crate::job::calls::waited(answer.ok()),
+                // One that comes only now is sent away.
+                recv(heard) -> heard => if let Ok(Heard::Came(worker, stream)) = heard {
+                    self.line.note(worker, stream);
+                    self.line.send(worker, &WalkOrder::Finish {});
+                },
+                recv(self.job.calls.queue) -> call => if let Ok(call) = call { serve(call) },
+                recv(patience) -> _ => {
+                    self.job.terminate(tasks.clone());
+                    patience = never();
+                }
+            }
+        };
+        waited.map(|_| ()).map_err(WalkError::from)
+    }
+
+    fn take(&mut self, heard: Heard, serve: &mut dyn FnMut(HostCall)) -> Result<(), WalkError> {
+        let effects = match heard {
+            Heard::Came(worker, stream) => {
+                self.line.note(worker, stream);
+                self.coordinator.handle(Input::Connected { worker })
+            }
+            Heard::Said(worker, report) => {
+                match &*report {
+                    WalkReport::Ready {} => self.elapsed.begin(),
+                    WalkReport::Done { actions, .. } => self.actions += actions,
+                    _ => {}
+                }
+                self.coordinator.handle(Input::Report { worker, report: *report })
+            }
+            Heard::Left(worker) => return self.bury(worker, None, serve),
+            Heard::Broke(worker, what) => {
+                let text = format!("said what makes no sense ({what}) and was ended");
+                return self.bury(worker, Some(text), serve);
+            }
+        };
+        self.carry_out(effects)
+    }
+
+    /// Looks whether the run is to stop, whether walks take too long, and whether there are workers that never came.
+    fn look(&mut self, serve: &mut dyn FnMut(HostCall)) -> Result<(), WalkError> {
+        if self.job.interrupted() || self.failure.is_some() {
+            let effects = self.coordinator.handle(Input::Stop);
+            return self.carry_out(effects);
+        }
+        let is_gone = |worker: &Worker| self.job.task(worker.task).is_some_and(|view| view.end.is_some());
+        let gone: Vec<u32> =
+            self.workers.iter().filter(|(_, worker)| is_gone(worker)).map(|(number, _)| *number).collect();
+        for worker in gone {
+            // What it said before it died is heard first.
+            let mut rest = Vec::new();
+            loop {
+                match self.line.heard().recv_timeout(TICK) {
+                    Ok(heard) => {
+                        let is_last = matches!(heard, Heard::Left(other) | Heard::Broke(other, _) if other == worker);
+                        rest.push(heard);
+                        if is_last {
+                            break;
+                        }
+                    }
+                    Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+                }
+            }
+            for heard in rest {
+                self.take(heard, serve)?;
+            }
+            self.bury(worker, None, serve)?;
+        }
+        self.look_at_times();
+        Ok(())
+    }
+
+    /// Ends workers whose walk is past its time limit and did not heed it.
+    fn look_at_times(&mut self) {
+        let Some(limit) = self.suite.max_walk_runtime else { return };
+        let grace = self.job.settings.grace;
+        let allowed = Duration::try_from_secs_f64(limit).unwrap_or(Duration::MAX).saturating_add(grace);
+        for (number, worker) in &mut self.workers {
+            if worker.overdue.is_some() || !self.coordinator.is_walking(*number) {
+                continue;
+            }
+            let page = worker.page.read();
+            let (last, looks) = worker.seen;
+            let is_same = page.current.is_some()
+                && (page.current, page.begun, page.ended) == (last.current, last.begun, last.ended);
+            worker.seen = (page, if is_same { looks + 1 } else { 0 });
+            // Looks and not the clock: a run that stands still is not looked at.
+            if TICK.saturating_mul(worker.seen.1) > allowed {
+                worker.overdue =
+                    Some(format!("took longer than {limit} s over it, did not heed its time limit, and was killed"));
+                self.job.engine().stop(vec![worker.task], StopReason::TimeLimit(Duration::from_secs_f64(limit)));
+            }
+        }
+    }
+
+    /// Takes in that a worker is gone, once its process is.
+    fn bury(&mut self, number: u32, why: Option<String>, serve: &mut dyn FnMut(HostCall)) -> Result<(), WalkError> {
+        self.line.forget(number);
+        let Some(worker) = self.workers.remove(&number) else { return Ok(()) };
+        if why.is_some() {
+            self.job.terminate(vec![worker.task]);
+        }
+        let mut waited = self.job.wait(vec![worker.task], Some((PATIENCE, OnLimit::Leave)), serve);
+        if matches!(waited, Ok(false)) {
+            self.job.terminate(vec![worker.task]);
+            waited = self.job.wait(vec![worker.task], None, serve);
+        }
+        let end = self.job.task(worker.task).and_then(|view| view.end);
+        let reason = end.as_ref().and_then(|end| end.reason.clone());
+        let how = why.or(worker.overdue).unwrap_or_else(|| match (end.and_then(|end| end.exit), reason) {
+            (Some(exit @ Exit::Signal(_)), _) => format!("was {exit}"),
+            (Some(exit @ Exit::Code(_)), Some(reason)) if exit.is_success() => format!("left: {reason}"),
+            (Some(exit @ Exit::Code(_)), _) => format!("left with {exit}"),
+            (None, Some(reason)) => format!("could not run: {reason}"),
+            (None, None) => "vanished".to_owned(),
+        });
+        let page = worker.page.read();
+        if waited.is_err() {
+            let effects = self.coordinator.handle(Input::Stop);
+            return self.carry_out(effects);
+        }
+        let effects = self.coordinator.handle(Input::Died { worker: number, how, page });
+        self.carry_out(effects)
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) -> Result<(), WalkError> {
+        for effect in effects {
+            match effect {
+                Effect::Start { worker } => self.start(worker)?,
+                Effect::Load { worker } => {
+                    let suite = WalkSuite { spool: self.spool(worker), ..(*self.suite).clone() };
+                    self.line.send(worker, &WalkOrder::Suite(Box::new(suite)));
+                }
+                Effect::Send { worker, order } => self.line.send(worker, &order),
+                Effect::Adopt { worker, spool, walks, before } => {
+                    let before = Some(before).filter(|before| *before != u32::MAX);
+                    if let Some(spool) = self.spool(spool) {
+                        self.line.send(worker, &WalkOrder::Adopt { spool, walks, before });
+                    }
+                }
+                Effect::Stage { stage, serial, walks } => self.say(1, || {
+                    let serial = serial.map(|step| format!(" after {}", step_in_words(&self.suite, step)));
+                    format!("Stage {} of {walks} walks{}", stage + 1, serial.unwrap_or_default())
+                }),
+                Effect::Ran(ran) => self.record_ran(ran)?,
+                Effect::SerialEnded(ended) => self.record_serial(ended)?,
+                Effect::States(states) => self.states.extend(states),
+                Effect::End => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn spool(&self, worker: u32) -> Option<PathBuf> {
+        let setup = self.coordinator.setup();
+        let is_needed = setup.gathers || setup.plan.stages().len() > 1;
+        is_needed.then(|| self.folder.join(format!("states-{worker}.jsonl")))
+    }
+
+    fn start(&mut self, number: u32) -> Result<(), WalkError> {
+        let page = PageFile::make(self.line.folder(), number)?;
+        let line = WalkLine { socket: self.line.socket().to_owned(), worker: number, page: page.path().to_owned() };
+        let draft = Draft {
+            testscript: Some(Testscript::Path(self.job.settings.jobfile.to_string_lossy().into_owned())),
+            taskid: Some(format!("walks-{}/worker-{number}", self.suite_number)),
+            kind: Some("lua".to_owned()),
+            retries: Some(0),
+            place: self.place.clone(),
+            walk: Some(Box::new(line)),
+            ..Draft::default()
+        };
+        let task = self.job.define(Box::new(draft));
+        // It was made this very moment, and so is started once.
+        let _ = self.job.start(&[task], None);
+        self.tasks.push((number, task));
+        self.workers.insert(number, Worker { task, page, overdue: None, seen: (Page::default(), 0) });
+        Ok(())
+    }
+
+    fn record_ran(&mut self, ran: Ran) -> Result<(), WalkError> {
+        self.say(2, || {
+            let Ran { stage, worker, places, ran, .. } = &ran;
+            format!("worker {worker}: {ran} walks from {} to {} at stage {}", places.start, places.end, stage + 1)
+        });
+        let ended: Vec<WalkFailed> =
+            ran.ended.iter().filter(|walk| walk.end != WalkEnd::Passed).map(|walk| self.failed(walk)).collect();
+        append_traces(&self.folder, &self.suite, &self.coordinator.setup().plan, &ended, &ran.ended)
+            .map_err(|error| unrecordable(&self.folder.join(FAILED), &error))?;
+        let event = WalksRan {
+            suite: self.suite_number,
+            path: ran.path,
+            stage: ran.stage,
+            worker: ran.worker,
+            from: ran.places.start,
+            to: ran.places.end,
+            ran: ran.ran,
+            ended,
+        };
+        self.record(EventKind::WalksRan(Box::new(event)))
+    }
+
+    /// Returns a walk that ended as the event log has it.
+    fn failed(&self, walk: &WalkEnded) -> WalkFailed {
+        let steps = match self.suite.machine.is_some() || !walk.steps.is_empty() {
+            true => walk.steps.clone(),
+            false => steps_of(&self.coordinator.setup().plan, walk.id),
+        };
+        let action = walk.slot.and_then(|slot| self.suite.order.get(slot as usize)).map(|slot| slot.action.clone());
+        WalkFailed {
+            id: walk.id,
+            stage: walk.stage,
+            end: walk.end,
+            walk: steps_in_words(&self.suite, &steps),
+            action,
+            error: walk.error.clone(),
+            seconds: walk.seconds,
+        }
+    }
+
+    fn record_serial(&mut self, ended: SerialEnded) -> Result<(), WalkError> {
+        let words = step_in_words(&self.suite, ended.step);
+        self.say(2, || format!("{words} took {:.3} s", ended.seconds));
+        let event = SerialRan {
+            suite: self.suite_number,
+            path: ended.path,
+            stage: ended.stage,
+            slot: ended.step.slot,
+            option: ended.step.option,
+            words,
+            returned: ended.returned,
+            error: ended.error,
+            seconds: ended.seconds,
+        };
+        self.record(EventKind::SerialRan(Box::new(event)))
+    }
+
+    fn record(&mut self, kind: EventKind) -> Result<(), WalkError> {
+        self.job
+            .journal
+            .record(vec![kind])
+            .map_err(|error| WalkError::Wait(WaitError::Unrecordable(Failure::from(error))))
+    }
+
+    /// Says something to a user who wants to hear so much.
+    fn say(&self, from: u8, text: impl FnOnce() -> String) {
+        if self.verbose >= from {
+            self.job.print(Stream::Stderr, format!("{}\n", text()).into_bytes());
+        }
+    }
+}
+
+fn unrecordable(path: &Path, error: &std::io::Error) -> WalkError {
+    WalkError::Wait(WaitError::Unrecordable(Failure::at(path, error)))
+}

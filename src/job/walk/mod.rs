@@ -1,0 +1,214 @@
+//! Walks of a run: workers are tasks of it, a coordinator decides what each runs, and the events say what came of it.
+
+mod carry;
+mod earlier;
+mod line;
+mod options;
+mod page;
+mod words;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use self::carry::Carrier;
+pub(crate) use self::options::{WalkOptions, WalkSettings};
+pub(crate) use self::words::{step_in_words, steps_in_words, steps_of, traced};
+use super::inputs::hex;
+use super::{HostCall, Job, WaitError};
+use crate::engine::Failure;
+use crate::model::{EventKind, Place, RaisedError, WalkEnd, WalkSuite, WalksEnd, WalksFinished, WalksStarted};
+use crate::walk::{Coordinator, Counts, Plan, Selection, Setup, Shard, ShardTable, Stopped};
+
+/// How many walks are listed one by one in reports, also where they pass.
+const LISTED: u64 = 1000;
+
+/// What walks are run, and how.
+pub(crate) struct WalkRun {
+    /// The actions, the state and the machine; the rest is filled in.
+    pub(crate) suite: WalkSuite,
+    /// All walks.
+    pub(crate) plan: Plan,
+    /// Those that are run.
+    pub(crate) selection: Selection,
+    /// Of which only a shard is run.
+    pub(crate) shard: Option<Shard>,
+    /// Ids of walks that are not run, ascending.
+    pub(crate) excluded: Vec<u64>,
+    /// The seed, where something was drawn.
+    pub(crate) seed: Option<i64>,
+    /// How many workers are wanted; as many as there are CPUs if it is not said.
+    pub(crate) workers: Option<u32>,
+    /// How much is said: 0, 1 or 2.
+    pub(crate) verbose: u8,
+    /// The state of each walk is wanted at the end.
+    pub(crate) gathers: bool,
+    /// Where `run_tests` was called.
+    pub(crate) place: Option<Place>,
+    /// What is found out when all have ended, from how each ended and whether it was run.
+    pub(crate) study: Option<Study>,
+}
+
+/// Finds out what the ends of walks tell: fills in causes and coverage.
+pub(crate) type Study = Box<dyn FnOnce(&WalkOutcome, &mut WalksEnd)>;
+
+/// What came of the walks.
+#[derive(Debug, Default)]
+pub(crate) struct WalkOutcome {
+    /// The counts, and what was found.
+    pub(crate) end: WalksEnd,
+    /// Walks that ended otherwise than by passing, by id.
+    pub(crate) ended: BTreeMap<u64, WalkEnd>,
+    /// States by id, if they were wanted.
+    pub(crate) states: BTreeMap<u64, Result<Value, String>>,
+    /// The master file of the traces, if there are traces.
+    pub(crate) master: Option<PathBuf>,
+    /// The folders of the workers' logs, by worker.
+    pub(crate) logs: Vec<(u32, PathBuf)>,
+}
+
+/// Why there is no outcome.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WalkError {
+    /// The run was asked to stop, or cannot be recorded.
+    #[error(transparent)]
+    Wait(#[from] WaitError),
+    /// The workers cannot be reached.
+    #[error("cannot make the socket of the walks: {0}")]
+    Socket(#[from] io::Error),
+    /// A worker could not load the suite.
+    #[error("{}", .0.message)]
+    Refused(RaisedError),
+    /// Workers died before they had run anything.
+    #[error("two workers in a row died before they had run a walk; the last {0}")]
+    Deaths(String),
+    /// The run that is gone on with ran other walks.
+    #[error(
+        "the walks are not those of the run that is resumed: actions, options, state or selection have changed; run them anew without resume"
+    )]
+    Changed,
+}
+
+impl Job {
+    /// Runs walks to their end. What is asked of the jobfile meanwhile is answered by `serve`.
+    pub(crate) fn run_walks(&self, run: WalkRun, serve: &mut dyn FnMut(HostCall)) -> Result<WalkOutcome, WalkError> {
+        let number = {
+            let mut next = self.next_suite.lock();
+            *next += 1;
+            *next
+        };
+        let WalkRun { mut suite, plan, selection, shard, excluded, seed, workers, verbose, gathers, place, study } =
+            run;
+        let plan_hash = plan_hash(&suite, &selection, shard);
+        let earlier = self.earlier_walks(number, &plan_hash)?;
+        let folder = self.directory.join(format!("walks-{number}"));
+        std::fs::create_dir_all(&folder)?;
+        suite.shard = shard.map(|shard| (shard.index, shard.of));
+        suite.reports_all = selection.len() <= LISTED;
+        let wanted = workers.map_or(self.settings.cpus, |workers| workers as usize);
+        let at_once = self.settings.jobs.map_or(wanted, |jobs| wanted.min(jobs));
+        let workers = u32::try_from(at_once).unwrap_or(u32::MAX).max(1);
+        let started = WalksStarted {
+            suite: number,
+            plan: plan_hash,
+            actions: match &suite.machine {
+                Some(machine) => vec![machine.name.clone()],
+                None => suite.order.iter().map(|slot| slot.action.clone()).collect(),
+            },
+            planned: plan.walks(),
+            selected: selection.len(),
+            excluded: excluded.len() as u64,
+            workers: u32::try_from(selection.len()).unwrap_or(u32::MAX).min(workers),
+            seed,
+            shard: shard.map(|shard| format!("{}/{}", shard.index, shard.of)),
+            place: place.clone(),
+        };
+        let mut kinds = vec![EventKind::WalksStarted(Box::new(started))];
+        kinds.extend(earlier.events);
+        self.journal.record(kinds).map_err(|error| WaitError::Unrecordable(Failure::from(error)))?;
+        let table = shard.map(|shard| ShardTable::new(shard, &suite.order));
+        let setup = Setup { plan, selection, shard: table, excluded, workers, state: suite.state.clone(), gathers };
+        let (coordinator, effects) = Coordinator::new(setup, earlier.done);
+        let mut carrier = Carrier::new(self, number, folder, Arc::new(suite), verbose, place, coordinator)?;
+        let waited = carrier.run(effects, serve);
+        let mut outcome = carrier.outcome();
+        if let Some(study) = study.filter(|_| waited.is_ok()) {
+            let mut end = std::mem::take(&mut outcome.end);
+            study(&outcome, &mut end);
+            outcome.end = end;
+        }
+        let finished = WalksFinished { suite: number, end: outcome.end.clone() };
+        let recorded = self.journal.record(vec![EventKind::WalksFinished(Box::new(finished))]);
+        waited?;
+        recorded.map_err(|error| WaitError::Unrecordable(Failure::from(error)))?;
+        match carrier.coordinator.stopped() {
+            Some(Stopped::Refused(error)) => Err(WalkError::Refused(error.clone())),
+            Some(Stopped::Deaths(how)) => Err(WalkError::Deaths(how.clone())),
+            _ => Ok(outcome),
+        }
+    }
+}
+
+/// Returns the hash of what decides which walks there are and which of them run.
+fn plan_hash(suite: &WalkSuite, selection: &Selection, shard: Option<Shard>) -> String {
+    let mut hasher = Sha256::new();
+    for part in [serde_json::to_vec(&suite.order), serde_json::to_vec(&suite.state), serde_json::to_vec(&suite.machine)]
+    {
+        // What was read as JSON is written as JSON.
+        let part = part.unwrap_or_default();
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    if let Selection::List(ids) = selection {
+        ids.iter().for_each(|id| hasher.update(id.to_le_bytes()));
+    }
+    hasher.update(format!("{} {shard:?}", selection.len()));
+    hex(&hasher.finalize())
+}
+
+/// Fills in the end by what the coordinator counted.
+fn end_of(coordinator: &Coordinator, actions: u64, elapsed: Duration) -> WalksEnd {
+    let Counts { walks, segments, passed, failed, crashed, cancelled, .. } = coordinator.counts();
+    let setup = coordinator.setup();
+    let stopped = coordinator.stopped().map(|stopped| match stopped {
+        Stopped::Asked => "the run was asked to stop".to_owned(),
+        Stopped::Refused(error) => format!("a worker could not load the suite: {}", error.message),
+        Stopped::Deaths(how) => format!("two workers in a row died before they had run a walk; the last {how}"),
+        Stopped::Serial(_, error) => format!("a serial action failed: {}", error.message),
+    });
+    let ended = passed + failed + cancelled;
+    // How many walks a shard has is known only by a look at every one.
+    let selected = setup.shard.is_none().then(|| setup.selection.len() - setup.excluded.len() as u64);
+    WalksEnd {
+        walk_count: walks,
+        segment_count: segments,
+        action_count: actions,
+        passed,
+        failed,
+        crashed,
+        cancelled,
+        not_run: stopped.as_ref().and(selected).map(|selected| selected.saturating_sub(ended)),
+        stopped,
+        seconds: elapsed.as_secs_f64(),
+        ..WalksEnd::default()
+    }
+}
+
+/// Time from when the first worker was ready.
+#[derive(Debug, Default)]
+struct Elapsed(Option<Instant>);
+
+impl Elapsed {
+    fn begin(&mut self) {
+        self.0.get_or_insert_with(Instant::now);
+    }
+
+    fn get(&self) -> Duration {
+        self.0.map_or(Duration::ZERO, |began| began.elapsed())
+    }
+}

@@ -1,0 +1,123 @@
+//! The options of `run_tests` beside order and state, checked.
+
+use std::path::{Path, PathBuf};
+
+use mlua::{Function, Lua, Table, Value};
+
+use crate::job::{WalkOptions, WalkSettings};
+use crate::model::nearest;
+use crate::script::error::raise;
+use crate::script::table::shown;
+
+/// The options that there are, in the order in which they are named.
+const KNOWN: [&str; 14] = [
+    "order",
+    "state",
+    "workers",
+    "verbose",
+    "log_dir",
+    "max_walk_runtime",
+    "gather_states",
+    "seed",
+    "sample",
+    "shard",
+    "should_cancel",
+    "constraints",
+    "share",
+    "resume",
+];
+
+/// What a call asks for.
+pub(super) struct Asked {
+    /// What the call, the command line and the settings say together.
+    pub(super) options: WalkOptions,
+    /// Functions over the actions of a walk and its id, and what they return for one that is left out.
+    pub(super) refuses: Vec<(Function, bool)>,
+}
+
+/// Reads the options of a call.
+pub(super) fn read(lua: &Lua, options: &Table, settings: &WalkSettings) -> mlua::Result<Asked> {
+    let mut asked = WalkOptions::default();
+    let mut refuses = Vec::new();
+    let wrong = |key: &str, wanted: &str, value: &Value| {
+        raise(lua, "definition", format!("run_tests: {key} is {wanted}, not {}", shown(value)))
+    };
+    for pair in options.pairs::<Value, Value>() {
+        let (key, value) = pair?;
+        let key = match &key {
+            Value::String(key) => key.to_string_lossy(),
+            other => shown(other),
+        };
+        let number = |from: i64, to: i64, wanted: &str| match value {
+            Value::Integer(number) if (from..=to).contains(&number) => Ok(number),
+            _ => Err(wrong(&key, wanted, &value)),
+        };
+        let text = |wanted: &str| match &value {
+            Value::String(text) => Ok(text.to_string_lossy()),
+            _ => Err(wrong(&key, wanted, &value)),
+        };
+        let truth = || value.as_boolean().ok_or_else(|| wrong(&key, "true or false", &value));
+        match key.as_str() {
+            "workers" => asked.workers = u32::try_from(number(1, 4096, "a whole number from 1 to 4096")?).ok(),
+            "verbose" => asked.verbose = u8::try_from(number(0, 2, "0, 1 or 2")?).ok(),
+            "log_dir" => asked.log_dir = Some(PathBuf::from(text("the path of a folder")?)),
+            "max_walk_runtime" => {
+                let seconds = value.as_number().or_else(|| i32::try_from(value.as_integer()?).ok().map(f64::from));
+                let seconds = seconds.filter(|seconds| *seconds > 0.0 && seconds.is_finite());
+                asked.max_walk_runtime =
+                    Some(seconds.ok_or_else(|| wrong(&key, "a number of seconds above 0", &value))?);
+            }
+            "gather_states" => asked.gather_states = Some(truth()?),
+            "seed" => asked.seed = Some(number(i64::MIN, i64::MAX, "a whole number")?),
+            "sample" => asked.sample = u64::try_from(number(1, i64::MAX, "a whole number from 1")?).ok(),
+            "shard" => asked.shard = Some(text("I/N with I from 1 to N, such as \"1/3\"")?),
+            "share" => asked.share = Some(truth()?),
+            "resume" => asked.resume = Some(text("the id of a run")?),
+            "should_cancel" => match value {
+                Value::Function(function) => refuses.push((function, true)),
+                other => {
+                    return Err(wrong(&key, "a function(walk, id) that returns true for a walk to leave out", &other));
+                }
+            },
+            "constraints" => {
+                let wanted = "a function(walk), or a list of them, that returns whether the walk is allowed";
+                let list = match value {
+                    Value::Function(function) => vec![function],
+                    Value::Table(ref list) => list
+                        .sequence_values::<Value>()
+                        .map(|item| match item? {
+                            Value::Function(function) => Ok(function),
+                            other => Err(wrong(&key, wanted, &other)),
+                        })
+                        .collect::<mlua::Result<_>>()?,
+                    ref other => return Err(wrong(&key, wanted, other)),
+                };
+                refuses.extend(list.into_iter().map(|function| (function, false)));
+            }
+            unknown => {
+                let near = nearest(unknown, KNOWN).map(|near| format!("did you mean '{near}'?"));
+                let hint = near.unwrap_or_else(|| format!("it has: {}", KNOWN.join(", ")));
+                return Err(raise(lua, "definition", format!("run_tests has no option '{unknown}'; {hint}")));
+            }
+        }
+    }
+    let options = settings.forced.clone().or(&asked).or(&settings.usual);
+    Ok(Asked { options, refuses })
+}
+
+impl Asked {
+    /// Returns the folder for traces, which is made if its parent is there.
+    pub(super) fn log_dir(&self, lua: &Lua, started_in: &Path) -> mlua::Result<Option<PathBuf>> {
+        let Some(folder) = &self.options.log_dir else { return Ok(None) };
+        let folder = started_in.join(folder);
+        match std::fs::create_dir(&folder) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && folder.is_dir() => {}
+            Err(error) => {
+                let text = format!("run_tests: the traces cannot go into log_dir {}: {error}", folder.display());
+                return Err(raise(lua, "usage", text));
+            }
+        }
+        Ok(Some(folder))
+    }
+}

@@ -1,0 +1,1 @@
+//! The coordinator with workers that are none.
