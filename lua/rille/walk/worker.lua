@@ -104,7 +104,8 @@ end
 
 -- What goes wrong in a walk, with the stack it was raised on. An end without an error needs none.
 local function keep(raised)
-  if getmetatable(raised) == Cancelled or raised == host.sentinel then return raised end
+  if raised == host.sentinel then return raised end
+  if getmetatable(raised) == Cancelled then return { value = raised } end
   return { value = raised, traceback = traceback("", 2) }
 end
 

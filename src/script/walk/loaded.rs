@@ -17,7 +17,7 @@ use super::{Worker, internal};
 use crate::model::{RaisedError, WalkEnd, WalkEnded, WalkReport, WalkSlot, WalkSuite, Walks, nearest};
 use crate::script::api::walk::{decode, defined, encode};
 use crate::script::error::{plain_text, raise};
-use crate::walk::{Plan, Slot};
+use crate::walk::{Plan, Shard, ShardTable, Slot};
 
 /// Instructions between two looks at the clock, where walks have a time limit.
 const INSTRUCTIONS: u32 = 10_000;
@@ -44,6 +44,8 @@ pub(super) struct Loaded {
     pub(super) keeps: bool,
     pub(super) is_timed: bool,
     pub(super) records: Option<Records>,
+    /// The shard that is run, if not all walks are.
+    shard: Option<ShardTable>,
     has_told_problem: bool,
     pub(super) spool: Option<Rc<RefCell<Spool>>>,
     /// Actions that were run, and portions that failed.
@@ -100,6 +102,7 @@ impl Loaded {
             limit(lua, &worker.shared, seconds).map_err(fault)?;
         }
         let protect = core.get("protect").map_err(fault)?;
+        let shard = suite.shard.map(|(index, of)| ShardTable::new(Shard { index, of }, &suite.order));
         let mut loaded = Self {
             lua: lua.clone(),
             suite,
@@ -113,6 +116,7 @@ impl Loaded {
             keeps,
             is_timed,
             records,
+            shard,
             has_told_problem: false,
             spool,
             actions: 0,
@@ -120,6 +124,14 @@ impl Loaded {
         };
         loaded.machine = loaded.make_machine().map_err(fault)?;
         Ok(loaded)
+    }
+
+    /// Returns whether a walk is in the shard that is run.
+    pub(super) fn is_in_shard(&self, id: u64) -> bool {
+        match (&self.shard, &self.plan) {
+            (Some(shard), Some(plan)) => shard.holds(&plan.options(id)),
+            _ => true,
+        }
     }
 
     fn shape(&self) -> mlua::Result<Table> {
@@ -189,21 +201,21 @@ impl Loaded {
     }
 
     /// Keeps the state of a walk that ended otherwise than by running through.
-    pub(super) fn keep(&self, id: u64, state: &Value) {
+    pub(super) fn keep(&self, id: u64, stage: u32, state: &Value) {
         if !self.keeps {
             return;
         }
         // It is reported with the walk; that it can be asked for again is not worth an error of its own.
         let _ = self.core.get::<Function>("keep_state").and_then(|keep| keep.call::<()>((id, state)));
         if let Some(spool) = &self.spool {
-            let _ = spool.borrow_mut().write(&self.lua, id, state);
+            let _ = spool.borrow_mut().write(&self.lua, id, stage, state);
         }
     }
 
     /// Takes over the states of another worker's walks.
-    pub(super) fn adopt(&self, spool: &Path, walks: &Walks) -> WalkReport {
+    pub(super) fn adopt(&self, spool: &Path, walks: &Walks, before: Option<u32>) -> WalkReport {
         let begun = monotonic();
-        let kept = states::read(spool, &|id| holds(walks, id));
+        let kept = states::read(spool, &|id, stage| holds(walks, id) && before.is_none_or(|before| stage < before));
         let lose = self.core.get::<Function>("lose");
         let keep = self.core.get::<Function>("keep_state");
         if let (Ok(lose), Ok(keep)) = (lose, keep) {
@@ -211,10 +223,10 @@ impl Loaded {
                 Err(problem) => each(walks, &mut |id| drop(lose.call::<()>((id, problem.as_str())))),
                 Ok(kept) => each(walks, &mut |id| {
                     let problem = match kept.get(&id) {
-                        Some(Kept::State(state)) => match decode(&self.lua, state) {
+                        Some(Kept::State(stage, state)) => match decode(&self.lua, state) {
                             Ok(state) => {
                                 if let Some(own) = &self.spool {
-                                    let _ = own.borrow_mut().write(&self.lua, id, &state);
+                                    let _ = own.borrow_mut().write(&self.lua, id, *stage, &state);
                                 }
                                 drop(keep.call::<()>((id, state)));
                                 return;
@@ -421,7 +433,7 @@ fn core(
             return Err(mlua::Error::runtime("the walk is to be failed"));
         }
         if let Some(spool) = &spool {
-            spool.borrow_mut().write(lua, id, &state).map_err(mlua::Error::runtime)?;
+            spool.borrow_mut().write(lua, id, stage.get(), &state).map_err(mlua::Error::runtime)?;
         }
         if reports_all {
             let ended = WalkEnded {

@@ -40,7 +40,7 @@ pub(super) fn run(
     let code = set(loaded).map_err(|error| io::Error::other(error::plain_text(&error)))?;
     let mut portions = Portions { worker, code, stage, ended: 0, ran: 0 };
     let skip: HashSet<u64> = skip.into_iter().collect();
-    for range in ranges(walks, &|id| !skip.contains(&id) && worker.is_in_shard(loaded, id)) {
+    for range in ranges(walks, &|id| !skip.contains(&id) && loaded.is_in_shard(id)) {
         portions.run(loaded, range)?;
     }
     worker.shared.idle(portions.ended);
@@ -143,14 +143,14 @@ impl Portions<'_> {
                 let message = Some(error.message.as_str()).filter(|message| !message.is_empty());
                 records.ended(id, outcome, seconds, message);
             }
-            loaded.keep(id, &state);
+            loaded.keep(id, u32::try_from(self.stage).unwrap_or(u32::MAX), &state);
             loaded.failed += u64::from(end == WalkEnd::Failed);
             let ended = WalkEnded {
                 id,
                 stage: u32::try_from(self.stage).unwrap_or(u32::MAX),
                 end,
                 slot: place.checked_sub(1),
-                error: Some(error.clone()),
+                error: Some(error.clone()).filter(|error| end == WalkEnd::Failed || !error.message.is_empty()),
                 state: reported.clone(),
                 steps: steps.clone(),
                 seconds: in_seconds(seconds),

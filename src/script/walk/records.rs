@@ -32,26 +32,20 @@ pub(super) struct Records {
     problem: Option<io::Error>,
 }
 
-/// Returns the path of a worker's trace in the folder for them.
-pub(crate) fn trace_path(folder: &Path, worker: u32) -> PathBuf {
-    folder.join(format!("worker-{worker}.trace"))
-}
-
 impl Records {
     /// Begins the trace of a worker.
     pub(super) fn open(folder: &Path, worker: u32, script: &Path, suite: &WalkSuite) -> Result<Self, String> {
-        let path = trace_path(folder, worker);
+        let path = trace::of_worker(folder, worker);
         let fault = |error: io::Error| format!("cannot write the trace {}: {error}", path.display());
-        let mut file = OpenOptions::new().append(true).create(true).open(&path).map_err(fault)?;
-        let mut header = Vec::new();
-        trace::push_header(&mut header, script, &suite.state);
-        file.write_all(&header).map_err(fault)?;
+        let file = OpenOptions::new().append(true).create(true).open(&path).map_err(fault)?;
+        let mut pending = Vec::new();
+        trace::push_header(&mut pending, script, &suite.state);
         let actions = suite
             .order
             .iter()
             .map(|slot| slot.options.iter().map(|option| trace::action(&slot.action, option)).collect());
         let actions = actions.collect();
-        Ok(Self { path, file, actions, pending: Vec::new(), batch: 1, options: Vec::new(), problem: None })
+        Ok(Self { path, file, actions, pending, batch: 1, options: Vec::new(), problem: None })
     }
 
     /// Returns how many portions are to be announced together.

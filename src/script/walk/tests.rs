@@ -87,6 +87,8 @@ impl Driven {
         let thread = std::thread::spawn(move || {
             let host = Rc::new(Host { typed: RefCell::new(typed), ..Host::default() });
             let end = run_worker(&order, &line, &(Rc::clone(&host) as Rc<dyn HostLine>));
+            // Shown where a test fails.
+            println!("the worker ended: {end:?}");
             let heard = host.heard.borrow().clone();
             (end, heard)
         });
@@ -282,7 +284,7 @@ walk.serial_action { name = 'S', options = {}, run = function() end }";
     let mut spool = fs::OpenOptions::new().append(true).open(first.path("spool")).unwrap();
     spool.write_all(b"{\"walk_id\":0,\"state\":{\"li").unwrap();
     let (mut second, _) = Driven::begin(lua, spooled, &[]);
-    let adopt = WalkOrder::Adopt { spool: first.path("spool"), walks: Walks::Range(0, 4) };
+    let adopt = WalkOrder::Adopt { spool: first.path("spool"), walks: Walks::Range(0, 4), before: Some(1) };
     assert!(matches!(second.order(&adopt), (_, WalkReport::Done { ran: 0, .. })));
     let (ended, ran, _) = second.run(1, Walks::Range(0, 4), None);
     let lost: Vec<&str> = ended.iter().map(|walk| walk.error.as_ref().unwrap().message.as_str()).collect();
@@ -397,10 +399,17 @@ fn a_full_disk_ends_the_traces_and_not_the_walks() {
         std::os::unix::fs::symlink("/dev/full", dir.join("traces/worker-1.trace")).unwrap();
         WalkSuite { traces: Some(dir.join("traces")), ..suite(&[("A", json!([1, 2])), ("B", json!([1]))], json!({})) }
     };
-    // Nothing has run yet: the suite is refused.
-    let (_, answer) = Driven::begin(AB, traced, &[]);
-    let WalkReport::Refused { error } = answer else { panic!("{answer:?}") };
-    assert!(error.message.contains("cannot write the trace") && error.message.contains("No space left"), "{error:?}");
+    let (mut worker, answer) = Driven::begin(AB, traced, &[]);
+    assert_eq!(answer, WalkReport::Ready {});
+    assert_eq!(worker.run(0, Walks::Range(0, 2), None), (Vec::new(), 2, 4));
+    let (end, heard, _) = worker.finish();
+    let logs: Vec<_> =
+        heard.iter().filter(|message| matches!(message, Message::Log { level: Level::Error, .. })).collect();
+    assert_eq!(logs.len(), 1, "{heard:?}");
+    // What the user wanted to have is not there: that is not passed over.
+    assert_eq!(end.outcome, Outcome::Errored);
+    let reason = end.reason.unwrap();
+    assert!(reason.starts_with("cannot write the trace ") && reason.contains("No space left"), "{reason}");
 }
 
 #[test]
