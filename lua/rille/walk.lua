@@ -313,9 +313,15 @@ function walk.machine(definition)
   return machine
 end
 
+-- What ends a walk without an error; raised in Lua, since many walks may end so.
+local Cancelled = { __name = "cancelled walk" }
+Cancelled.__index = { kind = "walk-cancelled" }
+function Cancelled:__tostring()
+  return self.message == "" and "walk.cancel() was called" or "walk.cancel() was called: " .. self.message
+end
+
 function walk.cancel(reason)
-  if reason ~= nil then reason = tostring(reason) end
-  return host.cancel(reason)
+  error(setmetatable({ message = reason == nil and "" or tostring(reason) }, Cancelled), 0)
 end
 
 -- Runs the walks of an order of actions, or random ones over a machine.
@@ -393,4 +399,4 @@ setmetatable(walk, {
   end,
 })
 
-return walk, { actions = actions, machines = machines, classes = classes, merge = nil }
+return walk, { actions = actions, machines = machines, classes = classes, Cancelled = Cancelled }

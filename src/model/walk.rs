@@ -115,7 +115,7 @@ pub(crate) enum Walks {
 
 /// What a worker is to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "order", rename_all = "kebab-case")]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub(crate) enum WalkOrder {
     /// Load the suite; the first order. Answered by [`WalkReport::Ready`] or [`WalkReport::Refused`].
     Suite(Box<WalkSuite>),

@@ -61,7 +61,10 @@ fn serve() -> io::Result<()> {
     let order: Order = line.receive()?;
     open_stdin(&order)?;
     let host: Rc<dyn HostLine> = Rc::new(line);
-    let end = script::run_script(&order, &host);
+    let end = match &order.walk {
+        Some(line) => script::run_worker(&order, line, &host),
+        None => script::run_script(&order, &host),
+    };
     report(&*host, end)
 }
 

@@ -18,6 +18,7 @@ mod task;
 mod time_limit;
 mod vm;
 mod voice;
+mod walk;
 mod walk_host;
 
 pub(crate) use self::host::run_jobfile;
@@ -26,6 +27,7 @@ pub(crate) use self::operation::load_project;
 pub(crate) use self::operation_main::{RunFacts, run_operation};
 pub(crate) use self::runner_kind::{Say, kinds_of, run_kind};
 pub(crate) use self::task::{HostLine, ScriptEnd, run_script};
+pub(crate) use self::walk::run_worker;
 
 use std::path::Path;
 

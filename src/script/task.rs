@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::api::args::Arguments;
 use super::error::raise;
-use super::vm::{Setup, Vm};
+use super::vm::{Exit, Setup, Vm};
 use super::voice::Voice;
 use super::{api, modules, source, table};
 use crate::model::{Message, Order, Outcome, RaisedError, Reply};
@@ -27,7 +27,7 @@ pub(crate) struct ScriptEnd {
 }
 
 impl ScriptEnd {
-    fn new(outcome: Outcome, reason: impl Into<String>) -> Self {
+    pub(super) fn new(outcome: Outcome, reason: impl Into<String>) -> Self {
         Self { outcome, reason: Some(reason.into()), data: None }
     }
 }
@@ -84,26 +84,36 @@ fn run_sections(vm: &Vm) -> Option<ScriptEnd> {
 }
 
 fn prepare(order: &Order, host: &Rc<dyn HostLine>) -> mlua::Result<(Vm, Value)> {
-    let voice = Rc::new(Voice::new(Rc::clone(host)));
     let exiting = Rc::clone(host);
-    let (prints, programs, logs) = (Rc::clone(&voice), Rc::clone(&voice), Rc::clone(&voice));
-    let interrupted = Rc::clone(&voice);
+    let exit: Exit = Box::new(move |lua, code| {
+        if let Some(reason) = api::testscript::close_sections(lua, code)
+            && code == 0
+        {
+            // The exit code says nothing of it. A host that is gone needs no word.
+            let end = Message::Finished { result: Outcome::Errored, reason: Some(reason), data: None };
+            let _ = exiting.tell(&end);
+        }
+        let _ = exiting.flush();
+        std::process::exit(code)
+    });
+    prepare_with(order, host, &Rc::new(Voice::new(Rc::clone(host))), exit)
+}
+
+/// Makes the VM of a task, and its parameters.
+pub(super) fn prepare_with(
+    order: &Order,
+    host: &Rc<dyn HostLine>,
+    voice: &Rc<Voice>,
+    exit: Exit,
+) -> mlua::Result<(Vm, Value)> {
+    let (prints, programs, logs) = (Rc::clone(voice), Rc::clone(voice), Rc::clone(voice));
+    let interrupted = Rc::clone(voice);
     let setup = Setup {
         module_folders: modules::folders(&order.script, &order.started_in),
         write: Some(Box::new(move |stream, bytes| prints.print(stream, bytes))),
         before_program: Some(Box::new(move || programs.settle())),
         after_interrupt: Some(Box::new(move || interrupted.heed_interrupt())),
-        exit: Box::new(move |lua, code| {
-            if let Some(reason) = api::testscript::close_sections(lua, code)
-                && code == 0
-            {
-                // The exit code says nothing of it. A host that is gone needs no word.
-                let end = Message::Finished { result: Outcome::Errored, reason: Some(reason), data: None };
-                let _ = exiting.tell(&end);
-            }
-            let _ = exiting.flush();
-            std::process::exit(code)
-        }),
+        exit,
     };
     let vm = Vm::new(setup)?;
     let lua = vm.lua();
@@ -121,7 +131,7 @@ fn prepare(order: &Order, host: &Rc<dyn HostLine>) -> mlua::Result<(Vm, Value)> 
     })?;
     let synchro = super::api::synchro::for_task(lua, order.synchro.as_ref())?;
     let parameters = table::from_json(lua, &Json::Object(order.parameters.clone()))?;
-    api::testscript::preload(&vm, order, &voice, &parameters)?;
+    api::testscript::preload(&vm, order, voice, &parameters)?;
     let globals = lua.globals();
     globals.set("parameters", &parameters)?;
     globals.set("arg", order.args.clone())?;

@@ -30,6 +30,13 @@ pub(crate) struct Stage {
     stride: u64,
 }
 
+impl Stage {
+    /// Returns by how many ids walks with successive portions are apart.
+    pub(crate) const fn stride(&self) -> u64 {
+        self.stride
+    }
+}
+
 /// Why there is no plan.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PlanError {

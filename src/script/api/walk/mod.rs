@@ -119,11 +119,6 @@ fn primitives(lua: &Lua, walk_host: &Rc<dyn WalkHost>) -> mlua::Result<Table> {
     host.set("is_loading", lua.create_function(move |_, ()| Ok(shared.is_loading()))?)?;
     let shared = Rc::clone(walk_host);
     host.set("check", lua.create_function(move |lua, what: String| shared.check(lua, &what))?)?;
-    let cancel = |lua: &Lua, reason: Option<mlua::LuaString>| -> mlua::Result<()> {
-        let reason = reason.map_or_else(String::new, |reason| reason.to_string_lossy());
-        Err(raise(lua, CANCEL_KIND, reason))
-    };
-    host.set("cancel", lua.create_function(cancel)?)?;
     let shared = Rc::clone(walk_host);
     let run_tests = move |lua: &Lua, call: Table| shared.run_tests(lua, read::call(lua, &call)?);
     host.set("run_tests", lua.create_function(run_tests)?)?;

@@ -1,0 +1,444 @@
+//! A suite in a worker: its actions found, its options decoded, and the code that runs its stages.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use mlua::chunk::ChunkMode;
+use mlua::{Function, HookTriggers, Lua, MultiValue, Table, Value, VmState};
+
+use super::page::{Broken, Shared, monotonic};
+use super::records::Records;
+use super::states::{self, Kept, Spool};
+use super::{Worker, internal};
+use crate::model::{RaisedError, WalkEnd, WalkEnded, WalkReport, WalkSlot, WalkSuite, Walks, nearest};
+use crate::script::api::walk::{decode, defined, encode};
+use crate::script::error::{plain_text, raise};
+use crate::walk::{Plan, Slot};
+
+/// Instructions between two looks at the clock, where walks have a time limit.
+const INSTRUCTIONS: u32 = 10_000;
+
+/// Bytes of states that go into one report.
+const PIECE: usize = 256 << 10;
+
+/// See the module.
+pub(super) struct Loaded {
+    pub(super) lua: Lua,
+    pub(super) suite: WalkSuite,
+    /// There is none for a machine, or where a suite is loaded for a replay alone.
+    pub(super) plan: Option<Plan>,
+    /// The Lua half.
+    pub(super) core: Table,
+    pub(super) protect: Function,
+    /// What the file has defined.
+    pub(super) defined: Table,
+    slots: Vec<Table>,
+    /// The functions of a machine.
+    pub(super) machine: Option<Table>,
+    codes: HashMap<(usize, bool), Code>,
+    /// States outlive a portion.
+    pub(super) keeps: bool,
+    pub(super) is_timed: bool,
+    pub(super) records: Option<Records>,
+    has_told_problem: bool,
+    pub(super) spool: Option<Rc<RefCell<Spool>>>,
+    /// Actions that were run, and portions that failed.
+    pub(super) actions: u64,
+    pub(super) failed: u64,
+}
+
+/// The code of a stage.
+#[derive(Clone)]
+pub(super) struct Code {
+    /// Runs walks.
+    pub(super) run: Function,
+    /// Returns the state and the place of the action at hand.
+    pub(super) at: Function,
+    /// Returns how many actions were run; where they cannot be told from the number of walks.
+    pub(super) actions: Option<Function>,
+    /// Returns how many walks failed together.
+    pub(super) span: Option<Function>,
+}
+
+impl Loaded {
+    /// Finds the actions of a suite among what the file has defined.
+    pub(super) fn new(worker: &Worker<'_>, lua: &Lua, suite: WalkSuite) -> Result<Self, RaisedError> {
+        let script = worker.order.script.display().to_string();
+        let wrong = |message: String| RaisedError { kind: "definition".to_owned(), message, traceback: None };
+        let fault = |error: mlua::Error| internal(&error);
+        let Some(defined) = defined(lua).map_err(fault)? else {
+            return Err(wrong(format!("{script} does not require 'rille.walk' when a worker loads it")));
+        };
+        let plan = match suite.order.is_empty() || suite.machine.is_some() {
+            true => None,
+            false => {
+                Some(Plan::new(suite.order.iter().map(slot_of).collect()).map_err(|error| wrong(error.to_string()))?)
+            }
+        };
+        let spool = match &suite.spool {
+            Some(path) => Some(Rc::new(RefCell::new(Spool::open(path).map_err(wrong)?))),
+            None => None,
+        };
+        let records = match (&suite.traces, suite.machine.is_none()) {
+            (Some(folder), true) => {
+                Some(Records::open(folder, worker.number, &worker.order.script, &suite).map_err(wrong)?)
+            }
+            _ => None,
+        };
+        let is_timed = suite.max_walk_runtime.is_some() || suite.reports_all || records.is_some();
+        let keeps = spool.is_some() || plan.as_ref().is_some_and(|plan| plan.stages().len() > 1);
+        let core = core(worker, lua, &defined, &suite, spool.as_ref()).map_err(fault)?;
+        let template =
+            decode(lua, &suite.state).map_err(|error| wrong(format!("the state: {}", plain_text(&error))))?;
+        core.get::<Function>("set_template").and_then(|set| set.call::<()>(template)).map_err(fault)?;
+        let slots = slots(lua, &defined, &suite, &script)?;
+        if let Some(seconds) = suite.max_walk_runtime {
+            limit(lua, &worker.shared, seconds).map_err(fault)?;
+        }
+        let protect = core.get("protect").map_err(fault)?;
+        let mut loaded = Self {
+            lua: lua.clone(),
+            suite,
+            plan,
+            core,
+            protect,
+            defined,
+            slots,
+            machine: None,
+            codes: HashMap::new(),
+            keeps,
+            is_timed,
+            records,
+            has_told_problem: false,
+            spool,
+            actions: 0,
+            failed: 0,
+        };
+        loaded.machine = loaded.make_machine().map_err(fault)?;
+        Ok(loaded)
+    }
+
+    fn shape(&self) -> mlua::Result<Table> {
+        let shape = self.lua.create_table()?;
+        shape.set("is_timed", self.is_timed)?;
+        shape.set("keeps", self.keeps)?;
+        shape.set("tells", self.spool.is_some() || self.suite.reports_all)?;
+        Ok(shape)
+    }
+
+    fn make_machine(&self) -> mlua::Result<Option<Table>> {
+        let Some(machine) = &self.suite.machine else { return Ok(None) };
+        let shape = self.shape()?;
+        shape.set("seed", machine.seed.cast_signed())?;
+        shape.set("max_steps", machine.max_steps)?;
+        let definition: Table = self.defined.get::<Table>("machines")?.get(machine.name.as_str())?;
+        self.core.get::<Function>("machine")?.call((definition, self.slots.clone(), shape)).map(Some)
+    }
+
+    /// Returns the code of a stage, made where it is first wanted.
+    pub(super) fn code(&mut self, stage: usize, merges: bool) -> mlua::Result<Code> {
+        if let Some(machine) = &self.machine {
+            let at = self.core.get("where")?;
+            return Ok(Code { run: machine.get("run")?, at, actions: Some(machine.get("actions")?), span: None });
+        }
+        if let Some(code) = self.codes.get(&(stage, merges)) {
+            return Ok(code.clone());
+        }
+        let plan = self.plan.as_ref().ok_or_else(|| mlua::Error::runtime("the suite has no order"))?;
+        let place = plan.stages().get(stage).ok_or_else(|| mlua::Error::runtime("the suite has no such stage"))?;
+        let slots = &self.slots[place.actions.clone()];
+        let shape = self.shape()?;
+        shape.set("takes", stage > 0)?;
+        shape.set("merges", merges)?;
+        shape.set("stride", place.stride())?;
+        shape.set("portions", place.portions)?;
+        let depth = shared_depth(slots)?;
+        let code = if self.suite.share && stage == 0 && depth > 0 && slots.len() > 1 {
+            let made = self.core.get::<Function>("shared_stage")?.call((slots.to_vec(), shape, depth))?;
+            let (run, at, actions, span): (Function, Function, Function, Function) = made;
+            Code { run, at, actions: Some(actions), span: Some(span) }
+        } else {
+            let (run, at) = self.core.get::<Function>("stage")?.call((slots.to_vec(), shape))?;
+            Code { run, at, actions: None, span: None }
+        };
+        self.codes.insert((stage, merges), code.clone());
+        Ok(code)
+    }
+
+    /// Calls a function; returns what it raised, or returned.
+    pub(super) fn call(&self, function: Function, arguments: Vec<Value>) -> Result<MultiValue, MultiValue> {
+        let mut all = vec![Value::Function(function)];
+        all.extend(arguments);
+        let mut returned = match self.protect.call::<MultiValue>(mlua::Variadic::from_iter(all)) {
+            Ok(returned) => returned,
+            // Even an error in the error handler is an error of the walk.
+            Err(error) => return Err(MultiValue::from_vec(vec![Value::Error(Box::new(error))])),
+        };
+        match returned.pop_front() {
+            Some(Value::Boolean(true)) => Ok(returned),
+            _ => Err(returned),
+        }
+    }
+
+    pub(super) fn slot(&self, place: u32) -> Option<&Table> {
+        self.slots.get(place as usize)
+    }
+
+    /// Keeps the state of a walk that ended otherwise than by running through.
+    pub(super) fn keep(&self, id: u64, state: &Value) {
+        if !self.keeps {
+            return;
+        }
+        // It is reported with the walk; that it can be asked for again is not worth an error of its own.
+        let _ = self.core.get::<Function>("keep_state").and_then(|keep| keep.call::<()>((id, state)));
+        if let Some(spool) = &self.spool {
+            let _ = spool.borrow_mut().write(&self.lua, id, state);
+        }
+    }
+
+    /// Takes over the states of another worker's walks.
+    pub(super) fn adopt(&self, spool: &Path, walks: &Walks) -> WalkReport {
+        let begun = monotonic();
+        let kept = states::read(spool, &|id| holds(walks, id));
+        let lose = self.core.get::<Function>("lose");
+        let keep = self.core.get::<Function>("keep_state");
+        if let (Ok(lose), Ok(keep)) = (lose, keep) {
+            match kept {
+                Err(problem) => each(walks, &mut |id| drop(lose.call::<()>((id, problem.as_str())))),
+                Ok(kept) => each(walks, &mut |id| {
+                    let problem = match kept.get(&id) {
+                        Some(Kept::State(state)) => match decode(&self.lua, state) {
+                            Ok(state) => {
+                                if let Some(own) = &self.spool {
+                                    let _ = own.borrow_mut().write(&self.lua, id, &state);
+                                }
+                                drop(keep.call::<()>((id, state)));
+                                return;
+                            }
+                            Err(error) => plain_text(&error),
+                        },
+                        Some(Kept::Lost(problem)) => problem.clone(),
+                        None => "its worker has died before it was written down".to_owned(),
+                    };
+                    drop(lose.call::<()>((id, problem)));
+                }),
+            }
+        }
+        WalkReport::Done { ran: 0, actions: 0, seconds: seconds_since(begun) }
+    }
+
+    /// Sends states and forgets them. Returns the last report.
+    pub(super) fn states(
+        &self,
+        walks: &Walks,
+        send: &mut dyn FnMut(&WalkReport) -> io::Result<()>,
+    ) -> io::Result<WalkReport> {
+        let mut states = Vec::new();
+        let mut bytes = 0;
+        let mut sent = Ok(());
+        each(walks, &mut |id| {
+            let state = self.take_state(id);
+            bytes += state.as_ref().map_or(64, |state| state.to_string().len() + 16);
+            states.push((id, state));
+            if bytes > PIECE && sent.is_ok() {
+                bytes = 0;
+                sent = send(&WalkReport::States { states: std::mem::take(&mut states), more: true });
+            }
+        });
+        sent?;
+        Ok(WalkReport::States { states, more: false })
+    }
+
+    fn take_state(&self, id: u64) -> Result<serde_json::Value, String> {
+        let asked = self.core.get::<Function>("state_of").and_then(|of| of.call::<(bool, Value)>(id));
+        let (is_there, state) = asked.map_err(|error| plain_text(&error))?;
+        if !is_there {
+            return Err("its state is not in this worker".to_owned());
+        }
+        let encoded = encode(&self.lua, &state, "the state");
+        let _ = self.core.get::<Function>("forget").and_then(|forget| forget.call::<()>(id));
+        encoded
+    }
+
+    /// Returns why the trace is not whole, once.
+    pub(super) fn new_problem(&mut self) -> Option<String> {
+        let problem = self.records_problem().filter(|_| !self.has_told_problem);
+        self.has_told_problem |= problem.is_some();
+        problem
+    }
+
+    pub(super) fn records_problem(&self) -> Option<String> {
+        self.records.as_ref().and_then(Records::problem)
+    }
+
+    /// Returns the rules of a machine that never ran, with how often they were tried.
+    pub(super) fn idle_rules(&self) -> Vec<(String, u64)> {
+        let Some(machine) = &self.machine else { return Vec::new() };
+        let idle = machine.get::<Function>("idle").and_then(|idle| idle.call::<Vec<Table>>(()));
+        let read = |rule: Table| Some((rule.get(1).ok()?, rule.get(2).ok()?));
+        idle.unwrap_or_default().into_iter().filter_map(read).collect()
+    }
+}
+
+/// Returns the seconds since a time of the monotonic clock.
+#[expect(clippy::cast_precision_loss, reason = "a walk does not take 100 days")]
+pub(super) fn seconds_since(begun: u64) -> f64 {
+    monotonic().saturating_sub(begun) as f64 / 1e9
+}
+
+fn slot_of(slot: &WalkSlot) -> Slot {
+    Slot { is_serial: slot.is_serial, options: u32::try_from(slot.options.len()).unwrap_or(u32::MAX) }
+}
+
+/// Returns how many actions from the first on can be shared by the walks that have them in common.
+fn shared_depth(slots: &[Table]) -> mlua::Result<usize> {
+    for (depth, slot) in slots.iter().enumerate() {
+        if !slot.get::<bool>("is_shareable")? {
+            return Ok(depth);
+        }
+    }
+    Ok(slots.len())
+}
+
+/// Calls `f` with the id of each walk.
+pub(super) fn each(walks: &Walks, f: &mut dyn FnMut(u64)) {
+    match walks {
+        Walks::Range(from, to) => (*from..*to).for_each(f),
+        Walks::List(ids) => ids.iter().copied().for_each(f),
+    }
+}
+
+fn holds(walks: &Walks, id: u64) -> bool {
+    match walks {
+        Walks::Range(from, to) => (*from..*to).contains(&id),
+        // They are in the order in which they are run, which is that of their ids.
+        Walks::List(ids) => ids.binary_search(&id).is_ok() || ids.contains(&id),
+    }
+}
+
+/// Makes the tables by which the Lua half knows the actions of an order.
+fn slots(lua: &Lua, defined: &Table, suite: &WalkSuite, script: &str) -> Result<Vec<Table>, RaisedError> {
+    let wrong = |message: String| RaisedError { kind: "definition".to_owned(), message, traceback: None };
+    let fault = |error: mlua::Error| internal(&error);
+    let known: Table = match &suite.machine {
+        None => defined.get("actions").map_err(fault)?,
+        Some(machine) => {
+            let machines: Table = defined.get("machines").map_err(fault)?;
+            let found: Option<Table> = machines.get(machine.name.as_str()).map_err(fault)?;
+            let found = found.ok_or_else(|| missing(&machines, "machine", &machine.name, script))?;
+            let rules = lua.create_table().map_err(fault)?;
+            for rule in found.get::<Table>("rules").map_err(fault)?.sequence_values::<Table>() {
+                let rule = rule.map_err(fault)?;
+                rules.set(rule.get::<Value>("name").map_err(fault)?, rule).map_err(fault)?;
+            }
+            rules
+        }
+    };
+    let mut slots = Vec::with_capacity(suite.order.len());
+    for (place, slot) in (1..).zip(&suite.order) {
+        let action: Option<Table> = known.get(slot.action.as_str()).map_err(fault)?;
+        let action = action.ok_or_else(|| missing(&known, "action", &slot.action, script))?;
+        let made = lua.create_table().map_err(fault)?;
+        let options = lua.create_table_with_capacity(slot.options.len(), 0).map_err(fault)?;
+        for (number, option) in (1..).zip(&slot.options) {
+            let option = decode(lua, option).map_err(|error| {
+                wrong(format!("option {number} of action '{}': {}", slot.action, plain_text(&error)))
+            })?;
+            options.raw_set(number, option).map_err(fault)?;
+        }
+        let mut fill = || -> mlua::Result<()> {
+            made.set("name", slot.action.as_str())?;
+            made.set("place", place)?;
+            made.set("count", slot.options.len())?;
+            made.set("options", options)?;
+            made.set("is_serial", slot.is_serial)?;
+            made.set("run", action.raw_get::<Value>("run")?)?;
+            for key in ["precondition", "weight"] {
+                made.set(key, action.raw_get::<Value>(key)?)?;
+            }
+            // Those that are not given are false.
+            for key in ["snapshot", "restore"] {
+                made.set(key, action.raw_get::<Option<Function>>(key).ok().flatten())?;
+            }
+            let is_pure = action.raw_get::<Value>("pure")? == Value::Boolean(true);
+            made.set("is_shareable", is_pure || made.contains_key("snapshot")?)
+        };
+        fill().map_err(fault)?;
+        slots.push(made);
+    }
+    Ok(slots)
+}
+
+/// Makes the error for a name that the file does not define.
+pub(super) fn missing(known: &Table, what: &str, name: &str, script: &str) -> RaisedError {
+    let mut names: Vec<String> = known.pairs::<String, Value>().filter_map(|pair| Some(pair.ok()?.0)).collect();
+    names.sort();
+    let hint = match nearest(name, names.iter().map(String::as_str)) {
+        Some(near) => format!("; did you mean '{near}'?"),
+        None => "; define it at the top level of the file, whatever loads it".to_owned(),
+    };
+    let message = format!("the {what} '{name}' is not there when a worker loads {script}{hint}");
+    RaisedError { kind: "definition".to_owned(), message, traceback: None }
+}
+
+/// Raises `timeout` in a walk that takes too long.
+fn limit(lua: &Lua, shared: &Rc<Shared>, seconds: f64) -> mlua::Result<()> {
+    let limit = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).as_nanos();
+    let shared = Rc::clone(shared);
+    let text = format!("the walk took longer than {seconds} s (max_walk_runtime) and was ended");
+    lua.set_global_hook(HookTriggers::new().every_nth_instruction(INSTRUCTIONS), move |lua, _| {
+        let begun = shared.begun_at();
+        if begun != 0 && u128::from(monotonic().saturating_sub(begun)) > limit {
+            shared.break_walk(Broken::Late);
+            return Err(raise(lua, "timeout", text.clone()));
+        }
+        Ok(VmState::Continue)
+    })
+}
+
+/// Loads the Lua half.
+fn core(
+    worker: &Worker<'_>,
+    lua: &Lua,
+    defined: &Table,
+    suite: &WalkSuite,
+    spool: Option<&Rc<RefCell<Spool>>>,
+) -> mlua::Result<Table> {
+    let host = lua.create_table()?;
+    host.set("begin", worker.shared.begin_function(lua, false)?)?;
+    host.set("begin_timed", worker.shared.begin_function(lua, true)?)?;
+    host.set("sentinel", worker.shared.sentinel())?;
+    host.set("traceback", lua.globals().get::<Table>("debug")?.get::<Function>("traceback")?)?;
+    let (line, shared) = (Rc::clone(&worker.line), Rc::clone(&worker.shared));
+    let (spool, reports_all) = (spool.cloned(), suite.reports_all);
+    let stage = Rc::clone(&worker.stage);
+    let ended = lua.create_function(move |lua, (id, state): (u64, Value)| {
+        if shared.is_broken() {
+            return Err(mlua::Error::runtime("the walk is to be failed"));
+        }
+        if let Some(spool) = &spool {
+            spool.borrow_mut().write(lua, id, &state).map_err(mlua::Error::runtime)?;
+        }
+        if reports_all {
+            let ended = WalkEnded {
+                id,
+                stage: stage.get(),
+                end: WalkEnd::Passed,
+                slot: None,
+                error: None,
+                state: None,
+                steps: Vec::new(),
+                seconds: seconds_since(shared.begun_at()),
+            };
+            line.send(&WalkReport::Walk(Box::new(ended)))?;
+        }
+        Ok(())
+    })?;
+    host.set("ended", ended)?;
+    let source = include_str!("../../../lua/rille/walk/worker.lua");
+    lua.load(source).set_name("=[rille walk worker]").set_mode(ChunkMode::Text).call((host, defined))
+}

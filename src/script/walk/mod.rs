@@ -1,0 +1,216 @@
+//! A worker of walks: a task process that runs the walks it is told, one order after the other.
+//!
+//! It loads the suite's file as a jobfile is loaded, without `main`, and finds the actions by their names. What is said of a
+//! walk that failed is out before the next one starts.
+
+mod line;
+mod loaded;
+mod page;
+mod portions;
+mod records;
+mod single;
+mod states;
+#[cfg(test)]
+mod tests;
+
+use std::cell::Cell;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::rc::Rc;
+
+use mlua::{Lua, Table, Value};
+
+use self::line::Line;
+use self::loaded::Loaded;
+use self::page::{Broken, Shared};
+pub(crate) use self::records::trace_path;
+use super::api;
+use super::error::raise;
+use super::task::{HostLine, ScriptEnd, prepare_with};
+use super::vm::{Exit, Vm};
+use super::voice::Voice;
+use crate::model::{Level, Order, Outcome, RaisedError, WalkLine, WalkOrder, WalkReport, WalkSuite};
+
+/// The logger of what a worker itself has to say.
+const LOGGER: &str = "rille.walk";
+
+/// The names a suite's file has beside the standard ones.
+const DECLARED: [&str; 4] = ["main", "parameters", "runtime", "arg"];
+
+/// Runs walks until the coordinator says that there are no more.
+pub(crate) fn run_worker(order: &Order, walk: &WalkLine, host: &Rc<dyn HostLine>) -> ScriptEnd {
+    let errored = |reason: String| ScriptEnd::new(Outcome::Errored, reason);
+    let shared = match Shared::open(&walk.page) {
+        Ok(shared) => Rc::new(shared),
+        Err(error) => return errored(format!("cannot map {}: {error}", walk.page.display())),
+    };
+    let socket = match UnixStream::connect(&walk.socket) {
+        Ok(socket) => socket,
+        Err(error) => {
+            return errored(format!("cannot reach the coordinator of the walks at {}: {error}", walk.socket.display()));
+        }
+    };
+    let worker = Worker {
+        order,
+        number: walk.worker,
+        line: Rc::new(Line::new(socket)),
+        shared,
+        stage: Rc::default(),
+        voice: Rc::new(Voice::new(Rc::clone(host))),
+        host: Rc::clone(host),
+    };
+    match worker.serve() {
+        Ok(end) => end,
+        Err(error) => errored(format!("the line to the coordinator of the walks is broken: {error}")),
+    }
+}
+
+/// What all parts of a worker share.
+struct Worker<'a> {
+    order: &'a Order,
+    number: u32,
+    line: Rc<Line>,
+    shared: Rc<Shared>,
+    /// The stage of the present order.
+    stage: Rc<Cell<u32>>,
+    voice: Rc<Voice>,
+    host: Rc<dyn HostLine>,
+}
+
+impl Worker<'_> {
+    fn serve(&self) -> io::Result<ScriptEnd> {
+        self.line.send(&WalkReport::Hello { worker: self.number })?;
+        let suite = match self.line.receive()? {
+            Some(WalkOrder::Suite(suite)) => *suite,
+            None => return Ok(gone()),
+            Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, "the first order was no suite")),
+        };
+        let vm = match self.vm() {
+            Ok(vm) => vm,
+            Err(error) => return self.refuse(internal(&error)),
+        };
+        let mut loaded = match self.load(&vm, suite) {
+            Ok(loaded) => loaded,
+            Err(error) => return self.refuse(error),
+        };
+        self.line.send(&WalkReport::Ready {})?;
+        loop {
+            let order = match self.line.receive()? {
+                Some(WalkOrder::Finish {}) => return Ok(self.end(&loaded)),
+                Some(order) => order,
+                None => return Ok(gone()),
+            };
+            let report = match order {
+                WalkOrder::Run { stage, walks, skip, update } => {
+                    portions::run(self, &mut loaded, stage as usize, &walks, skip, update.as_ref())?
+                }
+                WalkOrder::Adopt { spool, walks } => loaded.adopt(&spool, &walks),
+                WalkOrder::Serial { step, state } => single::serial(self, &loaded, step, &state),
+                WalkOrder::States { walks } => {
+                    let line = Rc::clone(&self.line);
+                    loaded.states(&walks, &mut |report| line.send(report))?
+                }
+                WalkOrder::Try { steps } => single::tried(self, &loaded, &steps),
+                WalkOrder::Replay { walk, state, step } => single::replay(self, &loaded, &walk, &state, step),
+                WalkOrder::Suite(_) | WalkOrder::Finish {} => {
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, "a second suite was ordered"));
+                }
+            };
+            self.line.send(&report)?;
+        }
+    }
+
+    /// Makes the VM in which the suite's file is loaded.
+    fn vm(&self) -> mlua::Result<Vm> {
+        let shared = Rc::clone(&self.shared);
+        let exit: Exit = Box::new(move |lua, code| {
+            shared.break_walk(Broken::Exit(code));
+            raise(lua, "exit", format!("os.exit({code}) was called"))
+        });
+        let (vm, _) = prepare_with(self.order, &self.host, &self.voice, exit)?;
+        let (logs, shared) = (Rc::clone(&self.voice), Rc::clone(&self.shared));
+        let emit: api::log::Emit = Rc::new(move |level, logger, text| match shared.current() {
+            // A record says of which walk it is; what is printed stays as it is.
+            Some(id) => logs.log(level, logger, &[format!("walk {id}: ").as_bytes(), text].concat()),
+            None => logs.log(level, logger, text),
+        });
+        let set: api::log::LevelSet = Rc::new(|_, _| {});
+        let levels = self.order.runtime.log_levels.clone();
+        vm.preload("rille.log", move |lua| api::log::module(lua, &emit, &set, &levels))?;
+        vm.preload("rille.job", |lua| job_of_worker(lua).map(Value::Table))?;
+        Ok(vm)
+    }
+
+    fn load(&self, vm: &Vm, suite: WalkSuite) -> Result<Loaded, RaisedError> {
+        let script = &self.order.script;
+        let text = std::fs::read(script).map_err(|error| RaisedError {
+            kind: "error".to_owned(),
+            message: format!("cannot read {}: {error}", script.display()),
+            traceback: None,
+        })?;
+        let chunk = super::source::compile(vm.lua(), script, &text, &DECLARED)?;
+        let called = vm.call(&chunk, Vec::new());
+        if self.shared.take_broken().is_some() && called.is_ok() {
+            let message = format!("{} called os.exit while a worker loaded it", script.display());
+            return Err(RaisedError { kind: "exit".to_owned(), message, traceback: None });
+        }
+        called?;
+        Loaded::new(self, vm.lua(), suite)
+    }
+
+    fn refuse(&self, error: RaisedError) -> io::Result<ScriptEnd> {
+        self.line.send(&WalkReport::Refused { error: error.clone() })?;
+        let data = serde_json::json!({ "kind": error.kind, "traceback": error.traceback });
+        let reason = Some(format!("a worker cannot load the suite: {}", error.message));
+        Ok(ScriptEnd { outcome: Outcome::Errored, reason, data: Some(data) })
+    }
+
+    /// Returns whether a walk is in the shard of the suite.
+    fn is_in_shard(&self, _: &Loaded, _: u64) -> bool {
+        true
+    }
+
+    fn log(&self, level: Level, text: &str) {
+        self.voice.log(level, LOGGER, text.as_bytes());
+    }
+
+    fn end(&self, loaded: &Loaded) -> ScriptEnd {
+        for (rule, tried) in loaded.idle_rules() {
+            let text =
+                format!("rule '{rule}' never ran in this worker: its precondition held in none of {tried} tries");
+            self.log(Level::Warning, &text);
+        }
+        if let Some(problem) = loaded.records_problem() {
+            return ScriptEnd::new(Outcome::Errored, problem);
+        }
+        match loaded.failed {
+            0 => ScriptEnd { outcome: Outcome::Passed, reason: None, data: None },
+            1 => ScriptEnd::new(Outcome::Failed, "a walk failed"),
+            failed => ScriptEnd::new(Outcome::Failed, format!("{failed} walks failed")),
+        }
+    }
+}
+
+fn gone() -> ScriptEnd {
+    ScriptEnd::new(Outcome::Errored, "the coordinator of the walks is gone")
+}
+
+fn internal(error: &mlua::Error) -> RaisedError {
+    RaisedError { kind: "error".to_owned(), message: super::error::plain_text(error), traceback: None }
+}
+
+/// Makes what `rille.job` is in a worker: a jobfile that defines actions requires it as well, but only `main` uses it.
+fn job_of_worker(lua: &Lua) -> mlua::Result<Table> {
+    let module = lua.create_table()?;
+    let metatable = lua.create_table()?;
+    let index = lua.create_function(|lua, (_, name): (Table, mlua::LuaString)| {
+        let name = name.to_string_lossy();
+        lua.create_function(move |lua, _: mlua::MultiValue| -> mlua::Result<()> {
+            let text = format!("job.{name} was called in a worker of walks; only main() of the jobfile runs tasks");
+            Err(raise(lua, "usage", text))
+        })
+    })?;
+    metatable.set("__index", index)?;
+    module.set_metatable(Some(metatable))?;
+    Ok(module)
+}

@@ -1,0 +1,104 @@
+//! States of walks that outlive a portion: kept in the VM, written to the spool as portions end, and read from the spool of
+//! another worker whose walks this one takes over.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use mlua::{Lua, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::script::api::walk::encode;
+
+/// One line of a spool.
+#[derive(Serialize, Deserialize)]
+struct Spooled {
+    walk_id: u64,
+    /// The state; missing where it cannot be written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    state: Option<Json>,
+    /// Why it cannot be written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+    /// The state is nil, which JSON does not tell from none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_nil: bool,
+}
+
+/// The file to which a worker writes states.
+pub(super) struct Spool {
+    path: PathBuf,
+    file: File,
+    line: Vec<u8>,
+    /// Where the last whole line ends.
+    end: u64,
+}
+
+impl Spool {
+    pub(super) fn open(path: &Path) -> Result<Self, String> {
+        let fault = |error: io::Error| format!("cannot write states to {}: {error}", path.display());
+        let file = OpenOptions::new().append(true).create(true).open(path).map_err(fault)?;
+        let end = file.metadata().map_err(fault)?.len();
+        Ok(Self { path: path.to_owned(), file, line: Vec::new(), end })
+    }
+
+    /// Writes the state of a walk.
+    pub(super) fn write(&mut self, lua: &Lua, id: u64, state: &Value) -> Result<(), String> {
+        let (state, problem) = match encode(lua, state, "the state") {
+            Ok(Json::Null) => (None, None),
+            Ok(state) => (Some(state), None),
+            Err(problem) => (None, Some(problem)),
+        };
+        let is_nil = state.is_none() && problem.is_none();
+        self.line.clear();
+        let fault = |error: io::Error| format!("cannot keep its state in {}: {error}", self.path.display());
+        serde_json::to_writer(&mut self.line, &Spooled { walk_id: id, state, problem, is_nil })
+            .map_err(|error| fault(error.into()))?;
+        self.line.push(b'\n');
+        if let Err(error) = self.file.write_all(&self.line) {
+            // Half a line would spoil the next one.
+            let _ = self.file.set_len(self.end);
+            return Err(fault(error));
+        }
+        self.end += self.line.len() as u64;
+        Ok(())
+    }
+}
+
+/// What a spool says of a walk.
+pub(super) enum Kept {
+    State(Json),
+    Lost(String),
+}
+
+/// Reads the last states of walks from a spool. A torn last line is passed over.
+pub(super) fn read(path: &Path, wanted: &dyn Fn(u64) -> bool) -> Result<HashMap<u64, Kept>, String> {
+    let fault = |error: io::Error| format!("cannot read states from {}: {error}", path.display());
+    let mut kept = HashMap::new();
+    let file = match File::open(path) {
+        Ok(file) => file,
+        // Its worker died before it had anything to write.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(kept),
+        Err(error) => return Err(fault(error)),
+    };
+    let mut reader = BufReader::new(file);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if reader.read_until(b'\n', &mut line).map_err(fault)? == 0 {
+            return Ok(kept);
+        }
+        let Ok(spooled) = serde_json::from_slice::<Spooled>(&line) else { continue };
+        if wanted(spooled.walk_id) {
+            let what = match (spooled.state, spooled.problem) {
+                (_, Some(problem)) => {
+                    Kept::Lost(format!("its worker has died, and it could not be written down: {problem}"))
+                }
+                (state, None) => Kept::State(state.unwrap_or(Json::Null)),
+            };
+            kept.insert(spooled.walk_id, what);
+        }
+    }
+}
