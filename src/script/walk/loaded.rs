@@ -1,6 +1,6 @@
 //! A suite in a worker: its actions found, its options decoded, and the code that runs its stages.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
@@ -17,7 +17,7 @@ use super::{Worker, internal};
 use crate::model::{RaisedError, WalkEnd, WalkEnded, WalkReport, WalkSlot, WalkSuite, Walks, nearest};
 use crate::script::api::walk::{decode, defined, encode};
 use crate::script::error::{plain_text, raise};
-use crate::walk::{Plan, Slot};
+use crate::walk::{Plan, Shard, ShardTable, Slot};
 
 /// Instructions between two looks at the clock, where walks have a time limit.
 const INSTRUCTIONS: u32 = 10_000;
@@ -46,6 +46,10 @@ pub(super) struct Loaded {
     pub(super) records: Option<Records>,
     has_told_problem: bool,
     pub(super) spool: Option<Rc<RefCell<Spool>>>,
+    /// Of the walks that are handed out only those of a shard are run.
+    pub(super) shard: Option<ShardTable>,
+    /// The stage of the present order.
+    stage: Rc<Cell<u32>>,
     /// Actions that were run, and portions that failed.
     pub(super) actions: u64,
     pub(super) failed: u64,
@@ -89,6 +93,7 @@ impl Loaded {
             }
             _ => None,
         };
+        let shard = suite.shard.map(|(index, of)| ShardTable::new(Shard { index, of }, &suite.order));
         let is_timed = suite.max_walk_runtime.is_some() || suite.reports_all || records.is_some();
         let keeps = spool.is_some() || plan.as_ref().is_some_and(|plan| plan.stages().len() > 1);
         let core = core(worker, lua, &defined, &suite, spool.as_ref()).map_err(fault)?;
@@ -115,6 +120,8 @@ impl Loaded {
             records,
             has_told_problem: false,
             spool,
+            shard,
+            stage: Rc::clone(&worker.stage),
             actions: 0,
             failed: 0,
         };
@@ -196,14 +203,14 @@ impl Loaded {
         // It is reported with the walk; that it can be asked for again is not worth an error of its own.
         let _ = self.core.get::<Function>("keep_state").and_then(|keep| keep.call::<()>((id, state)));
         if let Some(spool) = &self.spool {
-            let _ = spool.borrow_mut().write(&self.lua, id, state);
+            let _ = spool.borrow_mut().write(&self.lua, id, self.stage.get(), state);
         }
     }
 
     /// Takes over the states of another worker's walks.
-    pub(super) fn adopt(&self, spool: &Path, walks: &Walks) -> WalkReport {
+    pub(super) fn adopt(&self, spool: &Path, walks: &Walks, before: Option<u32>) -> WalkReport {
         let begun = monotonic();
-        let kept = states::read(spool, &|id| holds(walks, id));
+        let kept = states::read(spool, before, &|id| holds(walks, id));
         let lose = self.core.get::<Function>("lose");
         let keep = self.core.get::<Function>("keep_state");
         if let (Ok(lose), Ok(keep)) = (lose, keep) {
@@ -211,10 +218,10 @@ impl Loaded {
                 Err(problem) => each(walks, &mut |id| drop(lose.call::<()>((id, problem.as_str())))),
                 Ok(kept) => each(walks, &mut |id| {
                     let problem = match kept.get(&id) {
-                        Some(Kept::State(state)) => match decode(&self.lua, state) {
+                        Some(Kept::State(state, at)) => match decode(&self.lua, state) {
                             Ok(state) => {
                                 if let Some(own) = &self.spool {
-                                    let _ = own.borrow_mut().write(&self.lua, id, &state);
+                                    let _ = own.borrow_mut().write(&self.lua, id, *at, &state);
                                 }
                                 drop(keep.call::<()>((id, state)));
                                 return;
@@ -421,7 +428,7 @@ fn core(
             return Err(mlua::Error::runtime("the walk is to be failed"));
         }
         if let Some(spool) = &spool {
-            spool.borrow_mut().write(lua, id, &state).map_err(mlua::Error::runtime)?;
+            spool.borrow_mut().write(lua, id, stage.get(), &state).map_err(mlua::Error::runtime)?;
         }
         if reports_all {
             let ended = WalkEnded {

@@ -23,7 +23,6 @@ use mlua::{Lua, Table, Value};
 use self::line::Line;
 use self::loaded::Loaded;
 use self::page::{Broken, Shared};
-pub(crate) use self::records::trace_path;
 use super::api;
 use super::error::raise;
 use super::task::{HostLine, ScriptEnd, prepare_with};
@@ -104,7 +103,7 @@ impl Worker<'_> {
                 WalkOrder::Run { stage, walks, skip, update } => {
                     portions::run(self, &mut loaded, stage as usize, &walks, skip, update.as_ref())?
                 }
-                WalkOrder::Adopt { spool, walks } => loaded.adopt(&spool, &walks),
+                WalkOrder::Adopt { spool, walks, before } => loaded.adopt(&spool, &walks, before),
                 WalkOrder::Serial { step, state } => single::serial(self, &loaded, step, &state),
                 WalkOrder::States { walks } => {
                     let line = Rc::clone(&self.line);
@@ -166,8 +165,9 @@ impl Worker<'_> {
     }
 
     /// Returns whether a walk is in the shard of the suite.
-    fn is_in_shard(&self, _: &Loaded, _: u64) -> bool {
-        true
+    fn is_in_shard(&self, loaded: &Loaded, id: u64) -> bool {
+        let (Some(shard), Some(plan)) = (&loaded.shard, &loaded.plan) else { return true };
+        shard.holds(&plan.options(id))
     }
 
     fn log(&self, level: Level, text: &str) {

@@ -32,15 +32,10 @@ pub(super) struct Records {
     problem: Option<io::Error>,
 }
 
-/// Returns the path of a worker's trace in the folder for them.
-pub(crate) fn trace_path(folder: &Path, worker: u32) -> PathBuf {
-    folder.join(format!("worker-{worker}.trace"))
-}
-
 impl Records {
     /// Begins the trace of a worker.
     pub(super) fn open(folder: &Path, worker: u32, script: &Path, suite: &WalkSuite) -> Result<Self, String> {
-        let path = trace_path(folder, worker);
+        let path = trace::of_worker(folder, worker);
         let fault = |error: io::Error| format!("cannot write the trace {}: {error}", path.display());
         let file = OpenOptions::new().append(true).create(true).open(&path).map_err(fault)?;
         let mut pending = Vec::new();

@@ -16,6 +16,8 @@ use crate::script::api::walk::encode;
 #[derive(Serialize, Deserialize)]
 struct Spooled {
     walk_id: u64,
+    /// The stage at whose end it was so.
+    stage: u32,
     /// The state; missing where it cannot be written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<Json>,
@@ -45,7 +47,7 @@ impl Spool {
     }
 
     /// Writes the state of a walk.
-    pub(super) fn write(&mut self, lua: &Lua, id: u64, state: &Value) -> Result<(), String> {
+    pub(super) fn write(&mut self, lua: &Lua, id: u64, stage: u32, state: &Value) -> Result<(), String> {
         let (state, problem) = match encode(lua, state, "the state") {
             Ok(Json::Null) => (None, None),
             Ok(state) => (Some(state), None),
@@ -54,7 +56,7 @@ impl Spool {
         let is_nil = state.is_none() && problem.is_none();
         self.line.clear();
         let fault = |error: io::Error| format!("cannot keep its state in {}: {error}", self.path.display());
-        serde_json::to_writer(&mut self.line, &Spooled { walk_id: id, state, problem, is_nil })
+        serde_json::to_writer(&mut self.line, &Spooled { walk_id: id, stage, state, problem, is_nil })
             .map_err(|error| fault(error.into()))?;
         self.line.push(b'\n');
         if let Err(error) = self.file.write_all(&self.line) {
@@ -69,12 +71,18 @@ impl Spool {
 
 /// What a spool says of a walk.
 pub(super) enum Kept {
-    State(Json),
+    /// The state, and the stage at whose end it was so.
+    State(Json, u32),
     Lost(String),
 }
 
-/// Reads the last states of walks from a spool. A torn last line is passed over.
-pub(super) fn read(path: &Path, wanted: &dyn Fn(u64) -> bool) -> Result<HashMap<u64, Kept>, String> {
+/// Reads the last states of walks from a spool, where it is said only those written before a stage. A torn last line is
+/// passed over.
+pub(super) fn read(
+    path: &Path,
+    before: Option<u32>,
+    wanted: &dyn Fn(u64) -> bool,
+) -> Result<HashMap<u64, Kept>, String> {
     let fault = |error: io::Error| format!("cannot read states from {}: {error}", path.display());
     let mut kept = HashMap::new();
     let file = match File::open(path) {
@@ -91,12 +99,12 @@ pub(super) fn read(path: &Path, wanted: &dyn Fn(u64) -> bool) -> Result<HashMap<
             return Ok(kept);
         }
         let Ok(spooled) = serde_json::from_slice::<Spooled>(&line) else { continue };
-        if wanted(spooled.walk_id) {
+        if wanted(spooled.walk_id) && before.is_none_or(|before| spooled.stage < before) {
             let what = match (spooled.state, spooled.problem) {
                 (_, Some(problem)) => {
                     Kept::Lost(format!("its worker has died, and it could not be written down: {problem}"))
                 }
-                (state, None) => Kept::State(state.unwrap_or(Json::Null)),
+                (state, None) => Kept::State(state.unwrap_or(Json::Null), spooled.stage),
             };
             kept.insert(spooled.walk_id, what);
         }

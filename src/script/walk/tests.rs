@@ -284,7 +284,7 @@ walk.serial_action { name = 'S', options = {}, run = function() end }";
     let mut spool = fs::OpenOptions::new().append(true).open(first.path("spool")).unwrap();
     spool.write_all(b"{\"walk_id\":0,\"state\":{\"li").unwrap();
     let (mut second, _) = Driven::begin(lua, spooled, &[]);
-    let adopt = WalkOrder::Adopt { spool: first.path("spool"), walks: Walks::Range(0, 4) };
+    let adopt = WalkOrder::Adopt { spool: first.path("spool"), walks: Walks::Range(0, 4), before: None };
     assert!(matches!(second.order(&adopt), (_, WalkReport::Done { ran: 0, .. })));
     let (ended, ran, _) = second.run(1, Walks::Range(0, 4), None);
     let lost: Vec<&str> = ended.iter().map(|walk| walk.error.as_ref().unwrap().message.as_str()).collect();
@@ -403,7 +403,8 @@ fn a_full_disk_ends_the_traces_and_not_the_walks() {
     assert_eq!(answer, WalkReport::Ready {});
     assert_eq!(worker.run(0, Walks::Range(0, 2), None), (Vec::new(), 2, 4));
     let (end, heard, _) = worker.finish();
-    let logs: Vec<_> = heard.iter().filter(|message| matches!(message, Message::Log { level: Level::Error, .. })).collect();
+    let logs: Vec<_> =
+        heard.iter().filter(|message| matches!(message, Message::Log { level: Level::Error, .. })).collect();
     assert_eq!(logs.len(), 1, "{heard:?}");
     // What the user wanted to have is not there: that is not passed over.
     assert_eq!(end.outcome, Outcome::Errored);
