@@ -72,10 +72,9 @@ fn a_test_that_kills_its_parent_ends_only_itself() {
     );
     project.run(&["test", "list.json", "test_killer.py", "-j2"]).code(1);
     let run = project.the_run();
-    // What only asks to end is not heard by what stands between a test and the run.
     assert_eq!(
         ends(&run),
-        "1-before=PASS 2-killer=ERROR 3-gentle=PASS 4-tap=ERROR 5-after=PASS 6-test_killer.py:T.test_it=ERROR"
+        "1-before=PASS 2-killer=ERROR 3-gentle=ERROR 4-tap=ERROR 5-after=PASS 6-test_killer.py:T.test_it=ERROR"
     );
 }
 
