@@ -29,9 +29,11 @@ struct List {
 }
 
 impl Image {
-    /// Takes from a command its program, arguments, environment and working folder, and nothing else.
-    pub(super) fn of(command: &Command) -> io::Result<Self> {
-        let mut environment: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
+    /// Takes from a command its program, arguments, environment and working folder, and nothing else. That it clears the
+    /// environment cannot be seen, and is told by `is_bare`.
+    pub(super) fn of(command: &Command, is_bare: bool) -> io::Result<Self> {
+        let mut environment: BTreeMap<OsString, OsString> =
+            if is_bare { BTreeMap::new() } else { std::env::vars_os().collect() };
         for (name, value) in command.get_envs() {
             match value {
                 Some(value) => environment.insert(name.to_owned(), value.to_owned()),

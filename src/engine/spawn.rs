@@ -164,7 +164,7 @@ pub(super) fn spawn(
     }
     if task.is_sheltered && matches!(way, Way::Direct | Way::Tap) {
         let stdin = stdin.map_or_else(nothing, Ok)?;
-        let started = Image::of(&command)
+        let started = Image::of(&command, task.starts_bare)
             .and_then(|image| shelter::spawn(&image, [stdin.as_fd(), stdout_end.as_fd(), stderr_end.as_fd()]));
         let Sheltered { pid, pidfd, shelter } = started.map_err(|error| refused(&command, task, &error))?;
         return Ok(Launched { pid, pidfd, shelter: Some(shelter), stdout, stderr, channel });
@@ -258,6 +258,12 @@ fn executable(attempt: &Attempt<'_>) -> Result<Prepared, SpawnError> {
     } else {
         Command::new(uri)
     };
+    if task.starts_bare {
+        command.env_clear();
+        if let Some(path) = std::env::var_os("PATH") {
+            command.env("PATH", path);
+        }
+    }
     for (index, arg) in runnable.args.iter().enumerate() {
         check_nul(&format!("args[{}]", index + 1), arg)?;
     }

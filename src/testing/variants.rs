@@ -93,11 +93,6 @@ impl Parameters {
         self.lists.push((name.to_owned(), values));
     }
 
-    /// Returns whether there are none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.lists.is_empty()
-    }
-
     /// Returns all combinations of values, the last name changing fastest. One combination alone has no id.
     pub(crate) fn product(&self) -> Result<Vec<Variant>, String> {
         if self.lists.is_empty() {

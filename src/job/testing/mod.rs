@@ -154,6 +154,7 @@ impl Job {
     fn task_of(&self, runnable: Runnable, id: String, folder: &Path) -> Task {
         let cwd = self.settings.started_in.clone();
         let env = environment::variables(&runnable, folder, &cwd, &self.workdir(folder));
+        let starts_bare = environment::Cleared::of(&runnable).is_ok_and(|cleared| cleared.is_some());
         let runnable = started(runnable, &cwd, folder);
         Task {
             id,
@@ -162,6 +163,7 @@ impl Job {
             env,
             retries: self.settings.retries,
             is_sheltered: true,
+            starts_bare,
             every_code_fails: true,
             choice: self.settings.choice.clone(),
             ..Task::default()
@@ -188,6 +190,9 @@ impl Job {
     fn assign_runner(&self, task: &mut Task) -> Option<String> {
         if task.runnable.kind == JOBFILE_KIND {
             return None;
+        }
+        if let Err(problem) = environment::Cleared::of(&task.runnable) {
+            return Some(problem);
         }
         match self.runners.find(&task.runnable, &|| self.interrupted()) {
             Ok(runner) => {
