@@ -8,8 +8,8 @@ use clap::Args;
 use super::Failure;
 use crate::job;
 use crate::testing::{
-    self, Candidate, ExecutionOrder, Found, FoundTest, Hint, Options, Parameters, Resolution, Surroundings, TagFilter,
-    Test, TestFilter, Variant,
+    self, Candidate, Choose, ExecutionOrder, Found, FoundTest, Hint, Options, Parameters, Resolution, Surroundings,
+    TagFilter, Test, TestFilter, Variant,
 };
 
 /// Which tests.
@@ -176,6 +176,7 @@ fn quoted(reference: &str) -> String {
 impl VariantArgs {
     /// Returns the variants that all tests run as, and their order.
     fn read(&self) -> Result<(Vec<Variant>, ExecutionOrder), Failure> {
+        let choose: Choose<'_> = &testing::every_combination;
         let parameters = Parameters::read(&self.parameters).map_err(Failure::usage)?;
         let mut variants = Vec::new();
         for path in &self.variants {
@@ -187,9 +188,9 @@ impl VariantArgs {
                     .fold(failure, |failure, near| failure.hint(format!("did you mean {near}?")))
             })?;
             let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-            variants.extend(testing::read_variants(&text, is_yaml).map_err(wrong)?);
+            variants.extend(testing::read_variants(&text, is_yaml, choose).map_err(wrong)?);
         }
-        let variants = testing::combined(variants, &parameters).map_err(Failure::usage)?;
+        let variants = testing::combined(variants, &parameters, choose).map_err(Failure::usage)?;
         Ok((variants, self.execution_order))
     }
 }

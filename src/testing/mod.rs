@@ -32,7 +32,7 @@ pub(crate) use self::suite::{ExecutionOrder, FoundTest, Test, found_tests, suite
 pub(crate) use self::tags::TagFilter;
 pub(crate) use self::tap::{TapScan, TapVerdict};
 pub(crate) use self::test_id::TestId;
-pub(crate) use self::variants::{Parameters, Variant, combined, read_variants};
+pub(crate) use self::variants::{Choose, Parameters, Variant, combined, every_combination, read_variants};
 
 /// Resolves references in the order in which they are given. Folders and globs become the files in them; a reference of
 /// which nothing was found is in the list as well, with what was tried. Without references those of the hint are taken.

@@ -182,7 +182,10 @@ impl Job {
         }
         // What cannot be removed, a folder that a test made unreadable, is left there.
         let _ = fs::remove_dir_all(self.directory.join(WORKDIR));
-        self.with_summary(|summary| results::link_by_status(&self.directory, summary))?;
+        self.with_summary(|summary| {
+            results::make_missing_files(&self.directory, summary)?;
+            results::link_by_status(&self.directory, summary)
+        })?;
         results::link_latest(self.settings.home.path(), &self.directory)
     }
 
