@@ -24,7 +24,7 @@ use super::status::Line;
 use super::status::argv::{self, Report};
 use super::synchro::Synchro;
 use super::way::Way;
-use crate::model::{Order, Runner, RuntimeInfo, SharedRef, Stream, SynchroLine, Task, TaskNumber};
+use crate::model::{Cleared, Order, Runner, RuntimeInfo, SharedRef, Stream, SynchroLine, Task, TaskNumber};
 
 /// The argument by which a task process knows its role.
 pub(crate) const TASK_ROLE: &str = "--as-task-process";
@@ -164,7 +164,7 @@ pub(super) fn spawn(
     }
     if task.is_sheltered && matches!(way, Way::Direct | Way::Tap) {
         let stdin = stdin.map_or_else(nothing, Ok)?;
-        let started = Image::of(&command, task.starts_bare)
+        let started = Image::of(&command, is_bare(task))
             .and_then(|image| shelter::spawn(&image, [stdin.as_fd(), stdout_end.as_fd(), stderr_end.as_fd()]));
         let Sheltered { pid, pidfd, shelter } = started.map_err(|error| refused(&command, task, &error))?;
         return Ok(Launched { pid, pidfd, shelter: Some(shelter), stdout, stderr, channel });
@@ -258,7 +258,7 @@ fn executable(attempt: &Attempt<'_>) -> Result<Prepared, SpawnError> {
     } else {
         Command::new(uri)
     };
-    if task.starts_bare {
+    if is_bare(task) {
         command.env_clear();
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
@@ -278,6 +278,12 @@ fn executable(attempt: &Attempt<'_>) -> Result<Prepared, SpawnError> {
         command.env(name, text);
     }
     Ok((command, None, stdin(task)?))
+}
+
+/// Returns whether a program is to find `PATH` in its environment, what its task says and what the engine adds, and nothing
+/// of the host's.
+fn is_bare(task: &Task) -> bool {
+    task.runnable.kind == "exec-test" && Cleared::of(&task.runnable).is_ok_and(|cleared| cleared.is_some())
 }
 
 /// Prepares a runner, which is told its task and where to report to on its command line.

@@ -217,7 +217,6 @@ impl Job {
             tags: draft.tags,
             prepares: false,
             is_sheltered: false,
-            starts_bare: false,
             every_code_fails: false,
             choice: draft.sections.choice(&self.settings.choice),
             inputs: None,

@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads the clock or knows a process.
 
 mod blob;
+mod cleared;
 mod event;
 mod exit;
 mod file_slice;
@@ -29,6 +30,7 @@ mod task;
 mod test_status;
 
 pub(crate) use blob::Blob;
+pub(crate) use cleared::Cleared;
 pub(crate) use event::{
     Dropped, EVENT_FORMAT, Event, EventKind, OutputSize, PluginFailed, RaisedError, RunStarted, SectionFinished,
     SectionStarted, TaskFinished, TaskPlanned, TaskQueued,

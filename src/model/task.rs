@@ -60,9 +60,6 @@ pub(crate) struct Task {
     pub(crate) prepares: bool,
     /// Should its program end its own parent, the host does not notice: another process stands between.
     pub(crate) is_sheltered: bool,
-    /// Its program finds `PATH` in its environment, what `env` and its parameters say, and what the engine adds; nothing
-    /// of the host's.
-    pub(crate) starts_bare: bool,
     /// Every exit code but 0 means failed, as for Avocado. Else 1 does, and the others mean errored.
     pub(crate) every_code_fails: bool,
     /// Which sections of a testscript run.

@@ -1,7 +1,5 @@
 //! One runner: what it is told, what it says, and every way in which it can break off.
 
-#![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
-
 use std::collections::HashMap;
 use std::time::Instant;
 

@@ -5,34 +5,10 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::model::Runnable;
+use crate::model::{Cleared, Runnable};
 
 /// The version of Avocado whose behaviour tests can count on.
 const AVOCADO_VERSION: &str = "113.0";
-
-/// The key of an exec-test's `config` by which it finds nothing of the environment of the run.
-const CLEAR_ENV: &str = "runner.exectest.clear_env";
-
-/// What is kept from an exec-test.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cleared {
-    /// The environment of the run, but for `PATH`.
-    System,
-    /// That, and what Avocado tells its tests.
-    All,
-}
-
-impl Cleared {
-    /// Returns what is kept from this runnable, if anything is. The error says what cannot be meant.
-    pub(super) fn of(runnable: &Runnable) -> Result<Option<Self>, String> {
-        match runnable.config.get(CLEAR_ENV).filter(|_| runnable.kind == "exec-test") {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(which)) if which == "system" => Ok(Some(Self::System)),
-            Some(Value::String(which)) if which == "all" => Ok(Some(Self::All)),
-            Some(other) => Err(format!("config {CLEAR_ENV} is {other}, and neither \"system\" nor \"all\"")),
-        }
-    }
-}
 
 /// Returns whether the engine itself runs such a test, and gives it what Avocado's runner would.
 pub(super) fn has_workdir(runnable: &Runnable) -> bool {
@@ -54,7 +30,7 @@ pub(super) fn variables(
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let file = cwd.join(runnable.uri.as_deref().unwrap_or_default());
     let mut set = |name: &str, value: String| variables.insert(name.to_owned(), Some(value));
-    if Cleared::of(runnable) != Ok(Some(Cleared::All)) {
+    if runnable.kind != "exec-test" || Cleared::of(runnable) != Ok(Some(Cleared::All)) {
         set("AVOCADO_VERSION", AVOCADO_VERSION.to_owned());
         set("AVOCADO_TEST_WORKDIR", text(workdir));
         set("AVOCADO_TESTS_COMMON_TMPDIR", text(workdir.parent().unwrap_or(workdir)));

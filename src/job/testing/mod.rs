@@ -16,7 +16,7 @@ use self::cache::Cache;
 use self::dependencies::{DependencyKey, Prepared};
 use super::{Door, Job, WaitError};
 use crate::engine::{OnLimit, StopReason, Submission};
-use crate::model::{Outcome, Runnable, Task, TaskNumber, shuffled};
+use crate::model::{Cleared, Outcome, Runnable, Task, TaskNumber, shuffled};
 use crate::store;
 use crate::testing::{JOBFILE_KIND, Test};
 
@@ -154,7 +154,6 @@ impl Job {
     fn task_of(&self, runnable: Runnable, id: String, folder: &Path) -> Task {
         let cwd = self.settings.started_in.clone();
         let env = environment::variables(&runnable, folder, &cwd, &self.workdir(folder));
-        let starts_bare = environment::Cleared::of(&runnable).is_ok_and(|cleared| cleared.is_some());
         let runnable = started(runnable, &cwd, folder);
         Task {
             id,
@@ -163,7 +162,6 @@ impl Job {
             env,
             retries: self.settings.retries,
             is_sheltered: true,
-            starts_bare,
             every_code_fails: true,
             choice: self.settings.choice.clone(),
             ..Task::default()
@@ -194,7 +192,9 @@ impl Job {
         if task.runnable.kind == JOBFILE_KIND {
             return None;
         }
-        if let Err(problem) = environment::Cleared::of(&task.runnable) {
+        if task.runnable.kind == "exec-test"
+            && let Err(problem) = Cleared::of(&task.runnable)
+        {
             return Some(problem);
         }
         match self.runners.find(&task.runnable, &|| self.interrupted()) {
