@@ -192,6 +192,116 @@ fn assets_are_fetched_once_and_checked() {
     asset(&["name=other.txt"]).stdout_has("other.txt is not in the cache");
 }
 
+/// A manager of packages, as far as it is used: what is installed is a file in `installed`.
+const FAKE_APT: &str = r#"#!/bin/sh
+echo "$0 $*" >> "$LOG"
+case "$1 $3" in
+  "install stubborn") echo "E: no way" >&2; exit 100;;
+  "install "*) : > "installed/$3";;
+  "remove "*) /bin/rm "installed/$3";;
+esac
+"#;
+
+#[test]
+fn packages_are_installed_and_removed_by_the_manager_of_the_system() {
+    let query =
+        "#!/bin/sh\nfor last; do :; done\ntest -e \"installed/$last\" || exit 1\nprintf 'install ok installed'\n";
+    let project = Project::new()
+        .executable("bin/apt-get", FAKE_APT)
+        .executable("bin/dpkg-query", query)
+        .file("installed/there", "")
+        .file(
+            "list.json",
+            r#"[{"kind": "exec-test", "uri": "/bin/ls", "args": ["installed/tool"],
+            "dependencies": [{"type": "package", "name": "tool"}]}]"#,
+        );
+    let call = |args: &[&str], name: &str| {
+        let mut command = project.rille(args);
+        // Nothing else is on the path: no sudo, and no manager that is real.
+        command.env("PATH", project.path("bin")).env("LOG", project.path("log"));
+        if !name.is_empty() {
+            command.arg0(name);
+        }
+        project.start_command(command).wait()
+    };
+    let package = |args: &[&str]| call(&[&["runnable-run"], args].concat(), "avocado-runner-package").code(0).out();
+    let cases: [(&[&str], &str, &str); 8] = [
+        (&["name=there"], "Package there already installed", "pass"),
+        (&["name=new"], "Package new installed", "pass"),
+        (&["action=check", "name=new"], "Package new already installed", "pass"),
+        (&["action=remove", "name=new"], "Package new removed", "pass"),
+        (&["action=remove", "name=new"], "Package new not installed", "pass"),
+        (&["action=check", "name=new"], "Package new not installed", "error"),
+        (
+            &["name=stubborn"],
+            "Package stubborn could not be installed: apt-get install -y stubborn: exit code 100",
+            "error",
+        ),
+        (&["name=stubborn"], "E: no way", "error"),
+    ];
+    for (args, text, result) in cases {
+        let out = package(args);
+        assert!(out.contains(text) && out.contains(&format!("{{'result': '{result}'")), "{args:?}: {out}");
+    }
+    // As what a test depends on.
+    call(&["test", "list.json", "--disable-sysinfo"], "").code(0);
+    let log = project.read("log").replace(&project.path("bin").display().to_string(), "");
+    assert_eq!(
+        log,
+        "/apt-get install -y new\n/apt-get remove -y new\n/apt-get install -y stubborn\n/apt-get install -y stubborn\n\
+         /apt-get install -y tool\n"
+    );
+}
+
+#[test]
+fn packages_of_python_are_installed_and_uninstalled() {
+    let wheel = "import zipfile\n\
+        with zipfile.ZipFile('thing-1.0-py3-none-any.whl', 'w') as wheel:\n\
+        \x20   info = 'thing-1.0.dist-info/'\n\
+        \x20   wheel.writestr('thing.py', 'print(\"the thing\")\\n')\n\
+        \x20   wheel.writestr(info + 'METADATA', 'Metadata-Version: 2.1\\nName: thing\\nVersion: 1.0\\n')\n\
+        \x20   wheel.writestr(info + 'WHEEL', 'Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')\n\
+        \x20   wheel.writestr(info + 'RECORD', 'thing.py,,\\n' + ''.join(info + name + ',,\\n' for name in ('METADATA', 'WHEEL', 'RECORD')))\n";
+    let project = Project::new().file("wheel.py", wheel).file(
+        "list.json",
+        r#"[{"kind": "exec-test", "uri": "python3", "args": ["-m", "thing"],
+             "dependencies": [{"type": "pip", "name": "./thing-1.0-py3-none-any.whl"}]}]"#,
+    );
+    let path = std::env::join_paths(
+        std::iter::once(project.path("venv/bin"))
+            .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
+    )
+    .expect("folders are named without a colon");
+    let start = |mut command: std::process::Command| {
+        // Nothing is fetched: the package is in the working folder.
+        command.env("PATH", &path).env("PIP_NO_INDEX", "1").env("PIP_DISABLE_PIP_VERSION_CHECK", "1");
+        project.start_command(command).wait()
+    };
+    let python = |args: &[&str]| {
+        let mut command = project.command("python3");
+        command.args(args);
+        start(command)
+    };
+    if python(&["-m", "pip", "--version"]).exit_code() != Some(0) {
+        println!("skipped: python3 has no pip");
+        return;
+    }
+    python(&["wheel.py"]).code(0);
+    python(&["-m", "venv", "--system-site-packages", "--without-pip", "venv"]).code(0);
+    let pip = |args: &[&str]| {
+        let mut command = project.rille(&[&["runnable-run"], args].concat());
+        command.arg0("avocado-runner-pip");
+        start(command).code(0).out()
+    };
+    start(project.rille(&["test", "list.json", "--disable-sysinfo"])).code(0);
+    python(&["-m", "thing"]).code(0).stdout("the thing\n");
+    let out = pip(&["action=uninstall", "name=thing"]);
+    assert!(out.contains("{'result': 'pass'"), "{out}");
+    python(&["-m", "thing"]).code(1);
+    let out = pip(&["name=no-such-thing"]);
+    assert!(out.contains("{'result': 'error'") && out.contains("pip install no-such-thing: exit code 1"), "{out}");
+}
+
 const TESTSCRIPT: &str = r#"
 local ts = require "rille.testscript"
 local log = require "rille.log"

@@ -326,3 +326,34 @@ fn links_make_the_program_a_runner() {
     command.arg("runnable-run");
     project.start_command(command).wait().code(0).stdout_has("{'result': 'pass', 'status': 'finished'");
 }
+
+#[test]
+fn a_foreign_kind_is_handed_on_to_its_own_runner() {
+    let foreign = "#!/bin/sh\nprintf '%s|' \"$@\"\nexit 9\n";
+    let project = Project::new()
+        .executable("bin/avocado-runner-foreign", foreign)
+        .file("bin/avocado-runner-plain", foreign)
+        .file("recipe.json", r#"{"kind": "foreign", "uri": "x"}"#);
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_rille"), project.path("bin/avocado-runner-ours")).unwrap();
+    let call = |args: &[&str], name: Option<&str>| {
+        let mut command = project.rille(args);
+        let path = std::env::join_paths([project.path("bin"), "/usr/bin".into(), "/bin".into()]).unwrap();
+        command.env("PATH", path);
+        if let Some(name) = name {
+            command.arg0(name);
+        }
+        project.start_command(command).wait()
+    };
+    let words = ["runnable-run", "-k", "foreign", "-u", "a b", "-a", "", "key=value"];
+    let shown = "runnable-run|-k|foreign|-u|a b|-a||key=value|";
+    call(&[&["runner"], words.as_slice()].concat(), None).code(9).stdout(shown);
+    call(&[&["--home", "runner", "runner"], words.as_slice()].concat(), None).code(9).stdout(shown);
+    call(&words, Some("avocado-runner-noop")).code(9).stdout(shown);
+    call(&["runnable-run-recipe", "recipe.json"], Some("avocado-runner-noop"))
+        .code(9)
+        .stdout("runnable-run-recipe|recipe.json|");
+    for kind in ["plain", "ours", "none", "../x"] {
+        let ended = call(&["runner", "runnable-run", "-k", kind], None);
+        ended.code(1).stdout("").stderr_has(&format!("Unsupported kind of runnable: {kind}"));
+    }
+}

@@ -121,7 +121,7 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
         Command::Replay(replay) => test::replay(&replay, args, home),
         Command::Jobs(jobs) => configured_home(home).and_then(|home| jobs::main(&jobs, &home)),
         Command::List(list) => list::main(&list),
-        Command::Runner(runner) => Ok(crate::runner::run_command(runner)),
+        Command::Runner(runner) => Ok(crate::runner::run_command(runner, args)),
         Command::Config(config) => config::main(config, home),
         Command::Schema(schema) => schema::main(&schema),
         Command::Synchro(synchro) => synchro::main(*synchro),

@@ -179,19 +179,24 @@ fn quoted(reference: &str) -> String {
     if reference.is_empty() { "''".to_owned() } else { super::output::one_line(reference) }
 }
 
-/// Returns few combinations, as indices, in which every combination of `order` values is. They are the same every time.
-fn covering(counts: &[usize], order: usize) -> Result<Vec<Vec<u32>>, String> {
+/// Returns few combinations, as places of values, in which every combination of `order` values is. They are the same every
+/// time.
+fn covering(counts: &[usize], order: usize) -> Result<Vec<Vec<usize>>, String> {
     let factors = Factors { counts: counts.to_vec(), strength: order.min(counts.len()), ..Factors::default() };
-    let rows = cover::rows::<Infallible>(&factors, &mut |_| Ok(true), &mut || false);
-    rows.map(|rows| rows.rows).map_err(|error| format!("--combination-order {order}: {error}"))
+    let rows = cover::rows::<Infallible>(&factors, &mut |_| Ok(true), &mut || false)
+        .map_err(|error| format!("--combination-order {order}: {error}"))?;
+    Ok(rows.rows.into_iter().map(|row| row.into_iter().map(|place| place as usize).collect()).collect())
 }
 
 impl VariantArgs {
     /// Returns the variants that all tests run as, and their order.
     fn read(&self) -> Result<(Vec<Variant>, ExecutionOrder), Failure> {
+        let choose = |counts: &[usize]| match self.combination_order {
+            Some(order) => covering(counts, order.get()),
+            None => testing::every_combination(counts),
+        };
+        let choose: Choose<'_> = &choose;
         let parameters = Parameters::read(&self.parameters).map_err(Failure::usage)?;
-        let cover = self.combination_order.map(|order| move |counts: &[usize]| covering(counts, order.get()));
-        let choose: Choose<'_> = cover.as_ref().map(|cover| cover as _);
         let mut variants = Vec::new();
         for path in &self.variants {
             let wrong = |what: String| Failure::usage(format!("{}: {what}", path.display()));

@@ -42,11 +42,7 @@ pub(crate) struct TestArgs {
     #[arg(long, value_name = "FILE")]
     job_dependency: Option<PathBuf>,
     #[command(flatten)]
-    manner: Manner,
-    #[command(flatten)]
-    settings: SettingOptions,
-    #[command(flatten)]
-    reports: ReportOptions,
+    common: CommonArgs,
 }
 
 /// Runs the tests of an earlier run again, under the same ids and with the same limits.
@@ -58,6 +54,13 @@ pub(crate) struct ReplayArgs {
     /// Only tests that did not pass, or did not come to their end
     #[arg(long)]
     failed: bool,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// What both commands can be told.
+#[derive(Args, Debug)]
+struct CommonArgs {
     #[command(flatten)]
     manner: Manner,
     #[command(flatten)]
@@ -130,13 +133,13 @@ pub(crate) fn main(args: &TestArgs, command: &[OsString], home: Option<&Path>) -
         }
         return Ok(4);
     }
-    let recorded = Recorded { is_dry: args.dry_run, dependencies, manner: args.manner.clone() };
-    run(tests, recorded, &args.settings, &args.reports, command, home)
+    let recorded = Recorded { is_dry: args.dry_run, dependencies, manner: args.common.manner.clone() };
+    run(tests, recorded, &args.common, command, home)
 }
 
 /// Runs the tests of an earlier run again and returns the exit code.
 pub(crate) fn replay(args: &ReplayArgs, command: &[OsString], home: Option<&Path>) -> Result<i32, Failure> {
-    let directory = config::load(Path::new("."), &args.settings, home)?.home()?.find(&args.id)?;
+    let directory = config::load(Path::new("."), &args.common.settings, home)?.home()?.find(&args.id)?;
     let mut tests = read_suite(&directory).map_err(|error| no_tests(&args.id, error))?;
     if args.failed {
         let bad = not_passed(&directory)?;
@@ -147,8 +150,8 @@ pub(crate) fn replay(args: &ReplayArgs, command: &[OsString], home: Option<&Path
         }
     }
     let mut recorded = Recorded::read(&directory);
-    recorded.manner = args.manner.clone().or(&recorded.manner);
-    run(tests, recorded, &args.settings, &args.reports, command, home)
+    recorded.manner = args.common.manner.clone().or(&recorded.manner);
+    run(tests, recorded, &args.common, command, home)
 }
 
 fn no_tests(id: &str, error: store::Error) -> Failure {
@@ -208,13 +211,12 @@ impl Manner {
 fn run(
     tests: Vec<Test>,
     recorded: Recorded,
-    options: &SettingOptions,
-    reports: &ReportOptions,
+    common: &CommonArgs,
     command: &[OsString],
     home: Option<&Path>,
 ) -> Result<i32, Failure> {
     let folder = std::env::current_dir().map_err(|error| Failure::general(format!("the working folder: {error}")))?;
-    let loaded = config::load(Path::new("."), options, home)?;
+    let loaded = config::load(Path::new("."), &common.settings, home)?;
     let home: Home = loaded.home()?;
     let shuffle = recorded.manner.shuffle.map(|seed| seed.unwrap_or_else(script::entropy::draw_seed));
     let Recorded { is_dry, dependencies, manner } = recorded;
@@ -239,7 +241,7 @@ fn run(
         status_listen: recorded.manner.status_listen,
         jobs: base.jobs.or(Some(base.cpus)),
         max_failures: max_failures.or(failfast.then_some(1)),
-        report_copies: reports.checked()?,
+        report_copies: common.reports.checked()?,
         ..base
     };
     let job = begin(settings)?;

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getpgrp, getpid, kill_process, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, getpgrp, getpid, kill_process, waitid};
 
 use crate::model::TaskNumber;
 
@@ -90,7 +90,10 @@ impl Descendants {
                 continue;
             }
             if stat.is_dead {
-                reap(pid);
+                // A task whose shelter has ended is reaped with the task: until then no other process gets its number.
+                if !tasks.contains_key(&pid) {
+                    reap(pid);
+                }
                 self.known.remove(&pid);
             } else if !self.known.contains_key(&pid) {
                 let owner = self.owner(pid, stat.group, tasks);
@@ -195,11 +198,11 @@ pub(super) fn signal_child(pid: i32, signal: Signal) {
     }
 }
 
-fn reap(pid: i32) {
-    if let Some(pid) = Pid::from_raw(pid) {
-        // A child that another thread reaped first is gone as well.
-        let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
-    }
+/// Reaps a child of this process if it is dead; returns what is known of its end.
+pub(super) fn reap(pid: i32) -> Option<WaitIdStatus> {
+    let pid = Pid::from_raw(pid)?;
+    // A child that another thread reaped first is gone as well.
+    waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG).ok().flatten()
 }
 
 struct Stat {

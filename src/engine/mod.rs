@@ -12,6 +12,7 @@ mod descendants;
 mod descriptors;
 mod foreground;
 mod guardian;
+mod image;
 mod journal;
 mod output;
 mod output_sink;

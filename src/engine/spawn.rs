@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,15 +15,16 @@ use serde_json::Value;
 use super::capped_file::CappedFile;
 use super::channel::Channel;
 use super::descendants::MARK;
+use super::image::Image;
 use super::output::{Capture, Target};
 use super::output_sink::SharedSink;
 use super::scheduler::Slots;
-use super::shelter::shelter;
+use super::shelter::{self, Shelter, Sheltered};
 use super::status::Line;
 use super::status::argv::{self, Report};
 use super::synchro::Synchro;
 use super::way::Way;
-use crate::model::{Order, Runner, RuntimeInfo, SharedRef, Stream, SynchroLine, Task, TaskNumber};
+use crate::model::{Cleared, Order, Runner, RuntimeInfo, SharedRef, Stream, SynchroLine, Task, TaskNumber};
 
 /// The argument by which a task process knows its role.
 pub(crate) const TASK_ROLE: &str = "--as-task-process";
@@ -79,8 +80,12 @@ pub(super) struct Attempt<'a> {
 
 /// A process that runs.
 pub(super) struct Launched {
+    /// The process of the task, and its group.
     pub(super) pid: i32,
+    /// The process whose end is the task's: its own, or that of its shelter.
     pub(super) pidfd: OwnedFd,
+    /// What stands between the task and the host, if anything does.
+    pub(super) shelter: Option<Shelter>,
     pub(super) stdout: Capture,
     pub(super) stderr: Capture,
     pub(super) channel: Option<Channel>,
@@ -127,19 +132,14 @@ pub(super) fn spawn(
     };
     let (stdout, stdout_end) = open(Stream::Stdout, "stdout")?;
     let (mut stderr, stderr_end) = open(Stream::Stderr, "stderr")?;
-    let (mut cwd, mut stdout_end) = (folder, Stdio::from(stdout_end));
+    let mut cwd = folder;
     if let Way::Runner(_) = way {
         // It says on its standard output once more what it reports. What it says on the other is its own, not the test's.
-        stdout_end = Stdio::null();
         stderr.keep_apart();
         cwd = &surroundings.started_in;
     }
     command
-        .process_group(0)
         .current_dir(task.cwd.as_ref().unwrap_or(cwd))
-        .stdin(stdin)
-        .stdout(stdout_end)
-        .stderr(stderr_end)
         .env(MARK, format!("{}:{}", surroundings.run_id, attempt.number))
         .env(variable::TASK_ID, &task.id)
         .env(variable::TASK_DIR, folder)
@@ -163,8 +163,27 @@ pub(super) fn spawn(
         };
     }
     if task.is_sheltered && matches!(way, Way::Direct | Way::Tap) {
-        shelter(&mut command);
+        let stdin = stdin.map_or_else(nothing, Ok)?;
+        let started = Image::of(&command, is_bare(task))
+            .and_then(|image| shelter::spawn(&image, [stdin.as_fd(), stdout_end.as_fd(), stderr_end.as_fd()]));
+        let Sheltered { pid, pidfd, shelter } = started.map_err(|error| refused(&command, task, &error))?;
+        return Ok(Launched { pid, pidfd, shelter: Some(shelter), stdout, stderr, channel });
     }
+    let stdout_end = (!matches!(way, Way::Runner(_))).then_some(stdout_end);
+    let (pid, pidfd) = start(command, stdin, stdout_end, stderr_end, task)?;
+    Ok(Launched { pid, pidfd, shelter: None, stdout, stderr, channel })
+}
+
+/// Starts a process with these standard streams, where none is nothing.
+fn start(
+    mut command: Command,
+    stdin: Option<OwnedFd>,
+    stdout: Option<OwnedFd>,
+    stderr: OwnedFd,
+    task: &Task,
+) -> Result<(i32, OwnedFd), SpawnError> {
+    let or_null = |fd: Option<OwnedFd>| fd.map_or_else(Stdio::null, Stdio::from);
+    command.process_group(0).stdin(or_null(stdin)).stdout(or_null(stdout)).stderr(stderr);
     let child = command.spawn().map_err(|error| refused(&command, task, &error))?;
     drop(command);
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
@@ -174,7 +193,11 @@ pub(super) fn spawn(
         super::descendants::kill_child(pid.as_raw_nonzero().get());
         exhausted("a descriptor for the process", &error.into())
     })?;
-    Ok(Launched { pid: pid.as_raw_nonzero().get(), pidfd, stdout, stderr, channel })
+    Ok((pid.as_raw_nonzero().get(), pidfd))
+}
+
+fn nothing() -> Result<OwnedFd, SpawnError> {
+    File::open("/dev/null").map(OwnedFd::from).map_err(|error| exhausted("/dev/null", &error))
 }
 
 /// Makes the folder of a task that has no process.
@@ -192,7 +215,7 @@ fn make_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
-type Prepared = (Command, Option<Channel>, Stdio);
+type Prepared = (Command, Option<Channel>, Option<OwnedFd>);
 
 /// Prepares a process of this same program that runs the task in its own words.
 fn speaker(attempt: &Attempt<'_>, surroundings: &Surroundings) -> Result<Prepared, SpawnError> {
@@ -220,7 +243,7 @@ fn speaker(attempt: &Attempt<'_>, surroundings: &Surroundings) -> Result<Prepare
     let mut command = Command::new("/proc/self/exe");
     let stem = Path::new(&script).file_name().unwrap_or_default().to_string_lossy().into_owned();
     command.arg0(format!("rille task: {} - {stem}", task.id)).arg(TASK_ROLE);
-    Ok((command, Some(channel), Stdio::from(task_end)))
+    Ok((command, Some(channel), Some(task_end)))
 }
 
 /// Prepares an executable; nothing stands between it and the engine.
@@ -236,6 +259,12 @@ fn executable(attempt: &Attempt<'_>) -> Result<Prepared, SpawnError> {
     } else {
         Command::new(uri)
     };
+    if is_bare(task) {
+        command.env_clear();
+        if let Some(path) = std::env::var_os("PATH") {
+            command.env("PATH", path);
+        }
+    }
     for (index, arg) in runnable.args.iter().enumerate() {
         check_nul(&format!("args[{}]", index + 1), arg)?;
     }
@@ -250,6 +279,12 @@ fn executable(attempt: &Attempt<'_>) -> Result<Prepared, SpawnError> {
         command.env(name, text);
     }
     Ok((command, None, stdin(task)?))
+}
+
+/// Returns whether a program is to find `PATH` in its environment, what its task says and what the engine adds, and nothing
+/// of the host's.
+fn is_bare(task: &Task) -> bool {
+    task.runnable.kind == "exec-test" && Cleared::of(&task.runnable).is_ok_and(|cleared| cleared.is_some())
 }
 
 /// Prepares a runner, which is told its task and where to report to on its command line.
@@ -271,10 +306,10 @@ fn runner(attempt: &Attempt<'_>, program: &Runner, surroundings: &Surroundings) 
     Ok((command, None, stdin(task)?))
 }
 
-fn stdin(task: &Task) -> Result<Stdio, SpawnError> {
-    let Some(path) = &task.stdin else { return Ok(Stdio::null()) };
+fn stdin(task: &Task) -> Result<Option<OwnedFd>, SpawnError> {
+    let Some(path) = &task.stdin else { return Ok(None) };
     let refused = |error| SpawnError::Task(format!("cannot read stdin from {}: {error}", path.display()));
-    Ok(Stdio::from(File::open(path).map_err(refused)?))
+    Ok(Some(File::open(path).map_err(refused)?.into()))
 }
 
 /// Which pieces of a counted resource the task holds: `RILLE_SLOTS_<NAME>=0,2`, for `gpus` also as CUDA wants it.

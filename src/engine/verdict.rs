@@ -155,7 +155,9 @@ fn judge_speaker(code: i32, finished: Option<Verdict>, sections: Option<Outcome>
 
 /// By the custom of `test`, `grep`, `diff` and pytest 1 means "no" and every other code "something went wrong".
 fn judge_code(runnable: &Runnable, code: i32, every_code_fails: bool) -> Verdict {
-    let skips = runnable.config.get("runner.exectest.exitcodes.skip").and_then(Value::as_array);
+    let skips = runnable.config.get("runner.exectest.exitcodes.skip");
+    // In recipes that Avocado writes it may be a set.
+    let skips = skips.map(|skips| skips.get("__encoded_set__").unwrap_or(skips)).and_then(Value::as_array);
     if skips.is_some_and(|codes| codes.iter().any(|skip| skip.as_i64() == Some(code.into()))) {
         return Verdict::new(Outcome::Skipped, format!("exit code {code}, which means skipped here"));
     }

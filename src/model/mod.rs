@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads the clock or knows a process.
 
 mod blob;
+mod cleared;
 mod event;
 mod exit;
 mod file_slice;
@@ -33,6 +34,7 @@ mod walk;
 mod walk_event;
 
 pub(crate) use blob::Blob;
+pub(crate) use cleared::Cleared;
 pub(crate) use event::{
     Dropped, EVENT_FORMAT, Event, EventKind, OutputSize, PluginFailed, RaisedError, RunStarted, SectionFinished,
     SectionStarted, TaskFinished, TaskPlanned, TaskQueued,

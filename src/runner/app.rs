@@ -7,6 +7,7 @@ use std::process::exit;
 use std::rc::Rc;
 
 use super::command::{self, COMMANDS, RunnableArgs, RunnerArgs, RunnerCommand};
+use super::foreign;
 use super::install::install;
 use super::kinds::{self, KINDS, Kind, Work};
 use super::order::{self, RunnerOrder};
@@ -28,6 +29,8 @@ struct Called {
     /// That kind.
     kind: Option<String>,
     form: Form,
+    /// What it was called with.
+    words: Vec<OsString>,
 }
 
 /// A way to run a kind.
@@ -47,7 +50,7 @@ pub(crate) fn main_as_runner(name: &OsStr, args: &[OsString]) -> i32 {
     let path = PathBuf::from(name);
     let shown = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let kind = shown.strip_prefix(PREFIX).map(str::to_owned);
-    let called = Called { path: Some(path), kind, form: Form::Python };
+    let called = Called { path: Some(path), kind, form: Form::Python, words: args.to_vec() };
     match command::read(&shown, false, args) {
         Ok(args) => run(args, &called),
         Err(code) => code,
@@ -57,14 +60,22 @@ pub(crate) fn main_as_runner(name: &OsStr, args: &[OsString]) -> i32 {
 /// Runs `rille runner`. Returns the exit code.
 pub(crate) fn main(args: &[OsString]) -> i32 {
     match command::read("rille runner", true, args) {
-        Ok(args) => run_command(args),
+        Ok(read) => run_as_command(read, args),
         Err(code) => code,
     }
 }
 
-/// Runs what was read of `rille runner`. Returns the exit code.
-pub(crate) fn run_command(args: RunnerArgs) -> i32 {
-    run(args, &Called { path: None, kind: None, form: Form::Json })
+/// Runs what was read of `rille runner` in this command line, which may have options before those words. Returns the exit
+/// code.
+pub(crate) fn run_command(args: RunnerArgs, line: &[OsString]) -> i32 {
+    // `runner` may be the value of an option as well.
+    let is_start = |pair: &[OsString]| pair[0] == "runner" && COMMANDS.iter().any(|command| pair[1] == *command);
+    let start = line.windows(2).position(is_start).map_or(line.len(), |at| at + 1);
+    run_as_command(args, &line[start..])
+}
+
+fn run_as_command(args: RunnerArgs, words: &[OsString]) -> i32 {
+    run(args, &Called { path: None, kind: None, form: Form::Json, words: words.to_vec() })
 }
 
 fn run(args: RunnerArgs, called: &Called) -> i32 {
@@ -157,7 +168,13 @@ fn unsupported(kind: &str) -> String {
 
 /// Runs what was ordered. Returns when its last message was sent; the error is that there was no first one.
 fn perform(mut order: RunnerOrder, called: &Called) -> Result<(), String> {
-    let way = way(&order.runnable.kind, called).ok_or_else(|| unsupported(&order.runnable.kind))?;
+    let kind = &order.runnable.kind;
+    let Some(way) = way(kind, called) else {
+        return Err(match foreign::find(PREFIX, kind) {
+            Some(program) => foreign::become_it(program, &called.words),
+            None => unsupported(kind),
+        });
+    };
     if let Way::Own(own) = &way {
         let is_known = |key: &String| key == COMMON_SETTING || own.settings.contains(&key.as_str());
         for key in order.runnable.config.keys().filter(|key| !is_known(key)) {

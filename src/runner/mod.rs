@@ -3,6 +3,7 @@
 
 mod app;
 mod command;
+mod foreign;
 mod install;
 mod kinds;
 mod line;

@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 use crate::model::{Runnable, nearest};
 
 /// The name of the file.
-pub(crate) const HINT_FILE: &str = ".avocado.hint";
+const HINT_FILE: &str = ".avocado.hint";
 
 /// What stands for the path of the file.
 const TEST_PATH: &str = "$testpath";

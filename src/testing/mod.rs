@@ -1,7 +1,6 @@
 //! From references to tests: what a user names is resolved to runnables, filtered, and multiplied by variants.
 //!
 //! Nothing here starts a process: an executable that prints recipes is run by a closure that the caller hands in.
-#![expect(dead_code, unused_imports, reason = "`rille test` is still to use all of it")]
 
 mod expand;
 mod expression;
@@ -26,14 +25,14 @@ use self::resolvers::{Answer, Question, RESOLVERS};
 use crate::model::nearest;
 
 pub(crate) use self::expression::{Candidate, TestFilter};
-pub(crate) use self::hint::{HINT_FILE, Hint};
-pub(crate) use self::resolution::{Found, Options, Resolution, RunExecutable, Surroundings, Tried, Unresolved};
+pub(crate) use self::hint::Hint;
+pub(crate) use self::resolution::{Found, Options, Resolution, Surroundings, Tried, Unresolved};
 pub(crate) use self::resolvers::JOBFILE_KIND;
 pub(crate) use self::suite::{ExecutionOrder, FoundTest, Test, found_tests, suite};
 pub(crate) use self::tags::TagFilter;
 pub(crate) use self::tap::{TapScan, TapVerdict};
 pub(crate) use self::test_id::TestId;
-pub(crate) use self::variants::{Choose, Parameters, Variant, combined, read_variants};
+pub(crate) use self::variants::{Choose, Parameters, Variant, combined, every_combination, read_variants};
 
 /// Resolves references in the order in which they are given. Folders and globs become the files in them; a reference of
 /// which nothing was found is in the list as well, with what was tried. Without references those of the hint are taken.

@@ -230,7 +230,7 @@ impl TapScan {
         self.has_plan |= is_outermost;
         match plan.directive {
             Some(Directive::Skip(_)) if plan.count > 0 => self.broken("invalid SKIP directive for plan"),
-            Some(Directive::Todo(_)) => self.broken("invalid directive for plan"),
+            Some(Directive::Todo) => self.broken("invalid directive for plan"),
             Some(Directive::Skip(reason)) => self.skipped = self.skipped.take().or(Some(reason)),
             None if plan.count == 0 => self.skipped = self.skipped.take().or(Some(None)),
             None => {}
@@ -244,12 +244,12 @@ impl TapScan {
                 self.counts.skipped += 1;
                 self.skipped = self.skipped.take().or(Some(reason.clone()));
             }
-            (Some(Directive::Todo(_)), true) => {
+            (Some(Directive::Todo), true) => {
                 self.counts.passed += 1;
                 let surprise = format!("{TO_DO} test {shown} unexpectedly passed.");
                 self.surprise = self.surprise.take().or(Some(surprise));
             }
-            (Some(Directive::Todo(_)), false) | (None, true) => self.counts.passed += 1,
+            (Some(Directive::Todo), false) | (None, true) => self.counts.passed += 1,
             (directive, false) => {
                 self.counts.failed += 1;
                 let reason = match directive {

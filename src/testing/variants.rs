@@ -12,9 +12,6 @@ use super::mux;
 /// Combinations over which no product of lists is made.
 pub(super) const MOST: usize = 1_000_000;
 
-/// Chooses combinations of values, given how many values each parameter has: a list of indices for each combination.
-pub(crate) type Choose<'a> = Option<&'a dyn Fn(&[usize]) -> Result<Vec<Vec<u32>>, String>>;
-
 /// Bytes of the values that go into a variant's id.
 const ID_BYTES: usize = 60;
 
@@ -96,46 +93,49 @@ impl Parameters {
         self.lists.push((name.to_owned(), values));
     }
 
-    /// Returns whether there are none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.lists.is_empty()
-    }
-
-    /// Returns the combinations of values that are chosen; else all, the last name changing fastest. One combination
-    /// alone has no id.
+    /// Returns the chosen combinations of values. One combination alone has no id.
     pub(crate) fn product(&self, choose: Choose<'_>) -> Result<Vec<Variant>, String> {
         if self.lists.is_empty() {
             return Ok(Vec::new());
         }
-        let is_varied = self.lists.iter().any(|(_, values)| values.len() > 1);
-        let combination = |indices: Vec<usize>| {
-            let picked =
-                || self.lists.iter().zip(&indices).map(|((name, values), index)| (name, values, &values[*index]));
-            let parameters: Map<String, Value> =
-                picked().map(|(name, _, value)| (name.clone(), value.clone())).collect();
-            let varied = picked().filter(|(_, values, _)| values.len() > 1).map(|(_, _, value)| value);
-            let id = is_varied.then(|| id(varied, &parameters));
-            Variant::plain(id, parameters)
-        };
         let counts: Vec<usize> = self.lists.iter().map(|(_, values)| values.len()).collect();
-        if let Some(choose) = choose {
-            let rows = choose(&counts)?;
-            return Ok(rows.iter().map(|row| combination(row.iter().map(|index| *index as usize).collect())).collect());
-        }
-        let count = counts.iter().try_fold(1_usize, |count, values| count.checked_mul(*values));
-        let count = count
-            .filter(|count| *count <= MOST)
-            .ok_or_else(|| format!("there are more than {MOST} combinations of parameters"))?;
-        let indices = |mut number: usize| {
-            let mut indices = vec![0; counts.len()];
-            for (index, count) in indices.iter_mut().zip(&counts).rev() {
-                *index = number % count;
-                number /= count;
+        let rows = choose(&counts)?;
+        let is_varied = rows.len() > 1;
+        let variant = |row: Vec<usize>| {
+            if row.len() != counts.len() {
+                return Err(format!("a combination has {} values of {} parameters", row.len(), counts.len()));
             }
-            indices
+            let value = |((name, values), place): (&(String, Vec<Value>), usize)| {
+                let value = values.get(place).ok_or_else(|| format!("the parameter '{name}' has no value {place}"))?;
+                Ok((name.clone(), value.clone()))
+            };
+            let parameters = self.lists.iter().zip(row).map(value).collect::<Result<Map<String, Value>, String>>()?;
+            let varied = self.lists.iter().filter(|(_, values)| values.len() > 1);
+            let id = is_varied.then(|| id(varied.filter_map(|(name, _)| parameters.get(name)), &parameters));
+            Ok(Variant::plain(id, parameters))
         };
-        Ok((0..count).map(|number| combination(indices(number))).collect())
+        rows.into_iter().map(variant).collect()
     }
+}
+
+/// Chooses combinations of so many values each, as lists of the places of the values.
+pub(crate) type Choose<'a> = &'a dyn Fn(&[usize]) -> Result<Vec<Vec<usize>>, String>;
+
+/// Chooses all combinations; the last value changes fastest.
+pub(crate) fn every_combination(counts: &[usize]) -> Result<Vec<Vec<usize>>, String> {
+    let count = counts.iter().try_fold(1_usize, |count, values| count.checked_mul(*values));
+    let count = count
+        .filter(|count| *count <= MOST)
+        .ok_or_else(|| format!("there are more than {MOST} combinations of parameters"))?;
+    let row = |mut number: usize| {
+        let mut row = vec![0; counts.len()];
+        for (place, values) in row.iter_mut().zip(counts).rev() {
+            *place = number % values;
+            number /= values;
+        }
+        row
+    };
+    Ok((0..count).map(row).collect())
 }
 
 /// Returns the id of a variant: the values that tell it from others, and four digits that depend on all of it.
@@ -202,7 +202,7 @@ fn list(items: &[Value]) -> Result<Vec<Variant>, String> {
     (1..).zip(items).map(variant).collect()
 }
 
-/// Returns every variant with every combination of parameters, or those that are chosen, added to it; what the variant says itself stays.
+/// Returns every variant with every combination of parameters added to it; what the variant says itself stays.
 pub(crate) fn combined(
     variants: Vec<Variant>,
     parameters: &Parameters,
@@ -234,7 +234,7 @@ pub(crate) fn combined(
 mod tests {
     use serde_json::json;
 
-    use super::{Parameters, Variant, combined, read_variants};
+    use super::{Parameters, Variant, combined, every_combination, read_variants};
 
     fn parameters(texts: &[&str]) -> Parameters {
         Parameters::read(&texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>()).unwrap()
@@ -252,16 +252,17 @@ mod tests {
 
     #[test]
     fn parameters_are_one_variant_without_id_as_in_the_original() {
-        let variants = parameters(&["foo=bar"]).product(None).unwrap();
+        let variants = parameters(&["foo=bar"]).product(&every_combination).unwrap();
         let expected = json!({"paths": ["/"], "variant_id": null, "variant": [["/", [["/", "foo", "bar"]]]]});
         assert_eq!(variants.iter().map(Variant::dump).collect::<Vec<_>>(), [expected]);
-        assert_eq!(shown(&parameters(&["a=1", "b=x=y", "a=2"]).product(None).unwrap()), ["-: b=x=y a=2"]);
-        assert!(parameters(&[]).product(None).unwrap().is_empty());
+        assert_eq!(shown(&parameters(&["a=1", "b=x=y", "a=2"]).product(&every_combination).unwrap()), ["-: b=x=y a=2"]);
+        assert!(parameters(&[]).product(&every_combination).unwrap().is_empty());
     }
 
     #[test]
     fn lists_make_all_combinations() {
-        let variants = parameters(&["proto=[tcp, udp]", "mtu=9000", "size=[64,1500]"]).product(None).unwrap();
+        let variants =
+            parameters(&["proto=[tcp, udp]", "mtu=9000", "size=[64,1500]"]).product(&every_combination).unwrap();
         let shown = shown(&variants);
         let params: Vec<&str> = shown.iter().map(|variant| variant.split_once(": ").unwrap().1).collect();
         assert_eq!(
@@ -276,35 +277,37 @@ mod tests {
         let id = variants[1].id.clone().unwrap();
         assert!(id.starts_with("tcp-1500-") && id.len() == "tcp-1500-".len() + 4, "{id}");
         let wide: Vec<String> = (0..7).map(|n| format!("p{n}=[{}]", ["x"; 10].join(","))).collect();
-        assert!(Parameters::read(&wide).unwrap().product(None).unwrap_err().contains("more than 1000000"));
+        assert!(
+            Parameters::read(&wide).unwrap().product(&every_combination).unwrap_err().contains("more than 1000000")
+        );
     }
 
     #[test]
     fn files_have_three_shapes() {
         let dump = r#"[{"paths": ["/run/*"], "variant_id": "cat-26c0", "variant": [["/pig/cat", [["/pig", "ant", "fox"], ["/pig/cat", "dog", "bee"]]]]}]"#;
-        let read = read_variants(dump, false, None).unwrap();
+        let read = read_variants(dump, false, &every_combination).unwrap();
         assert_eq!(shown(&read), ["cat-26c0: ant=fox dog=bee"]);
         assert_eq!(
             json!([read[0].dump()]).to_string(),
             serde_json::from_str::<serde_json::Value>(dump).unwrap().to_string()
         );
-        let listed = shown(&read_variants("- {a: 1, b: x}\n- {a: 2}\n", true, None).unwrap());
+        let listed = shown(&read_variants("- {a: 1, b: x}\n- {a: 2}\n", true, &every_combination).unwrap());
         assert!(
             listed[0].starts_with("1-x-") && listed[0].ends_with(": a=1 b=x") && listed[1].ends_with(": a=2"),
             "{listed:?}"
         );
-        let product = shown(&read_variants("a: [1, 2]\nb: [true]\nc: text\n", true, None).unwrap());
+        let product = shown(&read_variants("a: [1, 2]\nb: [true]\nc: text\n", true, &every_combination).unwrap());
         assert!(product.len() == 2 && product[1].ends_with(": a=2 b=true c=text"), "{product:?}");
     }
 
     #[test]
     fn parameters_are_added_to_variants() {
-        let variants = read_variants(r#"{"a": [1, 2]}"#, false, None).unwrap();
-        let both = combined(variants.clone(), &parameters(&["b=[x,y]"]), None).unwrap();
+        let variants = read_variants(r#"{"a": [1, 2]}"#, false, &every_combination).unwrap();
+        let both = combined(variants.clone(), &parameters(&["b=[x,y]"]), &every_combination).unwrap();
         assert_eq!(both.len(), 4);
         assert!(shown(&both)[3].ends_with(": a=2 b=y"), "{:?}", shown(&both));
-        assert_eq!(combined(variants.clone(), &parameters(&[]), None).unwrap(), variants);
-        assert_eq!(combined(Vec::new(), &parameters(&["b=1"]), None).unwrap().len(), 1);
+        assert_eq!(combined(variants.clone(), &parameters(&[]), &every_combination).unwrap(), variants);
+        assert_eq!(combined(Vec::new(), &parameters(&["b=1"]), &every_combination).unwrap().len(), 1);
     }
 
     #[test]
@@ -323,8 +326,24 @@ mod tests {
             (r#"[{"variant_id": "x", "variant": [["/", [["/", 1, 2]]]]}]"#, "variant 1: expected an object"),
         ];
         for (text, expected) in cases {
-            let error = read_variants(text, false, None).unwrap_err();
+            let error = read_variants(text, false, &every_combination).unwrap_err();
             assert!(error.starts_with(expected), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn combinations_may_be_chosen() {
+        let all = parameters(&["a=[1,2]", "b=[x,y]", "c=5"]);
+        let choose = |counts: &[usize]| {
+            assert_eq!(counts, [2, 2, 1]);
+            Ok(vec![vec![1, 0, 0], vec![0, 1, 0]])
+        };
+        let chosen = all.product(&choose).unwrap();
+        let values: Vec<String> = chosen.iter().map(|variant| variant.id.clone().unwrap()).collect();
+        assert!(values[0].starts_with("2-x-") && values[1].starts_with("1-y-") && values.len() == 2, "{values:?}");
+        let wrong = |row: Vec<usize>| all.product(&move |_: &[usize]| Ok(vec![row.clone()])).unwrap_err();
+        assert_eq!(wrong(vec![2, 0, 0]), "the parameter 'a' has no value 2");
+        assert_eq!(wrong(vec![0]), "a combination has 1 values of 3 parameters");
+        assert_eq!(all.product(&|_: &[usize]| Err("why not".to_owned())).unwrap_err(), "why not");
     }
 }

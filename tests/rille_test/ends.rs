@@ -72,11 +72,54 @@ fn a_test_that_kills_its_parent_ends_only_itself() {
     );
     project.run(&["test", "list.json", "test_killer.py", "-j2"]).code(1);
     let run = project.the_run();
-    // What only asks to end is not heard by what stands between a test and the run.
     assert_eq!(
         ends(&run),
-        "1-before=PASS 2-killer=ERROR 3-gentle=PASS 4-tap=ERROR 5-after=PASS 6-test_killer.py:T.test_it=ERROR"
+        "1-before=PASS 2-killer=ERROR 3-gentle=ERROR 4-tap=ERROR 5-after=PASS 6-test_killer.py:T.test_it=ERROR"
     );
+}
+
+#[test]
+fn what_a_test_does_to_its_group_or_with_its_parent_is_its_own() {
+    let project = listed(&[
+        // It is not the group of what stands between the test and the run.
+        sh("group", "trap '' TERM; kill 0; echo went on"),
+        sh("leader", "set -- $(cat /proc/$$/stat); test $5 = $$"),
+        sh("group-killed", "kill -9 0"),
+        sh("dumps", "kill -SEGV $PPID; echo went on"),
+        sh("streams", "read line; test $? = 1 && test -p /dev/stdout && test -p /dev/stderr"),
+        json!({"kind": "exec-test", "uri": "./plain", "identifier": "plain"}),
+        json!({"kind": "exec-test", "uri": "./locked", "identifier": "locked"}),
+        json!({"kind": "exec-test", "uri": "./nowhere", "identifier": "nowhere"}),
+        json!({"kind": "exec-test", "uri": "no-such-program", "identifier": "none"}),
+        sh("long", &format!("true {}", "x".repeat(130_000))),
+        sh("too-long", &format!("true {}", "x".repeat(140_000))),
+    ])
+    .executable("plain", "echo no line names an interpreter\n")
+    .file("locked", "#!/bin/sh\n")
+    .executable("nowhere", "#!/no/such/interpreter\n");
+    project.run(&["test", "list.json", "-j2"]).code(1);
+    let run = project.the_run();
+    assert_eq!(
+        ends(&run),
+        "01-group=PASS 02-leader=PASS 03-group-killed=ERROR 04-dumps=PASS 05-streams=PASS 06-plain=ERROR 07-locked=ERROR \
+         08-nowhere=ERROR 09-none=ERROR 10-long=PASS 11-too-long=ERROR"
+    );
+    for (id, expected) in [
+        ("06-plain", "does its first line name an interpreter"),
+        ("07-locked", "make it executable"),
+        ("08-nowhere", "the interpreter that its first line names does not exist"),
+        ("09-none", "no such program"),
+        ("11-too-long", "too long"),
+    ] {
+        assert!(reason(&run, id).contains(expected), "{id}: {}", reason(&run, id));
+    }
+}
+
+#[test]
+fn a_test_that_stops_its_parent_ends_at_its_limit() {
+    let project = listed(&[sh("stops", "kill -STOP $PPID; sleep 1000 & sleep 1000"), sh("after", "true")]);
+    project.run(&["test", "list.json", "-j1", "--timeout", "0.3"]).code(1);
+    assert_eq!(ends(&project.the_run()), "1-stops=INTERRUPTED 2-after=PASS");
 }
 
 #[test]

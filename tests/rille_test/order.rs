@@ -119,6 +119,41 @@ fn parameters_make_variants() {
 }
 
 #[test]
+fn a_file_of_variants_makes_them_too() {
+    let project = listed(&[sh("t", "echo \"$a $b\"")])
+        .file("product.json", r#"{"a": [1, 2], "b": "x"}"#)
+        .file("list.yaml", "- {a: 1}\n- {a: 2, b: [3]}\n")
+        .file("tree.yaml", "!mux\none:\n  a: 1\ntwo:\n  a: 2\n")
+        .file(
+            "dump.json",
+            r#"[{"paths": ["/run/*"], "variant_id": "mine", "variant": [["/run/m", [["/run", "a", 7]]]]}]"#,
+        )
+        .file("broken.json", "[1");
+    let told = |options: &[&str]| {
+        project.run(&[&["test", "list.json", "--disable-sysinfo", "-j1"], options].concat()).code(0);
+        let run = project.runs().pop().unwrap();
+        let results = run.results();
+        let id = |test: &serde_json::Value| test["id"].as_str().unwrap().replace(';', "_");
+        let ids: Vec<String> = results["tests"].as_array().unwrap().iter().map(id).collect();
+        let out = |id: &String| run.text(format!("test-results/{id}/stdout")).trim().to_owned();
+        (ids.iter().map(out).collect::<Vec<_>>(), ids)
+    };
+    assert_eq!(told(&["--variants", "product.json"]).0, ["1 x", "2 x"]);
+    assert_eq!(told(&["--variants", "list.yaml"]).0, ["1", "2 [3]"]);
+    assert_eq!(told(&["--variants", "tree.yaml"]).0, ["1", "2"]);
+    let (values, ids) = told(&["--variants", "dump.json"]);
+    assert_eq!((values, ids), (vec!["7".to_owned()], vec!["1-t_mine".to_owned()]));
+    // Those of two files follow each other, and every one has every parameter.
+    let both = ["--variants", "product.json", "--variants", "dump.json", "-p", "b=[y,z]", "-p", "c=1"];
+    assert_eq!(told(&both).0, ["1 x", "1 x", "2 x", "2 x", "7 y", "7 z"]);
+    for (file, text) in [("broken.json", "broken.json: it is not JSON"), ("prodct.json", "did you mean product.json?")]
+    {
+        project.run(&["test", "list.json", "--variants", file]).code(2).stderr_has(text);
+    }
+    assert_eq!(project.runs().len(), 5);
+}
+
+#[test]
 fn only_the_tests_that_are_asked_for_run() {
     let tagged = |name: &str, tags| json!({"kind": "noop", "identifier": name, "tags": tags});
     let project = listed(&[tagged("a", json!({"fast": null})), tagged("b", json!({"slow": null})), sh("c", "true")]);

@@ -88,6 +88,7 @@ fn what_a_test_leaves_is_in_its_folder() {
         (file("stdout"), file("stderr"), file("whiteboard")),
         ("out\n".into(), "err\n".into(), "board\n".into())
     );
+    assert_eq!(names(&run, "test-results/3-says nothing"), ["debug.log", "stderr", "stdout"]);
     assert!(file("debug.log").contains("out") && file("debug.log").contains("err"), "{}", file("debug.log"));
     let tests = run.results();
     let test = &tests["tests"][0];
@@ -214,4 +215,27 @@ fn the_machine_is_recorded_before_and_after() {
     }
     project.run(&["test", "list.json", "--disable-sysinfo"]).code(0);
     assert!(!project.runs()[1].has("sysinfo"));
+}
+
+#[test]
+fn a_test_may_ask_for_an_environment_without_that_of_the_run() {
+    let test = |name: &str, clear: Value| {
+        json!({"kind": "exec-test", "uri": "env", "identifier": name, "kwargs": {"MINE": "1", "HOME": null},
+               "config": {"runner.exectest.clear_env": clear}})
+    };
+    let tests = [test("none", Value::Null), test("system", json!("system")), test("all", json!("all"))];
+    let project = listed(&[tests.as_slice(), &[test("odd", json!("some"))]].concat());
+    let mut command = project.rille(&["test", "list.json", "--disable-sysinfo"]);
+    command.env("OF_THE_RUN", "1");
+    project.start_command(command).wait().code(1);
+    let run = project.the_run();
+    assert_eq!(ends(&run), "1-none=PASS 2-system=PASS 3-all=PASS 4-odd=ERROR");
+    assert!(reason(&run, "4-odd").contains("clear_env is \"some\", and neither"), "{}", reason(&run, "4-odd"));
+    for (folder, expected) in [("1-none", "1111"), ("2-system", "1101"), ("3-all", "1100")] {
+        let stdout = run.text(format!("test-results/{folder}/stdout"));
+        let has = |name: &str| stdout.lines().any(|line| line.starts_with(&format!("{name}=")));
+        let found = ["MINE", "PATH", "OF_THE_RUN", "AVOCADO_VERSION"].map(|name| if has(name) { '1' } else { '0' });
+        assert_eq!(found.iter().collect::<String>(), expected, "{folder}: {stdout}");
+        assert!(!has("HOME"), "{folder}: {stdout}");
+    }
 }

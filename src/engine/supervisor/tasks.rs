@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use chrono::Utc;
-use rustix::process::{Signal, WaitId as WaitFor, WaitIdOptions, waitid};
+use rustix::process::{Signal, WaitId as WaitFor, WaitIdOptions, WaitIdStatus, waitid};
 
 use super::{HOUSEKEEPING_INTERVAL, Live, Supervisor, kill_group};
 use crate::engine::capped_file::CappedFile;
@@ -14,6 +14,7 @@ use crate::engine::reactor::Source;
 use crate::engine::request::Failure;
 use crate::engine::scheduler::{Input, Slots, Written};
 use crate::engine::sections::Sections;
+use crate::engine::shelter::Shelter;
 use crate::engine::spawn::{self, Attempt, Launched, SpawnError};
 use crate::engine::status::{Line, NewLine};
 use crate::engine::synchro::Synchro;
@@ -209,15 +210,19 @@ impl Supervisor {
             return;
         }
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+        // Somebody else reaped it: what it left by is not known, so it is not said to be good.
+        let unknown = Exit::Code(255);
         let exit = match waitid(WaitFor::PidFd(live.launched.pidfd.as_fd()), options) {
-            Ok(Some(status)) => match (status.exit_status(), status.terminating_signal()) {
-                (Some(code), _) => Exit::Code(code),
-                (None, Some(signal)) => Exit::Signal(signal),
-                (None, None) => return,
+            // A shelter that was not killed has left the test to us.
+            Ok(Some(status)) if live.launched.shelter.is_some() && status.exited() => {
+                descendants::reap(live.launched.pid).and_then(|status| exit_of(&status)).unwrap_or(unknown)
+            }
+            Ok(Some(status)) => match exit_of(&status) {
+                Some(exit) => exit,
+                None => return,
             },
             Ok(None) | Err(rustix::io::Errno::INTR) => return,
-            // Somebody else reaped it: what it left by is not known, so it is not said to be good.
-            Err(_) => Exit::Code(255),
+            Err(_) => unknown,
         };
         live.exit = Some(exit);
         self.reactor.forget(&live.launched.pidfd);
@@ -239,6 +244,9 @@ impl Supervisor {
         if live.exit.is_none() {
             if live.killing {
                 kill_group(live.launched.pid, Signal::KILL);
+                if live.launched.shelter.is_some() {
+                    Shelter::resume(&live.launched.pidfd);
+                }
             }
             return;
         }
@@ -275,6 +283,10 @@ impl Supervisor {
     fn gone(&mut self, task: TaskNumber) {
         let Some(live) = self.live.remove(&task) else { return };
         let Live { launched, log, killed, line, tap, exit, .. } = live;
+        if launched.shelter.is_some() {
+            // There is something to reap if the test has killed its shelter.
+            descendants::reap(launched.pid);
+        }
         if self.groups.get(&launched.pid) == Some(&task) {
             self.groups.remove(&launched.pid);
         }
@@ -329,6 +341,14 @@ impl Supervisor {
                 self.fail(Failure::from(error));
             }
         }
+    }
+}
+
+/// Returns how a process ended, unless it only stands still.
+fn exit_of(status: &WaitIdStatus) -> Option<Exit> {
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => Some(Exit::Code(code)),
+        (None, signal) => signal.map(Exit::Signal),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::model::Runnable;
+use crate::model::{Cleared, Runnable};
 
 /// The version of Avocado whose behaviour tests can count on.
 const AVOCADO_VERSION: &str = "113.0";
@@ -30,13 +30,15 @@ pub(super) fn variables(
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let file = cwd.join(runnable.uri.as_deref().unwrap_or_default());
     let mut set = |name: &str, value: String| variables.insert(name.to_owned(), Some(value));
-    set("AVOCADO_VERSION", AVOCADO_VERSION.to_owned());
-    set("AVOCADO_TEST_WORKDIR", text(workdir));
-    set("AVOCADO_TESTS_COMMON_TMPDIR", text(workdir.parent().unwrap_or(workdir)));
-    set("AVOCADO_TEST_BASEDIR", text(file.parent().unwrap_or(cwd)));
-    set("AVOCADO_TEST_LOGDIR", text(folder));
-    set("AVOCADO_TEST_OUTPUTDIR", text(folder));
-    set("AVOCADO_TEST_LOGFILE", text(&folder.join("debug.log")));
+    if runnable.kind != "exec-test" || Cleared::of(runnable) != Ok(Some(Cleared::All)) {
+        set("AVOCADO_VERSION", AVOCADO_VERSION.to_owned());
+        set("AVOCADO_TEST_WORKDIR", text(workdir));
+        set("AVOCADO_TESTS_COMMON_TMPDIR", text(workdir.parent().unwrap_or(workdir)));
+        set("AVOCADO_TEST_BASEDIR", text(file.parent().unwrap_or(cwd)));
+        set("AVOCADO_TEST_LOGDIR", text(folder));
+        set("AVOCADO_TEST_OUTPUTDIR", text(folder));
+        set("AVOCADO_TEST_LOGFILE", text(&folder.join("debug.log")));
+    }
     for (name, value) in runnable.variant_parameters() {
         let value = match value {
             Value::String(text) => text,

@@ -16,7 +16,7 @@ use self::cache::Cache;
 use self::dependencies::{DependencyKey, Prepared};
 use super::{Door, Job, WaitError};
 use crate::engine::{OnLimit, StopReason, Submission};
-use crate::model::{Outcome, Runnable, Task, TaskNumber, shuffled};
+use crate::model::{Cleared, Outcome, Runnable, Task, TaskNumber, shuffled};
 use crate::store;
 use crate::testing::{JOBFILE_KIND, Test};
 
@@ -180,7 +180,10 @@ impl Job {
         }
         // What cannot be removed, a folder that a test made unreadable, is left there.
         let _ = fs::remove_dir_all(self.directory.join(WORKDIR));
-        self.with_summary(|summary| results::link_by_status(&self.directory, summary))?;
+        self.with_summary(|summary| {
+            results::make_missing_files(&self.directory, summary)?;
+            results::link_by_status(&self.directory, summary)
+        })?;
         results::link_latest(self.settings.home.path(), &self.directory)
     }
 
@@ -188,6 +191,11 @@ impl Job {
     fn assign_runner(&self, task: &mut Task) -> Option<String> {
         if task.runnable.kind == JOBFILE_KIND {
             return None;
+        }
+        if task.runnable.kind == "exec-test"
+            && let Err(problem) = Cleared::of(&task.runnable)
+        {
+            return Some(problem);
         }
         match self.runners.find(&task.runnable, &|| self.interrupted()) {
             Ok(runner) => {

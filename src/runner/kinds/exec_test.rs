@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{Work, interrupted, output_files, python_error};
 use crate::engine::{ProgramEnd, RunnerProgram, run_program};
-use crate::model::{Exit, Finished, TestStatus, python_text_of};
+use crate::model::{Cleared, Exit, Finished, TestStatus, python_text_of};
 use crate::runner::relay::{Relay, Streams};
 use crate::testing::TapVerdict;
 
@@ -103,11 +103,7 @@ fn program(work: &Work<'_>, workdir: &mut Workdir) -> Result<RunnerProgram, Stri
     let Some(uri) = &runnable.uri else {
         return Err("expected str, bytes or os.PathLike object, not NoneType".to_owned());
     };
-    let clears = match work.setting("runner.exectest.clear_env") {
-        None => None,
-        Some(Value::String(which)) if which == "system" || which == "all" => Some(which.as_str()),
-        Some(other) => return Err(format!("runner.exectest.clear_env is {other}, and neither \"system\" nor \"all\"")),
-    };
+    let clears = Cleared::of(runnable)?;
     let mut program = Work::program(uri, &runnable.args.iter().map(String::as_str).collect::<Vec<_>>());
     program.clears_environment = clears.is_some();
     if program.args.iter().any(|arg| arg.as_encoded_bytes().contains(&0)) || uri.contains('\0') {
@@ -129,7 +125,7 @@ fn program(work: &Work<'_>, workdir: &mut Workdir) -> Result<RunnerProgram, Stri
         program.environment.push((name.into(), value.map(OsString::from)));
     }
     let mut set = |name: &str, value: OsString| program.environment.push((name.into(), Some(value)));
-    if clears != Some("all") {
+    if clears != Some(Cleared::All) {
         let is_kept = work.setting("run.keep_tmp") == Some(&Value::Bool(true));
         let own = workdir.make(is_kept).map_err(|error| format!("cannot make a working folder: {error}"))?;
         set("AVOCADO_VERSION", AVOCADO_VERSION.into());

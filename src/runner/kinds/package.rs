@@ -18,9 +18,6 @@ struct Manager {
     list: &'static [&'static str],
 }
 
-const RPM_CHECK: &[&str] = &["rpm", "-q"];
-const RPM_LIST: &[&str] = &["rpm", "-qa"];
-
 const MANAGERS: [Manager; 6] = [
     Manager {
         program: "apt-get",
@@ -30,30 +27,9 @@ const MANAGERS: [Manager; 6] = [
         remove: &["apt-get", "remove", "-y"],
         list: &["dpkg-query", "-W", "-f", "${Package} ${Version} ${Architecture}\n"],
     },
-    Manager {
-        program: "dnf",
-        check: RPM_CHECK,
-        answer: "",
-        install: &["dnf", "install", "-y"],
-        remove: &["dnf", "remove", "-y"],
-        list: RPM_LIST,
-    },
-    Manager {
-        program: "yum",
-        check: RPM_CHECK,
-        answer: "",
-        install: &["yum", "install", "-y"],
-        remove: &["yum", "remove", "-y"],
-        list: RPM_LIST,
-    },
-    Manager {
-        program: "zypper",
-        check: RPM_CHECK,
-        answer: "",
-        install: &["zypper", "--non-interactive", "install"],
-        remove: &["zypper", "--non-interactive", "remove"],
-        list: RPM_LIST,
-    },
+    of_rpm("dnf", &["dnf", "install", "-y"], &["dnf", "remove", "-y"]),
+    of_rpm("yum", &["yum", "install", "-y"], &["yum", "remove", "-y"]),
+    of_rpm("zypper", &["zypper", "--non-interactive", "install"], &["zypper", "--non-interactive", "remove"]),
     Manager {
         program: "apk",
         check: &["apk", "info", "-e"],
@@ -71,6 +47,11 @@ const MANAGERS: [Manager; 6] = [
         list: &["pacman", "-Q"],
     },
 ];
+
+/// Returns a manager of packages that rpm knows.
+const fn of_rpm(program: &'static str, install: &'static [&'static str], remove: &'static [&'static str]) -> Manager {
+    Manager { program, check: &["rpm", "-q"], answer: "", install, remove, list: &["rpm", "-qa"] }
+}
 
 /// Does what the runnable asks for.
 pub(super) fn run(work: &mut Work<'_>) -> Finished {

@@ -240,7 +240,8 @@ fn write(socket: &OwnedFd, mut bytes: &[u8], stop: Option<&StopRequest>) -> io::
     Ok(())
 }
 
-/// Waits; returns false if the runner was asked to end.
+/// Waits for so long between two tries: that a server is there again, nothing tells. Returns false if the runner was asked
+/// to end meanwhile.
 fn wait(time: Duration, stop: Option<&StopRequest>) -> bool {
     let Some(stop) = stop else {
         std::thread::sleep(time);

@@ -8,4 +8,4 @@ mod find;
 mod imports;
 mod source;
 
-pub(super) use self::find::{AskPython, Finder, PythonKind, PythonTest};
+pub(super) use self::find::{AskPython, Finder, PythonKind};

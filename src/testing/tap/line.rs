@@ -37,7 +37,7 @@ pub(super) struct Plan {
 #[derive(Clone, Debug)]
 pub(super) enum Directive {
     Skip(Option<String>),
-    Todo(Option<String>),
+    Todo,
 }
 
 impl<'a> Line<'a> {
@@ -104,7 +104,7 @@ fn part(text: &str) -> (&str, Option<Directive>) {
     let directive = if begins("skip") {
         Some(Directive::Skip(reason))
     } else if begins("todo") && !word[4..].starts_with(|c: char| c.is_alphanumeric() || c == '_') {
-        Some(Directive::Todo(reason))
+        Some(Directive::Todo)
     } else {
         None
     };
