@@ -106,7 +106,7 @@ pub(crate) struct Token<K> {
 /// The words and signs of a filter, read one by one.
 pub(crate) struct Tokens<'a, K> {
     source: &'a str,
-    tokens: Vec<Token<K>>,
+    list: Vec<Token<K>>,
     at: usize,
 }
 
@@ -117,26 +117,26 @@ impl<'a, K: LogicKind> Tokens<'a, K> {
         token: impl Fn(&mut LocatingSlice<&'a str>) -> Result<Token<K>, FilterMistake>,
     ) -> Result<Self, FilterMistake> {
         let mut input = LocatingSlice::new(source);
-        let mut tokens = Vec::new();
+        let mut list = Vec::new();
         loop {
             let _: ModalResult<&str> = take_while(0.., char::is_whitespace).parse_next(&mut input);
             if input.is_empty() {
-                return Ok(Self { source, tokens, at: 0 });
+                return Ok(Self { source, list, at: 0 });
             }
-            tokens.push(token(&mut input)?);
+            list.push(token(&mut input)?);
         }
     }
 
     /// Returns the next one and goes past it.
     pub(crate) fn next(&mut self) -> Option<Token<K>> {
-        let token = self.tokens.get(self.at).cloned();
+        let token = self.list.get(self.at).cloned();
         self.at += usize::from(token.is_some());
         token
     }
 
     /// Returns the next one.
     pub(crate) fn peek(&self) -> Option<&Token<K>> {
-        self.tokens.get(self.at)
+        self.list.get(self.at)
     }
 
     /// Goes past the keyword if it is next.
