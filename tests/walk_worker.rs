@@ -21,6 +21,18 @@ fn project(definitions: &str, call: &str, body: &str) -> Project {
     Project::new().file("job.lua", text)
 }
 
+/// Returns what all workers printed.
+fn printed(ended: &Ended) -> String {
+    of_tasks(ended, "stdout")
+}
+
+/// Returns what the files of this name in the folders of the workers hold.
+fn of_tasks(ended: &Ended, name: &str) -> String {
+    let folders = std::fs::read_dir(ended.the_run().path().join("tasks")).unwrap();
+    let read = |folder: std::fs::DirEntry| std::fs::read_to_string(folder.path().join(name)).unwrap_or_default();
+    folders.map(|folder| read(folder.unwrap())).collect()
+}
+
 #[test]
 fn a_failing_action_ends_its_walk_alone() {
     let definitions = "local X = A('X', { 0, 1 })
@@ -28,7 +40,7 @@ local F = A('F', { 0, 1, 2, 3 }, function(p) if p == 2 then error('two is bad') 
 local After = A('After', { 7 }, function() io.write('after ') end)";
     let ended = walks(definitions, "{ order = { X, F, After } }", "print(counts(r), list(r.failed_tests))");
     ended.code(1).stdout_has("8 walks, 2 errors, 8 segments\t2 6\n");
-    assert_eq!(ended.out().matches("after ").count(), 6, "{ended}");
+    assert_eq!(printed(&ended).matches("after ").count(), 6, "{ended}");
 }
 
 #[test]
@@ -55,7 +67,7 @@ local B = A('B', { 7, 8 }, function() io.write('B ') end)
 local T = S('T', { 1 })\nlocal D = A('D', { 1 }, function(_, s) if s then s.d = true end io.write('D ') end)";
     let ended = walks(definitions, "{ order = { C, B } }", "print(counts(r), list(r.cancelled_tests))");
     ended.code(0).stdout_has("6 walks, 0 errors, 6 segments\t2 3\n");
-    assert_eq!(ended.out().matches("B ").count(), 4, "{ended}");
+    assert_eq!(printed(&ended).matches("B ").count(), 4, "{ended}");
     // Nor behind a barrier; and nothing is added to its state.
     let show = "print(counts(r), list(r.cancelled_tests))
 for id = 0, 2 do
@@ -116,14 +128,11 @@ fn what_walks_print_and_log_arrives_once() {
 local X = A('X', numbers, function(p) print('printed ' .. p .. '.') log:error('logged ' .. p .. '.') end)";
     let ended = walks(definitions, "{ order = { X }, workers = 3 }", "print(counts(r))");
     ended.code(0).stdout_has("20 walks, 0 errors");
-    let run = ended.the_run();
-    let mut logs = String::new();
-    for entry in std::fs::read_dir(run.path().join("tasks")).unwrap() {
-        logs.push_str(&std::fs::read_to_string(entry.unwrap().path().join("task.log")).unwrap_or_default());
-    }
+    let (printed, logs) = (printed(&ended), of_tasks(&ended, "task.log"));
     for number in 1..=20 {
-        let printed = format!("printed {number}.");
-        assert_eq!(ended.out().matches(&printed).count(), 1, "{ended}");
+        let line = format!("printed {number}.");
+        assert_eq!(printed.matches(&line).count(), 1, "{ended}");
+        assert_eq!(ended.err().matches(&line).count(), 1, "{ended}");
         let logged = format!("walk {}: logged {number}.", number - 1);
         assert_eq!(logs.matches(&logged).count(), 1, "{logged}\n{logs}");
     }
@@ -188,7 +197,9 @@ fn random_walks_over_a_machine_name_the_invariant_that_broke() {
 }, invariants = { small = function(s) return s.n < 12 end } }";
     let call = "{ machine = M, sample = 40, seed = 7, max_steps = 30, workers = 2 }";
     let first = walks(definitions, call, "print(counts(r), r.seed, list(r.failed_tests))");
-    first.code(1).stdout_has("40 walks, ").stderr_has("invariant 'small' does not hold after step ");
+    first.code(1).stdout_has("40 walks, ");
+    let failed = first.the_run().text("walks-1/failed.trace");
+    assert!(failed.contains("invariant 'small' does not hold after step "), "{failed}");
     let again = walks(
         definitions,
         &call.replace("workers = 2", "workers = 1"),
@@ -202,7 +213,7 @@ fn random_walks_over_a_machine_name_the_invariant_that_broke() {
 fn mistakes_are_told_before_anything_runs() {
     let cases = [
         ("", "{ order = {} }", "the order is empty; name the actions of the walks"),
-        ("local X = A('X', {})", "{ order = { X } }", "action 'X' (job.lua:3) has no options; give it one at least"),
+        ("local X = A('X', {})", "{ order = { X } }", "action 'X' (job.lua:7) has no options; give it one at least"),
         ("local X = A('X')", "{ order = { X } }", "walk.action 'X' has no options; give it one"),
         ("local X = A('X', { 1, nil, 3 })", "{ order = { X } }", "its options are a list with holes"),
         (
@@ -239,12 +250,12 @@ fn mistakes_are_told_before_anything_runs() {
         (
             "local function late() return A('Late', { 1 }) end",
             "{ order = { late() } }",
-            "action 'Late' is defined at job.lua:3 inside a function that ran after the file was loaded",
+            "action 'Late' is defined at job.lua:7 inside a function that ran after the file was loaded",
         ),
         (
             "local X, Y = A('X', { 1 }), A('X', { 2 })",
             "{ order = { X } }",
-            "there are two actions named 'X': job.lua:3 and job.lua:3",
+            "there are two actions named 'X': job.lua:7 and job.lua:7",
         ),
         (
             "local X = A('X', { 1 })",
