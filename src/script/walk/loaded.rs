@@ -362,7 +362,7 @@ fn slots(lua: &Lua, defined: &Table, suite: &WalkSuite, script: &str) -> Result<
             })?;
             options.raw_set(number, option).map_err(fault)?;
         }
-        let mut fill = || -> mlua::Result<()> {
+        let fill = || -> mlua::Result<()> {
             made.set("name", slot.action.as_str())?;
             made.set("place", place)?;
             made.set("count", slot.options.len())?;
