@@ -1,12 +1,11 @@
 //! What a Lua file is that `rille run` is given, by its text: a part of a job, or a script that is an operation.
 
 use std::path::Path;
-use std::sync::LazyLock;
 
 use mlua::Lua;
-use regex::Regex;
 
-use super::{source, standalone};
+use super::source;
+use crate::model::LuaText;
 
 /// What a Lua file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,30 +24,19 @@ pub(super) const OF_OPERATIONS: [&str; 3] = ["flags", "run", "arg"];
 /// Modules that a script of an operation may use.
 const FOR_OPERATIONS: [&str; 2] = ["rille.log", "rille.runs"];
 
-static MODULE: LazyLock<Regex> = LazyLock::new(|| {
-    let pattern = r#"\brequire\b(?:\s*\(?\s*(?:"([^"\n]*)"|'([^'\n]*)'))?"#;
-    Regex::new(pattern).expect("the pattern is part of the program and is tested")
-});
-
 /// Returns what a file is by its text, without running it.
 pub(crate) fn lua_file(text: &[u8]) -> LuaFile {
-    let code: String = String::from_utf8_lossy(text)
-        .lines()
-        .flat_map(|line| [line.split("--").next().unwrap_or_default(), "\n"])
-        .collect();
-    let has = |word: &str| code.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|other| other == word);
-    if has("main") || standalone::is_testscript(text) {
+    let code = String::from_utf8_lossy(text);
+    let code = LuaText::new(&code);
+    let modules = code.required();
+    let is_of_rille = |module: &str| module.starts_with("rille.");
+    if code.has_name("main")
+        || modules.iter().flatten().any(|module| is_of_rille(module) && !FOR_OPERATIONS.contains(module))
+    {
         return LuaFile::Job;
     }
-    let modules: Vec<&str> = MODULE
-        .captures_iter(&code)
-        .map(|found| found.get(1).or_else(|| found.get(2)).map_or("", |module| module.as_str()))
-        .collect();
-    if modules.iter().any(|module| module.starts_with("rille.") && !FOR_OPERATIONS.contains(module)) {
-        return LuaFile::Job;
-    }
-    let loads_others = modules.iter().any(|module| !module.starts_with("rille."))
-        || ["dofile", "loadfile", "load"].into_iter().any(has);
+    let loads_others = modules.iter().any(|module| !module.is_some_and(is_of_rille))
+        || ["dofile", "loadfile", "load"].into_iter().any(|name| code.has_name(name));
     let is_script = || source::compile(&Lua::new(), Path::new(""), text, &OF_OPERATIONS).is_ok();
     // What has no effect is rather the beginning of a jobfile.
     if loads_others || source::uses_no_names(text) || !is_script() { LuaFile::Unclear } else { LuaFile::Script }

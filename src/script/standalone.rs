@@ -7,30 +7,21 @@ use mlua::Lua;
 use super::api;
 use super::host::Context;
 use super::vm::Vm;
+use crate::model::LuaText;
 
 /// The module that makes a file a testscript.
 pub(super) const MODULE: &str = "rille.testscript";
 
-/// Returns whether a file is a testscript by its text: it names the module and defines no `main`.
+/// Returns whether a file is a testscript by its text: it requires the module and defines no `main`.
 pub(super) fn is_testscript(source: &[u8]) -> bool {
     let text = String::from_utf8_lossy(source);
-    let names_module = |line: &str| {
-        let code = line.split("--").next().unwrap_or_default();
-        code.contains("require") && (code.contains("\"rille.testscript\"") || code.contains("'rille.testscript'"))
-    };
-    text.lines().any(names_module) && !defines_main(source)
+    let text = LuaText::new(&text);
+    text.requires(MODULE) && !text.defines_main()
 }
 
 /// Returns whether a file defines `main`.
 pub(super) fn defines_main(source: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(source);
-    text.lines().any(|line| {
-        let line = line.trim_start();
-        let line = line.strip_prefix("global ").map_or(line, str::trim_start);
-        let line = line.strip_prefix("function ").map_or(line, str::trim_start);
-        let rest = line.strip_prefix("main").map(str::trim_start);
-        rest.is_some_and(|rest| rest.starts_with('(') || (rest.starts_with('=') && !rest.starts_with("==")))
-    })
+    LuaText::new(&String::from_utf8_lossy(source)).defines_main()
 }
 
 /// Makes the module say in a jobfile what it is for, and remembers that it was asked for.

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use super::Lookup;
-use super::expr::{Expr, Literal, LiteralKind, Name, Order, Scope, Test};
+use super::expr::{Condition, Expr, Literal, LiteralKind, Name, Order, Scope, Test};
 use super::times::TimeRange;
 
 /// The length of the ids that tables show.
@@ -14,12 +14,7 @@ const SHORT_ID: usize = 8;
 
 /// Returns whether the condition holds.
 pub(super) fn holds(expr: &Expr, run: &dyn Lookup) -> bool {
-    match expr {
-        Expr::Or(left, right) => holds(left, run) || holds(right, run),
-        Expr::And(left, right) => holds(left, run) && holds(right, run),
-        Expr::Not(inner) => !holds(inner, run),
-        Expr::Test(name, test) => passes(name, value(name, run).as_deref(), test),
-    }
+    expr.holds(&|Condition { name, test }| passes(name, value(name, run).as_deref(), test))
 }
 
 fn value<'a>(name: &Name, run: &'a dyn Lookup) -> Option<Cow<'a, Value>> {

@@ -4,17 +4,21 @@ use std::fmt;
 
 use super::times::TimeRange;
 use super::token::is_bare;
+use crate::model::Logic;
 
 /// Words that mean something wherever they stand bare.
-pub(super) const KEYWORDS: [&str; 7] = ["and", "or", "not", "is", "in", "contains", "undefined"];
+const KEYWORDS: [&str; 7] = ["and", "or", "not", "is", "in", "contains", "undefined"];
 
-/// A condition.
+/// The tree of a filter.
+pub(super) type Expr = Logic<Condition>;
+
+/// A value and what is asked of it.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Expr {
-    Or(Box<Expr>, Box<Expr>),
-    And(Box<Expr>, Box<Expr>),
-    Not(Box<Expr>),
-    Test(Name, Test),
+pub(super) struct Condition {
+    /// What is compared.
+    pub(super) name: Name,
+    /// With what, and how.
+    pub(super) test: Test,
 }
 
 /// Among what a name is looked for.
@@ -138,42 +142,9 @@ fn number(text: &str) -> Option<f64> {
     if begins { text.parse().ok() } else { None }
 }
 
-impl Expr {
-    /// Returns how strongly it binds: the larger, the fewer parentheses it needs.
-    const fn strength(&self) -> u8 {
-        match self {
-            Expr::Or(..) => 0,
-            Expr::And(..) => 1,
-            Expr::Not(_) => 2,
-            Expr::Test(..) => 3,
-        }
-    }
-}
-
-/// Writes an operand, in parentheses if it binds less than `least`.
-fn operand(f: &mut fmt::Formatter<'_>, expr: &Expr, least: u8) -> fmt::Result {
-    if expr.strength() < least { write!(f, "({expr})") } else { write!(f, "{expr}") }
-}
-
-impl fmt::Display for Expr {
+impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Expr::Or(left, right) => {
-                operand(f, left, 0)?;
-                f.write_str(" or ")?;
-                operand(f, right, 1)
-            }
-            Expr::And(left, right) => {
-                operand(f, left, 1)?;
-                f.write_str(" and ")?;
-                operand(f, right, 2)
-            }
-            Expr::Not(inner) => {
-                f.write_str("not ")?;
-                operand(f, inner, 2)
-            }
-            Expr::Test(name, test) => write!(f, "{name} {test}"),
-        }
+        write!(f, "{} {}", self.name, self.test)
     }
 }
 

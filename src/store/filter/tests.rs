@@ -6,8 +6,9 @@ use chrono::Utc;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::expr::{Expr, Literal, LiteralKind, Name, Order, Scope, Test};
+use super::expr::{Condition, Expr, Literal, LiteralKind, Name, Order, Scope, Test};
 use super::*;
+use crate::model::Logic;
 
 /// A run of plain values.
 #[derive(Debug, Default)]
@@ -209,11 +210,11 @@ fn test() -> impl Strategy<Value = Test> {
 }
 
 fn expr() -> impl Strategy<Value = Expr> {
-    (name(), test()).prop_map(|(name, test)| Expr::Test(name, test)).prop_recursive(5, 40, 2, |inner| {
+    (name(), test()).prop_map(|(name, test)| Logic::Test(Condition { name, test })).prop_recursive(5, 40, 2, |inner| {
         prop_oneof![
-            (inner.clone(), inner.clone()).prop_map(|(left, right)| Expr::Or(left.into(), right.into())),
-            (inner.clone(), inner.clone()).prop_map(|(left, right)| Expr::And(left.into(), right.into())),
-            inner.prop_map(|inner| Expr::Not(inner.into())),
+            (inner.clone(), inner.clone()).prop_map(|(left, right)| Logic::Or(left.into(), right.into())),
+            (inner.clone(), inner.clone()).prop_map(|(left, right)| Logic::And(left.into(), right.into())),
+            inner.prop_map(|inner| Logic::Not(inner.into())),
         ]
     })
 }

@@ -1,13 +1,12 @@
 //! The words and signs of a filter.
 
-use std::ops::Range;
-
 use winnow::combinator::{alt, delimited, dispatch, fail, preceded, repeat};
 use winnow::prelude::*;
 use winnow::stream::LocatingSlice;
 use winnow::token::{any, none_of, one_of, take_while};
 
 use super::Mistake;
+use crate::model::{LogicKind, Token, Tokens};
 
 /// A word or sign.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,11 +29,21 @@ pub(super) enum Kind {
     Comma,
 }
 
-/// A word or sign, and the bytes it stands in.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Token {
-    pub(super) kind: Kind,
-    pub(super) span: Range<usize>,
+impl LogicKind for Kind {
+    fn word(&self) -> Option<&str> {
+        match self {
+            Kind::Word(word) => Some(word),
+            _ => None,
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        *self == Kind::Open
+    }
+
+    fn is_close(&self) -> bool {
+        *self == Kind::Close
+    }
 }
 
 type Input<'a> = LocatingSlice<&'a str>;
@@ -45,18 +54,12 @@ pub(super) fn is_bare(c: char) -> bool {
 }
 
 /// Returns the words and signs of `source`.
-pub(super) fn tokens(source: &str) -> Result<Vec<Token>, Mistake> {
-    let mut input = LocatingSlice::new(source);
-    let mut tokens = Vec::new();
-    loop {
-        let _: ModalResult<&str> = take_while(0.., char::is_whitespace).parse_next(&mut input);
+pub(super) fn tokens(source: &str) -> Result<Tokens<'_, Kind>, Mistake> {
+    Tokens::new(source, |input| {
         let at = source.len() - input.len();
-        let Some(first) = source[at..].chars().next() else { return Ok(tokens) };
-        match token(&mut input) {
-            Ok(token) => tokens.push(token),
-            Err(_) => return Err(unexpected(source, at, first)),
-        }
-    }
+        let first = input.chars().next().unwrap_or_default();
+        token(input).map_err(|_| unexpected(source, at, first))
+    })
 }
 
 /// Makes the mistake that no word and no sign begins at the character `first`.
@@ -69,7 +72,7 @@ fn unexpected(source: &str, at: usize, first: char) -> Mistake {
     Mistake::new(source, at..at + first.len_utf8(), what)
 }
 
-fn token(input: &mut Input<'_>) -> ModalResult<Token> {
+fn token(input: &mut Input<'_>) -> ModalResult<Token<Kind>> {
     alt((sign, quoted, take_while(1.., is_bare).map(|word: &str| Kind::Word(word.to_owned()))))
         .with_span()
         .map(|(kind, span)| Token { kind, span })

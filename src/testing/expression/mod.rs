@@ -11,12 +11,12 @@ mod token;
 use serde_json::Value;
 
 use self::pattern::Pattern;
-use crate::model::{FilterMistake, Runnable};
+use crate::model::{FilterMistake, Logic, Runnable};
 
 /// A filter of tests.
 #[derive(Clone, Debug)]
 pub(crate) struct TestFilter {
-    expr: Expr,
+    logic: Logic<Predicate>,
 }
 
 /// What a filter asks about.
@@ -33,21 +33,18 @@ pub(crate) struct Candidate<'a> {
 impl TestFilter {
     /// Reads a filter.
     pub(crate) fn parse(text: &str) -> Result<TestFilter, FilterMistake> {
-        parse::parse(text).map(|expr| TestFilter { expr })
+        parse::parse(text).map(|logic| TestFilter { logic })
     }
 
     /// Returns whether a test is left in.
     pub(crate) fn matches(&self, candidate: &Candidate<'_>) -> bool {
-        holds(&self.expr, candidate)
+        self.logic.holds(&|predicate| holds(predicate, candidate))
     }
 }
 
-/// A condition.
+/// A single condition.
 #[derive(Clone, Debug)]
-enum Expr {
-    Or(Box<Expr>, Box<Expr>),
-    And(Box<Expr>, Box<Expr>),
-    Not(Box<Expr>),
+enum Predicate {
     All,
     None,
     Kind(Pattern),
@@ -63,35 +60,32 @@ enum Expr {
     Dependency(Pattern),
 }
 
-fn holds(expr: &Expr, candidate: &Candidate<'_>) -> bool {
+fn holds(predicate: &Predicate, candidate: &Candidate<'_>) -> bool {
     let runnable = candidate.runnable;
-    match expr {
-        Expr::Or(left, right) => holds(left, candidate) || holds(right, candidate),
-        Expr::And(left, right) => holds(left, candidate) && holds(right, candidate),
-        Expr::Not(inner) => !holds(inner, candidate),
-        Expr::All => true,
-        Expr::None => false,
-        Expr::Kind(pattern) => pattern.matches(&runnable.kind),
-        Expr::Name(pattern) => pattern.matches(&runnable.name()),
-        Expr::File(pattern) => {
+    match predicate {
+        Predicate::All => true,
+        Predicate::None => false,
+        Predicate::Kind(pattern) => pattern.matches(&runnable.kind),
+        Predicate::Name(pattern) => pattern.matches(&runnable.name()),
+        Predicate::File(pattern) => {
             let uri = runnable.uri.as_deref().unwrap_or_default();
             pattern.matches(uri) || pattern.matches(candidate.reference)
         }
-        Expr::Resolver(pattern) => pattern.matches(candidate.resolver),
-        Expr::Tag(name, value) => runnable.tags.iter().any(|(own, values)| {
+        Predicate::Resolver(pattern) => pattern.matches(candidate.resolver),
+        Predicate::Tag(name, value) => runnable.tags.iter().any(|(own, values)| {
             name.matches(own)
                 && value.as_ref().is_none_or(|value| {
                     values.as_array().into_iter().flatten().filter_map(Value::as_str).any(|own| value.matches(own))
                 })
         }),
-        Expr::Parameter(name, value) => {
+        Predicate::Parameter(name, value) => {
             let holds = |(own, given): (&String, &Value)| {
                 name.matches(own) && value.as_ref().is_none_or(|value| value.matches(&text(given)))
             };
             runnable.kwargs.iter().any(holds) || runnable.variant_parameters().iter().any(holds)
         }
-        Expr::Variant(pattern) => runnable.variant_id().is_some_and(|id| pattern.matches(id)),
-        Expr::Dependency(pattern) => runnable.required().iter().any(|required| {
+        Predicate::Variant(pattern) => runnable.variant_id().is_some_and(|id| pattern.matches(id)),
+        Predicate::Dependency(pattern) => runnable.required().iter().any(|required| {
             let name = required.kwargs.get("name").and_then(Value::as_str).or(required.uri.as_deref());
             pattern.matches(&required.kind) || name.is_some_and(|name| pattern.matches(name))
         }),

@@ -7,7 +7,7 @@ use winnow::prelude::*;
 use winnow::stream::LocatingSlice;
 use winnow::token::{any, none_of, one_of, take_while};
 
-use crate::model::FilterMistake;
+use crate::model::{FilterMistake, LogicKind, Token, Tokens};
 
 /// A word or sign.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,54 +30,64 @@ pub(super) enum Kind {
     Close,
 }
 
-/// A word or sign, and the bytes it stands in.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Token {
-    pub(super) kind: Kind,
-    pub(super) span: Range<usize>,
+impl LogicKind for Kind {
+    fn word(&self) -> Option<&str> {
+        match self {
+            Kind::Word(word) => Some(word),
+            _ => None,
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        *self == Kind::Open
+    }
+
+    fn is_close(&self) -> bool {
+        *self == Kind::Close
+    }
 }
 
 type Input<'a> = LocatingSlice<&'a str>;
 
 /// Returns the words and signs of `source`.
-pub(super) fn tokens(source: &str) -> Result<Vec<Token>, FilterMistake> {
-    let mut input = LocatingSlice::new(source);
-    let mut tokens = Vec::new();
-    loop {
-        let _: ModalResult<&str> = take_while(0.., char::is_whitespace).parse_next(&mut input);
-        let at = source.len() - input.len();
-        let Some(first) = source[at..].chars().next() else { return Ok(tokens) };
-        let wrong = |span: Range<usize>, message: String| Err(FilterMistake::new(source, span, message));
-        let Ok(mut token) = word(&mut input) else {
-            return wrong(at..at + first.len_utf8(), format!("'{}' is not expected", first.escape_debug()));
-        };
-        // A name with a parenthesis right behind it is a predicate; what is in it follows other rules.
-        if let Kind::Word(name) = &token.kind
-            && !matches!(name.as_str(), "and" | "or" | "not")
-            && source[token.span.end..].starts_with('(')
-        {
-            let open = token.span.end;
-            let _: ModalResult<char> = any.parse_next(&mut input);
-            let Ok((pattern, span)) = pattern(&mut input) else {
-                let begin = open + 1 + blanks(&source[open + 1..]);
-                return match source[begin..].chars().next() {
-                    Some(quote @ ('\'' | '"')) => wrong(begin..begin + 1, format!("the quote {quote} is not closed")),
-                    _ => wrong(open..open + 1, "this parenthesis is not closed".to_owned()),
-                };
-            };
-            let end = source.len() - input.len();
-            let kind = Kind::Predicate { name: name.clone(), length: token.span.len(), pattern, span };
-            token = Token { kind, span: token.span.start..end };
-        }
-        tokens.push(token);
+pub(super) fn tokens(source: &str) -> Result<Tokens<'_, Kind>, FilterMistake> {
+    Tokens::new(source, |input| token(source, input))
+}
+
+fn token<'a>(source: &'a str, input: &mut Input<'a>) -> Result<Token<Kind>, FilterMistake> {
+    let at = source.len() - input.len();
+    let first = input.chars().next().unwrap_or_default();
+    let wrong = |span: Range<usize>, message: String| Err(FilterMistake::new(source, span, message));
+    let Ok(token) = word(input) else {
+        return wrong(at..at + first.len_utf8(), format!("'{}' is not expected", first.escape_debug()));
+    };
+    // A name with a parenthesis right behind it is a predicate; what is in it follows other rules.
+    let name = match &token.kind {
+        Kind::Word(name) if !matches!(name.as_str(), "and" | "or" | "not") => name.clone(),
+        _ => return Ok(token),
+    };
+    let open = token.span.end;
+    if !source[open..].starts_with('(') {
+        return Ok(token);
     }
+    let _: ModalResult<char> = any.parse_next(input);
+    let Ok((pattern, span)) = pattern(input) else {
+        let begin = open + 1 + blanks(&source[open + 1..]);
+        return match source[begin..].chars().next() {
+            Some(quote @ ('\'' | '"')) => wrong(begin..begin + 1, format!("the quote {quote} is not closed")),
+            _ => wrong(open..open + 1, "this parenthesis is not closed".to_owned()),
+        };
+    };
+    let end = source.len() - input.len();
+    let kind = Kind::Predicate { name, length: token.span.len(), pattern, span };
+    Ok(Token { kind, span: token.span.start..end })
 }
 
 fn blanks(text: &str) -> usize {
     text.len() - text.trim_start().len()
 }
 
-fn word(input: &mut Input<'_>) -> ModalResult<Token> {
+fn word(input: &mut Input<'_>) -> ModalResult<Token<Kind>> {
     let name = take_while(1.., |c: char| c.is_alphanumeric() || c == '_' || c == '-');
     let keyword = |name: &str| {
         let lower = name.to_lowercase();

@@ -1,0 +1,157 @@
+//! Which combinations walks contain: the check of every cover after it is made, and the measure of any list of walks.
+//!
+//! This shares no code with what makes covers: it numbers the combinations itself, and asks the constraint itself.
+
+use std::ops::BitOrAssign;
+
+use super::rules::Allowed;
+
+/// How often the constraint is asked whether an uncovered combination can be part of a walk.
+const MOST_TRIES: u32 = 2_000;
+
+/// Options of some actions: `None` for one that has none.
+pub(crate) type Chosen = Vec<Option<u32>>;
+
+/// What became of walks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ran {
+    /// They passed.
+    Passed,
+    /// They failed.
+    Failed,
+    /// They did not run, or not to their end.
+    NotRun,
+}
+
+/// How many combinations were in which walks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Coverage {
+    /// Combinations that can be part of a walk.
+    pub(crate) allowed: usize,
+    /// Combinations that cannot.
+    pub(crate) forbidden: usize,
+    /// Those in any of the walks.
+    pub(crate) covered: usize,
+    /// Those in a walk that passed.
+    pub(crate) passed: usize,
+    /// Those in a walk that failed. One may be in a walk that passed as well.
+    pub(crate) failed: usize,
+    /// Those that are in walks, but only in such that were not run.
+    pub(crate) not_run: usize,
+}
+
+/// The combinations of options of some actions, with marks of the walks that they are in.
+struct Table {
+    columns: Vec<usize>,
+    marks: Vec<u8>,
+}
+
+/// Counts combinations while walks are shown to it.
+pub(crate) struct Measure {
+    counts: Vec<usize>,
+    invalid: Vec<Vec<bool>>,
+    tables: Vec<Table>,
+}
+
+impl Measure {
+    /// Returns a measure of all combinations of the options of these sets of actions. `invalid` says for each action
+    /// which options are invalid values, and may be shorter than `counts`.
+    pub(super) fn new(counts: &[usize], invalid: &[Vec<bool>], sets: &[Vec<usize>]) -> Measure {
+        let table = |columns: &Vec<usize>| {
+            let size = columns.iter().map(|column| counts[*column]).product();
+            Table { columns: columns.clone(), marks: vec![0; size] }
+        };
+        Measure { counts: counts.to_vec(), invalid: invalid.to_vec(), tables: sets.iter().map(table).collect() }
+    }
+
+    /// Counts what one walk contains. What stands beside an invalid value does not count: a walk that is meant to fail
+    /// shows nothing of it.
+    pub(crate) fn add(&mut self, walk: &[u32], ran: Ran) {
+        let invalid: Vec<usize> = (0..walk.len()).filter(|at| self.is_invalid(*at, walk[*at])).collect();
+        let mark = match ran {
+            Ran::Passed => 1,
+            Ran::Failed => 2,
+            Ran::NotRun => 4,
+        };
+        for table in &mut self.tables {
+            if invalid.iter().all(|factor| table.columns.contains(factor)) {
+                let number = table.columns.iter().fold(0, |sum, at| sum * self.counts[*at] + walk[*at] as usize);
+                table.marks[number].bitor_assign(mark);
+            }
+        }
+    }
+
+    /// Returns the counts, with one of the combinations that could be part of a walk and is in none. What cannot be
+    /// decided soon counts as forbidden.
+    pub(crate) fn coverage<E>(&self, allowed: Allowed<'_, E>) -> Result<(Coverage, Option<Chosen>), E> {
+        let mut coverage = Coverage::default();
+        let mut missing = None;
+        for table in &self.tables {
+            for (number, mark) in table.marks.iter().enumerate() {
+                coverage.covered += usize::from(*mark != 0);
+                coverage.passed += usize::from(mark & 1 != 0);
+                coverage.failed += usize::from(mark & 2 != 0);
+                coverage.not_run += usize::from(*mark == 4);
+                if *mark != 0 {
+                    continue;
+                }
+                let given = self.digits(table, number);
+                match self.is_possible(&given, allowed)? {
+                    true => missing = missing.or(Some(given)),
+                    false => coverage.forbidden += 1,
+                }
+            }
+            coverage.allowed += table.marks.len();
+        }
+        coverage.allowed -= coverage.forbidden;
+        Ok((coverage, missing))
+    }
+
+    fn is_invalid(&self, factor: usize, value: u32) -> bool {
+        self.invalid.get(factor).and_then(|values| values.get(value as usize)).is_some_and(|is| *is)
+    }
+
+    fn digits(&self, table: &Table, number: usize) -> Vec<Option<u32>> {
+        let mut given = vec![None; self.counts.len()];
+        let mut rest = number;
+        for column in table.columns.iter().rev() {
+            given[*column] = u32::try_from(rest % self.counts[*column]).ok();
+            rest /= self.counts[*column];
+        }
+        given
+    }
+
+    /// Returns whether a full walk can be made from some options. It has no invalid value beside those given, and no
+    /// more than one of these.
+    fn is_possible<E>(&self, given: &[Option<u32>], allowed: Allowed<'_, E>) -> Result<bool, E> {
+        let is_invalid = |(factor, value): (usize, &Option<u32>)| value.is_some_and(|v| self.is_invalid(factor, v));
+        if given.iter().enumerate().filter(|at| is_invalid(*at)).count() > 1 || !allowed(given)? {
+            return Ok(false);
+        }
+        let free: Vec<usize> = (0..given.len()).filter(|factor| given[*factor].is_none()).collect();
+        let mut walk = given.to_vec();
+        let mut tries = MOST_TRIES;
+        let mut depth = 0;
+        // Options are counted up like the digits of a clock: the next of the deepest one, or back to the one before.
+        while depth < free.len() {
+            let factor = free[depth];
+            let mut next = walk[factor].map_or(0, |value| value + 1);
+            while (next as usize) < self.counts[factor] && self.is_invalid(factor, next) {
+                next += 1;
+            }
+            if next as usize >= self.counts[factor] {
+                walk[factor] = None;
+                let Some(before) = depth.checked_sub(1) else { return Ok(false) };
+                depth = before;
+                continue;
+            }
+            walk[factor] = Some(next);
+            let Some(left) = tries.checked_sub(1) else { return Ok(false) };
+            tries = left;
+            if allowed(&walk)? {
+                depth += 1;
+            }
+        }
+        Ok(true)
+    }
+}
