@@ -26,6 +26,7 @@ pub(crate) use self::lua_file::{LuaFile, lua_file};
 pub(crate) use self::operation::load_project;
 pub(crate) use self::operation_main::{RunFacts, run_operation};
 pub(crate) use self::runner_kind::{Say, kinds_of, run_kind};
+pub(crate) use self::walk_host::list_walks;
 pub(crate) use self::task::{HostLine, ScriptEnd, run_script};
 pub(crate) use self::walk::run_worker;
 

@@ -22,8 +22,14 @@ const REFERENCES: usize = 8;
 /// The most sets of one failing walk that are compared.
 const MOST_COMPARED: usize = 200;
 
-/// The most causes that are given.
+/// The most sets that are given, besides single options.
 const MOST_GIVEN: usize = 8;
+
+/// The most single options that are given.
+const MOST_SINGLE: usize = 64;
+
+/// How likely it may be that an option looks like a cause by chance alone.
+const BY_CHANCE: f64 = 0.01;
 
 /// The digit of an action that a walk does not have.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -85,13 +91,14 @@ pub(crate) fn causes(walks: Walks<'_>) -> Causes {
         return found;
     }
     found.unexplained = tally.failed;
-    while found.unexplained > 0 && found.causes.len() < MOST_GIVEN {
+    single_options(walks, &tally, &mut found);
+    let most = found.causes.len() + MOST_GIVEN;
+    while found.unexplained > 0 && found.causes.len() < most {
         let Some(next) = next_cause(walks, &tally, &found) else { break };
         found.unexplained -= next.newly;
         found.causes.push(Cause { choices: next.choices, failed: next.failed, passed: 0 });
     }
     if found.unexplained > 0
-        && found.causes.len() < MOST_GIVEN
         && let Some((cause, newly)) = likeliest(walks, &tally, &found)
     {
         found.unexplained -= newly;
@@ -141,14 +148,17 @@ impl Tally {
 struct Reference {
     /// The options, those first that fewest passing walks have.
     choices: Vec<Choice>,
+    /// How many options there were at first.
+    whole: usize,
     masks: HashSet<u128>,
 }
 
 impl Reference {
     fn new(tally: &Tally, mut choices: Vec<Choice>) -> Reference {
         choices.sort_unstable_by_key(|choice| (tally.passed(*choice), *choice));
+        let whole = choices.len();
         choices.truncate(128);
-        Reference { choices, masks: HashSet::new() }
+        Reference { choices, whole, masks: HashSet::new() }
     }
 
     /// Takes note of a passing walk.
@@ -226,6 +236,28 @@ fn pure(
     }
 }
 
+/// Takes the options that no passing walk has, those first that most failing walks have, as far as each explains walks
+/// that none before it does.
+fn single_options(walks: Walks<'_>, tally: &Tally, found: &mut Causes) {
+    let mut options = tally.choices(|choice| tally.passed(*choice) == 0);
+    options.sort_unstable_by_key(|choice| (Reverse(tally.failing[choice]), *choice));
+    options.truncate(MOST_SINGLE);
+    let rank: HashMap<Choice, usize> = options.iter().enumerate().map(|(rank, choice)| (*choice, rank)).collect();
+    let mut newly = vec![0; options.len()];
+    if !options.is_empty() {
+        walks(&mut |digits, failed| {
+            let first = || chosen(digits).filter_map(|choice| rank.get(&choice)).min();
+            if let Some(first) = failed.then(first).flatten() {
+                newly[*first] += 1;
+            }
+        });
+    }
+    for (choice, newly) in options.into_iter().zip(newly).filter(|(_, newly)| *newly > 0) {
+        found.unexplained -= newly;
+        found.causes.push(Cause { choices: vec![choice], failed: tally.failing[&choice], passed: 0 });
+    }
+}
+
 /// A set that explains some of what is left.
 struct Next {
     choices: Vec<Choice>,
@@ -248,7 +280,12 @@ fn next_cause(walks: Walks<'_>, tally: &Tally, found: &Causes) -> Option<Next> {
         }
     });
     see_passing(walks, &mut references);
-    let mut sets: Vec<Vec<Choice>> = references.iter().flat_map(|reference| reference.smallest().0).collect();
+    // All options of a walk say no more of it than that it failed.
+    let smallest = |reference: &Reference| {
+        let (sets, _) = reference.smallest();
+        sets.into_iter().filter(|set| set.len() < reference.whole).collect::<Vec<_>>()
+    };
+    let mut sets: Vec<Vec<Choice>> = references.iter().flat_map(smallest).collect();
     sets.sort_unstable();
     sets.dedup();
     let mut counts = vec![(0, 0); sets.len()];
@@ -268,8 +305,8 @@ fn next_cause(walks: Walks<'_>, tally: &Tally, found: &Causes) -> Option<Next> {
     best.map(|(choices, (failed, newly))| Next { choices, failed, newly })
 }
 
-/// Returns the option that walks not explained yet have and that makes failing likeliest, though passing walks have it
-/// too, and how many walks it newly explains. It must make failing likelier than it is anyway.
+/// Returns the option that most walks not explained yet have, though passing walks have it too, and how many walks it
+/// newly explains. Failing walks must have it more often than chance would let them.
 fn likeliest(walks: Walks<'_>, tally: &Tally, found: &Causes) -> Option<(Cause, usize)> {
     let mut left: HashMap<Choice, usize> = HashMap::new();
     walks(&mut |digits, failed| {
@@ -279,13 +316,34 @@ fn likeliest(walks: Walks<'_>, tally: &Tally, found: &Causes) -> Option<(Cause, 
             }
         }
     });
-    let says_something = |choice: &Choice| tally.failing[choice] * tally.passed > tally.passed(*choice) * tally.failed;
+    let says_something = |choice: &Choice| {
+        let (failed, passed) = (tally.failing[choice], tally.passed(*choice));
+        chance(failed, tally.failed, failed + passed, tally.failed + tally.passed) * ratio(tally.failing.len(), 1)
+            < BY_CHANCE
+    };
     let (choice, newly) = left
         .into_iter()
         .filter(|(choice, _)| says_something(choice))
         .min_by_key(|(choice, newly)| (Reverse(*newly), tally.passed(*choice), *choice))?;
     let cause = Cause { choices: vec![choice], failed: tally.failing[&choice], passed: tally.passed(choice) };
     Some((cause, newly))
+}
+
+/// Returns a bound of how likely it is that as many of the failing walks have an option by chance alone, when so many of
+/// all walks have it (Chernoff).
+fn chance(failed: usize, of_failed: usize, having: usize, of_all: usize) -> f64 {
+    let (seen, expected) = (ratio(failed, of_failed), ratio(having, of_all));
+    if seen <= expected {
+        return 1.0;
+    }
+    let part = |seen: f64, expected: f64| if seen > 0.0 { seen * (seen / expected).ln() } else { 0.0 };
+    let divergence = part(seen, expected) + part(1.0 - seen, 1.0 - expected);
+    (-ratio(of_failed, 1) * divergence).exp()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "numbers of walks are far below 2^52")]
+fn ratio(part: usize, whole: usize) -> f64 {
+    part as f64 / whole as f64
 }
 
 fn see_passing(walks: Walks<'_>, references: &mut [Reference]) {
@@ -376,18 +434,21 @@ mod tests {
 
     #[test]
     fn a_failure_by_chance_names_what_makes_it_likelier_and_who_passed_with_it() {
-        let walks: Vec<([u32; 2], bool)> = vec![
-            ([0, 0], false),
-            ([0, 1], false),
-            ([1, 0], true),
-            ([1, 0], false),
-            ([1, 1], true),
-            ([1, 1], true),
-            ([1, 1], false),
-        ];
+        // Every second walk with the one option fails, by what else is not seen.
+        let walks: Vec<([u32; 2], bool)> =
+            (0..60).map(|number| ([number % 3, number / 3 % 2], number % 3 == 1 && number / 6 % 2 == 0)).collect();
         let causes = causes(&|see| walks.iter().for_each(|(walk, failed)| see(walk, *failed)));
-        assert_eq!(causes.causes, [Cause { choices: vec![(0, 1)], failed: 3, passed: 2 }]);
+        assert_eq!(causes.causes, [Cause { choices: vec![(0, 1)], failed: 10, passed: 10 }]);
         assert_eq!((causes.is_shared, causes.unexplained), (true, 0));
+    }
+
+    #[test]
+    fn many_options_that_always_fail_are_all_given() {
+        let causes = found(&[40, 5], |walk| walk[0] % 2 == 1 || walk == [4, 2]);
+        let always: Vec<Choice> = causes.causes.iter().flat_map(|cause| cause.choices.clone()).collect();
+        let expected: Vec<Choice> = (0..20).map(|at| (0, at * 2 + 1)).collect();
+        assert_eq!(always, expected);
+        assert_eq!((causes.is_shared, causes.unexplained), (false, 1), "the one walk has nothing but itself");
     }
 
     #[test]

@@ -24,7 +24,7 @@ use self::line::Line;
 pub(crate) use self::options::{WalkOptions, WalkSettings};
 use self::page::PageFile;
 use self::single::Single;
-pub(crate) use self::words::{step_in_words, steps_in_words, steps_of, traced};
+pub(crate) use self::words::{steps_in_words, steps_of};
 use super::inputs::hex;
 use super::{Draft, HostCall, Job, Testscript, WaitError};
 use crate::engine::Failure;

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use mlua::{Function, Lua, Table, Value};
 
 use crate::job::{WalkOptions, WalkSettings};
+use super::cover::Cover;
 use crate::model::nearest;
 use crate::script::error::raise;
 use crate::script::table::shown;
 
 /// The options that there are, in the order in which they are named.
-const KNOWN: [&str; 14] = [
+const KNOWN: [&str; 16] = [
     "order",
     "state",
     "workers",
@@ -23,6 +24,8 @@ const KNOWN: [&str; 14] = [
     "shard",
     "should_cancel",
     "constraints",
+    "cover",
+    "shrink",
     "share",
     "resume",
 ];
@@ -31,14 +34,25 @@ const KNOWN: [&str; 14] = [
 pub(super) struct Asked {
     /// What the call, the command line and the settings say together.
     pub(super) options: WalkOptions,
-    /// Functions over the actions of a walk and its id, and what they return for one that is left out.
-    pub(super) refuses: Vec<(Function, bool)>,
+    /// What `cover` says beside its strength.
+    pub(super) cover: Cover,
+    /// Which walks are allowed.
+    pub(super) constraints: Vec<Constraint>,
+}
+
+/// A function that says which walks are allowed.
+pub(super) enum Constraint {
+    /// Over the actions of a walk and its id, and what it returns for one that is left out.
+    Walk(Function, bool),
+    /// Over the options of the actions of these names.
+    Of(Vec<String>, Function),
 }
 
 /// Reads the options of a call.
 pub(super) fn read(lua: &Lua, options: &Table, settings: &WalkSettings) -> mlua::Result<Asked> {
     let mut asked = WalkOptions::default();
-    let mut refuses = Vec::new();
+    let mut constraints = Vec::new();
+    let mut cover = Cover::default();
     let wrong = |key: &str, wanted: &str, value: &Value| {
         raise(lua, "definition", format!("run_tests: {key} is {wanted}, not {}", shown(value)))
     };
@@ -71,28 +85,29 @@ pub(super) fn read(lua: &Lua, options: &Table, settings: &WalkSettings) -> mlua:
             "seed" => asked.seed = Some(number(i64::MIN, i64::MAX, "a whole number")?),
             "sample" => asked.sample = u64::try_from(number(1, i64::MAX, "a whole number from 1")?).ok(),
             "shard" => asked.shard = Some(text("I/N with I from 1 to N, such as \"1/3\"")?),
+            "shrink" => asked.shrink = Some(truth()?),
+            "cover" => {
+                let (strength, read) = Cover::read(lua, &value)?;
+                (asked.cover, cover) = (Some(strength), read);
+            }
             "share" => asked.share = Some(truth()?),
             "resume" => asked.resume = Some(text("the id of a run")?),
             "should_cancel" => match value {
-                Value::Function(function) => refuses.push((function, true)),
+                Value::Function(function) => constraints.push(Constraint::Walk(function, true)),
                 other => {
                     return Err(wrong(&key, "a function(walk, id) that returns true for a walk to leave out", &other));
                 }
             },
             "constraints" => {
-                let wanted = "a function(walk), or a list of them, that returns whether the walk is allowed";
-                let list = match value {
-                    Value::Function(function) => vec![function],
-                    Value::Table(ref list) => list
-                        .sequence_values::<Value>()
-                        .map(|item| match item? {
-                            Value::Function(function) => Ok(function),
-                            other => Err(wrong(&key, wanted, &other)),
-                        })
-                        .collect::<mlua::Result<_>>()?,
-                    ref other => return Err(wrong(&key, wanted, other)),
+                let wanted = "a function(walk), or a list of such and of { \"ACTION\", …, function(option, …) … end }";
+                let list = match &value {
+                    Value::Function(function) => vec![Value::Function(function.clone())],
+                    Value::Table(list) => list.sequence_values::<Value>().collect::<mlua::Result<_>>()?,
+                    other => return Err(wrong(&key, wanted, other)),
                 };
-                refuses.extend(list.into_iter().map(|function| (function, false)));
+                for item in list {
+                    constraints.push(constraint(&item).ok_or_else(|| wrong(&key, wanted, &item))?);
+                }
             }
             unknown => {
                 let near = nearest(unknown, KNOWN).map(|near| format!("did you mean '{near}'?"));
@@ -102,7 +117,21 @@ pub(super) fn read(lua: &Lua, options: &Table, settings: &WalkSettings) -> mlua:
         }
     }
     let options = settings.forced.clone().or(&asked).or(&settings.usual);
-    Ok(Asked { options, refuses })
+    Ok(Asked { options, cover, constraints })
+}
+
+/// Reads one constraint: a function over whole walks, or names of actions and a function over their options.
+fn constraint(item: &Value) -> Option<Constraint> {
+    match item {
+        Value::Function(function) => Some(Constraint::Walk(function.clone(), false)),
+        Value::Table(list) => {
+            let mut items: Vec<Value> = list.sequence_values::<Value>().collect::<mlua::Result<_>>().ok()?;
+            let function = items.pop()?.as_function()?.clone();
+            let names: Option<Vec<String>> = items.iter().map(|name| Some(name.as_string()?.to_string_lossy())).collect();
+            names.filter(|names| !names.is_empty()).map(|names| Constraint::Of(names, function))
+        }
+        _ => None,
+    }
 }
 
 impl Asked {

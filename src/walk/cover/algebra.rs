@@ -3,6 +3,9 @@
 
 use super::space::UNSET;
 
+/// The largest field whose tables are made.
+const LARGEST_FIELD: usize = 128;
+
 /// Returns rows that cover all combinations of `strength` actions with these numbers of options, or nothing where no
 /// construction is worth it, that is, gives at most `most` rows. Digits that may be anything are unset.
 pub(super) fn array(counts: &[u32], strength: usize, most: usize) -> Option<Vec<Vec<u32>>> {
@@ -14,9 +17,13 @@ pub(super) fn array(counts: &[u32], strength: usize, most: usize) -> Option<Vec<
     }
     let options = *counts.iter().max()?;
     let needed = usize::try_from(options).ok()?.max(counts.len() - 1);
-    let (q, field) = (needed..needed * 2).find_map(|q| Some((q, Field::new(q)?)))?;
+    let q = (needed.max(2)..).find(|q| power_of(*q).is_some())?;
     // Fusing takes two rows for every option less; more than twice what is wanted is never made up for.
     let size = q.checked_pow(u32::try_from(strength).ok()?).filter(|size| *size <= most.saturating_mul(2))?;
+    if q > LARGEST_FIELD {
+        return None;
+    }
+    let field = Field::new(q)?;
     let mut rows: Vec<Vec<u32>> = (0..size).map(|number| polynomial(&field, number, strength, counts.len())).collect();
     for top in (options..u32::try_from(q).ok()?).rev() {
         fuse(&mut rows, top);
@@ -103,9 +110,7 @@ struct Field {
 impl Field {
     /// Returns the field of `q` elements, if there is one.
     fn new(q: usize) -> Option<Field> {
-        let prime = (2..=q).find(|prime| q.is_multiple_of(*prime))?;
-        let degree = std::iter::successors(Some(q), |rest| rest.is_multiple_of(prime).then_some(rest / prime))
-            .position(|rest| rest == 1)?;
+        let (prime, degree) = power_of(q)?;
         // The elements are polynomials, the digits of the number being their coefficients, modulo an irreducible one.
         let fields = (0..q).map(|modulus| {
             let cell = |number: usize, of: &dyn Fn(usize, usize) -> usize| of(number / q, number % q);
@@ -124,6 +129,13 @@ impl Field {
     fn times(&self, a: usize, b: usize) -> usize {
         self.products[a * self.q + b]
     }
+}
+
+/// Returns the prime that a number is a power of, and which power.
+fn power_of(q: usize) -> Option<(usize, usize)> {
+    let prime = (2..=q).find(|prime| q.is_multiple_of(*prime))?;
+    let powers = std::iter::successors(Some(q), |rest| rest.is_multiple_of(prime).then_some(rest / prime));
+    Some((prime, powers.into_iter().position(|rest| rest == 1)?))
 }
 
 /// Returns the sum of two polynomials, digit by digit.

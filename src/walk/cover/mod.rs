@@ -221,6 +221,21 @@ fn verified<E>(
         }
         measure.add(row, Ran::Passed);
     }
+    // An option of an allowed walk cannot be forbidden alone. A constraint that takes what is not chosen yet for something
+    // else than what was chosen later says so, and would hide combinations.
+    let mut alone: Vec<Option<u32>> = vec![None; factors.counts.len()];
+    for (factor, count) in factors.counts.iter().enumerate() {
+        let mut seen = vec![false; *count];
+        for option in rows.iter().map(|row| row[factor]) {
+            if !std::mem::replace(&mut seen[option as usize], true) {
+                alone[factor] = Some(option);
+                if !allowed(&alone).map_err(Error::Constraint)? {
+                    return Err(Error::Fickle { part: alone });
+                }
+            }
+        }
+        alone[factor] = None;
+    }
     let (coverage, missing) = measure.coverage(allowed).map_err(Error::Constraint)?;
     match missing {
         Some(options) => Err(Error::Unverified { what: "no row has", options }),

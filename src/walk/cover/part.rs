@@ -73,10 +73,25 @@ impl Part<'_> {
                 None => made.warnings.push(Warning::Forbidden { row: *index }),
             }
         }
-        let forbidden = maker.fill(&mut rows, &mut open)?;
-        if self.seeds.is_empty() && self.invalid.is_none() {
-            self.start_from_algebra(&mut maker, &forbidden, &mut rows)?;
+        let may_start_elsewhere = self.seeds.is_empty() && self.invalid.is_none();
+        let mut known = None;
+        if may_start_elsewhere {
+            // What is known to be the best need not be looked for.
+            known = self.from_algebra(&mut maker, fewest(&space, &[]), &[])?;
         }
+        let forbidden = match known {
+            Some(found) => {
+                rows = found.rows;
+                found.forbidden
+            }
+            None => {
+                let forbidden = maker.fill(&mut rows, &mut open)?;
+                if may_start_elsewhere && let Some(found) = self.from_algebra(&mut maker, rows.len(), &forbidden)? {
+                    rows = found.rows;
+                }
+                forbidden
+            }
+        };
         let fewest = fewest(&space, &forbidden);
         let mut search = Search { space: &space, rules, chance: &mut chance, locked: &locked, fewest };
         made.looks = search.shorten(&mut rows, keep_going)?;
@@ -104,24 +119,24 @@ impl Part<'_> {
         domains
     }
 
-    /// Takes rows of a known construction instead, when these and what they lack are fewer.
-    fn start_from_algebra<E>(
+    /// Returns rows of a known construction and what they lack, when these are at most so many.
+    fn from_algebra<E>(
         &self,
         maker: &mut Maker<'_, '_, E>,
+        most: usize,
         forbidden: &[usize],
-        rows: &mut Vec<Vec<u32>>,
-    ) -> Result<(), Error<E>> {
+    ) -> Result<Option<Found>, Error<E>> {
         let space = maker.space;
         let several: Vec<usize> = (0..space.counts.len()).filter(|factor| space.counts[*factor] > 1).collect();
         let counts: Vec<u32> = several.iter().map(|factor| space.counts[*factor]).collect();
-        let Some(mut known) = algebra::array(&counts, self.factors.strength, rows.len()) else { return Ok(()) };
+        let Some(mut known) = algebra::array(&counts, self.factors.strength, most) else { return Ok(None) };
         let free = |row: &Vec<u32>| row.iter().filter(|digit| **digit == UNSET).count();
         known.sort_by_key(free);
         let mut open = Open::all(space);
         for combination in forbidden {
             open.close(*combination, space.set_of(*combination));
         }
-        let mut others = Vec::new();
+        let mut rows = Vec::new();
         for row in known {
             let mut given = vec![UNSET; space.counts.len()];
             for (factor, digit) in several.iter().zip(row) {
@@ -130,15 +145,23 @@ impl Part<'_> {
             if let Some(row) = maker.grown(&given, &open)?
                 && open.cover(space, &row) > 0
             {
-                others.push(row);
+                rows.push(row);
             }
         }
-        maker.fill(&mut others, &mut open)?;
-        if others.len() < rows.len() {
-            *rows = others;
+        // Constraints may leave so much to cover that it would take longer than to start anew.
+        if forbidden.is_empty() && open.left * 4 > space.size {
+            return Ok(None);
         }
-        Ok(())
+        let mut more = maker.fill(&mut rows, &mut open)?;
+        more.extend(forbidden);
+        Ok((rows.len() <= most).then_some(Found { rows, forbidden: more }))
     }
+}
+
+/// Rows that cover everything but what is forbidden.
+struct Found {
+    rows: Vec<Vec<u32>>,
+    forbidden: Vec<usize>,
 }
 
 /// Returns the number of rows that any cover needs: two combinations of one set are never in one row.
