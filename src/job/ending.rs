@@ -208,12 +208,14 @@ fn exit_code(summary: &Summary, main: &MainEnd, is_chosen: bool, is_unrecordable
     if summary.plugin_failure_count > 0 {
         return 3;
     }
-    if summary.main_error.is_some() || summary.dangling > 0 || summary.counts.bad() > 0 {
+    let walks_failed = summary.walks.iter().any(|suite| suite.failures > 0 || suite.serial_failed.is_some());
+    if summary.main_error.is_some() || summary.dangling > 0 || summary.counts.bad() > 0 || walks_failed {
         return 1;
     }
     // A task that was left out of a choice of sections started, and yet ran nothing.
     let has_run = |row: &report::Row| row.attempts > 0 && !(is_chosen && row.outcome == Some(Outcome::Skipped));
-    match main.gave_help || summary.rows().iter().any(has_run) {
+    let has_walked = summary.walks.iter().any(|suite| suite.end.as_ref().is_some_and(|end| end.walk_count > 0));
+    match main.gave_help || has_walked || summary.rows().iter().any(has_run) {
         true => 0,
         false => 4,
     }

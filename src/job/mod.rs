@@ -72,6 +72,8 @@ pub(crate) struct Job {
     next_group: Mutex<u32>,
     /// The number of the last suite of walks.
     next_suite: Mutex<u32>,
+    /// The number of the last replay of a walk.
+    next_replay: Mutex<u32>,
     unread: Mutex<Unread>,
     calls: calls::Calls,
     /// Held by whoever asks the user.

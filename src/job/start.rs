@@ -100,6 +100,7 @@ impl Job {
             history,
             next_group: Mutex::new(0),
             next_suite: Mutex::new(0),
+            next_replay: Mutex::new(0),
             unread,
             calls: super::calls::Calls::default(),
             terminal: Mutex::default(),

@@ -223,11 +223,14 @@ impl Summary {
         let cut_short = self.end.is_some() && self.counts.unfinished() > 0;
         let ill_ended = self.end.as_ref().is_some_and(|end| end.reason.is_some());
         let left_broken = self.main_error.is_some() || self.plugin_failure_count > 0 || self.dangling > 0;
-        let broken = left_broken || cut_short || ill_ended;
+        // Walks of a part of the run before it was resumed have no task any more that says how they ended.
+        let walks = self.walks.iter().any(|suite| suite.failures > 0).then_some(Outcome::Failed);
+        let stopped = self.walks.iter().any(|suite| suite.serial_failed.is_some());
+        let broken = left_broken || cut_short || ill_ended || stopped;
         let broken = broken.then_some(Outcome::Errored);
         let interrupted = self.interrupt.map(|_| Outcome::Aborted);
         let recorded = self.end.as_ref().and_then(|end| end.outcome);
-        Outcome::roll_up([tasks, broken, interrupted, recorded].into_iter().flatten())
+        Outcome::roll_up([tasks, walks, broken, interrupted, recorded].into_iter().flatten())
     }
 
     /// Returns whether the run came to its end and said so. A run that did not is still going, or lost its host.

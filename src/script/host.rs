@@ -1,6 +1,7 @@
 //! A jobfile in the host: compiled, its top level run, `main` called, and its end turned into data.
 
 use std::cell::{Cell, RefCell};
+use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use super::vm::{self, Setup, Vm};
 use super::{modules, source, standalone};
 use crate::engine::{self, OnLimit};
 use crate::job::{HostCall, Job, MainEnd, WaitError, WalkError, WalkOutcome, WalkRun};
-use crate::model::{Answer, RaisedError, Request, Stream, TaskNumber};
+use crate::model::{Answer, Place, RaisedError, Request, Stream, TaskNumber, WalkEnded, WalkOrder, WalkSuite};
 
 /// What the functions of a jobfile's modules share.
 pub(super) struct Context {
@@ -130,6 +131,18 @@ impl Context {
     /// Runs walks, and meanwhile answers what the run asks of the jobfile.
     pub(super) fn run_walks(&self, lua: &Lua, run: WalkRun) -> Result<WalkOutcome, WalkError> {
         self.job.run_walks(run, &mut |call| self.serve(lua, call))
+    }
+
+    /// Runs one walk, and meanwhile answers what the run asks of the jobfile.
+    pub(super) fn replay_walk(
+        &self,
+        lua: &Lua,
+        file: PathBuf,
+        suite: WalkSuite,
+        order: &WalkOrder,
+        place: Option<Place>,
+    ) -> Result<WalkEnded, WalkError> {
+        self.job.replay_walk(file, suite, order, place, &mut |call| self.serve(lua, call))
     }
 
     /// Answers what the run asks of the jobfile.

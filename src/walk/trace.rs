@@ -57,14 +57,14 @@ pub(crate) struct Found {
     pub(crate) state: Option<Value>,
 }
 
-/// Returns the path of a worker's trace in the folder for them.
-pub(crate) fn of_worker(folder: &Path, worker: u32) -> PathBuf {
-    folder.join(format!("worker-{worker}.trace"))
-}
-
 /// Appends the first line of a trace.
 pub(crate) fn push_header(out: &mut Vec<u8>, suite: &Path, state: &Value) {
     push(out, &json!({ "trace": VERSION, "suite": suite.to_string_lossy(), "state": state }));
+}
+
+/// Returns the path of a worker's trace in the folder for them.
+pub(crate) fn of_worker(folder: &Path, worker: u32) -> PathBuf {
+    folder.join(format!("worker-{worker}.trace"))
 }
 
 /// Appends the first line of a master file.

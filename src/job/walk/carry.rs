@@ -9,21 +9,25 @@ use crossbeam::channel::{RecvTimeoutError, after, never, select, tick};
 
 use super::line::{Heard, Line};
 use super::page::PageFile;
-use super::words::{FAILED, append_traces, begin_traces, step_in_words, steps_in_words, steps_of};
-use super::{Elapsed, WalkError, WalkOutcome, end_of};
-use crate::engine::{Failure, OnLimit, StopReason};
-use crate::job::{Draft, HostCall, Job, Testscript, WaitError};
+use super::traces::{FAILED, MASTER, append_traces, begin_traces, list_trace};
+use super::words::{step_in_words, steps_in_words, steps_of};
+use super::{Elapsed, WalkError, WalkOutcome, end_of, sections, worker_draft};
+use crate::engine::{End, Failure, OnLimit, StopReason};
+use crate::job::{HostCall, Job, WaitError};
 use crate::model::{
-    EventKind, Exit, Place, SerialRan, Stream, TaskNumber, WalkEnd, WalkEnded, WalkFailed, WalkLine, WalkOrder,
-    WalkReport, WalkSuite, WalksRan,
+    EventKind, Exit, Place, SerialRan, Stream, TaskNumber, WalkEnd, WalkEnded, WalkFailed, WalkOrder, WalkReport,
+    WalkSuite, WalksRan,
 };
 use crate::walk::{Coordinator, Effect, Input, Page, Ran, SerialEnded};
 
 /// How often it is looked whether the run is to stop, whether a walk takes too long, and whether a task has ended.
-const TICK: Duration = Duration::from_millis(50);
+pub(super) const TICK: Duration = Duration::from_millis(50);
 
 /// How long a worker that has closed its socket, or was told that there is nothing more, may take to come to its end.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Walks that are listed one by one; of more, the first.
+const MOST_LISTED: u32 = 10_000;
 
 /// A worker as the host knows it.
 struct Worker {
@@ -53,8 +57,10 @@ pub(super) struct Carrier<'a> {
     took: Option<Duration>,
     actions: u64,
     states: BTreeMap<u64, Result<serde_json::Value, String>>,
-    /// Why nothing can be recorded any more.
-    failure: Option<Failure>,
+    /// How many sections the tasks of the workers have.
+    sections: HashMap<TaskNumber, u32>,
+    /// How many walks are listed.
+    listed: u32,
 }
 
 impl<'a> Carrier<'a> {
@@ -86,7 +92,8 @@ impl<'a> Carrier<'a> {
             took: None,
             actions: 0,
             states: BTreeMap::new(),
-            failure: None,
+            sections: HashMap::new(),
+            listed: 0,
         })
     }
 
@@ -109,7 +116,7 @@ impl<'a> Carrier<'a> {
     /// Returns what came of it.
     pub(super) fn outcome(&mut self) -> WalkOutcome {
         let took = self.took.unwrap_or_else(|| self.elapsed.get());
-        let master = self.suite.traces.as_deref().map(|_| self.folder.join("master.trace"));
+        let master = self.suite.traces.as_deref().map(|folder| folder.join(MASTER));
         let log = |(worker, task): &(u32, TaskNumber)| {
             let view = self.job.task(*task)?;
             Some((*worker, self.job.directory.join(crate::store::task_folder(*task, &view.id))))
@@ -175,7 +182,7 @@ impl<'a> Carrier<'a> {
 
     /// Looks whether the run is to stop, whether walks take too long, and whether there are workers that never came.
     fn look(&mut self, serve: &mut dyn FnMut(HostCall)) -> Result<(), WalkError> {
-        if self.job.interrupted() || self.failure.is_some() {
+        if self.job.interrupted() {
             let effects = self.coordinator.handle(Input::Stop);
             return self.carry_out(effects);
         }
@@ -242,14 +249,7 @@ impl<'a> Carrier<'a> {
             waited = self.job.wait(vec![worker.task], None, serve);
         }
         let end = self.job.task(worker.task).and_then(|view| view.end);
-        let reason = end.as_ref().and_then(|end| end.reason.clone());
-        let how = why.or(worker.overdue).unwrap_or_else(|| match (end.and_then(|end| end.exit), reason) {
-            (Some(exit @ Exit::Signal(_)), _) => format!("was {exit}"),
-            (Some(exit @ Exit::Code(_)), Some(reason)) if exit.is_success() => format!("left: {reason}"),
-            (Some(exit @ Exit::Code(_)), _) => format!("left with {exit}"),
-            (None, Some(reason)) => format!("could not run: {reason}"),
-            (None, None) => "vanished".to_owned(),
-        });
+        let how = why.or(worker.overdue).unwrap_or_else(|| how_it_ended(end));
         let page = worker.page.read();
         if waited.is_err() {
             let effects = self.coordinator.handle(Input::Stop);
@@ -295,20 +295,15 @@ impl<'a> Carrier<'a> {
 
     fn start(&mut self, number: u32) -> Result<(), WalkError> {
         let page = PageFile::make(self.line.folder(), number)?;
-        let line = WalkLine { socket: self.line.socket().to_owned(), worker: number, page: page.path().to_owned() };
-        let draft = Draft {
-            testscript: Some(Testscript::Path(self.job.settings.jobfile.to_string_lossy().into_owned())),
-            taskid: Some(format!("walks-{}/worker-{number}", self.suite_number)),
-            kind: Some("lua".to_owned()),
-            retries: Some(0),
-            place: self.place.clone(),
-            walk: Some(Box::new(line)),
-            ..Draft::default()
-        };
+        let id = format!("walks-{}/worker-{number}", self.suite_number);
+        let draft = worker_draft(&self.line, &self.job.settings.jobfile, id, number, &page, self.place.clone());
         let task = self.job.define(Box::new(draft));
         // It was made this very moment, and so is started once.
         let _ = self.job.start(&[task], None);
         self.tasks.push((number, task));
+        if let Some(folder) = &self.suite.traces {
+            list_trace(folder, number).map_err(|error| WalkError::Traces(folder.clone(), error))?;
+        }
         self.workers.insert(number, Worker { task, page, overdue: None, seen: (Page::default(), 0) });
         Ok(())
     }
@@ -318,6 +313,7 @@ impl<'a> Carrier<'a> {
             let Ran { stage, worker, places, ran, .. } = &ran;
             format!("worker {worker}: {ran} walks from {} to {} at stage {}", places.start, places.end, stage + 1)
         });
+        self.list(&ran);
         let ended: Vec<WalkFailed> =
             ran.ended.iter().filter(|walk| walk.end != WalkEnd::Passed).map(|walk| self.failed(walk)).collect();
         append_traces(&self.folder, &self.suite, &self.coordinator.setup().plan, &ended, &ran.ended)
@@ -333,6 +329,26 @@ impl<'a> Carrier<'a> {
             ended,
         };
         self.record(EventKind::WalksRan(Box::new(event)))
+    }
+
+    /// Lists walks that have come to their end as sections of the worker's task.
+    fn list(&mut self, ran: &Ran) {
+        let last = self.coordinator.setup().plan.stages().len() - 1;
+        let task = self.tasks.iter().find(|(worker, _)| *worker == ran.worker).or(self.tasks.first());
+        let Some((_, task)) = task.copied() else { return };
+        for walk in &ran.ended {
+            if walk.end == WalkEnd::Passed && walk.stage as usize != last || self.listed >= MOST_LISTED {
+                continue;
+            }
+            self.listed += 1;
+            let next = self.sections.entry(task).or_default();
+            *next += 1;
+            let section = *next;
+            let failed = self.failed(walk);
+            let events = sections::events(task, section, &failed);
+            // Where nothing can be recorded any more the next event that counts says so.
+            let _ = self.job.journal.record(events);
+        }
     }
 
     /// Returns a walk that ended as the event log has it.
@@ -387,4 +403,16 @@ impl<'a> Carrier<'a> {
 
 fn unrecordable(path: &Path, error: &std::io::Error) -> WalkError {
     WalkError::Wait(WaitError::Unrecordable(Failure::at(path, error)))
+}
+
+/// Says how the process of a worker ended, as in "its worker …".
+pub(super) fn how_it_ended(end: Option<End>) -> String {
+    let Some(end) = end else { return "vanished".to_owned() };
+    match (end.exit, end.reason) {
+        (Some(exit @ Exit::Signal(_)), _) => format!("was {exit}"),
+        (Some(exit @ Exit::Code(_)), Some(reason)) if exit.is_success() => format!("left: {reason}"),
+        (Some(exit @ Exit::Code(_)), _) => format!("left with {exit}"),
+        (None, Some(reason)) => format!("could not run: {reason}"),
+        (None, None) => "vanished".to_owned(),
+    }
 }

@@ -5,11 +5,14 @@ mod earlier;
 mod line;
 mod options;
 mod page;
+mod sections;
+mod single;
+mod traces;
 mod words;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,12 +20,18 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use self::carry::Carrier;
+use self::line::Line;
 pub(crate) use self::options::{WalkOptions, WalkSettings};
+use self::page::PageFile;
+use self::single::Single;
 pub(crate) use self::words::{step_in_words, steps_in_words, steps_of, traced};
 use super::inputs::hex;
-use super::{HostCall, Job, WaitError};
+use super::{Draft, HostCall, Job, Testscript, WaitError};
 use crate::engine::Failure;
-use crate::model::{EventKind, Place, RaisedError, WalkEnd, WalkSuite, WalksEnd, WalksFinished, WalksStarted};
+use crate::model::{
+    EventKind, Place, RaisedError, WalkEnd, WalkEnded, WalkLine, WalkOrder, WalkSuite, WalksEnd, WalksFinished,
+    WalksStarted,
+};
 use crate::walk::{Coordinator, Counts, Plan, Selection, Setup, Shard, ShardTable, Stopped};
 
 /// How many walks are listed one by one in reports, also where they pass.
@@ -81,6 +90,9 @@ pub(crate) enum WalkError {
     /// The workers cannot be reached.
     #[error("cannot make the socket of the walks: {0}")]
     Socket(#[from] io::Error),
+    /// The traces cannot be written.
+    #[error("the traces cannot go into {}: {}", .0.display(), .1)]
+    Traces(PathBuf, io::Error),
     /// A worker could not load the suite.
     #[error("{}", .0.message)]
     Refused(RaisedError),
@@ -109,6 +121,12 @@ impl Job {
         let folder = self.directory.join(format!("walks-{number}"));
         std::fs::create_dir_all(&folder)?;
         suite.shard = shard.map(|shard| (shard.index, shard.of));
+        if let Some(folder) = &mut suite.traces {
+            // The folder may hold those of other runs, and of other suites of this one.
+            let uid: String = self.runtime.read().job.uid.chars().take(8).collect();
+            *folder = folder.join(format!("walks-{uid}-{number}"));
+            std::fs::create_dir_all(&folder).map_err(|error| WalkError::Traces(folder.clone(), error))?;
+        }
         suite.reports_all = selection.len() <= LISTED;
         let wanted = workers.map_or(self.settings.cpus, |workers| workers as usize);
         let at_once = self.settings.jobs.map_or(wanted, |jobs| wanted.min(jobs));
@@ -151,6 +169,44 @@ impl Job {
             Some(Stopped::Deaths(how)) => Err(WalkError::Deaths(how.clone())),
             _ => Ok(outcome),
         }
+    }
+}
+
+impl Job {
+    /// Runs a walk again, as it stands in a trace, in a worker that loads this file. What is asked of the jobfile meanwhile
+    /// is answered by `serve`.
+    pub(crate) fn replay_walk(
+        &self,
+        file: PathBuf,
+        suite: WalkSuite,
+        order: &WalkOrder,
+        place: Option<Place>,
+        serve: &mut dyn FnMut(HostCall),
+    ) -> Result<WalkEnded, WalkError> {
+        let number = {
+            let mut next = self.next_replay.lock();
+            *next += 1;
+            *next
+        };
+        let mut single = Single::new(self, suite, file, &format!("replay-{number}"), place)?;
+        let ended = single.ask(order, serve);
+        let finished = single.finish(serve);
+        let ended = ended?;
+        finished.map(|()| ended)
+    }
+}
+
+/// Makes the task of a worker.
+fn worker_draft(line: &Line, file: &Path, id: String, number: u32, page: &PageFile, place: Option<Place>) -> Draft {
+    let walk = WalkLine { socket: line.socket().to_owned(), worker: number, page: page.path().to_owned() };
+    Draft {
+        testscript: Some(Testscript::Path(file.to_string_lossy().into_owned())),
+        taskid: Some(id),
+        kind: Some("lua".to_owned()),
+        retries: Some(0),
+        place,
+        walk: Some(Box::new(walk)),
+        ..Draft::default()
     }
 }
 

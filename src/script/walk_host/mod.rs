@@ -13,7 +13,7 @@ use super::entropy;
 use super::error::{calling_line, raise};
 use super::host::Context;
 use crate::job::{WalkError, WalkRun};
-use crate::model::{WalkEnded, WalkSuite};
+use crate::model::{WalkEnded, WalkOrder, WalkSuite};
 use crate::walk::{Plan, PlanError, Selection, Shard, ShardTable, Slot};
 
 /// How many random walks over a machine are run where nobody says.
@@ -68,12 +68,17 @@ impl WalkHost for Context {
             place: calling_line(lua),
             study: None,
         };
-        let outcome = self.run_walks(lua, run).map_err(|error| failed(lua, &error))?;
+        let outcome = self.run_walks(lua, run).map_err(|error| failed(lua, "run_tests", &error))?;
         results::table(lua, &outcome, &excluded, gathers, seed)
     }
 
-    fn replay(&self, lua: &Lua, _: WalkReplay) -> mlua::Result<WalkEnded> {
-        Err(raise(lua, "usage", "replay is not part of this version of rille"))
+    fn replay(&self, lua: &Lua, replay: WalkReplay) -> mlua::Result<WalkEnded> {
+        let WalkReplay { id: _, walk, state, step } = replay;
+        let suite = WalkSuite { state: state.clone(), ..WalkSuite::default() };
+        let order = WalkOrder::Replay { walk, state, step };
+        let file = self.job.settings().jobfile.clone();
+        let place = calling_line(lua);
+        self.replay_walk(lua, file, suite, &order, place).map_err(|error| failed(lua, "replay", &error))
     }
 }
 
@@ -148,13 +153,14 @@ fn no_plan(lua: &Lua, suite: &WalkSuite, error: &PlanError) -> mlua::Error {
     raise(lua, "definition", text)
 }
 
-fn failed(lua: &Lua, error: &WalkError) -> mlua::Error {
+fn failed(lua: &Lua, function: &str, error: &WalkError) -> mlua::Error {
     let kind = match error {
         WalkError::Wait(_) => "cancelled",
         WalkError::Refused(_) | WalkError::Changed => "definition",
+        WalkError::Traces(..) => "usage",
         WalkError::Socket(_) | WalkError::Deaths(_) => "error",
     };
-    raise(lua, kind, format!("run_tests: {error}"))
+    raise(lua, kind, format!("{function}: {error}"))
 }
 
 /// Keeps the trait object and what it stands on together.

@@ -5,7 +5,6 @@ use mlua::{Lua, Table, Value};
 use crate::job::WalkOutcome;
 use crate::model::WalkEnd;
 use crate::script::api::walk::decode;
-use crate::script::error::raise;
 
 /// Makes the table of results.
 pub(super) fn table(
@@ -29,7 +28,9 @@ pub(super) fn table(
     results.set("logs", logs(lua, outcome)?)?;
     results.set("seed", seed)?;
     if gathers {
-        results.set("states", states(lua, outcome)?)?;
+        let (states, errors) = states(lua, outcome)?;
+        results.set("states", states)?;
+        results.set("state_errors", errors)?;
     }
     if let Some(stopped) = &end.stopped {
         results.set("stopped", stopped.as_str())?;
@@ -61,27 +62,22 @@ pub(super) fn table(
     Ok(results)
 }
 
-/// Makes the table of states by the ids of their walks; `#` counts them.
-fn states(lua: &Lua, outcome: &WalkOutcome) -> mlua::Result<Table> {
-    let states = lua.create_table()?;
+/// Makes the table of states by the ids of their walks; `#` counts them. What could not be handed over is told in a table of
+/// its own.
+fn states(lua: &Lua, outcome: &WalkOutcome) -> mlua::Result<(Table, Option<Table>)> {
+    let (states, errors) = (lua.create_table()?, lua.create_table()?);
     for (id, state) in &outcome.states {
-        let state = match state {
-            Ok(state) => decode(lua, state)?,
-            Err(problem) => {
-                return Err(raise(
-                    lua,
-                    "error",
-                    format!("run_tests: the state of walk {id} cannot be gathered: {problem}"),
-                ));
-            }
-        };
-        states.raw_set(*id, state)?;
+        match state {
+            Ok(state) => states.raw_set(*id, decode(lua, state)?)?,
+            Err(problem) => errors.raw_set(*id, problem.as_str())?,
+        }
     }
+    let count = outcome.states.values().filter(|state| state.is_ok()).count();
     let metatable = lua.create_table()?;
-    let count = outcome.states.len();
     metatable.set("__len", lua.create_function(move |_, _: Value| Ok(count))?)?;
     states.set_metatable(Some(metatable))?;
-    Ok(states)
+    let has_errors = count < outcome.states.len();
+    Ok((states, has_errors.then_some(errors)))
 }
 
 fn logs(lua: &Lua, outcome: &WalkOutcome) -> mlua::Result<Table> {

@@ -49,7 +49,14 @@ impl Coordinator {
                 if !more {
                     entry.activity = Activity::Idle;
                 }
-                self.effects.push(Effect::States(states));
+                // Walks that were not run have no state, and those whose worker died may have none.
+                let is_missing = |id: u64| {
+                    self.ended.contains_key(&id)
+                        || self.setup.selection.place(id).is_none_or(|place| !self.is_live(place))
+                };
+                let states = states.into_iter().filter(|(id, state)| state.is_ok() || !is_missing(*id));
+                let effect = Effect::States(states.collect());
+                self.effects.push(effect);
             }
             // What nobody has asked for counts for nothing; a worker that is confused does not come to its end, which is seen.
             _ => {}
@@ -201,16 +208,6 @@ impl Coordinator {
         skipped
     }
 
-    /// Returns the walks at these places that have not ended, as a worker is told of them.
-    fn unended(&self, places: &Range<u64>) -> Walks {
-        let skipped = self.skipped(places);
-        if skipped.is_empty() {
-            return self.setup.selection.walks(places);
-        }
-        let ids = places.clone().map(|place| self.setup.selection.id(place));
-        Walks::List(ids.filter(|id| skipped.binary_search(id).is_err()).collect())
-    }
-
     fn give_adoptions(&mut self) {
         let waiting: Vec<u32> = self
             .workers
@@ -221,7 +218,7 @@ impl Coordinator {
         for worker in waiting {
             let Some(entry) = self.workers.get_mut(&worker) else { continue };
             let Some((spool, places, before)) = entry.adopts.pop_front() else { continue };
-            let walks = self.unended(&places);
+            let walks = self.setup.selection.walks(&places);
             if let Some(entry) = self.workers.get_mut(&worker) {
                 entry.activity = Activity::Adopt { places, ended: Vec::new() };
                 self.effects.push(Effect::Adopt { worker, spool, walks, before });
