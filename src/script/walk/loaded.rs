@@ -89,7 +89,8 @@ impl Loaded {
         };
         let records = match (&suite.traces, suite.machine.is_none()) {
             (Some(folder), true) => {
-                Some(Records::open(folder, worker.number, &worker.order.script, &suite).map_err(wrong)?)
+                let script = &worker.order.script;
+                Some(Records::open(folder, worker.number, &worker.run_name(), script, &suite).map_err(wrong)?)
             }
             _ => None,
         };
