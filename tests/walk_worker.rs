@@ -323,3 +323,37 @@ local F = A('F', { 0, 1, 2, 3 }, function(p) if p == 2 then error('two is bad') 
     let failed: Vec<u64> = outcomes.iter().filter(|(_, outcome)| outcome == "failed").map(|(id, _)| *id).collect();
     assert_eq!((outcomes.len(), failed), (8, vec![2, 6]));
 }
+
+#[test]
+fn a_walk_of_a_trace_is_replayed_and_no_other() {
+    let definitions = "local X = A('X', { 0, 1 }, function(p, s) print('X' .. p) s.x = p end)
+local F = A('F', { 0, 1, 2, 3 }, function(p) print('F' .. p) if p == 2 then error('two is bad') end end)";
+    let body = "print(select(2, pcall(walk.replay, r.logs, 6)))
+local state, outcome = walk.replay(r.logs, 5)
+print(outcome, state.x)
+print(select(2, pcall(walk.replay, r.logs, 99)))
+print(select(2, pcall(walk.replay, 'nowhere.trace', 1)))";
+    let project = project(definitions, "{ order = { X, F }, state = {}, log_dir = 'traces', workers = 2 }", body);
+    let ended = project.job(&[]);
+    ended.code(1).stdout_has("the walk failed: ").stdout_has("two is bad").stdout_has("passed\t1\n");
+    ended.stdout_has("cannot find walk with id 99 in ").stdout_has("cannot read the trace nowhere.trace: No such file");
+    // 8 walks, and the two of them again.
+    assert_eq!(printed(&ended).matches("F2\n").count(), 3, "{ended}");
+    assert_eq!(printed(&ended).lines().count(), 20, "{ended}");
+}
+
+#[test]
+fn a_walk_that_is_written_down_is_replayed() {
+    let definitions = "local function add(p, s) if p == 9 then walk.cancel() end table.insert(s.inner, p) end
+local X, Y = A('X', { 1 }, add), A('Y', { 2 }, add)
+local T = S('T', { 0 }, function(p, s) add(p, s) return s end)";
+    let body = "local state, outcome = walk.replay_walk({ X(1), Y(2), T(0), X(3) }, { state = { inner = {} } })
+print(outcome, list(state.inner))
+print(select(2, walk.replay_walk({ X(9) }, { state = { inner = {} } })))
+print(select(2, pcall(walk.replay_walk, { X(9) }, { stat = {} })))";
+    let ended = walks(definitions, "{ order = { X }, state = { inner = {} } }", body);
+    ended
+        .code(0)
+        .stdout_has("passed\t1 2 0 3\ncancelled\n")
+        .stdout_has("replay_walk has no option 'stat'; did you mean 'state'?");
+}

@@ -1,6 +1,6 @@
 //! A suite in a worker: its actions found, its options decoded, and the code that runs its stages.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
@@ -44,10 +44,12 @@ pub(super) struct Loaded {
     pub(super) keeps: bool,
     pub(super) is_timed: bool,
     pub(super) records: Option<Records>,
-    /// The shard that is run, if not all walks are.
-    shard: Option<ShardTable>,
     has_told_problem: bool,
     pub(super) spool: Option<Rc<RefCell<Spool>>>,
+    /// Of the walks that are handed out only those of a shard are run.
+    pub(super) shard: Option<ShardTable>,
+    /// The stage of the present order.
+    stage: Rc<Cell<u32>>,
     /// Actions that were run, and portions that failed.
     pub(super) actions: u64,
     pub(super) failed: u64,
@@ -87,10 +89,12 @@ impl Loaded {
         };
         let records = match (&suite.traces, suite.machine.is_none()) {
             (Some(folder), true) => {
-                Some(Records::open(folder, worker.number, &worker.order.script, &suite).map_err(wrong)?)
+                let script = &worker.order.script;
+                Some(Records::open(folder, worker.number, &worker.run_name(), script, &suite).map_err(wrong)?)
             }
             _ => None,
         };
+        let shard = suite.shard.map(|(index, of)| ShardTable::new(Shard { index, of }, &suite.order));
         let is_timed = suite.max_walk_runtime.is_some() || suite.reports_all || records.is_some();
         let keeps = spool.is_some() || plan.as_ref().is_some_and(|plan| plan.stages().len() > 1);
         let core = core(worker, lua, &defined, &suite, spool.as_ref()).map_err(fault)?;
@@ -102,7 +106,6 @@ impl Loaded {
             limit(lua, &worker.shared, seconds).map_err(fault)?;
         }
         let protect = core.get("protect").map_err(fault)?;
-        let shard = suite.shard.map(|(index, of)| ShardTable::new(Shard { index, of }, &suite.order));
         let mut loaded = Self {
             lua: lua.clone(),
             suite,
@@ -116,9 +119,10 @@ impl Loaded {
             keeps,
             is_timed,
             records,
-            shard,
             has_told_problem: false,
             spool,
+            shard,
+            stage: Rc::clone(&worker.stage),
             actions: 0,
             failed: 0,
         };
@@ -201,21 +205,21 @@ impl Loaded {
     }
 
     /// Keeps the state of a walk that ended otherwise than by running through.
-    pub(super) fn keep(&self, id: u64, stage: u32, state: &Value) {
+    pub(super) fn keep(&self, id: u64, state: &Value) {
         if !self.keeps {
             return;
         }
         // It is reported with the walk; that it can be asked for again is not worth an error of its own.
         let _ = self.core.get::<Function>("keep_state").and_then(|keep| keep.call::<()>((id, state)));
         if let Some(spool) = &self.spool {
-            let _ = spool.borrow_mut().write(&self.lua, id, stage, state);
+            let _ = spool.borrow_mut().write(&self.lua, id, self.stage.get(), state);
         }
     }
 
     /// Takes over the states of another worker's walks.
     pub(super) fn adopt(&self, spool: &Path, walks: &Walks, before: Option<u32>) -> WalkReport {
         let begun = monotonic();
-        let kept = states::read(spool, &|id, stage| holds(walks, id) && before.is_none_or(|before| stage < before));
+        let kept = states::read(spool, before, &|id| holds(walks, id));
         let lose = self.core.get::<Function>("lose");
         let keep = self.core.get::<Function>("keep_state");
         if let (Ok(lose), Ok(keep)) = (lose, keep) {
@@ -223,10 +227,10 @@ impl Loaded {
                 Err(problem) => each(walks, &mut |id| drop(lose.call::<()>((id, problem.as_str())))),
                 Ok(kept) => each(walks, &mut |id| {
                     let problem = match kept.get(&id) {
-                        Some(Kept::State(stage, state)) => match decode(&self.lua, state) {
+                        Some(Kept::State(state, at)) => match decode(&self.lua, state) {
                             Ok(state) => {
                                 if let Some(own) = &self.spool {
-                                    let _ = own.borrow_mut().write(&self.lua, id, *stage, &state);
+                                    let _ = own.borrow_mut().write(&self.lua, id, *at, &state);
                                 }
                                 drop(keep.call::<()>((id, state)));
                                 return;

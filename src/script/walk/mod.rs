@@ -166,6 +166,12 @@ impl Worker<'_> {
         Ok(ScriptEnd { outcome: Outcome::Errored, reason, data: Some(data) })
     }
 
+    /// Returns what tells the traces of this call of `run_tests` from others.
+    fn run_name(&self) -> String {
+        let socket = self.order.walk.as_ref().and_then(|walk| walk.socket.file_stem());
+        format!("{}/{}", self.order.runtime.job.uid, socket.unwrap_or_default().to_string_lossy())
+    }
+
     fn log(&self, level: Level, text: &str) {
         self.voice.log(level, LOGGER, text.as_bytes());
     }

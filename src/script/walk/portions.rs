@@ -143,7 +143,7 @@ impl Portions<'_> {
                 let message = Some(error.message.as_str()).filter(|message| !message.is_empty());
                 records.ended(id, outcome, seconds, message);
             }
-            loaded.keep(id, u32::try_from(self.stage).unwrap_or(u32::MAX), &state);
+            loaded.keep(id, &state);
             loaded.failed += u64::from(end == WalkEnd::Failed);
             let ended = WalkEnded {
                 id,

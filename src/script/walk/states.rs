@@ -16,7 +16,7 @@ use crate::script::api::walk::encode;
 #[derive(Serialize, Deserialize)]
 struct Spooled {
     walk_id: u64,
-    /// The stage after which this was the state.
+    /// The stage at whose end it was so.
     stage: u32,
     /// The state; missing where it cannot be written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,14 +71,18 @@ impl Spool {
 
 /// What a spool says of a walk.
 pub(super) enum Kept {
-    /// Its state, and the stage after which that was so.
-    State(u32, Json),
-    /// Why there is no state.
+    /// The state, and the stage at whose end it was so.
+    State(Json, u32),
     Lost(String),
 }
 
-/// Reads the last states of walks from a spool, of those written at stages that are wanted. A torn last line is passed over.
-pub(super) fn read(path: &Path, wanted: &dyn Fn(u64, u32) -> bool) -> Result<HashMap<u64, Kept>, String> {
+/// Reads the last states of walks from a spool, where it is said only those written before a stage. A torn last line is
+/// passed over.
+pub(super) fn read(
+    path: &Path,
+    before: Option<u32>,
+    wanted: &dyn Fn(u64) -> bool,
+) -> Result<HashMap<u64, Kept>, String> {
     let fault = |error: io::Error| format!("cannot read states from {}: {error}", path.display());
     let mut kept = HashMap::new();
     let file = match File::open(path) {
@@ -95,12 +99,12 @@ pub(super) fn read(path: &Path, wanted: &dyn Fn(u64, u32) -> bool) -> Result<Has
             return Ok(kept);
         }
         let Ok(spooled) = serde_json::from_slice::<Spooled>(&line) else { continue };
-        if wanted(spooled.walk_id, spooled.stage) {
+        if wanted(spooled.walk_id) && before.is_none_or(|before| spooled.stage < before) {
             let what = match (spooled.state, spooled.problem) {
                 (_, Some(problem)) => {
                     Kept::Lost(format!("its worker has died, and it could not be written down: {problem}"))
                 }
-                (state, None) => Kept::State(spooled.stage, state.unwrap_or(Json::Null)),
+                (state, None) => Kept::State(state.unwrap_or(Json::Null), spooled.stage),
             };
             kept.insert(spooled.walk_id, what);
         }

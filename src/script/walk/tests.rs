@@ -379,7 +379,7 @@ walk.serial_action { name = 'S', options = {}, run = function() end }";
     let text = worker.text("traces/worker-1.trace");
     let seconds = regex::Regex::new("\"seconds\": [0-9.]+").unwrap();
     let text = seconds.replace_all(&text, "\"seconds\": T").replace(&worker.folder.path().display().to_string(), "DIR");
-    let expected = r#"{"trace":1,"suite":"DIR/suite.lua","state":{"n":0}}
+    let expected = r#"{"trace":1,"run":"/socket","suite":"DIR/suite.lua","state":{"n":0}}
 {"walk_id": 0, "walk": [{"A": 1}], "serial_action": null}
 {"walk_id": 0, "outcome": "passed", "seconds": T}
 {"walk_id": 1, "walk": [{"A": 2}], "serial_action": null}
