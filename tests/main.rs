@@ -52,3 +52,4 @@ mod status;
 mod synchro;
 mod tasks;
 mod testscript;
+mod walks;
