@@ -53,3 +53,4 @@ mod synchro;
 mod tasks;
 mod testscript;
 mod walk_worker;
+mod walks;

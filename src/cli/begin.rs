@@ -9,7 +9,7 @@ use serde_json::Map;
 use super::Failure;
 use super::config::{self, Color, Config, Limit, Seconds};
 use crate::engine;
-use crate::job::{Door, Job, Selection, Settings, StartError};
+use crate::job::{Door, Job, Selection, Settings, StartError, WalkOptions, WalkSettings};
 use crate::model::SectionChoice;
 use crate::store::{self, Home};
 
@@ -56,7 +56,7 @@ pub(crate) fn run_settings(
         plugins: config.plugins,
         silence_timeout: config.silence_timeout.map(Limit::duration),
         plugin_timeout: config.plugin_timeout.map(Limit::duration),
-        walks: crate::job::WalkSettings::default(),
+        walks: WalkSettings { forced: WalkOptions::default(), usual: config.walk.options() },
         log_levels: config.log_levels.levels(),
         resume: None,
         rerun: None,

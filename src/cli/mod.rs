@@ -19,6 +19,7 @@ pub(crate) mod show;
 mod synchro;
 mod test;
 mod types;
+mod walk;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -46,7 +47,9 @@ enum Command {
     Run(Box<run::RunArgs>),
     /// Run tests: files, folders, recipes, of any kind
     Test(Box<test::TestArgs>),
-    /// Run the tests of an earlier run again
+    /// Run walks: actions whose options are combined, from a file that returns a suite
+    Walk(Box<walk::WalkArgs>),
+    /// Run the tests of an earlier run again, or a walk of a trace
     Replay(Box<test::ReplayArgs>),
     /// List runs of jobfiles and of tests, and show one
     Jobs(jobs::JobsArgs),
@@ -118,6 +121,8 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
         Command::Ops(ops) => ops::main(&ops),
         Command::HelpOp(help) => help_op::main(&help),
         Command::Test(test) => test::main(&test, args, home),
+        Command::Walk(walk) => walk::main(*walk, args, home),
+        Command::Replay(replay) if replay.walk.is_some() => walk::replay(&replay, args, home),
         Command::Replay(replay) => test::replay(&replay, args, home),
         Command::Jobs(jobs) => configured_home(home).and_then(|home| jobs::main(&jobs, &home)),
         Command::List(list) => list::main(&list),

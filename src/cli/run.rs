@@ -25,7 +25,8 @@ use crate::script;
 use self::arguments::HandedOn;
 pub(crate) use self::arguments::part_arguments;
 pub(crate) use self::door::{Door, door, names_operation};
-pub(crate) use self::earlier::{bad_archive, recall};
+pub(crate) use self::earlier::{bad_archive, recall, unfinished};
+pub(crate) use self::jobfile::read as read_jobfile;
 pub(crate) use self::operation::{command as operation_command, help as operation_help, main as operation};
 pub(crate) use self::reports::ReportOptions;
 
@@ -91,7 +92,7 @@ pub(crate) fn main(
     let mut choice = args.sections.choice()?;
     let testbed = args.testbed.as_deref().map(testbed::read).transpose()?;
     let home = loaded.home()?;
-    let resume = args.resume.as_deref().map(|given| earlier::unfinished(&home, given)).transpose()?;
+    let resume = args.resume.as_deref().map(|given| earlier::unfinished(&home, given, "job")).transpose()?;
     let rerun = match &args.rerun {
         Some(given) => match earlier::chosen(&home, given, args.rerun_condition.as_ref())? {
             Some(rerun) => Some(rerun),

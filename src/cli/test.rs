@@ -48,25 +48,38 @@ pub(crate) struct TestArgs {
 /// Runs the tests of an earlier run again, under the same ids and with the same limits.
 #[derive(Args, Debug)]
 pub(crate) struct ReplayArgs {
-    /// The run: its id, the beginning of it, `latest`, or the path of its directory
-    #[arg(value_name = "RUN", default_value = "latest")]
-    id: String,
+    /// The run: its id, the beginning of it, `latest`, or the path of its directory; or the trace, or the master file, of
+    /// a walk
+    #[arg(value_name = "RUN|TRACE", default_value = "latest")]
+    pub(crate) id: String,
+    /// The id of the walk in the trace
+    #[arg(value_name = "WALK")]
+    pub(crate) walk: Option<u64>,
+    /// Wait for the Enter key after each action of the walk
+    #[arg(long, requires = "walk")]
+    pub(crate) step: bool,
+    /// The state with which the walk begins, instead of that of the trace
+    #[arg(long, value_name = "JSON", requires = "walk")]
+    pub(crate) state: Option<String>,
+    /// The file that defines the actions, instead of that of the trace
+    #[arg(long, value_name = "SUITE", requires = "walk")]
+    pub(crate) suite: Option<PathBuf>,
     /// Only tests that did not pass, or did not come to their end
     #[arg(long)]
     failed: bool,
     #[command(flatten)]
-    common: CommonArgs,
+    pub(super) common: CommonArgs,
 }
 
 /// What both commands can be told.
 #[derive(Args, Debug)]
-struct CommonArgs {
+pub(super) struct CommonArgs {
     #[command(flatten)]
     manner: Manner,
     #[command(flatten)]
-    settings: SettingOptions,
+    pub(crate) settings: SettingOptions,
     #[command(flatten)]
-    reports: ReportOptions,
+    pub(crate) reports: ReportOptions,
 }
 
 /// In which order and how long tests run.

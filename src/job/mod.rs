@@ -50,9 +50,7 @@ pub(crate) use self::select::Selection;
 pub(crate) use self::settings::{Door, Settings};
 pub(crate) use self::start::StartError;
 pub(crate) use self::testing::{TestPlan, read_suite, suite_text};
-pub(crate) use self::walk::{
-    Study, WalkError, WalkOptions, WalkOutcome, WalkRun, WalkSettings, step_in_words, steps_in_words, steps_of, traced,
-};
+pub(crate) use self::walk::{WalkError, WalkOptions, WalkOutcome, WalkRun, WalkSettings, steps_in_words, steps_of};
 
 /// A run of a jobfile.
 pub(crate) struct Job {

@@ -24,6 +24,8 @@ pub(crate) enum Door {
     Job,
     /// Tests that were named on the command line.
     Test,
+    /// A suite of walks.
+    Walk,
 }
 
 impl Door {
@@ -32,6 +34,7 @@ impl Door {
         match self {
             Door::Job => "job",
             Door::Test => "test",
+            Door::Walk => "walk",
         }
     }
 }

@@ -193,7 +193,7 @@ fn keep_testbed(run: &RunDir, settings: &Settings) -> store::Result<Option<PathB
 
 fn runtime_info(settings: &Settings, run: &RunDir, started: chrono::DateTime<chrono::Utc>) -> RuntimeInfo {
     let name = match settings.door {
-        Door::Job => settings.jobfile.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        Door::Job | Door::Walk => settings.jobfile.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
         Door::Test => settings.label.clone().unwrap_or_else(|| settings.door.name().to_owned()),
     };
     RuntimeInfo {
@@ -244,7 +244,7 @@ fn changed_jobfile(before: &Before, runtime: &RuntimeInfo, settings: &Settings) 
 
 fn write_attributes(run: &RunDir, settings: &Settings) -> Result<(), store::Error> {
     match settings.door {
-        Door::Job => run.write_opref(&Opref::for_script(&settings.jobfile))?,
+        Door::Job | Door::Walk => run.write_opref(&Opref::for_script(&settings.jobfile))?,
         Door::Test => {
             // For Guild a script of that name in the folder where the tests were started.
             run.write_opref(&Opref::for_script(&settings.jobfile.join(settings.door.name())))?;

@@ -7,7 +7,7 @@ use super::row::Row;
 use super::style::{Paint, clean};
 use super::summary::{Summary, plugin_stage};
 use super::tails::{self, ReadTail};
-use super::tree;
+use super::{tree, walks};
 
 /// Tasks left alive that are listed; the tree has them all.
 const MAX_DANGLING: usize = 20;
@@ -50,6 +50,7 @@ fn write(out: &mut String, summary: &Summary, closing: &Closing<'_>) -> fmt::Res
         out.push('\n');
         tree::write(out, summary, closing.still_running, paint)?;
         tails::write(out, summary.rows(), closing.tail, paint)?;
+        walks::write(out, summary, paint)?;
     }
     causes(out, summary, closing)?;
     if full {

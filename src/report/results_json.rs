@@ -4,6 +4,7 @@
 //! misread raises `VERSION`; a new optional key does not.
 
 mod sections;
+mod walks;
 
 use std::io::{self, BufWriter, Write};
 
@@ -14,6 +15,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use self::sections::{PluginErrors, SectionTotals, TaskLog, TaskSections};
+use self::walks::Walks;
 use super::row::Row;
 use super::summary::Summary;
 use crate::model::{Exit, Outcome, OutputSize, Place, RaisedError, RunStarted, TaskNumber};
@@ -47,6 +49,10 @@ struct Results<'a> {
     #[serde(skip_serializing_if = "PluginErrors::is_empty")]
     #[schemars(with = "Option<PluginErrors<'a>>")]
     plugin_errors: PluginErrors<'a>,
+    /// Walks: what became of them, suite by suite.
+    #[serde(skip_serializing_if = "Walks::is_empty")]
+    #[schemars(with = "Option<Walks<'a>>")]
+    walks: Walks<'a>,
     /// What the user should know.
     warnings: Warnings<'a>,
     /// The tasks in the order in which they were queued.
@@ -323,6 +329,7 @@ pub(crate) fn write(summary: &Summary, to: impl Write) -> io::Result<()> {
         counts: summary.into(),
         section_counts: summary.section_counts().map(Into::into),
         plugin_errors: PluginErrors(summary),
+        walks: Walks(summary),
         warnings: Warnings(summary),
         tasks: Tasks(summary),
     };

@@ -1,8 +1,13 @@
 //! Walks in a run: what reports say of them beside the sections of their workers.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
-use crate::model::{EventKind, WalkEnd, WalkFailed, WalksEnd, WalksStarted};
+use super::style::{Paint, clean, clean_first_line};
+use super::summary::Summary;
+use crate::model::{EventKind, WalkCoverage, WalkEnd, WalkFailed, WalksEnd, WalksStarted};
+
+/// Characters of a message that are told.
+const CHARS: usize = 200;
 
 /// Walks that did not pass that are kept; of more, the first.
 const KEPT: usize = 1000;
@@ -75,4 +80,53 @@ pub(super) fn status(end: &WalksEnd) -> String {
         let _ = write!(text, "; {not_run}: {stopped}");
     }
     text
+}
+
+/// Walks that did not pass that are told at the end.
+const TOLD: usize = 20;
+
+/// Writes the last words on walks: those that failed, what they share, and what is left of them.
+pub(super) fn write(out: &mut String, summary: &Summary, paint: Paint) -> fmt::Result {
+    for suite in &summary.walks {
+        let Some(end) = &suite.end else { continue };
+        let of = if summary.walks.len() > 1 { format!("Walks {}: ", suite.started.suite) } else { String::new() };
+        writeln!(out, "\n{of}{}", clean(&status(end), paint))?;
+        if let Some(seed) = suite.started.seed {
+            writeln!(out, "    seed {seed}")?;
+        }
+        if let Some((words, message)) = &suite.serial_failed {
+            writeln!(out, "    {} failed: {}", clean(words, paint), clean_first_line(message, CHARS, paint))?;
+        }
+        let failed = || suite.failed.iter().filter(|walk| walk.end == WalkEnd::Failed);
+        for walk in failed().take(TOLD) {
+            let message = walk.error.as_ref().map_or("", |error| error.message.as_str());
+            let words = clean(&walk.walk, paint);
+            writeln!(out, "    walk {} failed: {words}: {}", walk.id, clean_first_line(message, CHARS, paint))?;
+        }
+        if suite.failures > TOLD as u64 {
+            writeln!(out, "    and {} more", suite.failures - TOLD as u64)?;
+        }
+        for cause in &end.causes {
+            let passed = match cause.passed {
+                0 => String::new(),
+                passed => format!(" and {passed} that passed"),
+            };
+            let (options, failures) = (clean(&cause.options, paint), suite.failures);
+            writeln!(out, "    {options}: in {} of {failures} failing walks{passed}", cause.failed)?;
+        }
+        for shrunk in &end.shrunk {
+            let walk = clean(&shrunk.walk, paint);
+            writeln!(out, "    walk {} is failing as short as: {walk}", shrunk.id)?;
+        }
+        for (strength, counts) in &end.coverage {
+            let WalkCoverage { total, passed, failed, not_run } = counts;
+            let what = "combinations of the options of";
+            write!(out, "    {total} {what} {strength} actions: {passed} passed, {failed} failed")?;
+            writeln!(out, ", {not_run} not run")?;
+        }
+        if suite.failures > 0 {
+            writeln!(out, "    all of them: walks-{}/failed.trace in the run directory", suite.started.suite)?;
+        }
+    }
+    Ok(())
 }

@@ -16,7 +16,7 @@ use super::time_limit::{Measures, TimeLimit};
 use super::vm::{self, Setup, Vm};
 use super::{modules, source, standalone};
 use crate::engine::{self, OnLimit};
-use crate::job::{HostCall, Job, MainEnd, WaitError, WalkError, WalkOutcome, WalkRun};
+use crate::job::{Door, HostCall, Job, MainEnd, WaitError, WalkError, WalkOutcome, WalkRun};
 use crate::model::{Answer, Place, RaisedError, Request, Stream, TaskNumber, WalkEnded, WalkOrder, WalkSuite};
 
 /// What the functions of a jobfile's modules share.
@@ -232,16 +232,34 @@ fn run(context: &Rc<Context>, vm: &Vm, name: &std::path::Path) -> Result<(), Mai
         return run_alone(context, vm);
     }
     let chunk = source::compile(vm.lua(), name, &settings.source, &["main", "arg"]).map_err(broken)?;
-    if let Err(error) = vm.call(&chunk, Vec::new()) {
+    let returned = vm.call(&chunk, Vec::new());
+    if let Err(error) = returned {
         // A module that the file requires may be the one that defines its sections.
         let is_alone = context.asked_for_sections.get() && !standalone::defines_main(&settings.source);
         return if is_alone { run_alone(context, vm) } else { Err(broken(error)) };
     }
     let main: Value = vm.lua().globals().get("main").map_err(internal)?;
+    let suite = returned.ok().and_then(|returned| returned.front().and_then(Value::as_table).cloned());
+    if let (Value::Nil, Some(suite), Door::Walk) = (&main, suite, settings.door) {
+        context.is_loading.set(false);
+        plugin::load(vm, context).map_err(broken)?;
+        // What is wrong is on record, and nothing must run.
+        if plugin::begin(vm.lua(), context).is_err() {
+            return Ok(());
+        }
+        return super::walk_host::run_suite(vm, &suite).map_err(|error| MainEnd {
+            is_unusable: error.kind == "definition",
+            error: Some(error),
+            gave_help: false,
+        });
+    }
     let Value::Function(main) = main else {
         return Err(broken(RaisedError {
             kind: "definition".to_owned(),
-            message: no_main(name, &settings.source, &main),
+            message: match settings.door {
+                Door::Walk => super::walk_host::no_suite(name),
+                _ => no_main(name, &settings.source, &main),
+            },
             traceback: None,
         }));
     };

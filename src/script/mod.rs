@@ -27,6 +27,11 @@ pub(crate) use self::operation::load_project;
 pub(crate) use self::operation_main::{RunFacts, run_operation};
 pub(crate) use self::runner_kind::{Say, kinds_of, run_kind};
 pub(crate) use self::walk_host::list_walks;
+
+/// Finds a walk in a trace, or in those that a master file lists. The error says what is wrong.
+pub(crate) fn find_walk(trace: &Path, id: u64) -> Result<crate::walk::trace::Found, String> {
+    api::walk::find_in_files(&[trace.to_owned()], id)
+}
 pub(crate) use self::task::{HostLine, ScriptEnd, run_script};
 pub(crate) use self::walk::run_worker;
 

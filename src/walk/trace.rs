@@ -62,6 +62,11 @@ pub(crate) fn push_header(out: &mut Vec<u8>, run: &str, suite: &Path, state: &Va
     push(out, &json!({ "trace": VERSION, "run": run, "suite": suite.to_string_lossy(), "state": state }));
 }
 
+/// Returns the path of a worker's trace in the folder for them.
+pub(crate) fn of_worker(folder: &Path, worker: u32) -> PathBuf {
+    folder.join(format!("worker-{worker}.trace"))
+}
+
 /// Appends the first line of a master file.
 pub(crate) fn push_master(out: &mut Vec<u8>) {
     push(out, &json!({ "id": "master" }));

@@ -64,7 +64,7 @@ fn parse(path: &Path, text: &str, user_home: Option<&Path>) -> Result<Content, F
         Failure::usage(format!("{}:{}: {problem}", path.display(), line(at)))
     })?;
     let folder = path.parent().unwrap_or(Path::new("/"));
-    for path in config.plugins.iter_mut().chain(&mut config.home) {
+    for path in config.plugins.iter_mut().chain(&mut config.home).chain(&mut config.walk.log_dir) {
         *path = resolve(path, folder, user_home);
     }
     let remark = |(at, text): (usize, String)| {
@@ -89,9 +89,12 @@ fn unknown(root: &DeTable<'_>) -> Vec<(usize, String)> {
     let mut unknown = Vec::new();
     let tops: Vec<&str> = KEYS.iter().map(|key| key.name.split('.').next().unwrap_or(key.name)).collect();
     check_names(root, "", &tops, &mut unknown);
-    let names: Vec<&str> = KEYS.iter().filter_map(|key| key.name.strip_prefix("secrets.")).collect();
-    if let Some(inner) = root.get("secrets").and_then(|value| value.get_ref().as_table()) {
-        check_names(inner, "secrets.", &names, &mut unknown);
+    for table in ["secrets", "walk"] {
+        let own = |key: &'static str| key.strip_prefix(table)?.strip_prefix('.');
+        let names: Vec<&str> = KEYS.iter().filter_map(|key| own(key.name)).collect();
+        if let Some(inner) = root.get(table).and_then(|value| value.get_ref().as_table()) {
+            check_names(inner, &format!("{table}."), &names, &mut unknown);
+        }
     }
     unknown.sort();
     unknown

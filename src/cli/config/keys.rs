@@ -8,6 +8,8 @@ use schemars::generate::SchemaSettings;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::job::WalkOptions;
+
 use super::values::{Amount, Color, Count, Limit, LogLevels, OutputLimit, Positive, Seconds, Verbosity};
 
 /// Settings of Rille, the content of `rille.toml`.
@@ -75,6 +77,8 @@ pub(crate) struct Config {
     pub(crate) log_levels: LogLevels,
     /// What is kept out of what a run records.
     pub(crate) secrets: Secrets,
+    /// How walks are run, where `run_tests` does not say it.
+    pub(crate) walk: Walk,
     /// The folder that holds the runs. Default: `~/.rille`. Variable `RILLE_HOME`, option `--home`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "PathBuf")]
@@ -97,6 +101,44 @@ pub(crate) struct Secrets {
     /// `…PASSWORD…`): patterns with `*` and `?`, in capitals or not. Variable `RILLE_SECRETS_HIDE` (parted by `,`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) hide: Vec<String>,
+}
+
+/// How walks are run, where neither the command line nor `run_tests` says it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Walk {
+    /// In how many processes walks are run, from 1. Default: one a CPU. Variable `RILLE_WALK_WORKERS`, option `--workers`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Positive")]
+    pub(crate) workers: Option<Positive>,
+    /// How much is said of walks: 0 for their end, 1 for the stages as well, 2 for everything. Default: 1.
+    /// Variable `RILLE_WALK_VERBOSE`, option `--verbosity`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Count")]
+    pub(crate) verbose: Option<Count>,
+    /// The folder for traces. Default: none are written. Variable `RILLE_WALK_LOG_DIR`, option `--log-dir`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "PathBuf")]
+    pub(crate) log_dir: Option<PathBuf>,
+    /// Seconds that a walk may take, above 0. Default: no limit.
+    /// Variable `RILLE_WALK_MAX_WALK_RUNTIME`, option `--max-walk-runtime`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Limit")]
+    pub(crate) max_walk_runtime: Option<Limit>,
+}
+
+impl Walk {
+    /// Returns the same as walks have it.
+    pub(crate) fn options(&self) -> WalkOptions {
+        WalkOptions {
+            workers: self.workers.and_then(|workers| u32::try_from(workers.0).ok()),
+            verbose: self.verbose.map(|verbose| u8::try_from(verbose.0).unwrap_or(u8::MAX).min(2)),
+            log_dir: self.log_dir.clone(),
+            max_walk_runtime: self.max_walk_runtime.map(|limit| limit.duration().as_secs_f64()),
+            ..WalkOptions::default()
+        }
+    }
 }
 
 /// How an environment variable writes a value.
@@ -127,7 +169,7 @@ const fn key(name: &'static str, variable: &'static str, shape: Shape) -> Key {
 }
 
 /// Every key, in the order in which they are shown.
-pub(crate) const KEYS: [Key; 16] = [
+pub(crate) const KEYS: [Key; 20] = [
     key("jobs", "RILLE_JOBS", Shape::Number),
     key("grace", "RILLE_GRACE", Shape::Number),
     key("output_limit", "RILLE_OUTPUT_LIMIT", Shape::Text),
@@ -141,6 +183,10 @@ pub(crate) const KEYS: [Key; 16] = [
     key("plugin_timeout", "RILLE_PLUGIN_TIMEOUT", Shape::Number),
     key("log_levels", "RILLE_LOG_LEVELS", Shape::Table),
     key("secrets.hide", "RILLE_SECRETS_HIDE", Shape::List(',')),
+    key("walk.workers", "RILLE_WALK_WORKERS", Shape::Number),
+    key("walk.verbose", "RILLE_WALK_VERBOSE", Shape::Number),
+    key("walk.log_dir", "RILLE_WALK_LOG_DIR", Shape::Text),
+    key("walk.max_walk_runtime", "RILLE_WALK_MAX_WALK_RUNTIME", Shape::Number),
     key("home", "RILLE_HOME", Shape::Text),
     key("label", "RILLE_LABEL", Shape::Text),
     key("tags", "RILLE_TAGS", Shape::List(',')),
@@ -178,6 +224,10 @@ mod tests {
             assert!(property["description"].is_string(), "{name} has no description");
             match name.as_str() {
                 "secrets" => names.push("secrets.hide".to_owned()),
+                "walk" => {
+                    let keys = ["workers", "verbose", "log_dir", "max_walk_runtime"];
+                    names.extend(keys.map(|key| format!("walk.{key}")));
+                }
                 _ => names.push(name.clone()),
             }
         }

@@ -187,7 +187,7 @@ impl Source {
 }
 
 /// Returns the directory of the run to go on with, if there is something to go on with.
-pub(super) fn unfinished(home: &Home, given: &str) -> Result<PathBuf, Failure> {
+pub(crate) fn unfinished(home: &Home, given: &str, door: &str) -> Result<PathBuf, Failure> {
     let path = home.find(given)?;
     let id = store::run_id(&path);
     let log = path.join(".guild").join("events.jsonl");
@@ -203,8 +203,9 @@ pub(super) fn unfinished(home: &Home, given: &str) -> Result<PathBuf, Failure> {
     let mut broken = false;
     for event in store::read(&log)? {
         match event?.kind {
-            EventKind::RunStarted(header) if header.door != "job" => {
-                return Err(Failure::usage(format!("run {id} is a run of a {} and not of a jobfile", header.door)));
+            EventKind::RunStarted(header) if header.door != door => {
+                let (is, wanted) = (header.door, if door == "job" { "jobfile" } else { door });
+                return Err(Failure::usage(format!("run {id} is a run of a {is} and not of a {wanted}")));
             }
             EventKind::RunStarted(_) => (ended_well, broken) = (false, false),
             EventKind::MainFinished { error: Some(_) } | EventKind::Interrupted { .. } => broken = true,

@@ -8,7 +8,7 @@ use crate::cli::Failure;
 use crate::cli::near::near_file;
 
 /// Returns the absolute path and the bytes of the jobfile that was given.
-pub(super) fn read(given: &Path) -> Result<(PathBuf, Vec<u8>), Failure> {
+pub(crate) fn read(given: &Path) -> Result<(PathBuf, Vec<u8>), Failure> {
     let shown = given.display();
     let is_lua = given.extension().is_some_and(|extension| extension == "lua");
     match fs::read(given) {

@@ -16,7 +16,7 @@ use crate::engine::{End, Failure, OnLimit, StopReason};
 use crate::job::{HostCall, Job, WaitError};
 use crate::model::{
     EventKind, Exit, Place, SerialRan, Stream, TaskNumber, WalkEnd, WalkEnded, WalkFailed, WalkOrder, WalkReport,
-    WalkSuite, WalksRan,
+    WalkStep, WalkSuite, WalksRan,
 };
 use crate::walk::{Coordinator, Effect, Input, Page, Ran, SerialEnded};
 
@@ -28,6 +28,9 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Walks that are listed one by one; of more, the first.
 const MOST_LISTED: u32 = 10_000;
+
+/// Failing walks that are kept to be made short.
+const MOST_FAILING: usize = 3;
 
 /// A worker as the host knows it.
 struct Worker {
@@ -44,9 +47,9 @@ pub(super) struct Carrier<'a> {
     job: &'a Job,
     suite_number: u32,
     folder: PathBuf,
-    suite: Arc<WalkSuite>,
+    pub(super) suite: Arc<WalkSuite>,
     verbose: u8,
-    place: Option<Place>,
+    pub(super) place: Option<Place>,
     pub(super) coordinator: Coordinator,
     line: Line,
     workers: HashMap<u32, Worker>,
@@ -61,6 +64,8 @@ pub(super) struct Carrier<'a> {
     sections: HashMap<TaskNumber, u32>,
     /// How many walks are listed.
     listed: u32,
+    /// The first walks that failed, with their steps.
+    pub(super) failing: Vec<(u64, Vec<WalkStep>)>,
 }
 
 impl<'a> Carrier<'a> {
@@ -94,6 +99,7 @@ impl<'a> Carrier<'a> {
             states: BTreeMap::new(),
             sections: HashMap::new(),
             listed: 0,
+            failing: Vec::new(),
         })
     }
 
@@ -314,6 +320,11 @@ impl<'a> Carrier<'a> {
             format!("worker {worker}: {ran} walks from {} to {} at stage {}", places.start, places.end, stage + 1)
         });
         self.list(&ran);
+        for walk in ran.ended.iter().filter(|walk| walk.end == WalkEnd::Failed) {
+            if self.failing.len() < MOST_FAILING {
+                self.failing.push((walk.id, self.steps(walk)));
+            }
+        }
         let ended: Vec<WalkFailed> =
             ran.ended.iter().filter(|walk| walk.end != WalkEnd::Passed).map(|walk| self.failed(walk)).collect();
         append_traces(&self.folder, &self.suite, &self.coordinator.setup().plan, &ended, &ran.ended)
@@ -351,12 +362,17 @@ impl<'a> Carrier<'a> {
         }
     }
 
-    /// Returns a walk that ended as the event log has it.
-    fn failed(&self, walk: &WalkEnded) -> WalkFailed {
-        let steps = match self.suite.machine.is_some() || !walk.steps.is_empty() {
+    /// Returns the steps of a walk.
+    fn steps(&self, walk: &WalkEnded) -> Vec<WalkStep> {
+        match self.suite.machine.is_some() || !walk.steps.is_empty() {
             true => walk.steps.clone(),
             false => steps_of(&self.coordinator.setup().plan, walk.id),
-        };
+        }
+    }
+
+    /// Returns a walk that ended as the event log has it.
+    fn failed(&self, walk: &WalkEnded) -> WalkFailed {
+        let steps = self.steps(walk);
         let action = walk.slot.and_then(|slot| self.suite.order.get(slot as usize)).map(|slot| slot.action.clone());
         WalkFailed {
             id: walk.id,

@@ -6,7 +6,9 @@ mod line;
 mod options;
 mod page;
 mod sections;
+mod shrinking;
 mod single;
+mod study;
 mod traces;
 mod words;
 
@@ -32,6 +34,7 @@ use crate::model::{
     EventKind, Place, RaisedError, WalkEnd, WalkEnded, WalkLine, WalkOrder, WalkSuite, WalksEnd, WalksFinished,
     WalksStarted,
 };
+use crate::walk::cover::Factors;
 use crate::walk::{Coordinator, Counts, Plan, Selection, Setup, Shard, ShardTable, Stopped};
 
 /// How many walks are listed one by one in reports, also where they pass.
@@ -57,14 +60,13 @@ pub(crate) struct WalkRun {
     pub(crate) verbose: u8,
     /// The state of each walk is wanted at the end.
     pub(crate) gathers: bool,
+    /// Failing walks are made short.
+    pub(crate) shrinks: bool,
+    /// What is covered, where the walks were chosen for it.
+    pub(crate) cover: Option<Factors>,
     /// Where `run_tests` was called.
     pub(crate) place: Option<Place>,
-    /// What is found out when all have ended, from how each ended and whether it was run.
-    pub(crate) study: Option<Study>,
 }
-
-/// Finds out what the ends of walks tell: fills in causes and coverage.
-pub(crate) type Study = Box<dyn FnOnce(&WalkOutcome, &mut WalksEnd)>;
 
 /// What came of the walks.
 #[derive(Debug, Default)]
@@ -114,8 +116,8 @@ impl Job {
             *next += 1;
             *next
         };
-        let WalkRun { mut suite, plan, selection, shard, excluded, seed, workers, verbose, gathers, place, study } =
-            run;
+        let WalkRun { mut suite, plan, selection, shard, excluded, seed, workers, verbose, gathers, .. } = run;
+        let WalkRun { shrinks, cover, place, .. } = run;
         let plan_hash = plan_hash(&suite, &selection, shard);
         let earlier = self.earlier_walks(number, &plan_hash)?;
         let folder = self.directory.join(format!("walks-{number}"));
@@ -155,10 +157,14 @@ impl Job {
         let mut carrier = Carrier::new(self, number, folder, Arc::new(suite), verbose, place, coordinator)?;
         let waited = carrier.run(effects, serve);
         let mut outcome = carrier.outcome();
-        if let Some(study) = study.filter(|_| waited.is_ok()) {
-            let mut end = std::mem::take(&mut outcome.end);
-            study(&outcome, &mut end);
-            outcome.end = end;
+        let mut waited = waited;
+        if waited.is_ok() {
+            let (setup, suite) = (carrier.coordinator.setup(), &carrier.suite);
+            let through = carrier.coordinator.through();
+            study::study(setup, suite, &outcome.ended, &through, cover.as_ref(), &mut outcome.end);
+            if shrinks {
+                waited = self.shrink_walks(number, &carrier, &mut outcome, serve);
+            }
         }
         let finished = WalksFinished { suite: number, end: outcome.end.clone() };
         let recorded = self.journal.record(vec![EventKind::WalksFinished(Box::new(finished))]);
@@ -173,6 +179,31 @@ impl Job {
 }
 
 impl Job {
+    /// Makes the first failing walks short.
+    fn shrink_walks(
+        &self,
+        suite: u32,
+        carrier: &Carrier<'_>,
+        outcome: &mut WalkOutcome,
+        serve: &mut dyn FnMut(HostCall),
+    ) -> Result<(), WalkError> {
+        let given = WalkSuite { traces: None, spool: None, reports_all: false, ..(*carrier.suite).clone() };
+        let file = self.settings.jobfile.clone();
+        let name = format!("walks-{suite}/shrink");
+        let mut single = Single::new(self, given, file, &name, carrier.place.clone())?;
+        let mut result = Ok(());
+        for (id, steps) in &carrier.failing {
+            match shrinking::shrink(&mut single, &carrier.suite, *id, steps, serve) {
+                Ok(shrunk) => outcome.end.shrunk.push(shrunk),
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
+            }
+        }
+        single.finish(serve).and(result)
+    }
+
     /// Runs a walk again, as it stands in a trace, in a worker that loads this file. What is asked of the jobfile meanwhile
     /// is answered by `serve`.
     pub(crate) fn replay_walk(

@@ -27,8 +27,6 @@ pub(crate) struct WalkOptions {
     pub(crate) share: Option<bool>,
     /// The state of each walk is wanted.
     pub(crate) gather_states: Option<bool>,
-    /// The run whose walks are gone on with.
-    pub(crate) resume: Option<String>,
 }
 
 impl WalkOptions {
@@ -46,7 +44,6 @@ impl WalkOptions {
             shrink: self.shrink.or(other.shrink),
             share: self.share.or(other.share),
             gather_states: self.gather_states.or(other.gather_states),
-            resume: self.resume.or_else(|| other.resume.clone()),
         }
     }
 }
@@ -58,6 +55,4 @@ pub(crate) struct WalkSettings {
     pub(crate) forced: WalkOptions,
     /// What files of settings ask for: `run_tests` wins over it.
     pub(crate) usual: WalkOptions,
-    /// Walks are listed and not run.
-    pub(crate) lists: bool,
 }

@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use super::words::steps_in_words;
 use crate::model::{WalkCause, WalkCoverage, WalkEnd, WalkStep, WalkSuite, WalksEnd};
+use crate::walk::Setup;
 use crate::walk::cause::causes;
 use crate::walk::cover::{Factors, Ran, measure};
-use crate::walk::Setup;
 
 /// How many walks that passed are looked at for causes; of more, so many that are equally far apart.
 const LOOKED_AT: u64 = 300_000;
@@ -30,7 +30,9 @@ pub(super) fn study(
     if end.failed > 0 {
         end.causes = find_causes(setup, suite, ended, through);
     }
-    let Some(mut measured) = cover.and_then(|factors| measure::<std::convert::Infallible>(factors).ok()) else { return };
+    let Some(mut measured) = cover.and_then(|factors| measure::<std::convert::Infallible>(factors).ok()) else {
+        return;
+    };
     for place in 0..setup.selection.len() {
         let id = setup.selection.id(place);
         let ran = match ended.get(&id) {
@@ -80,7 +82,8 @@ fn find_causes(
     };
     let found = causes(&show);
     let cause = |cause: &crate::walk::cause::Cause| {
-        let step = |(slot, option): &(usize, u32)| WalkStep { slot: u32::try_from(*slot).unwrap_or(0), option: *option };
+        let step =
+            |(slot, option): &(usize, u32)| WalkStep { slot: u32::try_from(*slot).unwrap_or(0), option: *option };
         let steps: Vec<WalkStep> = cause.choices.iter().map(step).collect();
         WalkCause {
             options: steps_in_words(suite, &steps),

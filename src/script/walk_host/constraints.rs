@@ -104,6 +104,10 @@ fn slot(lua: &Lua, suite: &WalkSuite, name: &str) -> mlua::Result<usize> {
             Some(near) => format!("did you mean '{near}'?"),
             None => format!("it has: {}", names().collect::<Vec<_>>().join(", ")),
         };
-        raise(lua, "definition", format!("run_tests: a constraint names '{name}', which is no action of the order; {hint}"))
+        raise(
+            lua,
+            "definition",
+            format!("run_tests: a constraint names '{name}', which is no action of the order; {hint}"),
+        )
     })
 }

@@ -31,7 +31,9 @@ impl Cover {
     pub(super) fn read(lua: &Lua, value: &Value) -> mlua::Result<(u32, Cover)> {
         let strength = |value: &Value| match value {
             Value::Integer(strength) if (1..=16).contains(strength) => Ok(u32::try_from(*strength).unwrap_or(2)),
-            other => Err(wrong(lua, format!("cover is a number of actions from 1 to 16, such as 2, not {}", shown(other)))),
+            other => {
+                Err(wrong(lua, format!("cover is a number of actions from 1 to 16, such as 2, not {}", shown(other))))
+            }
         };
         let Value::Table(table) = value else { return Ok((strength(value)?, Cover::default())) };
         let mut cover = Cover::default();
@@ -44,7 +46,8 @@ impl Cover {
                     let seconds = value.as_number().or_else(|| i32::try_from(value.as_integer()?).ok().map(f64::from));
                     let budget = seconds.filter(|seconds| *seconds > 0.0);
                     let budget = budget.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-                    let text = || wrong(lua, format!("cover.budget is a number of seconds above 0, not {}", shown(value)));
+                    let text =
+                        || wrong(lua, format!("cover.budget is a number of seconds above 0, not {}", shown(value)));
                     cover.budget = Some(budget.ok_or_else(text)?);
                 }
                 ("strength", Value::Table(list)) => {
@@ -101,9 +104,8 @@ impl Cover {
                 let slot = place(&name)?;
                 let value = encode(lua, &value, "the option").map_err(|problem| wrong(lua, problem))?;
                 let found = suite.order[slot].options.iter().position(|option| *option == value);
-                let found = found.ok_or_else(|| {
-                    wrong(lua, format!("cover.seed_rows: action '{name}' has no option {value}"))
-                })?;
+                let found = found
+                    .ok_or_else(|| wrong(lua, format!("cover.seed_rows: action '{name}' has no option {value}")))?;
                 options[slot] = u32::try_from(found).ok();
             }
             seed_rows.push(options);

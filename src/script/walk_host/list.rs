@@ -18,14 +18,14 @@ use crate::script::vm::{Setup, Vm};
 use crate::script::{modules, source};
 use crate::walk::ShardTable;
 
-/// Takes lines; an error ends the list.
-pub(crate) type Write<'a> = &'a mut dyn FnMut(&str) -> io::Result<()>;
+/// Takes lines, and an empty one at the end; an error ends the list.
+pub(crate) type Write = Box<dyn FnMut(&str) -> io::Result<()>>;
 
 /// What lists the walks of a call.
 struct Lister {
     settings: WalkSettings,
     is_loading: std::cell::Cell<bool>,
-    out: RefCell<Box<dyn FnMut(&str) -> io::Result<()>>>,
+    out: RefCell<Write>,
 }
 
 /// The kind of the error by which a list that nobody reads any more ends the file.
@@ -68,6 +68,7 @@ impl WalkHost for Lister {
             let line = format!("{id}\t{}\n", steps_in_words(&suite, &steps_of(&planned.plan, id)));
             out(&line).map_err(|error| raise(lua, CLOSED, error.to_string()))?;
         }
+        out("").map_err(|error| raise(lua, CLOSED, error.to_string()))?;
         let results = lua.create_table()?;
         for name in ["walk_count", "error_count", "segment_count", "elapsed"] {
             results.set(name, 0)?;
@@ -89,7 +90,7 @@ pub(crate) fn list_walks(
     name: &Path,
     text: &[u8],
     settings: &WalkSettings,
-    out: Box<dyn FnMut(&str) -> io::Result<()>>,
+    out: Write,
 ) -> Result<(), RaisedError> {
     let internal = |error: mlua::Error| RaisedError {
         kind: "error".to_owned(),
@@ -129,7 +130,8 @@ pub(crate) fn list_walks(
 pub(in crate::script) fn run_suite(vm: &Vm, suite: &Table) -> Result<(), RaisedError> {
     let run = "local suite = ... require('rille.walk').run_tests(suite)";
     let chunk = vm.lua().load(run).set_name("=[rille suite]").into_function();
-    let chunk = chunk.map_err(|error| RaisedError { kind: "error".to_owned(), message: error.to_string(), traceback: None })?;
+    let chunk =
+        chunk.map_err(|error| RaisedError { kind: "error".to_owned(), message: error.to_string(), traceback: None })?;
     vm.call(&chunk, vec![Value::Table(suite.clone())]).map(|_| ())
 }
 

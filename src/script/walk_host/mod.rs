@@ -13,6 +13,7 @@ use mlua::{Lua, Table};
 
 use self::constraints::Constraints;
 pub(crate) use self::list::list_walks;
+pub(super) use self::list::{no_suite, run_suite};
 use self::planned::{Planned, planned};
 use super::api::walk::{WalkCall, WalkHost, WalkReplay};
 use super::error::{calling_line, raise};

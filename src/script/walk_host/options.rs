@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use mlua::{Function, Lua, Table, Value};
 
-use crate::job::{WalkOptions, WalkSettings};
 use super::cover::Cover;
+use crate::job::{WalkOptions, WalkSettings};
 use crate::model::nearest;
 use crate::script::error::raise;
 use crate::script::table::shown;
 
 /// The options that there are, in the order in which they are named.
-const KNOWN: [&str; 16] = [
+const KNOWN: [&str; 15] = [
     "order",
     "state",
     "workers",
@@ -27,7 +27,6 @@ const KNOWN: [&str; 16] = [
     "cover",
     "shrink",
     "share",
-    "resume",
 ];
 
 /// What a call asks for.
@@ -91,7 +90,6 @@ pub(super) fn read(lua: &Lua, options: &Table, settings: &WalkSettings) -> mlua:
                 (asked.cover, cover) = (Some(strength), read);
             }
             "share" => asked.share = Some(truth()?),
-            "resume" => asked.resume = Some(text("the id of a run")?),
             "should_cancel" => match value {
                 Value::Function(function) => constraints.push(Constraint::Walk(function, true)),
                 other => {
@@ -127,7 +125,8 @@ fn constraint(item: &Value) -> Option<Constraint> {
         Value::Table(list) => {
             let mut items: Vec<Value> = list.sequence_values::<Value>().collect::<mlua::Result<_>>().ok()?;
             let function = items.pop()?.as_function()?.clone();
-            let names: Option<Vec<String>> = items.iter().map(|name| Some(name.as_string()?.to_string_lossy())).collect();
+            let names: Option<Vec<String>> =
+                items.iter().map(|name| Some(name.as_string()?.to_string_lossy())).collect();
             names.filter(|names| !names.is_empty()).map(|names| Constraint::Of(names, function))
         }
         _ => None,

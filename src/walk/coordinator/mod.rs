@@ -218,6 +218,8 @@ pub(crate) struct Coordinator {
     /// Walks that ended otherwise than by passing, by id.
     ended: BTreeMap<u64, WalkEnd>,
     owners: Owners,
+    /// Places of walks that came through the last stage, or ended in it.
+    through: Owners,
     counts: Counts,
     /// How many workers in a row died without having done anything.
     vain_deaths: u32,
@@ -285,6 +287,7 @@ impl Coordinator {
             returned: Vec::new(),
             ended: BTreeMap::new(),
             owners: Owners::default(),
+            through: Owners::default(),
             counts: Counts::default(),
             vain_deaths: 0,
             stopped: None,
@@ -339,6 +342,11 @@ impl Coordinator {
     /// Returns the walks that ended otherwise than by passing.
     pub(crate) const fn ended(&self) -> &BTreeMap<u64, WalkEnd> {
         &self.ended
+    }
+
+    /// Returns the places of the walks that came through the last stage, or ended in it.
+    pub(crate) fn through(&self) -> Vec<Range<u64>> {
+        self.through.of(0)
     }
 
     /// Returns what made the walks stop before all had run.

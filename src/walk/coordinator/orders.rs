@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::pool::next_pace;
 use super::{Activity, Coordinator, Effect, Phase, Ran, SerialEnded, Stopped};
-use crate::model::{RaisedError, WalkEnd, WalkEnded, WalkOrder, WalkReport, WalkStep, Walks};
+use crate::model::{RaisedError, WalkEnd, WalkEnded, WalkOrder, WalkReport, WalkStep};
 
 impl Coordinator {
     /// Takes in what a worker has said.
@@ -75,6 +75,7 @@ impl Coordinator {
         if self.stage + 1 == self.setup.plan.stages().len() {
             let bad = ended.iter().filter(|walk| walk.end != WalkEnd::Passed).count() as u64;
             self.counts.passed += ran.saturating_sub(bad);
+            self.through.give(places.clone(), 0);
         }
         self.note_ended(&ended);
         let stage = u32::try_from(self.stage).unwrap_or(u32::MAX);

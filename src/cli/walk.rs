@@ -1,0 +1,191 @@
+//! `rille walk`: runs the walks of a suite's file, and `rille replay TRACE ID`, which runs one of them again.
+
+use std::ffi::OsString;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::Failure;
+use super::begin::{Subject, begin, run_settings};
+use super::config::{self, SettingOptions};
+use super::near::near_file;
+use super::run::{ReportOptions, read_jobfile, unfinished};
+use super::test::ReplayArgs;
+use crate::job::{Door, MainEnd, Settings, WalkOptions, WalkSettings};
+use crate::model::{RaisedError, WalkEnd, WalkOrder, WalkSuite};
+use crate::script;
+use crate::walk::Shard;
+
+/// Bytes of a list that are written at a time.
+const BUFFER: usize = 64 << 10;
+
+/// Runs walks. The file returns what run_tests takes, { order = {…}, state = … }, or defines main(), which calls run_tests;
+/// the options here win over those of the file.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Exit codes: 0 everything passed, 1 something did not, 2 usage, 4 nothing to run, 7 the run could not be \
+                        recorded, 130/143/129 stopped by SIGINT/SIGTERM/SIGHUP"
+)]
+pub(crate) struct WalkArgs {
+    /// The suite's file
+    #[arg(value_name = "SUITE")]
+    suite: PathBuf,
+    /// Run the walks in N processes [default: one a CPU]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    workers: Option<u32>,
+    /// Run few walks that have every combination of the options of any T actions
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u32).range(1..=16))]
+    cover: Option<u32>,
+    /// Run only this shard of the walks: 1/3, 2/3 and 3/3 together are all of them
+    #[arg(long, value_name = "I/N", value_parser = shard)]
+    shard: Option<String>,
+    /// Run N walks that are drawn
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    sample: Option<u64>,
+    /// The seed of what is drawn
+    #[arg(long, value_name = "SEED", allow_negative_numbers = true)]
+    seed: Option<i64>,
+    /// Write the ids and the walks, and run nothing
+    #[arg(long, conflicts_with = "resume")]
+    list: bool,
+    /// Go on with a run that did not come to its end, in its directory: what had ended stands
+    #[arg(long, value_name = "RUN", conflicts_with = "run_dir")]
+    resume: Option<String>,
+    /// Make failing walks short
+    #[arg(long)]
+    shrink: bool,
+    /// Run the common beginning of walks once, where actions say that they can be shared
+    #[arg(long)]
+    share: bool,
+    /// Write traces of all walks into this folder
+    #[arg(long, value_name = "DIR")]
+    log_dir: Option<PathBuf>,
+    /// End a walk that takes longer than this
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    max_walk_runtime: Option<f64>,
+    /// Say less (0) or more (2) of the walks than the stages (1)
+    #[arg(long, value_name = "0|1|2", value_parser = clap::value_parser!(u8).range(0..=2))]
+    verbosity: Option<u8>,
+    /// Keep the run in this directory instead of under the home
+    #[arg(long, value_name = "DIR")]
+    run_dir: Option<PathBuf>,
+    #[command(flatten)]
+    settings: SettingOptions,
+    #[command(flatten)]
+    reports: ReportOptions,
+}
+
+fn shard(text: &str) -> Result<String, String> {
+    text.parse::<Shard>().map(|_| text.to_owned())
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds > 0.0 && seconds.is_finite());
+    seconds.ok_or_else(|| "must be a number of seconds above 0".to_owned())
+}
+
+/// Runs the command and returns the exit code. `home` is the option `--home`.
+pub(crate) fn main(args: WalkArgs, command: &[OsString], home: Option<&Path>) -> Result<i32, Failure> {
+    let (file, source) = read_jobfile(&args.suite)?;
+    let loaded = config::load(&file, &args.settings, home)?;
+    let forced = WalkOptions {
+        workers: args.workers,
+        verbose: args.verbosity,
+        log_dir: args.log_dir,
+        max_walk_runtime: args.max_walk_runtime,
+        seed: args.seed,
+        sample: args.sample,
+        shard: args.shard,
+        cover: args.cover,
+        shrink: args.shrink.then_some(true),
+        share: args.share.then_some(true),
+        gather_states: None,
+    };
+    let usual = loaded.config.walk.options();
+    let walks = WalkSettings { forced, usual };
+    if args.list {
+        return list(&file, &args.suite, &source, &walks);
+    }
+    let home = loaded.home()?;
+    let resume = args.resume.as_deref().map(|given| unfinished(&home, given, Door::Walk.name())).transpose()?;
+    let subject = Subject { door: Door::Walk, file, source };
+    let settings = Settings {
+        run_dir: args.run_dir,
+        resume,
+        walks,
+        report_copies: args.reports.checked()?,
+        ..run_settings(loaded.config, home, subject, command)?
+    };
+    let job = begin(settings)?;
+    for remark in loaded.remarks {
+        job.warn(remark.text, remark.place);
+    }
+    let end = script::run_jobfile(&job, &args.suite);
+    Ok(job.end(&end))
+}
+
+fn list(file: &Path, name: &Path, source: &[u8], walks: &WalkSettings) -> Result<i32, Failure> {
+    let mut out = BufWriter::with_capacity(BUFFER, io::stdout());
+    let write: Box<dyn FnMut(&str) -> io::Result<()>> = Box::new(move |line: &str| match line.is_empty() {
+        true => out.flush(),
+        false => out.write_all(line.as_bytes()),
+    });
+    match script::list_walks(file, name, source, walks, write) {
+        Ok(()) => Ok(0),
+        Err(RaisedError { message, .. }) => Err(Failure::usage(message)),
+    }
+}
+
+/// Runs a walk of a trace again and returns the exit code. `home` is the option `--home`.
+pub(crate) fn replay(args: &ReplayArgs, command: &[OsString], home: Option<&Path>) -> Result<i32, Failure> {
+    let Some(id) = args.walk else { return Err(Failure::usage("no walk is named")) };
+    let trace = PathBuf::from(&args.id);
+    if !trace.is_file() {
+        let failure = Failure::usage(format!("there is no trace '{}'", trace.display()));
+        return Err(near_file(&trace)
+            .into_iter()
+            .fold(failure, |failure, near| failure.hint(format!("did you mean '{near}'?"))));
+    }
+    let found = script::find_walk(&trace, id).map_err(Failure::usage)?;
+    let suite = args.suite.clone().or(found.suite).ok_or_else(|| {
+        Failure::usage(format!("{} does not say which file defines the actions", trace.display()))
+            .hint("name it by --suite FILE.")
+    })?;
+    let state = match &args.state {
+        Some(text) => serde_json::from_str(text).map_err(|error| {
+            Failure::usage(format!("--state is no JSON ({error})")).hint("write it as '{\"n\": 1}'.")
+        })?,
+        None => found.state.unwrap_or_default(),
+    };
+    let (file, source) = read_jobfile(&suite)?;
+    let loaded = config::load(&file, &args.common.settings, home)?;
+    let home = loaded.home()?;
+    let subject = Subject { door: Door::Walk, file: file.clone(), source };
+    let report_copies = args.common.reports.checked()?;
+    let settings = Settings { report_copies, ..run_settings(loaded.config, home, subject, command)? };
+    let job = begin(settings)?;
+    let given = WalkSuite { state: state.clone(), ..WalkSuite::default() };
+    let order = WalkOrder::Replay { walk: found.walk, state, step: args.step };
+    let ended = job.replay_walk(file, given, &order, None, &mut |_| {});
+    job.close(&mut |_| {});
+    let raised = |kind: &str, message: String, traceback: Option<String>| MainEnd {
+        error: Some(RaisedError { kind: kind.to_owned(), message, traceback }),
+        ..MainEnd::default()
+    };
+    let end = match ended {
+        Ok(ended) if ended.end == WalkEnd::Failed => {
+            let error = ended.error;
+            let message = error.as_ref().map_or_else(|| "it failed".to_owned(), |error| error.message.clone());
+            raised("walk", format!("walk {id} failed: {message}"), error.and_then(|error| error.traceback))
+        }
+        Ok(ended) => {
+            let state = ended.state.map_or_else(|| "nil".to_owned(), |state| state.to_string());
+            let word = if ended.end == WalkEnd::Cancelled { "was cancelled" } else { "passed" };
+            println!("walk {id} {word}; its state: {state}");
+            MainEnd::default()
+        }
+        Err(error) => raised("error", error.to_string(), None),
+    };
+    Ok(job.end(&end))
+}
