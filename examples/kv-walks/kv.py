@@ -9,7 +9,9 @@
   kv.py FILE reopen
   kv.py FILE vacuum
 
-Exit codes: 0 done, 1 the key is not there, 2 wrong usage.
+With --list PREFIX it lists in the end, too: keys that begin with PREFIX/, and the lengths of their values.
+
+Exit codes: 0 done, 1 the key is not there, 2 wrong usage, 3 the file is damaged.
 
 With --fault the store has a mistake in it, for the sake of the example: it takes long values out of the way before a
 transaction deletes them, and a rollback does not bring them back.
@@ -49,9 +51,19 @@ def transaction(connection, end, changes, fault):
     connection.execute("COMMIT" if end == "commit" else "ROLLBACK")
 
 
+def show(connection, prefix):
+    # '0' is the character after '/'.
+    rows = connection.execute(
+        "SELECT key, length(value) FROM pairs WHERE key >= ? AND key < ? ORDER BY key", (prefix + "/", prefix + "0")
+    )
+    for key, length in rows:
+        print(key, length)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fault", action="store_true", help="have the mistake of the example")
+    parser.add_argument("--list", metavar="PREFIX", dest="listed", help="list what begins with PREFIX/ in the end")
     parser.add_argument("file")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, words in [("set", ["key", "value"]), ("get", ["key"]), ("delete", ["key"]), ("list", ["prefix"])]:
@@ -66,6 +78,7 @@ def main():
     args = parser.parse_args()
 
     connection = connect(args.file)
+    code = 0
     try:
         if args.command == "set":
             put(connection, args.key, args.value)
@@ -75,26 +88,25 @@ def main():
                 return 1
             print(row[0])
         elif args.command == "delete":
-            return 0 if delete(connection, args.key) else 1
+            code = 0 if delete(connection, args.key) else 1
         elif args.command == "list":
-            # Keys that begin with the prefix; '0' is the character after '/'.
-            rows = connection.execute(
-                "SELECT key, length(value) FROM pairs WHERE key >= ? AND key < ? ORDER BY key",
-                (args.prefix + "/", args.prefix + "0"),
-            )
-            for key, length in rows:
-                print(key, length)
+            show(connection, args.prefix)
         elif args.command == "transaction":
             transaction(connection, args.end, args.changes, args.fault)
         elif args.command == "reopen":
             connection.close()
             connection = connect(args.file)
-            print(connection.execute("PRAGMA integrity_check").fetchone()[0])
+            found = connection.execute("PRAGMA integrity_check").fetchone()[0]
+            if found != "ok":
+                print(found)
+                return 3
         else:
             connection.execute("VACUUM")
+        if args.listed is not None:
+            show(connection, args.listed)
     finally:
         connection.close()
-    return 0
+    return code
 
 
 if __name__ == "__main__":

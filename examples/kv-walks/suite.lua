@@ -8,13 +8,13 @@
 local walk = require "rille.walk"
 
 local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
-local program = os.getenv("KV_FAULT") and "kv.py --fault" or "kv.py"
 
 local function quoted(word) return "'" .. word:gsub("'", "'\\''") .. "'" end
 
--- Runs the program on the store of this run and returns what it printed and its exit code.
-local function kv(...)
-  local words = { "python3", here .. "/" .. program, quoted(runtime.directory .. "/store.db") }
+-- Runs the program on the store of this run, with some options and a command; returns what it printed and its exit code.
+local function kv(options, ...)
+  local words = { "python3 -S", quoted(here .. "/kv.py"), options, quoted(runtime.directory .. "/store.db") }
+  if os.getenv("KV_FAULT") then table.insert(words, 3, "--fault") end
   for _, word in ipairs { ... } do words[#words + 1] = quoted(word) end
   local pipe = assert(io.popen(table.concat(words, " ") .. " 2>&1"))
   local text = pipe:read("a")
@@ -22,22 +22,16 @@ local function kv(...)
   return text, code
 end
 
-local function must(...)
-  local text, code = kv(...)
-  if code ~= 0 then error(("kv.py %s: exit code %d: %s"):format(..., code, text)) end
-  return text
-end
-
--- What the store holds for this walk must be what the model says.
-local function check(state)
+-- Runs a command that changes the store. What it then holds for this walk must be what the model says.
+local function change(state, expected_code, command, ...)
+  local text, code = kv("--list " .. state.prefix, command, ...)
+  if code ~= expected_code then error(("%s left with %d, and not %d: %s"):format(command, code, expected_code, text)) end
   local lines = {}
-  for key, value in pairs(state.model) do lines[#lines + 1] = ("%s %d"):format(key, #value) end
+  for name, value in pairs(state.model) do lines[#lines + 1] = ("%s %d"):format(name, #value) end
   table.sort(lines)
-  local expected = table.concat(lines, "\n")
-  local found = must("list", state.prefix):gsub("%s+$", "")
-  if found ~= expected then
-    error(("the store holds {%s}, and should hold {%s}"):format(found:gsub("\n", ", "), expected:gsub("\n", ", ")))
-  end
+  local expected = table.concat(lines, ", ")
+  local found = text:gsub("%s+$", ""):gsub("\n", ", ")
+  if found ~= expected then error(("the store holds {%s}, and should hold {%s}"):format(found, expected)) end
 end
 
 local function key(state, name) return state.prefix .. "/" .. name end
@@ -60,9 +54,8 @@ local Set = walk.action {
   options = { "short", "long" },
   run = function(length, state)
     local value = length == "long" and ("x"):rep(200) or "x"
-    must("set", key(state, "a"), value)
     state.model[key(state, "a")] = value
-    check(state)
+    change(state, 0, "set", key(state, "a"), value)
   end,
 }
 
@@ -71,29 +64,28 @@ local Transaction = walk.action {
   options = { "none", "commit", "rollback" },
   run = function(ending, state)
     if ending == "none" then return end
-    must("transaction", ending, key(state, "b") .. "=new", key(state, "a"))
     if ending == "commit" then
       state.model[key(state, "b")] = "new"
       state.model[key(state, "a")] = nil
     end
-    check(state)
+    change(state, 0, "transaction", ending, key(state, "b") .. "=new", key(state, "a"))
   end,
 }
 
 local Vacuum = walk.serial_action {
   name = "Vacuum",
   options = { true },
-  run = function() must("vacuum") end,
+  run = function()
+    local text, code = kv("", "vacuum")
+    if code ~= 0 then error(text) end
+  end,
 }
 
 local Reopen = walk.action {
   name = "Reopen",
   options = { false, true },
   run = function(wanted, state)
-    if not wanted then return end
-    local text = must("reopen")
-    if not text:match("^ok") then error("the store is damaged: " .. text) end
-    check(state)
+    if wanted then change(state, 0, "reopen") end
   end,
 }
 
@@ -101,13 +93,11 @@ local Delete = walk.action {
   name = "Delete",
   options = { "a", "b" },
   run = function(name, state)
-    local _, code = kv("delete", key(state, name))
     local was_there = state.model[key(state, name)] ~= nil
-    if (code == 0) ~= was_there then error(("delete of '%s' left with %d"):format(name, code)) end
     state.model[key(state, name)] = nil
-    check(state)
-    local _, found = kv("get", key(state, name))
-    if found ~= 1 then error(("'%s' is still there"):format(name)) end
+    change(state, was_there and 0 or 1, "delete", key(state, name))
+    local _, code = kv("", "get", key(state, name))
+    if code ~= 1 then error(("'%s' is still there"):format(name)) end
   end,
 }
 

@@ -17,7 +17,7 @@ use super::vm::{self, Setup, Vm};
 use super::{modules, source, standalone};
 use crate::engine::{self, OnLimit};
 use crate::job::{Door, HostCall, Job, MainEnd, WaitError, WalkError, WalkOutcome, WalkRun};
-use crate::model::{Answer, Place, RaisedError, Request, Stream, TaskNumber, WalkEnded, WalkOrder, WalkSuite};
+use crate::model::{Answer, LuaText, Place, RaisedError, Request, Stream, TaskNumber, WalkEnded, WalkOrder, WalkSuite};
 
 /// What the functions of a jobfile's modules share.
 pub(super) struct Context {
@@ -231,7 +231,7 @@ fn run(context: &Rc<Context>, vm: &Vm, name: &std::path::Path) -> Result<(), Mai
     if standalone::is_testscript(&settings.source) {
         return run_alone(context, vm);
     }
-    let chunk = source::compile(vm.lua(), name, &settings.source, &["main", "arg"]).map_err(broken)?;
+    let chunk = source::compile(vm.lua(), name, &settings.source, names(&settings.source)).map_err(broken)?;
     let returned = vm.call(&chunk, Vec::new());
     if let Err(error) = returned {
         // A module that the file requires may be the one that defines its sections.
@@ -398,4 +398,11 @@ fn prepare(context: &Rc<Context>) -> mlua::Result<Vm> {
     api::args::preload(&vm, &context.arguments)?;
     api::args::set_arg(vm.lua(), &context.arguments)?;
     Ok(vm)
+}
+
+/// Returns the names a jobfile has beside the standard ones. A file that defines actions of walks is also the script of their
+/// workers, and its functions may name what those have.
+fn names(source: &[u8]) -> &'static [&'static str] {
+    let is_of_walks = LuaText::new(&String::from_utf8_lossy(source)).requires("rille.walk");
+    if is_of_walks { &super::walk::DECLARED } else { &["main", "arg"] }
 }

@@ -34,7 +34,7 @@ use crate::model::{Level, Order, Outcome, RaisedError, WalkLine, WalkOrder, Walk
 const LOGGER: &str = "rille.walk";
 
 /// The names a suite's file has beside the standard ones.
-const DECLARED: [&str; 4] = ["main", "parameters", "runtime", "arg"];
+pub(super) const DECLARED: [&str; 4] = ["main", "parameters", "runtime", "arg"];
 
 /// Runs walks until the coordinator says that there are no more.
 pub(crate) fn run_worker(order: &Order, walk: &WalkLine, host: &Rc<dyn HostLine>) -> ScriptEnd {
