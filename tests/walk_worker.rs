@@ -248,7 +248,7 @@ fn mistakes_are_told_before_anything_runs() {
             "has more than 1000000 options; does its generator end?",
         ),
         (
-            "local function late() return A('Late', { 1 }) end",
+            "local function late() local made = walk.action { name = 'Late', options = { 1 }, run = print } return made end",
             "{ order = { late() } }",
             "action 'Late' is defined at job.lua:7 inside a function that ran after the file was loaded",
         ),
