@@ -28,9 +28,9 @@ fn printed(ended: &Ended) -> String {
 
 /// Returns what the files of this name in the folders of the workers hold.
 fn of_tasks(ended: &Ended, name: &str) -> String {
-    let folders = std::fs::read_dir(ended.the_run().path().join("tasks")).unwrap();
+    let folders = std::fs::read_dir(ended.the_run().path().join("tasks")).expect("tasks ran");
     let read = |folder: std::fs::DirEntry| std::fs::read_to_string(folder.path().join(name)).unwrap_or_default();
-    folders.map(|folder| read(folder.unwrap())).collect()
+    folders.map(|folder| read(folder.expect("it is listed"))).collect()
 }
 
 #[test]
