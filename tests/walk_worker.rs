@@ -28,9 +28,9 @@ fn printed(ended: &Ended) -> String {
 
 /// Returns what the files of this name in the folders of the workers hold.
 fn of_tasks(ended: &Ended, name: &str) -> String {
-    let folders = std::fs::read_dir(ended.the_run().path().join("tasks")).unwrap();
+    let folders = std::fs::read_dir(ended.the_run().path().join("tasks")).expect("tasks ran");
     let read = |folder: std::fs::DirEntry| std::fs::read_to_string(folder.path().join(name)).unwrap_or_default();
-    folders.map(|folder| read(folder.unwrap())).collect()
+    folders.map(|folder| read(folder.expect("it is listed"))).collect()
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn mistakes_are_told_before_anything_runs() {
             "has more than 1000000 options; does its generator end?",
         ),
         (
-            "local function late() return A('Late', { 1 }) end",
+            "local function late() local made = walk.action { name = 'Late', options = { 1 }, run = print } return made end",
             "{ order = { late() } }",
             "action 'Late' is defined at job.lua:7 inside a function that ran after the file was loaded",
         ),

@@ -18,7 +18,7 @@ const VERSION: u32 = 1;
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TraceError {
     /// No line has the id.
-    #[error("cannot find walk with id {id} in {}{}", .files.join(", "), near(.ids))]
+    #[error("cannot find walk with id {id} in {}{}", .files.join(", "), near(.ids.as_ref()))]
     NotFound {
         /// The id.
         id: u64,
@@ -39,7 +39,7 @@ pub(crate) enum TraceError {
     },
 }
 
-fn near(ids: &Option<(u64, u64)>) -> String {
+fn near(ids: Option<&(u64, u64)>) -> String {
     match ids {
         Some((first, last)) => format!("; the ids in it go from {first} to {last}"),
         None => "; there is no walk in it".to_owned(),

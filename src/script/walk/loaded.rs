@@ -255,17 +255,17 @@ impl Loaded {
     ) -> io::Result<WalkReport> {
         let mut states = Vec::new();
         let mut bytes = 0;
-        let mut sent = Ok(());
+        let mut outcome = Ok(());
         each(walks, &mut |id| {
             let state = self.take_state(id);
             bytes += state.as_ref().map_or(64, |state| state.to_string().len() + 16);
             states.push((id, state));
-            if bytes > PIECE && sent.is_ok() {
+            if bytes > PIECE && outcome.is_ok() {
                 bytes = 0;
-                sent = send(&WalkReport::States { states: std::mem::take(&mut states), more: true });
+                outcome = send(&WalkReport::States { states: std::mem::take(&mut states), more: true });
             }
         });
-        sent?;
+        outcome?;
         Ok(WalkReport::States { states, more: false })
     }
 

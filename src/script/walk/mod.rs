@@ -130,14 +130,14 @@ impl Worker<'_> {
         });
         let (vm, _) = prepare_with(self.order, &self.host, &self.voice, exit)?;
         let (logs, shared) = (Rc::clone(&self.voice), Rc::clone(&self.shared));
-        let emit: api::log::Emit = Rc::new(move |level, logger, text| match shared.current() {
+        let hand_over: api::log::Emit = Rc::new(move |level, logger, text| match shared.current() {
             // A record says of which walk it is; what is printed stays as it is.
             Some(id) => logs.log(level, logger, &[format!("walk {id}: ").as_bytes(), text].concat()),
             None => logs.log(level, logger, text),
         });
         let set: api::log::LevelSet = Rc::new(|_, _| {});
         let levels = self.order.runtime.log_levels.clone();
-        vm.preload("rille.log", move |lua| api::log::module(lua, &emit, &set, &levels))?;
+        vm.preload("rille.log", move |lua| api::log::module(lua, &hand_over, &set, &levels))?;
         vm.preload("rille.job", |lua| job_of_worker(lua).map(Value::Table))?;
         Ok(vm)
     }
@@ -160,9 +160,9 @@ impl Worker<'_> {
     }
 
     fn refuse(&self, error: RaisedError) -> io::Result<ScriptEnd> {
-        self.line.send(&WalkReport::Refused { error: error.clone() })?;
-        let data = serde_json::json!({ "kind": error.kind, "traceback": error.traceback });
+        let data = serde_json::json!({ "kind": &error.kind, "traceback": &error.traceback });
         let reason = Some(format!("a worker cannot load the suite: {}", error.message));
+        self.line.send(&WalkReport::Refused { error })?;
         Ok(ScriptEnd { outcome: Outcome::Errored, reason, data: Some(data) })
     }
 

@@ -94,10 +94,8 @@ impl Records {
 
     /// Hears how long so many portions took.
     pub(super) fn adapt(&mut self, portions: u64, nanoseconds: u64) {
-        if portions > 0 {
-            let fitting = SPAN / (nanoseconds / portions).max(1);
-            self.batch = fitting.clamp(1, MOST).min(self.batch * 8);
-        }
+        let Some(each) = nanoseconds.checked_div(portions) else { return };
+        self.batch = (SPAN / each.max(1)).clamp(1, MOST).min(self.batch * 8);
     }
 
     /// Writes what is still to be written.

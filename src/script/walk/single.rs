@@ -50,7 +50,7 @@ pub(super) fn serial(worker: &Worker<'_>, loaded: &Loaded, step: WalkStep, state
     let (end, mut error) = explain(worker, caught, broken);
     if end == WalkEnd::Cancelled {
         let name: String = slot.get("name").unwrap_or_default();
-        error.kind = "usage".to_owned();
+        "usage".clone_into(&mut error.kind);
         error.message = format!(
             "serial action '{name}' called walk.cancel; it runs for many walks and cannot cancel one: cancel in an action, or \
              raise an error to end the suite"
