@@ -101,7 +101,7 @@ fn should_cancel_and_constraints_leave_walks_out() {
       print(select(2, pcall(show, { constrants = 1 })))";
     job(definitions, body).code(0).stdout(
         "4\t2 3\n3\t1 2 3\n3\t2 3 5\n\
-         job.lua:13: run_tests: a constraint names 'Shh', which is no action of the order; did you mean 'Sh'?\n\
+         job.lua:13: run_tests: a constraint names 'Shh', which is no action of the order; it has: Sh, A\n\
          job.lua:13: run_tests has no option 'constrants'; did you mean 'constraints'?\n",
     );
 }
@@ -169,7 +169,7 @@ fn a_worker_that_dies_in_a_serial_action_fails_it() {
         "local r = walk.run_tests {{ order = {{ A, S, A }}, state = {{}}, gather_states = true }} {SHOW} print(r.stopped, #r.states)"
     );
     let ended = job(definitions, &body);
-    ended.code(1).stdout("2\t0\t2\t\t\na serial action failed: its worker was killed by SIGKILL (signal 9)\t2\n");
+    ended.code(1).stdout("4\t0\t4\t\t\na serial action failed: its worker was killed by SIGKILL (signal 9)\t4\n");
 }
 
 #[test]
@@ -188,7 +188,7 @@ local A = walk.action { name = "A", options = { 0, 1, 2 }, run = function(p, s) 
 local S = walk.serial_action { name = "S", options = { "on", "off" }, run = function(p) ran("S" .. p) return { s = p } end }
 local B = walk.action { name = "B", options = { 1, 2 }, run = function(p, s)
   if s.a == 1 and p == 2 and s.s == STAYS and not io.open("go") then
-    io.open("ready", "w"):write("ready\n")
+    local ready = io.open("ready", "w") ready:write("ready\n") ready:close()
     os.execute("exec sleep 1000")
   end
   ran("B" .. s.a .. p .. s.s)
