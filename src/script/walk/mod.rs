@@ -85,7 +85,6 @@ impl Worker<'_> {
             Some(WalkOrder::Finish {}) => return Ok(ScriptEnd { outcome: Outcome::Passed, reason: None, data: None }),
             None => return Ok(gone()),
             // The others had run everything when it came.
-            Some(WalkOrder::Finish {}) => return Ok(ScriptEnd { outcome: Outcome::Passed, reason: None, data: None }),
             Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, "the first order was no suite")),
         };
         let vm = match self.vm() {
