@@ -192,8 +192,9 @@ pub(crate) struct WalkShrunk {
     pub(crate) walk: String,
     /// The same as it stands in a trace.
     pub(crate) steps: Vec<Value>,
-    /// What it raises.
-    pub(crate) error: String,
+    /// What it raises; nothing where it did not fail when it was run again, and so could not be made short.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
     /// How many walks were run to find it.
     pub(crate) tries: u64,
 }

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use super::style::{Paint, clean, clean_first_line};
 use super::summary::Summary;
-use crate::model::{EventKind, WalkCoverage, WalkEnd, WalkFailed, WalksEnd, WalksStarted};
+use crate::model::{EventKind, WalkCoverage, WalkEnd, WalkFailed, WalkShrunk, WalksEnd, WalksStarted};
 
 /// Characters of a message that are told.
 const CHARS: usize = 200;
@@ -114,10 +114,7 @@ pub(super) fn write(out: &mut String, summary: &Summary, paint: Paint) -> fmt::R
             let (options, failures) = (clean(&cause.options, paint), suite.failures);
             writeln!(out, "    {options}: in {} of {failures} failing walks{passed}", cause.failed)?;
         }
-        for shrunk in &end.shrunk {
-            let walk = clean(&shrunk.walk, paint);
-            writeln!(out, "    walk {} is failing as short as: {walk}", shrunk.id)?;
-        }
+        write_shrunk(out, &end.shrunk, paint)?;
         for (strength, counts) in &end.coverage {
             let WalkCoverage { total, passed, failed, not_run } = counts;
             let what = "combinations of the options of";
@@ -126,6 +123,26 @@ pub(super) fn write(out: &mut String, summary: &Summary, paint: Paint) -> fmt::R
         }
         if suite.failures > 0 {
             writeln!(out, "    all of them: walks-{}/failed.trace in the run directory", suite.started.suite)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes what is left of failing walks, once for all of which the same is left.
+fn write_shrunk(out: &mut String, shrunk: &[WalkShrunk], paint: Paint) -> fmt::Result {
+    let mut told: Vec<(Option<&str>, Vec<String>)> = Vec::new();
+    for walk in shrunk {
+        let left = walk.error.is_some().then_some(walk.walk.as_str());
+        match told.iter_mut().find(|(known, _)| *known == left) {
+            Some((_, ids)) => ids.push(walk.id.to_string()),
+            None => told.push((left, vec![walk.id.to_string()])),
+        }
+    }
+    for (left, ids) in told {
+        let walks = format!("walk{} {}", if ids.len() == 1 { "" } else { "s" }, ids.join(", "));
+        match left {
+            Some(left) => writeln!(out, "    the shortest to fail like {walks}: {}", clean(left, paint))?,
+            None => writeln!(out, "    {walks} did not fail when run again")?,
         }
     }
     Ok(())
