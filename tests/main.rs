@@ -52,4 +52,5 @@ mod status;
 mod synchro;
 mod tasks;
 mod testscript;
+mod walk_worker;
 mod walks;

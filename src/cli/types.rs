@@ -19,6 +19,7 @@ const FILES: &[(&str, &str)] = &[
     ("rille.runs.d.lua", include_str!("../../lua/types/rille.runs.d.lua")),
     ("rille.synchro.d.lua", include_str!("../../lua/types/rille.synchro.d.lua")),
     ("rille.testscript.d.lua", include_str!("../../lua/types/rille.testscript.d.lua")),
+    ("rille.walk.d.lua", include_str!("../../lua/types/rille.walk.d.lua")),
     ("runtime.d.lua", include_str!("../../lua/types/runtime.d.lua")),
     ("task.d.lua", include_str!("../../lua/types/task.d.lua")),
 ];

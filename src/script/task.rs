@@ -121,11 +121,11 @@ pub(super) fn prepare_with(
     lua.gc_set_mode(GcMode::Incremental(GcIncParams::default().pause(GC_PAUSE)));
     modules::preload_elsewhere(&vm)?;
     api::runs::preload(&vm, api::runs::home_of(&order.runtime.directory))?;
-    let emit: api::log::Emit = Rc::new(move |level, logger, text| logs.log(level, logger, text));
+    let hand_over: api::log::Emit = Rc::new(move |level, logger, text| logs.log(level, logger, text));
     // What a task sets holds for itself alone.
     let set: api::log::LevelSet = Rc::new(|_, _| {});
     let levels = order.runtime.log_levels.clone();
-    vm.preload("rille.log", move |lua| api::log::module(lua, &emit, &set, &levels))?;
+    vm.preload("rille.log", move |lua| api::log::module(lua, &hand_over, &set, &levels))?;
     vm.preload("rille.job", |lua| {
         Err(raise(lua, "usage", "module 'rille.job' is for jobfiles; this is a task of one"))
     })?;

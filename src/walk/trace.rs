@@ -1,6 +1,6 @@
 //! The grammar of traces: one JSON object a line, so that they can be read, compared, and cut by hand.
 //!
-//! The first line of a trace says what it is of: `{"trace": 1, "suite": "FILE", "state": …}`. Before a portion of a walk
+//! The first line of a trace says what it is of: `{"trace": 1, "run": "…", "suite": "FILE", "state": …}`. Before a portion of a walk
 //! runs: `{"walk_id": 6, "walk": [{"A": 1}, {"B": 2}], "serial_action": null}`; after it `{"walk_id": 6, "outcome":
 //! "failed", "seconds": 0.000012, "error": "…"}`. A master file begins with `{"id": "master"}` and lists traces:
 //! `{"worker": 1, "trace": "FILE"}`. Blank lines and lines that begin with `#` or `--` are comments. A last line without
@@ -18,7 +18,7 @@ const VERSION: u32 = 1;
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TraceError {
     /// No line has the id.
-    #[error("cannot find walk with id {id} in {}{}", .files.join(", "), near(.ids))]
+    #[error("cannot find walk with id {id} in {}{}", .files.join(", "), near(.ids.as_ref()))]
     NotFound {
         /// The id.
         id: u64,
@@ -39,7 +39,7 @@ pub(crate) enum TraceError {
     },
 }
 
-fn near(ids: &Option<(u64, u64)>) -> String {
+fn near(ids: Option<&(u64, u64)>) -> String {
     match ids {
         Some((first, last)) => format!("; the ids in it go from {first} to {last}"),
         None => "; there is no walk in it".to_owned(),
@@ -57,9 +57,9 @@ pub(crate) struct Found {
     pub(crate) state: Option<Value>,
 }
 
-/// Appends the first line of a trace.
-pub(crate) fn push_header(out: &mut Vec<u8>, suite: &Path, state: &Value) {
-    push(out, &json!({ "trace": VERSION, "suite": suite.to_string_lossy(), "state": state }));
+/// Appends the first line of a trace. `run` tells the walks of one call of `run_tests` from those of others in the folder.
+pub(crate) fn push_header(out: &mut Vec<u8>, run: &str, suite: &Path, state: &Value) {
+    push(out, &json!({ "trace": VERSION, "run": run, "suite": suite.to_string_lossy(), "state": state }));
 }
 
 /// Returns the path of a worker's trace in the folder for them.
@@ -129,12 +129,12 @@ pub(crate) fn listed(text: &[u8]) -> Vec<PathBuf> {
 /// follows it.
 pub(crate) fn find<'a>(files: impl IntoIterator<Item = (&'a Path, &'a [u8])>, id: u64) -> Result<Found, TraceError> {
     let mut found = Found::default();
-    let mut is_found = false;
+    let mut found_in = None;
     let mut searched = Vec::new();
     let mut ids: Option<(u64, u64)> = None;
     for (path, text) in files {
         searched.push(path.display().to_string());
-        let (mut suite, mut state) = (None, None);
+        let (mut run, mut suite, mut state) = (None, None, None);
         let last = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         for (number, line) in lines(text) {
             let is_torn = line.as_ptr() as usize - text.as_ptr() as usize >= last;
@@ -145,6 +145,7 @@ pub(crate) fn find<'a>(files: impl IntoIterator<Item = (&'a Path, &'a [u8])>, id
                 Err(error) => return Err(fail(format!("this is no JSON ({error}); a comment begins with #"))),
             };
             if line["trace"].is_number() {
+                run = line["run"].as_str().map(str::to_owned);
                 suite = line["suite"].as_str().map(PathBuf::from);
                 state = line.get("state").cloned();
             }
@@ -153,7 +154,11 @@ pub(crate) fn find<'a>(files: impl IntoIterator<Item = (&'a Path, &'a [u8])>, id
             ids = Some(ids.map_or((walk_id, walk_id), |(first, last)| (first.min(walk_id), last.max(walk_id))));
             let Some(walk) = line.get("walk").filter(|_| walk_id == id) else { continue };
             let walk = walk.as_array().ok_or_else(|| fail("the walk is a list of {\"ACTION\": OPTION}".to_owned()))?;
-            is_found = true;
+            // What an earlier run left in the same folder is another walk.
+            if found_in.as_ref().is_none_or(|other| *other != run) {
+                found = Found::default();
+                found_in = Some(run.clone());
+            }
             let serial = line.get("serial_action").filter(|serial| !serial.is_null());
             for action in serial.into_iter().chain(walk) {
                 if action.as_object().is_none_or(|fields| fields.len() != 1) {
@@ -165,7 +170,7 @@ pub(crate) fn find<'a>(files: impl IntoIterator<Item = (&'a Path, &'a [u8])>, id
             found.state = found.state.take().or_else(|| state.clone());
         }
     }
-    if is_found { Ok(found) } else { Err(TraceError::NotFound { id, files: searched, ids }) }
+    if found_in.is_some() { Ok(found) } else { Err(TraceError::NotFound { id, files: searched, ids }) }
 }
 
 /// Returns the lines that are no comments, with their numbers from 1.
@@ -243,6 +248,15 @@ mod tests {
         assert_eq!(find_in(TRACE, 2).as_deref(), Ok(r#"[{"A":0},{"F":2}]"#));
         let found = find([(Path::new("x"), TRACE.as_bytes())], 6).expect("it is there");
         assert_eq!((found.suite, found.state), (Some("/job.lua".into()), Some(json!({ "n": 0 }))));
+    }
+
+    #[test]
+    fn walks_of_several_runs_in_one_trace_are_not_mixed() {
+        let line = "{\"walk_id\": 1, \"walk\": [{\"A\": N}], \"serial_action\": null}\n";
+        let part =
+            |run: &str, option: &str| format!("{{\"trace\": 1, \"run\": \"{run}\"}}\n{}", line.replace('N', option));
+        let text = part("a", "1") + &part("b", "2") + &part("b", "3");
+        assert_eq!(find_in(&text, 1).as_deref(), Ok("[{\"A\":2},{\"A\":3}]"));
     }
 
     #[test]

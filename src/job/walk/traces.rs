@@ -55,7 +55,7 @@ pub(super) fn append_traces(
 /// Begins the file `failed.trace`, unless it is there.
 pub(super) fn begin_traces(folder: &Path, file: &Path, suite: &WalkSuite) -> io::Result<()> {
     let mut out = Vec::new();
-    trace::push_header(&mut out, file, &suite.state);
+    trace::push_header(&mut out, "", file, &suite.state);
     match File::options().write(true).create_new(true).open(folder.join(FAILED)) {
         Ok(mut created) => created.write_all(&out),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),

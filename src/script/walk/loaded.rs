@@ -89,7 +89,8 @@ impl Loaded {
         };
         let records = match (&suite.traces, suite.machine.is_none()) {
             (Some(folder), true) => {
-                Some(Records::open(folder, worker.number, &worker.order.script, &suite).map_err(wrong)?)
+                let script = &worker.order.script;
+                Some(Records::open(folder, worker.number, &worker.run_name(), script, &suite).map_err(wrong)?)
             }
             _ => None,
         };
@@ -127,6 +128,14 @@ impl Loaded {
         };
         loaded.machine = loaded.make_machine().map_err(fault)?;
         Ok(loaded)
+    }
+
+    /// Returns whether a walk is in the shard that is run.
+    pub(super) fn is_in_shard(&self, id: u64) -> bool {
+        match (&self.shard, &self.plan) {
+            (Some(shard), Some(plan)) => shard.holds(&plan.options(id)),
+            _ => true,
+        }
     }
 
     fn shape(&self) -> mlua::Result<Table> {
@@ -246,17 +255,17 @@ impl Loaded {
     ) -> io::Result<WalkReport> {
         let mut states = Vec::new();
         let mut bytes = 0;
-        let mut sent = Ok(());
+        let mut outcome = Ok(());
         each(walks, &mut |id| {
             let state = self.take_state(id);
             bytes += state.as_ref().map_or(64, |state| state.to_string().len() + 16);
             states.push((id, state));
-            if bytes > PIECE && sent.is_ok() {
+            if bytes > PIECE && outcome.is_ok() {
                 bytes = 0;
-                sent = send(&WalkReport::States { states: std::mem::take(&mut states), more: true });
+                outcome = send(&WalkReport::States { states: std::mem::take(&mut states), more: true });
             }
         });
-        sent?;
+        outcome?;
         Ok(WalkReport::States { states, more: false })
     }
 
@@ -357,7 +366,7 @@ fn slots(lua: &Lua, defined: &Table, suite: &WalkSuite, script: &str) -> Result<
             })?;
             options.raw_set(number, option).map_err(fault)?;
         }
-        let mut fill = || -> mlua::Result<()> {
+        let fill = || -> mlua::Result<()> {
             made.set("name", slot.action.as_str())?;
             made.set("place", place)?;
             made.set("count", slot.options.len())?;

@@ -81,9 +81,10 @@ impl Worker<'_> {
         self.line.send(&WalkReport::Hello { worker: self.number })?;
         let suite = match self.line.receive()? {
             Some(WalkOrder::Suite(suite)) => *suite,
+            // The others have done it all meanwhile.
+            Some(WalkOrder::Finish {}) => return Ok(ScriptEnd { outcome: Outcome::Passed, reason: None, data: None }),
             None => return Ok(gone()),
             // The others had run everything when it came.
-            Some(WalkOrder::Finish {}) => return Ok(ScriptEnd { outcome: Outcome::Passed, reason: None, data: None }),
             Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, "the first order was no suite")),
         };
         let vm = match self.vm() {
@@ -130,14 +131,14 @@ impl Worker<'_> {
         });
         let (vm, _) = prepare_with(self.order, &self.host, &self.voice, exit)?;
         let (logs, shared) = (Rc::clone(&self.voice), Rc::clone(&self.shared));
-        let emit: api::log::Emit = Rc::new(move |level, logger, text| match shared.current() {
+        let hand_over: api::log::Emit = Rc::new(move |level, logger, text| match shared.current() {
             // A record says of which walk it is; what is printed stays as it is.
             Some(id) => logs.log(level, logger, &[format!("walk {id}: ").as_bytes(), text].concat()),
             None => logs.log(level, logger, text),
         });
         let set: api::log::LevelSet = Rc::new(|_, _| {});
         let levels = self.order.runtime.log_levels.clone();
-        vm.preload("rille.log", move |lua| api::log::module(lua, &emit, &set, &levels))?;
+        vm.preload("rille.log", move |lua| api::log::module(lua, &hand_over, &set, &levels))?;
         vm.preload("rille.job", |lua| job_of_worker(lua).map(Value::Table))?;
         Ok(vm)
     }
@@ -160,16 +161,16 @@ impl Worker<'_> {
     }
 
     fn refuse(&self, error: RaisedError) -> io::Result<ScriptEnd> {
-        self.line.send(&WalkReport::Refused { error: error.clone() })?;
-        let data = serde_json::json!({ "kind": error.kind, "traceback": error.traceback });
+        let data = serde_json::json!({ "kind": &error.kind, "traceback": &error.traceback });
         let reason = Some(format!("a worker cannot load the suite: {}", error.message));
+        self.line.send(&WalkReport::Refused { error })?;
         Ok(ScriptEnd { outcome: Outcome::Errored, reason, data: Some(data) })
     }
 
-    /// Returns whether a walk is in the shard of the suite.
-    fn is_in_shard(&self, loaded: &Loaded, id: u64) -> bool {
-        let (Some(shard), Some(plan)) = (&loaded.shard, &loaded.plan) else { return true };
-        shard.holds(&plan.options(id))
+    /// Returns what tells the traces of this call of `run_tests` from others.
+    fn run_name(&self) -> String {
+        let socket = self.order.walk.as_ref().and_then(|walk| walk.socket.file_stem());
+        format!("{}/{}", self.order.runtime.job.uid, socket.unwrap_or_default().to_string_lossy())
     }
 
     fn log(&self, level: Level, text: &str) {

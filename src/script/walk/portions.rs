@@ -40,7 +40,7 @@ pub(super) fn run(
     let code = set(loaded).map_err(|error| io::Error::other(error::plain_text(&error)))?;
     let mut portions = Portions { worker, code, stage, ended: 0, ran: 0 };
     let skip: HashSet<u64> = skip.into_iter().collect();
-    for range in ranges(walks, &|id| !skip.contains(&id) && worker.is_in_shard(loaded, id)) {
+    for range in ranges(walks, &|id| !skip.contains(&id) && loaded.is_in_shard(id)) {
         portions.run(loaded, range)?;
     }
     worker.shared.idle(portions.ended);
@@ -132,7 +132,7 @@ impl Portions<'_> {
         let together = self.span(loaded, failing).min(range.end - failing);
         let (state, place) = self.code.at.call::<(Value, u32)>(()).unwrap_or((Value::Nil, 0));
         let (end, error) = explain(self.worker, caught, broken);
-        let error = self.cut(error);
+        let error = Self::cut(error);
         let reported = encode(&loaded.lua, &state, "the state").ok();
         let reported = reported.filter(|state| !state.is_null() && state.to_string().len() <= LONGEST_STATE);
         let steps = steps(loaded);
@@ -211,7 +211,7 @@ impl Portions<'_> {
         span.call::<u64>(plan.portion(id, self.stage)).unwrap_or(1).max(1)
     }
 
-    fn cut(&self, mut error: RaisedError) -> RaisedError {
+    fn cut(mut error: RaisedError) -> RaisedError {
         shorten(&mut error.message);
         if let Some(traceback) = &mut error.traceback {
             shorten(traceback);
@@ -262,8 +262,9 @@ fn in_seconds(nanoseconds: u64) -> f64 {
 
 fn shorten(text: &mut String) {
     if text.len() > LONGEST {
-        let left_out = text.len() - text.floor_char_boundary(LONGEST);
-        text.truncate(text.floor_char_boundary(LONGEST));
-        text.push_str(&format!(" … ({left_out} more bytes)"));
+        let kept = text.floor_char_boundary(LONGEST);
+        let note = format!(" … ({} more bytes)", text.len() - kept);
+        text.truncate(kept);
+        text.push_str(&note);
     }
 }

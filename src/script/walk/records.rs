@@ -34,12 +34,18 @@ pub(super) struct Records {
 
 impl Records {
     /// Begins the trace of a worker.
-    pub(super) fn open(folder: &Path, worker: u32, script: &Path, suite: &WalkSuite) -> Result<Self, String> {
+    pub(super) fn open(
+        folder: &Path,
+        worker: u32,
+        run: &str,
+        script: &Path,
+        suite: &WalkSuite,
+    ) -> Result<Self, String> {
         let path = trace::of_worker(folder, worker);
         let fault = |error: io::Error| format!("cannot write the trace {}: {error}", path.display());
         let file = OpenOptions::new().append(true).create(true).open(&path).map_err(fault)?;
         let mut pending = Vec::new();
-        trace::push_header(&mut pending, script, &suite.state);
+        trace::push_header(&mut pending, run, script, &suite.state);
         let actions = suite
             .order
             .iter()
@@ -88,10 +94,8 @@ impl Records {
 
     /// Hears how long so many portions took.
     pub(super) fn adapt(&mut self, portions: u64, nanoseconds: u64) {
-        if portions > 0 {
-            let fitting = SPAN / (nanoseconds / portions).max(1);
-            self.batch = fitting.clamp(1, MOST).min(self.batch * 8);
-        }
+        let Some(each) = nanoseconds.checked_div(portions) else { return };
+        self.batch = (SPAN / each.max(1)).clamp(1, MOST).min(self.batch * 8);
     }
 
     /// Writes what is still to be written.

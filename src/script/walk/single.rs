@@ -50,7 +50,7 @@ pub(super) fn serial(worker: &Worker<'_>, loaded: &Loaded, step: WalkStep, state
     let (end, mut error) = explain(worker, caught, broken);
     if end == WalkEnd::Cancelled {
         let name: String = slot.get("name").unwrap_or_default();
-        error.kind = "usage".to_owned();
+        "usage".clone_into(&mut error.kind);
         error.message = format!(
             "serial action '{name}' called walk.cancel; it runs for many walks and cannot cancel one: cancel in an action, or \
              raise an error to end the suite"
@@ -93,6 +93,9 @@ pub(super) fn replay(worker: &Worker<'_>, loaded: &Loaded, walk: &[Json], state:
     let begun = monotonic();
     let prepare = || -> mlua::Result<(Function, Vec<Value>)> {
         let pause = if step { Value::Function(pause(worker, loaded, walk.len())?) } else { Value::Nil };
+        if let Some(machine) = machine_of(loaded, walk)? {
+            return replay_machine(loaded, &machine, walk, pause);
+        }
         let list = loaded.lua.create_table()?;
         let script = worker.order.script.display().to_string();
         let actions: Table = loaded.defined.get("actions")?;
@@ -101,39 +104,87 @@ pub(super) fn replay(worker: &Worker<'_>, loaded: &Loaded, walk: &[Json], state:
                 mlua::Error::runtime(format!("item {place} of the walk is {action}, not {{\"ACTION\": OPTION}}"))
             })?;
             let item = loaded.lua.create_table()?;
-            if loaded.machine.is_some() {
-                let order = &loaded.suite.order;
-                let rule = order.iter().position(|slot| slot.action == *name);
-                let found =
-                    rule.and_then(|rule| Some((rule, order[rule].options.iter().position(|known| known == option)?)));
-                let (rule, option) = found.ok_or_else(|| {
-                    mlua::Error::runtime(format!("item {place} of the walk: the machine has no rule {action}"))
-                })?;
-                item.set("rule", rule + 1)?;
-                item.set("option", option)?;
-            } else {
-                let found: Option<Table> = actions.get(name.as_str())?;
-                let found =
-                    found.ok_or_else(|| mlua::Error::runtime(missing(&actions, "action", name, &script).message))?;
-                item.set("name", name.as_str())?;
-                item.set("place", place)?;
-                item.set("run", found.raw_get::<Value>("run")?)?;
-                item.set("is_serial", found.raw_get::<Value>("is_serial")?)?;
-                let option = decode(&loaded.lua, option).map_err(|error| {
-                    mlua::Error::runtime(format!("the option of item {place}, '{name}': {}", plain_text(&error)))
-                })?;
-                item.set("param", option)?;
-            }
+            let found: Option<Table> = actions.get(name.as_str())?;
+            let found =
+                found.ok_or_else(|| mlua::Error::runtime(missing(&actions, "action", name, &script).message))?;
+            item.set("name", name.as_str())?;
+            item.set("place", place)?;
+            item.set("run", found.raw_get::<Value>("run")?)?;
+            item.set("is_serial", found.raw_get::<Value>("is_serial")?)?;
+            let option = decode(&loaded.lua, option).map_err(|error| {
+                mlua::Error::runtime(format!("the option of item {place}, '{name}': {}", plain_text(&error)))
+            })?;
+            item.set("param", option)?;
             list.push(item)?;
-        }
-        if let Some(machine) = &loaded.machine {
-            return Ok((machine.get("replay")?, vec![Value::Table(list), pause]));
         }
         let state = decode(&loaded.lua, state)
             .map_err(|error| mlua::Error::runtime(format!("the state: {}", plain_text(&error))))?;
         Ok((loaded.core.get("steps")?, vec![Value::Table(list), state, Value::Boolean(false), pause]))
     };
     finish(worker, loaded, begun, prepare(), None)
+}
+
+/// Returns the machine whose rules the steps of a walk are; `None` if they are actions.
+fn machine_of(loaded: &Loaded, walk: &[Json]) -> mlua::Result<Option<Table>> {
+    let actions: Table = loaded.defined.get("actions")?;
+    let names: Vec<&String> = walk.iter().filter_map(|step| step.as_object()?.keys().next()).collect();
+    for name in &names {
+        if actions.contains_key(name.as_str())? {
+            return Ok(None);
+        }
+    }
+    let mut fitting = Vec::new();
+    for pair in loaded.defined.get::<Table>("machines")?.pairs::<String, Table>() {
+        let (name, machine) = pair?;
+        let mut rules = std::collections::HashSet::new();
+        for rule in machine.get::<Table>("rules")?.sequence_values::<Table>() {
+            rules.insert(rule?.get::<String>("name")?);
+        }
+        let is_suites = loaded.suite.machine.as_ref().is_some_and(|machine| machine.name == name);
+        if !names.is_empty() && names.iter().all(|name| rules.contains(*name)) {
+            fitting.push((!is_suites, name, machine));
+        }
+    }
+    fitting.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+    Ok(fitting.into_iter().next().map(|(_, _, machine)| machine))
+}
+
+/// Prepares the run of steps over a machine; the options of its rules are those of the steps.
+fn replay_machine(
+    loaded: &Loaded,
+    machine: &Table,
+    walk: &[Json],
+    pause: Value,
+) -> mlua::Result<(Function, Vec<Value>)> {
+    let lua = &loaded.lua;
+    let (rules, list) = (lua.create_table()?, lua.create_table()?);
+    for (place, rule) in (1..).zip(machine.get::<Table>("rules")?.sequence_values::<Table>()) {
+        let rule = rule?;
+        let made = lua.create_table()?;
+        for key in ["name", "run", "precondition", "weight"] {
+            made.set(key, rule.get::<Value>(key)?)?;
+        }
+        made.set("place", place)?;
+        made.set("options", lua.create_table()?)?;
+        rules.push(made)?;
+    }
+    for step in walk.iter().filter_map(Json::as_object) {
+        let Some((name, option)) = step.iter().next() else { continue };
+        for (place, rule) in (1..).zip(rules.sequence_values::<Table>()) {
+            let rule = rule?;
+            if rule.get::<String>("name")? == *name {
+                let options: Table = rule.get("options")?;
+                let number = options.raw_len();
+                options.raw_set(number + 1, decode(lua, option)?)?;
+                let item = lua.create_table()?;
+                item.set("rule", place)?;
+                item.set("option", number)?;
+                list.push(item)?;
+            }
+        }
+    }
+    let made: Table = loaded.core.get::<Function>("machine")?.call((machine, rules, lua.create_table()?))?;
+    Ok((made.get("replay")?, vec![Value::Table(list), pause]))
 }
 
 /// Makes the function that shows what was done and waits for the user.

@@ -47,16 +47,16 @@ impl Spool {
     }
 
     /// Writes the state of a walk.
-    pub(super) fn write(&mut self, lua: &Lua, id: u64, stage: u32, state: &Value) -> Result<(), String> {
-        let (state, problem) = match encode(lua, state, "the state") {
+    pub(super) fn write(&mut self, lua: &Lua, id: u64, at: u32, value: &Value) -> Result<(), String> {
+        let (state, problem) = match encode(lua, value, "the state") {
             Ok(Json::Null) => (None, None),
-            Ok(state) => (Some(state), None),
+            Ok(encoded) => (Some(encoded), None),
             Err(problem) => (None, Some(problem)),
         };
         let is_nil = state.is_none() && problem.is_none();
         self.line.clear();
         let fault = |error: io::Error| format!("cannot keep its state in {}: {error}", self.path.display());
-        serde_json::to_writer(&mut self.line, &Spooled { walk_id: id, stage, state, problem, is_nil })
+        serde_json::to_writer(&mut self.line, &Spooled { walk_id: id, stage: at, state, problem, is_nil })
             .map_err(|error| fault(error.into()))?;
         self.line.push(b'\n');
         if let Err(error) = self.file.write_all(&self.line) {

@@ -51,6 +51,9 @@ struct Driven {
     thread: JoinHandle<(ScriptEnd, Vec<Message>)>,
 }
 
+/// What is compared of a walk: id, end, place, message and state.
+type Shown = (u64, WalkEnd, Option<u32>, Option<String>, Option<Json>);
+
 /// What a worker answered to an order: the walks it reported, and the answer.
 type Answered = (Vec<WalkEnded>, WalkReport);
 
@@ -284,7 +287,7 @@ walk.serial_action { name = 'S', options = {}, run = function() end }";
     let mut spool = fs::OpenOptions::new().append(true).open(first.path("spool")).unwrap();
     spool.write_all(b"{\"walk_id\":0,\"state\":{\"li").unwrap();
     let (mut second, _) = Driven::begin(lua, spooled, &[]);
-    let adopt = WalkOrder::Adopt { spool: first.path("spool"), walks: Walks::Range(0, 4), before: None };
+    let adopt = WalkOrder::Adopt { spool: first.path("spool"), walks: Walks::Range(0, 4), before: Some(1) };
     assert!(matches!(second.order(&adopt), (_, WalkReport::Done { ran: 0, .. })));
     let (ended, ran, _) = second.run(1, Walks::Range(0, 4), None);
     let lost: Vec<&str> = ended.iter().map(|walk| walk.error.as_ref().unwrap().message.as_str()).collect();
@@ -379,7 +382,7 @@ walk.serial_action { name = 'S', options = {}, run = function() end }";
     let text = worker.text("traces/worker-1.trace");
     let seconds = regex::Regex::new("\"seconds\": [0-9.]+").unwrap();
     let text = seconds.replace_all(&text, "\"seconds\": T").replace(&worker.folder.path().display().to_string(), "DIR");
-    let expected = r#"{"trace":1,"suite":"DIR/suite.lua","state":{"n":0}}
+    let expected = r#"{"trace":1,"run":"/socket","suite":"DIR/suite.lua","state":{"n":0}}
 {"walk_id": 0, "walk": [{"A": 1}], "serial_action": null}
 {"walk_id": 0, "outcome": "passed", "seconds": T}
 {"walk_id": 1, "walk": [{"A": 2}], "serial_action": null}
@@ -449,7 +452,7 @@ walk.action { name = 'C', options = {}, run = add }";
     let (plain_ended, plain_sums, plain_actions, _) = results(false);
     let (ended, sums, actions, restored) = results(true);
     assert_eq!((&ended.len(), ended[0].0, ended[399].0), (&400, 5200, 5599));
-    let path = |ended: &mut Vec<(u64, WalkEnd, Option<u32>, Option<String>, Option<Json>)>| {
+    let path = |ended: &mut Vec<Shown>| {
         for walk in ended {
             walk.3 = walk.3.take().and_then(|text| Some(text.split_once("suite.lua")?.1.to_owned()));
         }
@@ -635,9 +638,7 @@ fn long_orders_and_states_that_no_constructor_makes_work_as_well() {
     let mut order = Vec::new();
     let names: Vec<String> = (0..45).map(|number| format!("N{number}")).collect();
     for name in &names {
-        lua.push_str(&format!(
-            "walk.action {{ name = '{name}', options = {{}}, run = function(p, s) s.n = s.n + p end }}\n"
-        ));
+        lua.extend(["walk.action { name = '", name, "', options = {}, run = function(p, s) s.n = s.n + p end }\n"]);
     }
     for (number, name) in names.iter().enumerate() {
         order.push((name.as_str(), if number % 20 == 0 { json!([0, 1, 2]) } else { json!([0]) }));

@@ -28,7 +28,7 @@ pub(crate) trait WalkHost {
     /// Returns whether the top level of the file runs, so that what is defined now is found by workers.
     fn is_loading(&self) -> bool;
 
-    /// Fails if `what` ("run_tests was called") may not be done here and now.
+    /// Fails if `what` ("`run_tests` was called") may not be done here and now.
     fn check(&self, lua: &Lua, what: &str) -> mlua::Result<()>;
 
     /// Runs the walks of a suite. Returns the results as the user sees them.

@@ -151,8 +151,8 @@ impl Encoder {
         // Lua's order of keys changes from run to run; what is stored or compared is sorted.
         fields.sort_by_cached_key(|(key, _)| (sort_key(key), key.to_string()));
         if is_object {
-            let named = |(key, value): (Json, Json)| (key.as_str().unwrap_or_default().to_owned(), value);
-            return Ok(Json::Object(fields.into_iter().map(named).collect()));
+            let field = |(key, value): (Json, Json)| (key.as_str().unwrap_or_default().to_owned(), value);
+            return Ok(Json::Object(fields.into_iter().map(field).collect()));
         }
         Ok(json!({ "$map": fields.into_iter().map(|(key, value)| json!([key, value])).collect::<Vec<_>>() }))
     }
