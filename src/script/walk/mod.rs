@@ -84,7 +84,6 @@ impl Worker<'_> {
             // The others have done it all meanwhile.
             Some(WalkOrder::Finish {}) => return Ok(ScriptEnd { outcome: Outcome::Passed, reason: None, data: None }),
             None => return Ok(gone()),
-            // The others had run everything when it came.
             Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, "the first order was no suite")),
         };
         let vm = match self.vm() {
