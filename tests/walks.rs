@@ -181,14 +181,21 @@ fn an_action_that_leaves_a_daemon_leaves_nothing() {
     project.survivors();
 }
 
+fn staying(suite: &str) -> Project {
+    let project = Project::new().file("suite.lua", suite);
+    let folder = project.path("");
+    project.env("FOLDER", folder)
+}
+
 /// Walks in stages, of which one stays until a file is there. All of them note their portions in the file `ran`.
 const STAYING: &str = r#"
-local function ran(what) local f = assert(io.open("ran", "a")) f:write(what, "\n") f:close() end
+local FOLDER <const> = os.getenv("FOLDER") .. "/"
+local function ran(what) local f = assert(io.open(FOLDER .. "ran", "a")) f:write(what, "\n") f:close() end
 local A = walk.action { name = "A", options = { 0, 1, 2 }, run = function(p, s) s.a = p ran("A" .. p) end }
 local S = walk.serial_action { name = "S", options = { "on", "off" }, run = function(p) ran("S" .. p) return { s = p } end }
 local B = walk.action { name = "B", options = { 1, 2 }, run = function(p, s)
-  if s.a == 1 and p == 2 and s.s == STAYS and not io.open("go") then
-    local ready = io.open("ready", "w") ready:write("ready\n") ready:close()
+  if s.a == 1 and p == 2 and s.s == STAYS and not io.open(FOLDER .. "go") then
+    local ready = io.open(FOLDER .. "ready", "w") ready:write("ready\n") ready:close()
     os.execute("exec sleep 1000")
   end
   ran("B" .. s.a .. p .. s.s)
@@ -202,7 +209,7 @@ fn every_walk_has_one_end_when_its_host_is_killed_and_the_run_resumed() {
     // Case 37, in the second stage of each branch.
     for stays in ["on", "off"] {
         let suite = format!("local walk = require 'rille.walk'\nlocal STAYS <const> = '{stays}'{STAYING}");
-        let project = Project::new().file("suite.lua", suite);
+        let project = staying(&suite);
         let running = project.start(&["walk", "suite.lua", "-q"]);
         running.wait_for_file("ready");
         running.kill_host();
@@ -228,7 +235,7 @@ fn every_walk_has_one_end_when_its_host_is_killed_and_the_run_resumed() {
 #[test]
 fn a_suite_that_has_changed_is_not_resumed() {
     let suite = format!("local walk = require 'rille.walk'\nlocal STAYS <const> = 'on'{STAYING}");
-    let project = Project::new().file("suite.lua", &suite);
+    let project = staying(&suite);
     let running = project.start(&["walk", "suite.lua", "-q"]);
     running.wait_for_file("ready");
     running.kill_host();
@@ -241,7 +248,7 @@ fn a_suite_that_has_changed_is_not_resumed() {
 #[test]
 fn an_interrupt_ends_the_walks_and_leaves_what_was_done() {
     let suite = format!("local walk = require 'rille.walk'\nlocal STAYS <const> = 'on'{STAYING}");
-    let project = Project::new().file("suite.lua", suite);
+    let project = staying(&suite);
     let running = project.start(&["walk", "suite.lua", "-q"]);
     running.wait_for_file("ready");
     running.signal(rustix::process::Signal::INT);

@@ -169,23 +169,19 @@ pub(crate) fn replay(args: &ReplayArgs, command: &[OsString], home: Option<&Path
     let order = WalkOrder::Replay { walk: found.walk, state, step: args.step };
     let ended = job.replay_walk(file, given, &order, None, &mut |_| {});
     job.close(&mut |_| {});
-    let raised = |kind: &str, message: String, traceback: Option<String>| MainEnd {
-        error: Some(RaisedError { kind: kind.to_owned(), message, traceback }),
-        ..MainEnd::default()
-    };
     let end = match ended {
-        Ok(ended) if ended.end == WalkEnd::Failed => {
-            let error = ended.error;
-            let message = error.as_ref().map_or_else(|| "it failed".to_owned(), |error| error.message.clone());
-            raised("walk", format!("walk {id} failed: {message}"), error.and_then(|error| error.traceback))
-        }
+        // Its task says so.
+        Ok(ended) if ended.end == WalkEnd::Failed => MainEnd::default(),
         Ok(ended) => {
             let state = ended.state.map_or_else(|| "nil".to_owned(), |state| state.to_string());
             let word = if ended.end == WalkEnd::Cancelled { "was cancelled" } else { "passed" };
             println!("walk {id} {word}; its state: {state}");
             MainEnd::default()
         }
-        Err(error) => raised("error", error.to_string(), None),
+        Err(error) => {
+            let error = RaisedError { kind: "error".to_owned(), message: error.to_string(), traceback: None };
+            MainEnd { error: Some(error), ..MainEnd::default() }
+        }
     };
     Ok(job.end(&end))
 }

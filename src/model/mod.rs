@@ -67,7 +67,6 @@ pub(crate) use synchro::{
 };
 pub(crate) use task::{Place, Task, TaskNumber};
 pub(crate) use test_status::TestStatus;
-#[expect(unused_imports, reason = "the coordinator and the workers of walks use it")]
 pub(crate) use walk::{
     WALK_PAGE_SIZE, WalkEnd, WalkEnded, WalkLine, WalkMachine, WalkOrder, WalkPage, WalkReport, WalkSlot, WalkStep,
     WalkSuite, Walks,

@@ -106,6 +106,7 @@ impl Shrink {
     }
 
     /// Returns whether nothing simpler is left to try. Otherwise there are more candidates, or too many were tried.
+    #[cfg_attr(not(test), expect(dead_code, reason = "whoever shrinks stops when nothing is proposed"))]
     pub(crate) fn is_done(&self) -> bool {
         self.phase == Phase::Done
     }

@@ -44,16 +44,15 @@ pub(super) fn study(
         measured.add(&setup.plan.options(id), ran);
     }
     // What no walk has is told by the rows, which were checked; here it counts as forbidden.
-    if let Ok((found, _)) = measured.coverage::<std::convert::Infallible>(&mut |_| Ok(false)) {
-        let count = |number: usize| number as u64;
-        let coverage = WalkCoverage {
-            total: count(found.allowed),
-            passed: count(found.passed),
-            failed: count(found.covered - found.passed - found.not_run),
-            not_run: count(found.not_run),
-        };
-        end.coverage.insert(cover.map_or(0, |factors| factors.strength).to_string(), coverage);
-    }
+    let Ok((found, _)) = measured.coverage::<std::convert::Infallible>(&mut |_| Ok(false));
+    let count = |number: usize| number as u64;
+    let coverage = WalkCoverage {
+        total: count(found.allowed),
+        passed: count(found.passed),
+        failed: count(found.covered - found.passed - found.not_run),
+        not_run: count(found.not_run),
+    };
+    end.coverage.insert(cover.map_or(0, |factors| factors.strength).to_string(), coverage);
 }
 
 fn is_excluded(setup: &Setup, id: u64) -> bool {

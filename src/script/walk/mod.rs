@@ -28,7 +28,9 @@ use super::error::raise;
 use super::task::{HostLine, ScriptEnd, prepare_with};
 use super::vm::{Exit, Vm};
 use super::voice::Voice;
-use crate::model::{Level, Order, Outcome, RaisedError, WalkLine, WalkOrder, WalkReport, WalkSuite};
+use crate::model::{
+    Level, Order, Outcome, RaisedError, WalkEnd, WalkEnded, WalkLine, WalkOrder, WalkReport, WalkSuite,
+};
 
 /// The logger of what a worker itself has to say.
 const LOGGER: &str = "rille.walk";
@@ -84,7 +86,6 @@ impl Worker<'_> {
             // The others have done it all meanwhile.
             Some(WalkOrder::Finish {}) => return Ok(ScriptEnd { outcome: Outcome::Passed, reason: None, data: None }),
             None => return Ok(gone()),
-            // The others had run everything when it came.
             Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, "the first order was no suite")),
         };
         let vm = match self.vm() {
@@ -96,9 +97,10 @@ impl Worker<'_> {
             Err(error) => return self.refuse(error),
         };
         self.line.send(&WalkReport::Ready {})?;
+        let mut replayed = None;
         loop {
             let order = match self.line.receive()? {
-                Some(WalkOrder::Finish {}) => return Ok(self.end(&loaded)),
+                Some(WalkOrder::Finish {}) => return Ok(replayed.unwrap_or_else(|| self.end(&loaded))),
                 Some(order) => order,
                 None => return Ok(gone()),
             };
@@ -113,7 +115,13 @@ impl Worker<'_> {
                     loaded.states(&walks, &mut |report| line.send(report))?
                 }
                 WalkOrder::Try { steps } => single::tried(self, &loaded, &steps),
-                WalkOrder::Replay { walk, state, step } => single::replay(self, &loaded, &walk, &state, step),
+                WalkOrder::Replay { walk, state, step } => {
+                    let report = single::replay(self, &loaded, &walk, &state, step);
+                    if let WalkReport::Tried(ended) = &report {
+                        replayed = failed(ended);
+                    }
+                    report
+                }
                 WalkOrder::Suite(_) | WalkOrder::Finish {} => {
                     return Err(io::Error::new(io::ErrorKind::InvalidData, "a second suite was ordered"));
                 }
@@ -216,4 +224,11 @@ fn job_of_worker(lua: &Lua) -> mlua::Result<Table> {
     metatable.set("__index", index)?;
     module.set_metatable(Some(metatable))?;
     Ok(module)
+}
+
+/// Returns how a task ends whose one walk has failed.
+fn failed(ended: &WalkEnded) -> Option<ScriptEnd> {
+    let error = ended.error.as_ref().filter(|_| ended.end == WalkEnd::Failed)?;
+    let data = serde_json::json!({ "kind": error.kind, "traceback": error.traceback });
+    Some(ScriptEnd { outcome: Outcome::Failed, reason: Some(error.message.clone()), data: Some(data) })
 }

@@ -364,11 +364,6 @@ impl Coordinator {
         self.workers.get(&worker).is_some_and(|worker| matches!(worker.activity, Activity::Run { .. }))
     }
 
-    /// Returns the numbers of the workers that are alive.
-    pub(crate) fn workers(&self) -> Vec<u32> {
-        self.workers.keys().copied().collect()
-    }
-
     /// Returns whether the walk at a place is still to come to its end.
     fn is_live(&self, place: u64) -> bool {
         let id = self.setup.selection.id(place);
