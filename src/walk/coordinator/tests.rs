@@ -163,6 +163,8 @@ impl World {
                     *self.ran.entry((id, stage)).or_default() += 1;
                     if self.coordinator.keeps_states() {
                         match stage {
+                            // One that dies of a walk has not written its state down.
+                            0 if (self.does)(id, stage) == Does::Crash => None,
                             0 => self.states.insert(id, worker),
                             _ => {
                                 assert_eq!(self.states.get(&id), Some(&worker), "walk {id} runs where its state is");
