@@ -155,9 +155,9 @@ fn memory() -> io::Result<Figure> {
         let watch = scope.spawn(|| {
             let mut peak = 0.0_f64;
             while !is_done.load(Ordering::Relaxed) {
-                let workers = children(host).unwrap_or_default();
-                let resident = [guardian, host].iter().chain(&workers).map(|pid| resident_mib(*pid));
-                peak = peak.max(resident.sum());
+                let mut processes = children(host).unwrap_or_default();
+                processes.extend([guardian, host]);
+                peak = peak.max(processes.into_iter().map(resident_mib).sum());
                 thread::sleep(Duration::from_millis(10));
             }
             peak

@@ -20,7 +20,7 @@ use crate::walk::Shard;
 /// Bytes of a list that are written at a time.
 const BUFFER: usize = 64 << 10;
 
-/// Runs walks. The file returns what run_tests takes, { order = {…}, state = … }, or defines main(), which calls run_tests;
+/// Runs walks. The file returns what `run_tests` takes, { order = {…}, state = … }, or defines `main()`, which calls `run_tests`;
 /// the options here win over those of the file.
 #[derive(Args, Debug)]
 #[command(
@@ -127,11 +127,11 @@ pub(crate) fn main(args: WalkArgs, command: &[OsString], home: Option<&Path>) ->
 
 fn list(file: &Path, name: &Path, source: &[u8], walks: &WalkSettings) -> Result<i32, Failure> {
     let mut out = BufWriter::with_capacity(BUFFER, io::stdout());
-    let write: Box<dyn FnMut(&str) -> io::Result<()>> = Box::new(move |line: &str| match line.is_empty() {
+    let write = move |line: &str| match line.is_empty() {
         true => out.flush(),
         false => out.write_all(line.as_bytes()),
-    });
-    match script::list_walks(file, name, source, walks, write) {
+    };
+    match script::list_walks(file, name, source, walks, Box::new(write)) {
         Ok(()) => Ok(0),
         Err(RaisedError { message, .. }) => Err(Failure::usage(message)),
     }

@@ -55,9 +55,7 @@ impl Job {
         let warning = before.as_ref().and_then(|before| changed_jobfile(before, &runtime, &settings));
         let testbed_file = keep_testbed(&run, &settings)?;
 
-        let job_log = JobLog::new(Box::new(run.append_file(LOG_FILE)?), pid, &runtime.job.name);
-        let look = report::Settings::standard(settings.color, settings.verbosity);
-        let live = Live::start(report::Settings { log: Some(job_log), ..look })?;
+        let live = live(&run, &settings, pid, &runtime)?;
         let console = live.handle();
         let audience = live.handle();
         if before.as_ref().is_some_and(|before| before.started.is_some()) {
@@ -166,6 +164,13 @@ fn runners(settings: &Settings) -> Runners {
     let folders = beside.into_iter().chain([settings.started_in.clone()]).chain(std::env::split_paths(&modules));
     let folders = folders.map(|folder| settings.started_in.join(folder)).collect();
     Runners::new(std::env::var_os("PATH"), folders, &settings.started_in)
+}
+
+/// Starts the renderers that follow the run, its log file among them.
+fn live(run: &RunDir, settings: &Settings, pid: i32, runtime: &RuntimeInfo) -> Result<Live, StartError> {
+    let log = JobLog::new(Box::new(run.append_file(LOG_FILE)?), pid, &runtime.job.name);
+    let look = report::Settings::standard(settings.color, settings.verbosity);
+    Ok(Live::start(report::Settings { log: Some(log), ..look })?)
 }
 
 /// Makes the directory of a run and its log, or opens those of the run that is resumed.

@@ -105,12 +105,6 @@ impl Shrink {
         self.tries
     }
 
-    /// Returns whether nothing simpler is left to try. Otherwise there are more candidates, or too many were tried.
-    #[cfg_attr(not(test), expect(dead_code, reason = "whoever shrinks stops when nothing is proposed"))]
-    pub(crate) fn is_done(&self) -> bool {
-        self.phase == Phase::Done
-    }
-
     /// Returns the walk that the phase stands for, if it makes a difference.
     fn proposed(&self) -> Option<Vec<Step>> {
         let without = |goes: &dyn Fn(usize) -> bool| {
@@ -218,7 +212,7 @@ mod tests {
             assert!(seen.insert(candidate.clone()), "{candidate:?} is run twice");
             shrink.answer(fails(&candidate));
         }
-        assert!(shrink.is_done());
+        assert_eq!(shrink.phase, Phase::Done);
         assert_eq!(shrink.tries(), seen.len());
         (name(shrink.best()), shrink.tries())
     }
@@ -302,7 +296,7 @@ mod tests {
             tries += 1;
             shrink.answer(length >= 10);
         }
-        assert_eq!((tries, shrink.tries(), shrink.is_done(), shrink.best().len()), (3, 3, false, 16));
+        assert_eq!((tries, shrink.tries(), shrink.phase == Phase::Done, shrink.best().len()), (3, 3, false, 16));
         shrink.answer(true);
         assert_eq!(shrink.best().len(), 16, "an answer without a question is nothing");
     }

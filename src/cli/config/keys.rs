@@ -132,7 +132,7 @@ impl Walk {
     /// Returns the same as walks have it.
     pub(crate) fn options(&self) -> WalkOptions {
         WalkOptions {
-            workers: self.workers.and_then(|workers| u32::try_from(workers.0).ok()),
+            workers: self.workers.map(|workers| workers.0),
             verbose: self.verbose.map(|verbose| u8::try_from(verbose.0).unwrap_or(u8::MAX).min(2)),
             log_dir: self.log_dir.clone(),
             max_walk_runtime: self.max_walk_runtime.map(|limit| limit.duration().as_secs_f64()),

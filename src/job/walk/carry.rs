@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam::channel::{RecvTimeoutError, after, never, select, tick};
+use crossbeam::channel::{after, never, select, tick};
 
 use super::line::{Heard, Line};
 use super::page::PageFile;
@@ -198,16 +198,11 @@ impl<'a> Carrier<'a> {
         for worker in gone {
             // What it said before it died is heard first.
             let mut rest = Vec::new();
-            loop {
-                match self.line.heard().recv_timeout(TICK) {
-                    Ok(heard) => {
-                        let is_last = matches!(heard, Heard::Left(other) | Heard::Broke(other, _) if other == worker);
-                        rest.push(heard);
-                        if is_last {
-                            break;
-                        }
-                    }
-                    Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+            while let Ok(heard) = self.line.heard().recv_timeout(TICK) {
+                let is_last = matches!(heard, Heard::Left(other) | Heard::Broke(other, _) if other == worker);
+                rest.push(heard);
+                if is_last {
+                    break;
                 }
             }
             for heard in rest {
@@ -316,8 +311,8 @@ impl<'a> Carrier<'a> {
 
     fn record_ran(&mut self, ran: Ran) -> Result<(), WalkError> {
         self.say(2, || {
-            let Ran { stage, worker, places, ran, .. } = &ran;
-            format!("worker {worker}: {ran} walks from {} to {} at stage {}", places.start, places.end, stage + 1)
+            let Ran { stage, worker, places, portions, .. } = &ran;
+            format!("worker {worker}: {portions} walks from {} to {} at stage {}", places.start, places.end, stage + 1)
         });
         self.list(&ran);
         for walk in ran.ended.iter().filter(|walk| walk.end == WalkEnd::Failed) {
@@ -336,7 +331,7 @@ impl<'a> Carrier<'a> {
             worker: ran.worker,
             from: ran.places.start,
             to: ran.places.end,
-            ran: ran.ran,
+            ran: ran.portions,
             ended,
         };
         self.record(EventKind::WalksRan(Box::new(event)))

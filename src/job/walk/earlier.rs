@@ -57,7 +57,7 @@ fn ran_of(ran: &WalksRan) -> Ran {
         stage: ran.stage,
         worker: ran.worker,
         places: ran.from..ran.to,
-        ran: ran.ran,
+        portions: ran.ran,
         ended: ended.collect(),
     }
 }

@@ -157,9 +157,8 @@ fn hear(stream: UnixStream, sender: &Sender<Heard>) {
                     return;
                 }
             }
-            Ok(None) => break Heard::Left(worker),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => break Heard::Broke(worker, error.to_string()),
-            Err(_) => break Heard::Left(worker),
+            Ok(None) | Err(_) => break Heard::Left(worker),
         }
     };
     let _ = sender.send(last);

@@ -155,20 +155,19 @@ impl Job {
         let setup = Setup { plan, selection, shard: table, excluded, workers, state: suite.state.clone(), gathers };
         let (coordinator, effects) = Coordinator::new(setup, earlier.done);
         let mut carrier = Carrier::new(self, number, folder, Arc::new(suite), verbose, place, coordinator)?;
-        let waited = carrier.run(effects, serve);
+        let mut run = carrier.run(effects, serve);
         let mut outcome = carrier.outcome();
-        let mut waited = waited;
-        if waited.is_ok() {
+        if run.is_ok() {
             let (setup, suite) = (carrier.coordinator.setup(), &carrier.suite);
             let through = carrier.coordinator.through();
             study::study(setup, suite, &outcome.ended, &through, cover.as_ref(), &mut outcome.end);
             if shrinks {
-                waited = self.shrink_walks(number, &carrier, &mut outcome, serve);
+                run = self.shrink_walks(number, &carrier, &mut outcome, serve);
             }
         }
         let finished = WalksFinished { suite: number, end: outcome.end.clone() };
         let recorded = self.journal.record(vec![EventKind::WalksFinished(Box::new(finished))]);
-        waited?;
+        run?;
         recorded.map_err(|error| WaitError::Unrecordable(Failure::from(error)))?;
         match carrier.coordinator.stopped() {
             Some(Stopped::Refused(error)) => Err(WalkError::Refused(error.clone())),
@@ -252,7 +251,9 @@ fn plan_hash(suite: &WalkSuite, selection: &Selection, shard: Option<Shard>) -> 
         hasher.update(part);
     }
     if let Selection::List(ids) = selection {
-        ids.iter().for_each(|id| hasher.update(id.to_le_bytes()));
+        for id in ids {
+            hasher.update(id.to_le_bytes());
+        }
     }
     hasher.update(format!("{} {shard:?}", selection.len()));
     hex(&hasher.finalize())

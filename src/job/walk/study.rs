@@ -37,9 +37,8 @@ pub(super) fn study(
         let id = setup.selection.id(place);
         let ran = match ended.get(&id) {
             Some(WalkEnd::Failed) => Ran::Failed,
-            Some(_) => Ran::NotRun,
             None if through.iter().any(|range| range.contains(&place)) && !is_excluded(setup, id) => Ran::Passed,
-            None => Ran::NotRun,
+            _ => Ran::NotRun,
         };
         measured.add(&setup.plan.options(id), ran);
     }

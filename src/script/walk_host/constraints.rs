@@ -85,7 +85,7 @@ impl Constraints {
                 None => list.insert(instances.call::<Table>(&self.numbers)?).clone(),
             };
             let said: Value = function.call((list, id))?;
-            if !is_false(&said) == *when {
+            if is_false(&said) != *when {
                 return Ok(false);
             }
         }

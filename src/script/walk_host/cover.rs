@@ -1,5 +1,6 @@
 //! The option `cover` of `run_tests`: of how many actions all combinations are covered, and how.
 
+use std::fmt;
 use std::time::Duration;
 
 use mlua::{Lua, Table, Value};
@@ -22,7 +23,7 @@ pub(super) struct Cover {
     seed_rows: Vec<Table>,
 }
 
-fn wrong(lua: &Lua, text: String) -> mlua::Error {
+fn wrong(lua: &Lua, text: impl fmt::Display) -> mlua::Error {
     raise(lua, "definition", format!("run_tests: {text}"))
 }
 

@@ -148,7 +148,7 @@ pub(crate) struct Ran {
     /// Their places in the selection.
     pub(crate) places: Range<u64>,
     /// How many portions were run.
-    pub(crate) ran: u64,
+    pub(crate) portions: u64,
     /// Those that did not simply pass, or all if all are reported.
     pub(crate) ended: Vec<WalkEnded>,
 }

@@ -36,7 +36,14 @@ impl Coordinator {
                     let (start, path) = (places.start, self.path.clone());
                     let stage = u32::try_from(self.stage).unwrap_or(u32::MAX);
                     self.note_ended(&ended);
-                    self.effects.push(Effect::Ran(Ran { path, stage, worker, places: start..start, ran: 0, ended }));
+                    self.effects.push(Effect::Ran(Ran {
+                        path,
+                        stage,
+                        worker,
+                        places: start..start,
+                        portions: 0,
+                        ended,
+                    }));
                 }
             }
             (WalkReport::Serial { returned, error, seconds }, Activity::Serial) => {
@@ -79,7 +86,7 @@ impl Coordinator {
         }
         self.note_ended(&ended);
         let stage = u32::try_from(self.stage).unwrap_or(u32::MAX);
-        self.effects.push(Effect::Ran(Ran { path: self.path.clone(), stage, worker, places, ran, ended }));
+        self.effects.push(Effect::Ran(Ran { path: self.path.clone(), stage, worker, places, portions: ran, ended }));
     }
 
     pub(super) fn note_ended(&mut self, ended: &[WalkEnded]) {

@@ -58,6 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::single_range_in_vec_init, reason = "a range it is")]
     fn ranges_grow_together_are_inherited_and_cut() {
         let mut owners = Owners::default();
         owners.give(0..4, 1);

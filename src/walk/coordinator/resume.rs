@@ -79,7 +79,7 @@ impl Coordinator {
         for part in ran {
             self.stage = usize::try_from(part.stage).unwrap_or(0).min(self.setup.plan.stages().len() - 1);
             self.path = part.path;
-            self.take_ran(part.worker, part.places, part.ran, part.ended);
+            self.take_ran(part.worker, part.places, part.portions, part.ended);
         }
         self.stage = 0;
         self.path.clear();

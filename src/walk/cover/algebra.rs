@@ -17,7 +17,8 @@ pub(super) fn array(counts: &[u32], strength: usize, most: usize) -> Option<Vec<
     }
     let options = *counts.iter().max()?;
     let needed = usize::try_from(options).ok()?.max(counts.len() - 1);
-    let q = (needed.max(2)..).find(|q| power_of(*q).is_some())?;
+    // There is a power of a prime between any number and its double.
+    let q = (needed.max(2)..=needed.max(2).saturating_mul(2)).find(|q| power_of(*q).is_some())?;
     // Fusing takes two rows for every option less; more than twice what is wanted is never made up for.
     let size = q.checked_pow(u32::try_from(strength).ok()?).filter(|size| *size <= most.saturating_mul(2))?;
     if q > LARGEST_FIELD {

@@ -77,7 +77,7 @@ impl Part<'_> {
         let mut known = None;
         if may_start_elsewhere {
             // What is known to be the best need not be looked for.
-            known = self.from_algebra(&mut maker, fewest(&space, &[]), &[])?;
+            known = self.by_algebra(&mut maker, fewest(&space, &[]), &[])?;
         }
         let forbidden = match known {
             Some(found) => {
@@ -86,7 +86,7 @@ impl Part<'_> {
             }
             None => {
                 let forbidden = maker.fill(&mut rows, &mut open)?;
-                if may_start_elsewhere && let Some(found) = self.from_algebra(&mut maker, rows.len(), &forbidden)? {
+                if may_start_elsewhere && let Some(found) = self.by_algebra(&mut maker, rows.len(), &forbidden)? {
                     rows = found.rows;
                 }
                 forbidden
@@ -120,7 +120,7 @@ impl Part<'_> {
     }
 
     /// Returns rows of a known construction and what they lack, when these are at most so many.
-    fn from_algebra<E>(
+    fn by_algebra<E>(
         &self,
         maker: &mut Maker<'_, '_, E>,
         most: usize,
