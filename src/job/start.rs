@@ -167,7 +167,7 @@ fn runners(settings: &Settings) -> Runners {
 }
 
 /// Starts the renderers that follow the run, its log file among them.
-fn live(run: &RunDir, settings: &Settings, pid: i32, runtime: &RuntimeInfo) -> Result<Live, StartError> {
+fn live(run: &RunDir, settings: &Settings, pid: u32, runtime: &RuntimeInfo) -> Result<Live, StartError> {
     let log = JobLog::new(Box::new(run.append_file(LOG_FILE)?), pid, &runtime.job.name);
     let look = report::Settings::standard(settings.color, settings.verbosity);
     Ok(Live::start(report::Settings { log: Some(log), ..look })?)
