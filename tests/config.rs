@@ -280,6 +280,10 @@ fn show_names_every_key_and_every_place() {
     plugin_timeout  300.0  default
     log_levels."lib.part"  DEBUG  [ROOT]/work/rille.toml:4
     secrets.hide  -  default
+    walk.workers  -  default
+    walk.verbose  -  default
+    walk.log_dir  -  default
+    walk.max_walk_runtime  -  default
     home  /h  option --home
     label  -  default
     tags  -  default

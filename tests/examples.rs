@@ -98,7 +98,7 @@ impl Desk {
             (r"\b[0-9a-f]{8}\b", "ID"),
             (r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+Z)?", "TIME"),
             (r"\[\d+ ", "[PID "),
-            (r"\d+\.\d{3} ?s\b", "SECONDS"),
+            (r"\d+\.\d{2,3} ?s\b", "SECONDS"),
             (r"pid +\d+", "PID"),
             (r"[ \t]+", " "),
         ]

@@ -378,7 +378,11 @@ fn a_walk_of_a_trace_is_replayed() {
     ended.code(1);
     let failed = ended.the_run().path().join("walks-1/failed.trace");
     let failed = failed.to_str().expect("it is text");
-    project.run(&["replay", failed, "6", "-q"]).code(1).stderr_has("walk 6 failed").stderr_has("two");
+    let ended = project.run(&["replay", failed, "6", "-q"]);
+    ended.code(1).stderr_has("Result: FAILED  1 task: 1 failed");
+    assert!(ended.out().starts_with("walk 6 failed: ") && ended.out().ends_with(": two\n"), "{}", ended.out());
+    project.run(&["replay", "latest", "2", "-q"]).code(1);
+    project.run(&["replay", "latest", "6", "-q"]).code(1);
     project.run(&["replay", failed, "99"]).code(2).stderr_has("cannot find walk with id 99");
     project.run(&["replay", "no.trace", "1"]).code(2).stderr_has("there is no trace 'no.trace'");
     let folder =

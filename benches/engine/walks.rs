@@ -149,6 +149,8 @@ fn memory() -> io::Result<Figure> {
     let site = Site::new()?;
     fs::write(site.path("walks.lua"), JOBFILE)?;
     let mut session = site.start_jobfile("walks.lua", &["-qq"])?;
+    // When it has answered, its processes are there.
+    session.batch("one", LARGE)?;
     let (guardian, host) = session.processes()?;
     let is_done = AtomicBool::new(false);
     let (took, peak) = thread::scope(|scope| -> io::Result<_> {

@@ -118,9 +118,20 @@ function walk.cancel(reason) end
 ---@field sample? integer                              # so many walks, drawn
 ---@field shard? string                                # "1/3": a third of the walks, the same ones everywhere
 ---@field should_cancel? fun(walk: rille.walk.Instance[], id: integer): boolean?
----@field constraints? (fun(walk: rille.walk.Instance[]): boolean?)|(fun(walk: rille.walk.Instance[]): boolean?)[]
----@field share? boolean                               # the common prefix of walks runs once, where actions are `pure`
----@field resume? string
+---@field constraints? rille.walk.Constraint|rille.walk.Constraint[]  # which walks are allowed; they hold while a cover is made
+---@field cover? integer|rille.walk.Cover            # few walks that have every combination of the options of so many actions
+---@field shrink? boolean                             # runs shorter walks to find the shortest that fails in the same way
+---@field share? boolean                              # the common prefix of walks runs once, where actions are `pure`
+
+--- What a walk is allowed: a function over the whole walk, or the names of actions and a function over their options, which is
+--- asked as soon as these are chosen: `{ "OS", "Disk", function(os, disk) return os ~= "dos" or disk <= 2 end }`.
+---@alias rille.walk.Constraint (fun(walk: rille.walk.Instance[]): boolean?)|any[]
+
+---@class rille.walk.Cover
+---@field t? integer                                   # of how many actions every combination is covered, 2 if it is not said
+---@field strength? table[]                            # some actions with their own: `{ { "CPU", "RAM", "Disk", t = 3 } }`
+---@field seed_rows? table<string, any>[]              # walks that are to be among them: `{ { OS = "linux" } }`
+---@field budget? number                               # seconds that may be spent on fewer walks
 
 ---@class rille.walk.Results
 ---@field walk_count integer
@@ -128,12 +139,16 @@ function walk.cancel(reason) end
 ---@field segment_count integer
 ---@field action_count integer
 ---@field elapsed number
----@field states? table<integer, any>                  # by the ids of the walks
+---@field states? table<integer, any>                  # by the ids of the walks, which begin with 0; `#states` counts them
+---@field state_errors? table<integer, string>         # why a walk has no state here
 ---@field logs { master: string, remote: table<integer, string> }
 ---@field failed_tests integer[]
 ---@field cancelled_tests integer[]
 ---@field excluded_tests integer[]
----@field coverage? table<integer, table>
+---@field coverage? table<integer, { total: integer, passed: integer, failed: integer, not_run: integer }>  # by strength
+---@field causes? { options: string, failed: integer, passed: integer }[]  # what failing walks share, and how many walks have it
+---@field stopped? string                              # why not all were run
+---@field not_run? integer
 ---@field seed? integer
 
 --- Runs the walks of an order, or random ones over a machine. Only `main` may.

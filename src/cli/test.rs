@@ -48,11 +48,11 @@ pub(crate) struct TestArgs {
 /// Runs the tests of an earlier run again, under the same ids and with the same limits.
 #[derive(Args, Debug)]
 pub(crate) struct ReplayArgs {
-    /// The run: its id, the beginning of it, `latest`, or the path of its directory; or the trace, or the master file, of
-    /// a walk
+    /// The run: its id, the beginning of it, `latest`, or the path of its directory; for a walk also a trace, or the
+    /// master file of several
     #[arg(value_name = "RUN|TRACE", default_value = "latest")]
     pub(crate) id: String,
-    /// The id of the walk in the trace
+    /// The id of a walk in the trace, or among those of the run that failed
     #[arg(value_name = "WALK")]
     pub(crate) walk: Option<u64>,
     /// Wait for the Enter key after each action of the walk

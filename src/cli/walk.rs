@@ -1,6 +1,7 @@
 //! `rille walk`: runs the walks of a suite's file, and `rille replay TRACE ID`, which runs one of them again.
 
 use std::ffi::OsString;
+use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -12,9 +13,10 @@ use super::config::{self, SettingOptions};
 use super::near::near_file;
 use super::run::{ReportOptions, read_jobfile, unfinished};
 use super::test::ReplayArgs;
-use crate::job::{Door, MainEnd, Settings, WalkOptions, WalkSettings};
+use crate::job::{Door, FAILED_TRACE, MainEnd, Settings, WalkOptions, WalkSettings};
 use crate::model::{RaisedError, WalkEnd, WalkOrder, WalkSuite};
 use crate::script;
+use crate::store::{self, Home};
 use crate::walk::Shard;
 
 /// Bytes of a list that are written at a time.
@@ -141,12 +143,16 @@ fn list(file: &Path, name: &Path, source: &[u8], walks: &WalkSettings) -> Result
 pub(crate) fn replay(args: &ReplayArgs, command: &[OsString], home: Option<&Path>) -> Result<i32, Failure> {
     let Some(id) = args.walk else { return Err(Failure::usage("no walk is named")) };
     let trace = PathBuf::from(&args.id);
-    if !trace.is_file() {
-        let failure = Failure::usage(format!("there is no trace '{}'", trace.display()));
-        return Err(near_file(&trace)
-            .into_iter()
-            .fold(failure, |failure, near| failure.hint(format!("did you mean '{near}'?"))));
-    }
+    let trace = if trace.is_file() {
+        trace
+    } else {
+        let home = config::load(Path::new("."), &args.common.settings, home)?.home()?;
+        trace_of_run(&home, &args.id).ok_or_else(|| {
+            let failure = Failure::usage(format!("there is no trace '{}', and no run of which a walk failed", args.id));
+            let near = near_file(&trace).into_iter();
+            near.fold(failure, |failure, near| failure.hint(format!("did you mean '{near}'?")))
+        })?
+    };
     let found = script::find_walk(&trace, id).map_err(Failure::usage)?;
     let suite = args.suite.clone().or(found.suite).ok_or_else(|| {
         Failure::usage(format!("{} does not say which file defines the actions", trace.display()))
@@ -170,8 +176,11 @@ pub(crate) fn replay(args: &ReplayArgs, command: &[OsString], home: Option<&Path
     let ended = job.replay_walk(file, given, &order, None, &mut |_| {});
     job.close(&mut |_| {});
     let end = match ended {
-        // Its task says so.
-        Ok(ended) if ended.end == WalkEnd::Failed => MainEnd::default(),
+        // Its task fails, and so the run.
+        Ok(ended) if ended.end == WalkEnd::Failed => {
+            println!("walk {id} failed: {}", ended.error.map_or_else(String::new, |error| error.message));
+            MainEnd::default()
+        }
         Ok(ended) => {
             let state = ended.state.map_or_else(|| "nil".to_owned(), |state| state.to_string());
             let word = if ended.end == WalkEnd::Cancelled { "was cancelled" } else { "passed" };
@@ -184,4 +193,22 @@ pub(crate) fn replay(args: &ReplayArgs, command: &[OsString], home: Option<&Path
         }
     };
     Ok(job.end(&end))
+}
+
+/// Returns the trace of the walks of a run that failed; of several suites the last one's. The latest run is the latest of
+/// which a walk failed, so that a replay may be repeated.
+fn trace_of_run(home: &Home, given: &str) -> Option<PathBuf> {
+    let has_walks = |trace: &PathBuf| fs::read_to_string(trace).is_ok_and(|text| text.lines().nth(1).is_some());
+    let trace = |run: PathBuf| {
+        let folders = fs::read_dir(run).ok()?.filter_map(Result::ok).map(|folder| folder.path());
+        let number = |path: &Path| path.file_name()?.to_str()?.strip_prefix("walks-")?.parse::<u32>().ok();
+        let traces = folders.filter_map(|folder| Some((number(&folder)?, folder.join(FAILED_TRACE))));
+        traces.filter(|(_, trace)| has_walks(trace)).max().map(|(_, trace)| trace)
+    };
+    if given != "latest" {
+        return trace(home.find(given).ok()?);
+    }
+    let mut runs = store::list(home).ok()?;
+    runs.sort_by_key(|run| std::cmp::Reverse(run.started));
+    runs.into_iter().find_map(|run| trace(run.path))
 }

@@ -50,7 +50,9 @@ pub(crate) use self::select::Selection;
 pub(crate) use self::settings::{Door, Settings};
 pub(crate) use self::start::StartError;
 pub(crate) use self::testing::{TestPlan, read_suite, suite_text};
-pub(crate) use self::walk::{WalkError, WalkOptions, WalkOutcome, WalkRun, WalkSettings, steps_in_words, steps_of};
+pub(crate) use self::walk::{
+    FAILED_TRACE, WalkError, WalkOptions, WalkOutcome, WalkRun, WalkSettings, steps_in_words, steps_of,
+};
 
 /// A run of a jobfile.
 pub(crate) struct Job {

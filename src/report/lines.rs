@@ -57,9 +57,10 @@ pub(crate) fn line(event: &Event, summary: &Summary, look: Look) -> Option<Strin
         EventKind::TaskStarted { task, .. } if is_reused(summary, *task) => return None,
         EventKind::TaskFinished(finished) if finished.will_retry && is_reused(summary, finished.task) => return None,
         EventKind::TaskStarted { .. } => Verbosity::Verbose,
-        EventKind::RunStarted(_) | EventKind::WalksFinished(_) => Verbosity::Normal,
+        EventKind::RunStarted(_) => Verbosity::Normal,
         EventKind::TaskFinished(finished) if finished.will_retry || finished.outcome.is_good() => Verbosity::Normal,
         EventKind::TaskFinished(_)
+        | EventKind::WalksFinished(_)
         | EventKind::MessagesDropped { .. }
         | EventKind::Warning { .. }
         | EventKind::PluginFailed(_)

@@ -17,7 +17,7 @@ const KEPT: usize = 1000;
 pub(crate) struct Suite {
     /// What was known before.
     pub(crate) started: Box<WalksStarted>,
-    /// Walks that did not pass, as they came; of very many, the first.
+    /// Walks that did not pass, in the order of their ids in the end; of very many, those that came first.
     pub(crate) failed: Vec<WalkFailed>,
     /// How many others did not pass.
     pub(crate) failed_left_out: u64,
@@ -54,6 +54,8 @@ pub(super) fn apply(suites: &mut Vec<Suite>, event: &EventKind) {
         }
         EventKind::WalksFinished(finished) => {
             if let Some(suite) = find(suites, finished.suite) {
+                // They came as their workers ran them, which is never twice the same.
+                suite.failed.sort_by_key(|walk| walk.id);
                 suite.end = Some(Box::new(finished.end.clone()));
             }
         }

@@ -26,6 +26,7 @@ use self::line::Line;
 pub(crate) use self::options::{WalkOptions, WalkSettings};
 use self::page::PageFile;
 use self::single::Single;
+pub(crate) use self::traces::FAILED as FAILED_TRACE;
 pub(crate) use self::words::{steps_in_words, steps_of};
 use super::inputs::hex;
 use super::{Draft, HostCall, Job, Testscript, WaitError};

@@ -11,7 +11,7 @@ use crate::model::{WalkEnd, WalkEnded, WalkFailed, WalkStep, WalkSuite};
 use crate::walk::{Plan, trace};
 
 /// The trace of all walks that failed.
-pub(super) const FAILED: &str = "failed.trace";
+pub(crate) const FAILED: &str = "failed.trace";
 
 /// The list of the workers' traces.
 pub(super) const MASTER: &str = "master.trace";

@@ -20,6 +20,7 @@ use super::error::{calling_line, raise};
 use super::host::Context;
 use crate::job::{WalkError, WalkRun};
 use crate::model::{WalkEnded, WalkOrder, WalkSuite};
+use crate::report::Verbosity;
 
 /// How many walks are looked at between two looks at whether the run is to stop.
 const STRIDE: u64 = 1024;
@@ -54,7 +55,7 @@ impl WalkHost for Context {
             excluded: excluded.clone(),
             seed,
             workers: asked.options.workers,
-            verbose: asked.options.verbose.unwrap_or(1),
+            verbose: asked.options.verbose.unwrap_or_else(|| usual_verbosity(self)),
             gathers,
             shrinks: asked.options.shrink.unwrap_or(false),
             cover: planned.cover,
@@ -72,6 +73,11 @@ impl WalkHost for Context {
         let place = calling_line(lua);
         self.replay_walk(lua, file, suite, &order, place).map_err(|error| failed(lua, "replay", &error))
     }
+}
+
+/// Returns how much is said of walks where nobody asked: the stages, unless the console is quiet.
+fn usual_verbosity(context: &Context) -> u8 {
+    u8::from(context.job.settings().verbosity >= Verbosity::Normal)
 }
 
 impl Context {

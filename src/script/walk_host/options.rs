@@ -27,6 +27,8 @@ const KNOWN: [&str; 15] = [
     "cover",
     "shrink",
     "share",
+    "machine",
+    "max_steps",
 ];
 
 /// What a call asks for.
