@@ -11,7 +11,7 @@ use crate::script::error::raise;
 use crate::script::table::shown;
 
 /// The options that there are, in the order in which they are named.
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 17] = [
     "order",
     "state",
     "workers",
