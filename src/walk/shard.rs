@@ -117,11 +117,9 @@ mod tests {
         let table = ShardTable::new(Shard { index, of }, order);
         let ids = (0..plan.walks()).map(|id| plan.options(id)).filter(|options| table.holds(options));
         let text = |options: Vec<u32>| {
-            order
-                .iter()
-                .zip(options)
-                .map(|(slot, option)| format!("{}={} ", slot.action, slot.options[option as usize]))
-                .collect()
+            let steps = order.iter().zip(options);
+            let steps = steps.map(|(slot, option)| format!("{}={}", slot.action, slot.options[option as usize]));
+            steps.collect::<Vec<_>>().join(" ")
         };
         ids.map(text).collect()
     }
