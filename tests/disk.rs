@@ -146,3 +146,22 @@ fn an_operation_whose_files_do_not_fit_is_not_recorded() {
         assert_eq!(kept(&project).attr("exit_status"), 7, "{ended}");
     }
 }
+
+#[test]
+fn walks_go_on_where_their_traces_have_no_room_and_their_workers_say_so() {
+    if !may_mount() {
+        return;
+    }
+    let suite = "local walk = require 'rille.walk'\nlocal options = {}\nfor i = 1, 2000 do options[i] = i end
+local A = walk.action { name = 'A', options = options, run = function() end }
+return { order = { A }, state = {} }";
+    let project = Project::new().file("suite.lua", suite);
+    let rille = env!("CARGO_BIN_EXE_rille");
+    let command = format!("{rille} --home elsewhere walk suite.lua --log-dir \"$RILLE_HOME/traces\"");
+    let ended = on_small_disk(&project, "size=64k", &command);
+    ended
+        .code(1)
+        .stderr_has("Ran 2000 walks (0 errors) in ")
+        .stderr_has("No space left on device")
+        .stderr_has("ERRORED");
+}

@@ -9,6 +9,7 @@ mod harness;
 mod architecture;
 mod archive;
 mod args;
+mod combtest;
 mod config;
 mod definitions;
 mod dependencies;
