@@ -316,8 +316,11 @@ impl<'a> Carrier<'a> {
         });
         self.list(&ran);
         for walk in ran.ended.iter().filter(|walk| walk.end == WalkEnd::Failed) {
-            if self.failing.len() < MOST_FAILING {
-                self.failing.push((walk.id, self.steps(walk)));
+            // Those with the smallest ids, whatever worker was first.
+            let at = self.failing.partition_point(|(id, _)| *id < walk.id);
+            if at < MOST_FAILING {
+                self.failing.insert(at, (walk.id, self.steps(walk)));
+                self.failing.truncate(MOST_FAILING);
             }
         }
         let ended: Vec<WalkFailed> =
