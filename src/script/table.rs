@@ -100,8 +100,16 @@ fn utf8(text: &mlua::LuaString, path: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// What an object of JSON stands for, if it is not a table.
+pub(super) type StandsFor<'a> = &'a dyn Fn(&Lua, &Map<String, Json>) -> mlua::Result<Option<Value>>;
+
 /// Converts JSON to a Lua value; null becomes nil.
 pub(crate) fn from_json(lua: &Lua, value: &Json) -> mlua::Result<Value> {
+    from_marked_json(lua, value, &stands_for)
+}
+
+/// The same, where other objects stand for something.
+pub(super) fn from_marked_json(lua: &Lua, value: &Json, stands_for: StandsFor<'_>) -> mlua::Result<Value> {
     Ok(match value {
         Json::Null => Value::Nil,
         Json::Bool(boolean) => Value::Boolean(*boolean),
@@ -113,7 +121,7 @@ pub(crate) fn from_json(lua: &Lua, value: &Json) -> mlua::Result<Value> {
         Json::Array(items) => {
             let table = lua.create_table_with_capacity(items.len(), 0)?;
             for (index, item) in (1_i64..).zip(items) {
-                table.raw_set(index, from_json(lua, item)?)?;
+                table.raw_set(index, from_marked_json(lua, item, stands_for)?)?;
             }
             Value::Table(table)
         }
@@ -123,7 +131,7 @@ pub(crate) fn from_json(lua: &Lua, value: &Json) -> mlua::Result<Value> {
             }
             let table = lua.create_table_with_capacity(0, fields.len())?;
             for (name, field) in fields {
-                table.raw_set(name.as_str(), from_json(lua, field)?)?;
+                table.raw_set(name.as_str(), from_marked_json(lua, field, stands_for)?)?;
             }
             Value::Table(table)
         }

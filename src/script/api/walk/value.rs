@@ -14,6 +14,7 @@ use serde_json::{Map, Number, Value as Json, json};
 use crate::model::nearest;
 use crate::script::api::synchro::{Proxy, stands_for};
 use crate::script::error;
+use crate::script::table::from_marked_json;
 
 /// How deep the JSON of a value may be nested; the reader of lines allows 128, of which messages need some.
 const MAX_DEPTH: usize = 100;
@@ -168,32 +169,7 @@ fn sort_key(key: &Json) -> (u8, i64) {
 
 /// Decodes a value. An unknown class is an error that names it.
 pub(crate) fn decode(lua: &Lua, value: &Json) -> mlua::Result<Value> {
-    Ok(match value {
-        Json::Null => Value::Nil,
-        Json::Bool(boolean) => Value::Boolean(*boolean),
-        Json::Number(number) => match number.as_i64() {
-            Some(integer) => Value::Integer(integer),
-            None => Value::Number(number.as_f64().unwrap_or(f64::NAN)),
-        },
-        Json::String(text) => Value::String(lua.create_string(text)?),
-        Json::Array(items) => {
-            let table = lua.create_table_with_capacity(items.len(), 0)?;
-            for (index, item) in (1_i64..).zip(items) {
-                table.raw_set(index, decode(lua, item)?)?;
-            }
-            Value::Table(table)
-        }
-        Json::Object(fields) => match marked(lua, fields)? {
-            Some(value) => value,
-            None => {
-                let table = lua.create_table_with_capacity(0, fields.len())?;
-                for (name, field) in fields {
-                    table.raw_set(name.as_str(), decode(lua, field)?)?;
-                }
-                Value::Table(table)
-            }
-        },
-    })
+    from_marked_json(lua, value, &marked)
 }
 
 fn marked(lua: &Lua, fields: &Map<String, Json>) -> mlua::Result<Option<Value>> {
