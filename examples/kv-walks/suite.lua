@@ -83,10 +83,8 @@ local Vacuum = walk.serial_action {
 
 local Reopen = walk.action {
   name = "Reopen",
-  options = { false, true },
-  run = function(wanted, state)
-    if wanted then change(state, 0, "reopen") end
-  end,
+  options = { true },
+  run = function(_, state) change(state, 0, "reopen") end,
 }
 
 local Delete = walk.action {
