@@ -13,6 +13,7 @@ mod testing;
 mod walk;
 
 fn main() {
+    engine::begin_clean();
     let args: Vec<_> = std::env::args_os().collect();
     // A task process has one thing to do, and many of them are started: it skips the command line.
     let code = match args.get(1) {

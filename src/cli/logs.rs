@@ -52,7 +52,15 @@ pub(crate) fn main(args: &LogsArgs, home: &Home) -> Result<i32, Failure> {
     if attempt > row.attempts.max(1) {
         return Err(Failure::usage(format!("task '{}' has made {} attempts", row.id(), row.attempts)));
     }
-    let path = directory.join(store::attempt_folder(row.folder(), attempt)).join(row.log_name());
+    let path = match attempt == row.attempts && row.outcome.is_some() {
+        true => directory.join(row.path_of(row.log_name())),
+        false => {
+            let folder = directory.join(store::attempt_folder(row.folder(), attempt));
+            // Of an attempt without an end no event tells where its files stand.
+            let beside = Some(folder.join(store::name_beside(row.log_name()))).filter(|path| path.is_file());
+            beside.unwrap_or_else(|| folder.join(row.log_name()))
+        }
+    };
     write_log(&path, &directory, args.follow, &format!("task '{}' has logged nothing", row.id()))
 }
 

@@ -30,7 +30,7 @@ pub(crate) fn main(home: &Home, id: &str, json: bool) -> Result<i32, Failure> {
         return Ok(0);
     }
     let shown = directory.display().to_string();
-    let tail = |row: &Row| store::output_tail(&directory, row.folder(), row.attempts, report::telling_stream(row)?);
+    let tail = |row: &Row| store::output_tail(&directory, &row.path_of(report::telling_stream(row)?));
     let still_running = store::summarise(&directory).status == Status::Running;
     text.push_str(&report::render(&summary, &Closing { look, run_dir: Some(&shown), still_running, tail: &tail }));
     write_out(&text)?;

@@ -19,7 +19,7 @@ pub(super) struct Control {
 
 impl Control {
     pub(super) fn new(guarded: Guarded) -> Self {
-        let Guarded { guardian, stream, signals } = guarded;
+        let Guarded { guardian, stream, signals, .. } = guarded;
         Self { guardian, stream, signals }
     }
 

@@ -4,9 +4,11 @@
 //! sees the death of the other at once: the guardian by SIGCHLD, the host by the end of the stream between them. The host
 //! is in a process group of its own, so that a signal to the whole group of the user's process takes only one of the two.
 
+use std::ffi::CString;
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
@@ -17,7 +19,7 @@ use rustix::process::{
 };
 use rustix::termios::{tcgetpgrp, tcsetpgrp};
 
-use super::descendants::kill_child;
+use super::children::ProcView;
 use super::signals;
 
 /// The exit code when the host died and its run could not be recorded to its end.
@@ -31,6 +33,8 @@ pub(crate) struct Guarded {
     pub(super) guardian: Pid,
     pub(super) stream: OwnedFd,
     pub(super) signals: OwnedFd,
+    /// How `/proc` names processes.
+    pub(super) view: ProcView,
 }
 
 impl Guarded {
@@ -43,6 +47,8 @@ impl Guarded {
 /// Splits this process, which must have no other thread, into guardian and host. Returns in the host only; the guardian
 /// ends with the host's exit code.
 pub(crate) fn split() -> io::Result<Guarded> {
+    let view = ProcView::look().map_err(io::Error::other)?;
+    signals::outlive_file_limit();
     let (guardian_end, host_end) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     set_child_subreaper(Some(getpid()))?;
     let watched = signals::for_guardian();
@@ -60,7 +66,9 @@ pub(crate) fn split() -> io::Result<Guarded> {
             inherited.set_as_mask();
             signals::for_host().block();
             share_memory();
-            Ok(Guarded { guardian, stream: host_end, signals })
+            // As our own process is known outside of its namespace, so is the host by another number.
+            let view = ProcView::look().unwrap_or(view);
+            Ok(Guarded { guardian, stream: host_end, signals, view })
         }
         pid => {
             drop(host_end);
@@ -130,9 +138,15 @@ fn reap_until(host: Pid) -> Option<i32> {
 
 /// Kills every child of this process, and theirs, until there is none.
 pub(super) fn end_all_children() {
+    let view = ProcView::look();
     let started = Instant::now();
     while started.elapsed() < UNKILLABLE_AFTER {
-        children().into_iter().for_each(kill_child);
+        if let Ok(view) = view {
+            children(view).into_iter().filter_map(Pid::from_raw).for_each(|child| {
+                // It is a child that has not been reaped, so the number is its own.
+                let _ = kill_process(child, Signal::KILL);
+            });
+        }
         loop {
             match waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
                 Ok(Some(_)) => {}
@@ -147,10 +161,15 @@ pub(super) fn end_all_children() {
 }
 
 /// Returns the children of all threads of this process.
-fn children() -> Vec<i32> {
-    let Ok(threads) = fs::read_dir("/proc/self/task") else { return Vec::new() };
-    let lists = threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("children")).ok());
-    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
+fn children(view: ProcView) -> Vec<i32> {
+    let mut children = Vec::new();
+    for thread in fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
+        let list = thread.path().join("children").into_os_string().into_vec();
+        if let Ok(list) = CString::new(list) {
+            let _ = view.each_child(&list, |child| children.push(child));
+        }
+    }
+    children
 }
 
 /// The host may have taken the terminal to read from it.

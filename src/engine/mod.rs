@@ -4,18 +4,14 @@
 //! carries out, on a thread of its own; the [`guardian`] is the process that cleans up when the host is killed. The engine
 //! writes every event through the [`Journal`] before anybody hears of it, and it never prints.
 
-mod capped_file;
-mod channel;
+mod children;
 mod clock;
 mod control;
-mod descendants;
-mod descriptors;
 mod foreground;
 mod guardian;
-mod image;
 mod journal;
-mod output;
-mod output_sink;
+mod keep;
+mod mark;
 mod private_folder;
 mod programs;
 mod query;
@@ -26,15 +22,15 @@ mod runner_program;
 mod runners;
 mod scheduler;
 mod sections;
-mod shelter;
 mod signals;
-mod spawn;
-mod status;
+#[cfg(test)]
+mod simulator;
+mod spawner;
 mod stop;
 mod stop_run;
 mod supervisor;
+mod surroundings;
 mod synchro;
-mod task_log;
 mod verdict;
 mod way;
 
@@ -48,17 +44,20 @@ use std::time::Duration;
 use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
 use parking_lot::{Mutex, RwLock};
 
+use self::clock::Stopwatch;
 use self::control::Control;
+use self::keep::{Folders, Keeper, Sinks};
 use self::request::{Request, Waker};
 use self::scheduler::{Scheduler, Wait};
-use self::supervisor::{Parts, Supervisor};
+use self::spawner::local::Local;
+use self::supervisor::{BookParts, Books, Dispatcher, Hooks, Parts, Supervisor};
 use crate::model::{Reply, RuntimeInfo, TaskNumber};
 
-pub(crate) use self::descendants::{MARK, mark_host};
 pub(crate) use self::foreground::{become_program, output_of, run_in_foreground};
 pub(crate) use self::guardian::{Guarded, split};
 pub(crate) use self::journal::Journal;
-pub(crate) use self::output_sink::{OutputSink, SinkWaker};
+pub(crate) use self::keep::{OutputSink, SinkWaker};
+pub(crate) use self::mark::{MARK, mark_host};
 pub(crate) use self::private_folder::PrivateFolder;
 pub(crate) use self::programs::kill_own_programs;
 pub(crate) use self::query::{Asked, Query, QueryError};
@@ -67,9 +66,12 @@ pub(crate) use self::runner_halves::{Half, StopRequest, die_of, split_runner};
 pub(crate) use self::runner_program::{Listener, ProgramEnd, RunnerProgram, run_program};
 pub(crate) use self::runners::Runners;
 pub(crate) use self::scheduler::{Answer, Capacity, End, Group, Limits, OnLimit, Reused, Submission, Timing};
-pub(crate) use self::spawn::{OPERATION_KIND, Surroundings, TASK_ROLE, variable};
+pub(crate) use self::signals::begin_clean;
+pub(crate) use self::spawner::local::TASK_ROLE;
 pub(crate) use self::stop::StopReason;
 pub(crate) use self::stop_run::{StopEnd, StopRefused, Stopping};
+pub(crate) use self::supervisor::OPERATION_KIND;
+pub(crate) use self::surroundings::{Surroundings, variable};
 pub(crate) use self::synchro::{Synchro, SynchroClient};
 
 /// What an engine is made with.
@@ -125,34 +127,45 @@ impl Engine {
         let waker = Arc::new(Waker::new()?);
         let interrupts = Arc::new(AtomicU32::new(0));
         let first_signal = Arc::new(AtomicI32::new(0));
-        let sink = settings.sink.map(|mut sink| {
-            let (requests, waker) = (requests.clone(), Arc::clone(&waker));
-            sink.connect(Box::new(move || {
-                // As in `send`.
-                let _ = requests.send(Request::SinkHasRoom);
-                waker.wake();
-            }));
-            Arc::new(Mutex::new(sink))
+        let Settings { guarded, surroundings, sink, .. } = settings;
+        let reads_much = sink.is_some();
+        let keeper: Box<dyn Keeper> = match sink {
+            Some(mut sink) => {
+                let (requests, waker) = (requests.clone(), Arc::clone(&waker));
+                sink.connect(Box::new(move || {
+                    // As in `send`.
+                    let _ = requests.send(Request::SinkHasRoom);
+                    waker.wake();
+                }));
+                Box::new(Sinks::new(sink, &surroundings.directory))
+            }
+            None => Box::new(Folders::new(&surroundings.directory, surroundings.output_limit)),
+        };
+        let spawner = Local::new(surroundings.clone(), guarded.view, settings.status_listen, reads_much)?;
+        let books = Books::new(BookParts {
+            clock: Box::new(Stopwatch::start()),
+            scheduler: Scheduler::new(settings.limits, settings.timing),
+            journal: settings.journal,
+            keeper,
+            surroundings,
+            runtime: settings.runtime,
+            interrupts: Arc::clone(&interrupts),
+            first_signal: Arc::clone(&first_signal),
+            hooks: Hooks {
+                tap: settings.tap,
+                on_settled: settings.on_settled,
+                on_started: settings.on_started,
+                on_call: settings.on_call,
+            },
         });
         let parts = Parts {
             requests: queue,
             waker: Arc::clone(&waker),
-            control: Control::new(settings.guarded),
-            scheduler: Scheduler::new(settings.limits, settings.timing),
-            journal: settings.journal,
-            surroundings: settings.surroundings,
-            runtime: settings.runtime,
-            interrupts: Arc::clone(&interrupts),
-            first_signal: Arc::clone(&first_signal),
-            tap: settings.tap,
-            sink,
-            on_settled: settings.on_settled,
-            on_started: settings.on_started,
-            on_call: settings.on_call,
+            control: Control::new(guarded),
+            dispatcher: Dispatcher::new(books, Box::new(spawner)),
             before_pause: settings.before_pause,
             on_abandoned: settings.on_abandoned,
             patience: settings.patience,
-            status_listen: settings.status_listen,
         };
         let supervisor = Supervisor::new(parts)?;
         let thread = thread::Builder::new().name("supervisor".to_owned()).spawn(move || supervisor.run())?;

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use serde::Deserialize;
 
 use super::query::{Query, QueryError};
-use super::status::argv::RUNNER_KEY;
+use super::spawner::local::reports::argv::RUNNER_KEY;
 use crate::model::{Runnable, Runner, nearest};
 
 /// The kinds that the engine runs itself.

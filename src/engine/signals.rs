@@ -2,7 +2,7 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -16,15 +16,8 @@ pub(super) struct SignalSet(libc::sigset_t);
 impl SignalSet {
     /// Makes a set of these signals, without those that the program was started to ignore (`nohup`, `&` in a script).
     pub(super) fn unless_ignored(signals: &[i32]) -> Self {
-        let mut set = MaybeUninit::uninit();
-        // SAFETY: sigemptyset initialises the set it is given, and sigaddset takes only valid signal numbers.
-        unsafe {
-            libc::sigemptyset(set.as_mut_ptr());
-            for signal in signals.iter().filter(|signal| !is_ignored(**signal)) {
-                libc::sigaddset(set.as_mut_ptr(), *signal);
-            }
-            Self(set.assume_init())
-        }
+        let heeded: Vec<i32> = signals.iter().copied().filter(|signal| !is_ignored(*signal)).collect();
+        Self::of(&heeded)
     }
 
     /// Blocks the set in this thread, and returns the mask as it was.
@@ -43,6 +36,29 @@ impl SignalSet {
         unsafe {
             libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const self.0, std::ptr::null_mut());
         }
+    }
+
+    /// Makes a set of all signals, or of none.
+    fn full(is_full: bool) -> Self {
+        let mut set = MaybeUninit::uninit();
+        // SAFETY: either call makes a set of what it is given.
+        unsafe {
+            match is_full {
+                true => libc::sigfillset(set.as_mut_ptr()),
+                false => libc::sigemptyset(set.as_mut_ptr()),
+            };
+            Self(set.assume_init())
+        }
+    }
+
+    /// Makes a set of these signals.
+    fn of(signals: &[i32]) -> Self {
+        let mut set = Self::full(false);
+        for signal in signals {
+            // SAFETY: the set has a value, and the number is a signal's.
+            unsafe { libc::sigaddset(&raw mut set.0, *signal) };
+        }
+        set
     }
 
     /// Makes this set the mask of this thread.
@@ -123,12 +139,82 @@ pub(super) fn stop_here() {
     }
 }
 
-fn is_ignored(signal: i32) -> bool {
-    let mut action = MaybeUninit::<libc::sigaction>::uninit();
-    // SAFETY: no new action is given, so the call only fills in the old one; it is read only when the call succeeded.
+/// Blocks all signals in this thread, so that none finds a new process in the memory of this one; returns the mask as it
+/// was. Takes no memory and no lock.
+pub(super) fn block_all() -> SignalSet {
+    SignalSet::full(true).block()
+}
+
+/// Lets all signals through. Takes no memory and no lock.
+pub(super) fn unblock_all() {
+    SignalSet::full(false).set_as_mask();
+}
+
+/// Makes a descriptor from which whoever has it reads the signals that came to himself. They have to be blocked.
+pub(super) fn descriptor(signals: &[i32]) -> io::Result<OwnedFd> {
+    let set = SignalSet::of(signals);
+    // SAFETY: the pointer is to a set, and the descriptor that is made is nobody else's.
     unsafe {
-        libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) == 0
-            && action.assume_init().sa_sigaction == libc::SIG_IGN
-            && signal != libc::SIGCHLD
+        match libc::signalfd(-1, &raw const set.0, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) {
+            -1 => Err(io::Error::last_os_error()),
+            fd => Ok(OwnedFd::from_raw_fd(fd)),
+        }
     }
+}
+
+/// The last signal there is.
+const LAST: i32 = 64;
+
+/// Asks of somebody who had this program started in the background, or so that it goes on without a terminal: to be ignored
+/// where that was inherited.
+const HEEDED: [i32; 7] =
+    [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
+
+/// Takes back what whoever started this process had it ignore or hold back, but for [`HEEDED`] and for SIGPIPE, which is
+/// ignored on purpose: without the end of children, for one, nothing here would work. Called before there is a second thread.
+pub(crate) fn begin_clean() {
+    unblock_all();
+    let kept = |signal: &i32| HEEDED.contains(signal) || *signal == libc::SIGPIPE;
+    ignored().filter(|signal| !kept(signal)).for_each(set_default);
+}
+
+/// Ignores that a file has become as long as files may be here: writing to it fails, which is heard.
+pub(super) fn outlive_file_limit() {
+    // SAFETY: to ignore a signal is no code of this process.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
+/// Returns the signals that this process ignores.
+fn ignored() -> impl Iterator<Item = i32> {
+    (1..=LAST).filter(|signal| action_of(*signal) == Some(libc::SIG_IGN))
+}
+
+/// Returns the signals at which something else than the default is done.
+pub(super) fn changed() -> Vec<i32> {
+    (1..=LAST).filter(|signal| action_of(*signal).is_some_and(|action| action != libc::SIG_DFL)).collect()
+}
+
+fn is_ignored(signal: i32) -> bool {
+    signal != libc::SIGCHLD && action_of(signal) == Some(libc::SIG_IGN)
+}
+
+/// An action as the kernel has it, on every architecture the handler first. All zero is the default.
+type KernelAction = [usize; 4];
+
+/// Returns what is done at a signal; `None` for a number that is none. The kernel is asked, since the C library hides two
+/// signals that it uses itself, and they too are inherited.
+fn action_of(signal: i32) -> Option<libc::sighandler_t> {
+    let mut action: KernelAction = [0; 4];
+    let nothing = std::ptr::null::<KernelAction>();
+    // SAFETY: no new action is given, so the call only fills in the old one, which has room.
+    let asked = unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, nothing, &raw mut action, size_of::<u64>()) };
+    (asked == 0).then_some(action[0])
+}
+
+/// Has the default be done at a signal. Takes no memory and no lock.
+pub(super) fn set_default(signal: i32) {
+    let action: KernelAction = [0; 4];
+    let nothing = std::ptr::null_mut::<KernelAction>();
+    // SAFETY: the default action is no code of this process.
+    unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, &raw const action, nothing, size_of::<u64>()) };
 }

@@ -13,6 +13,8 @@ pub(super) struct Evidence {
     pub(super) cannot_start: Option<String>,
     /// Why it was not let in.
     pub(super) refused: Option<String>,
+    /// Why nothing is known of its end.
+    pub(super) lost: Option<String>,
     /// How its process ended.
     pub(super) exit: Option<Exit>,
     /// What it said of its own end.
@@ -80,8 +82,9 @@ impl Evidence {
 
 /// Judges an attempt that has ended.
 pub(super) fn judge(task: &Task, stop: Option<StopReason>, evidence: Evidence) -> Verdict {
-    let Evidence { cannot_start, refused, exit, finished, sections, protocol_error, lingered, last_words, .. } =
-        evidence;
+    let Evidence {
+        cannot_start, refused, lost, exit, finished, sections, protocol_error, lingered, last_words, ..
+    } = evidence;
     if let Some(reason) = cannot_start {
         return Verdict::new(Outcome::Errored, reason);
     }
@@ -96,7 +99,7 @@ pub(super) fn judge(task: &Task, stop: Option<StopReason>, evidence: Evidence) -
         };
         return Verdict { status: stop.status(), ..Verdict::new(stop.outcome(), text) };
     }
-    if let Some(text) = what_broke {
+    if let Some(text) = what_broke.or(lost) {
         return Verdict::new(Outcome::Errored, text);
     }
     match (Way::of(task), exit) {

@@ -169,9 +169,8 @@ impl Job {
         let interrupted = live.with_summary(|summary| summary.interrupt.is_some());
         let patience = interrupted.then_some(PATIENCE);
         live.finish(patience, |summary| {
-            let tail = |row: &report::Row| {
-                store::output_tail(&self.directory, row.folder(), row.attempts, report::telling_stream(row)?)
-            };
+            let tail =
+                |row: &report::Row| store::output_tail(&self.directory, &row.path_of(report::telling_stream(row)?));
             let mut text = report::render(
                 summary,
                 &Closing { look, run_dir: Some(&directory), still_running: false, tail: &tail },

@@ -224,7 +224,6 @@ impl Job {
             resources: draft.resources,
             tags: draft.tags,
             prepares: false,
-            is_sheltered: false,
             every_code_fails: false,
             choice: draft.sections.choice(&self.settings.choice),
             walk: draft.walk,

@@ -245,6 +245,14 @@ pub(crate) struct Dropped {
     pub(crate) torn: u64,
 }
 
+impl std::ops::Add for Dropped {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { foreign: self.foreign + other.foreign, late: self.late + other.late, torn: self.torn + other.torn }
+    }
+}
+
 impl Dropped {
     /// Returns whether nothing was dropped.
     pub(crate) fn is_empty(&self) -> bool {
@@ -322,6 +330,26 @@ pub(crate) struct OutputSize {
     /// Bytes of the file that stand before the line that says so; 0 where nothing was left out.
     #[serde(default, skip_serializing_if = "is_zero_u64")]
     pub(crate) head: u64,
+    /// Where the file stands.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) place: FilePlace,
+}
+
+/// Where a file stands that the engine wrote for an attempt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum FilePlace {
+    /// In the attempt's folder, under its own name.
+    #[default]
+    Named,
+    /// There, with `.rille` behind its name: the task has a file of that name itself.
+    Beside,
+    /// Under `.guild/tasks/`: the folder did not take it, or it was removed there.
+    Apart,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl OutputSize {

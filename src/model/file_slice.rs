@@ -46,9 +46,10 @@ impl OutputSize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::FilePlace;
 
     /// A log of 100 bytes with 10 of its head and, behind the line, 20 of its tail.
-    const CUT: OutputSize = OutputSize { bytes: 100, left_out: 70, head: 10 };
+    const CUT: OutputSize = OutputSize { bytes: 100, left_out: 70, head: 10, place: FilePlace::Named };
 
     #[test]
     fn ranges_are_found_before_in_and_behind_the_gap() {

@@ -36,8 +36,8 @@ mod walk_event;
 pub(crate) use blob::Blob;
 pub(crate) use cleared::Cleared;
 pub(crate) use event::{
-    Dropped, EVENT_FORMAT, Event, EventKind, OutputSize, PluginFailed, RaisedError, RunStarted, SectionFinished,
-    SectionStarted, TaskFinished, TaskPlanned, TaskQueued,
+    Dropped, EVENT_FORMAT, Event, EventKind, FilePlace, OutputSize, PluginFailed, RaisedError, RunStarted,
+    SectionFinished, SectionStarted, TaskFinished, TaskPlanned, TaskQueued,
 };
 pub(crate) use exit::Exit;
 pub(crate) use file_slice::FileSlice;

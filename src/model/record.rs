@@ -11,6 +11,7 @@ use super::Level;
 /// Writes the records of one process and task, or of one job.
 #[derive(Debug)]
 pub(crate) struct RecordForm {
+    name: String,
     origin: String,
     /// The second whose text is at hand, and that text.
     second: (i64, String),
@@ -20,7 +21,12 @@ impl RecordForm {
     /// Makes the form for records of process `pid`, which is `name`.
     pub(crate) fn new(pid: u32, name: &str) -> Self {
         let name = name.replace(|c: char| c.is_control() || c == ']', "_");
-        Self { origin: format!("[{pid} {name}]"), second: (i64::MIN, String::new()) }
+        Self { origin: format!("[{pid} {name}]"), name, second: (i64::MIN, String::new()) }
+    }
+
+    /// Names another process from now on.
+    pub(crate) fn set_pid(&mut self, pid: u32) {
+        self.origin = format!("[{pid} {}]", self.name);
     }
 
     /// Appends a record to `out`. A line break at the end of the text is left out.

@@ -58,8 +58,6 @@ pub(crate) struct Task {
     pub(crate) tags: Vec<String>,
     /// It prepares others and is no test itself: a dependency.
     pub(crate) prepares: bool,
-    /// Should its program end its own parent, the host does not notice: another process stands between.
-    pub(crate) is_sheltered: bool,
     /// Every exit code but 0 means failed, as for Avocado. Else 1 does, and the others mean errored.
     pub(crate) every_code_fails: bool,
     /// Which sections of a testscript run.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::summary::Summary;
 use crate::model::{
-    EVENT_FORMAT, Event, EventKind, Exit, LogRange, Outcome, OutputSize, Place, RunStarted, SectionFinished,
+    EVENT_FORMAT, Event, EventKind, Exit, FilePlace, LogRange, Outcome, OutputSize, Place, RunStarted, SectionFinished,
     SectionKind, SectionNumber, SectionPlan, SectionStarted, TaskFinished, TaskNumber, TaskPlanned, TaskQueued,
 };
 
@@ -109,7 +109,7 @@ pub(super) fn job() -> Vec<EventKind> {
         end(TaskFinished {
             exit: Some(Exit::Code(1)),
             data: Some(json!({ "traceback": "compare.lua:7: in main\n[C]: in ?" })),
-            stdout: OutputSize { bytes: 20, left_out: 0, head: 0 },
+            stdout: OutputSize { bytes: 20, left_out: 0, head: 0, place: FilePlace::Named },
             seconds: 1.2034,
             ..finished(3, Outcome::Failed, Some("compare.lua:7: 3 is not 4\nsecond line"))
         }),
@@ -117,8 +117,8 @@ pub(super) fn job() -> Vec<EventKind> {
         started(4, 1),
         end(TaskFinished {
             exit: Some(Exit::Signal(9)),
-            stdout: OutputSize { bytes: 5_000_000, left_out: 1_000_000, head: 0 },
-            stderr: OutputSize { bytes: 900, left_out: 0, head: 0 },
+            stdout: OutputSize { bytes: 5_000_000, left_out: 1_000_000, head: 0, place: FilePlace::Named },
+            stderr: OutputSize { bytes: 900, left_out: 0, head: 0, place: FilePlace::Named },
             killed_leftovers: 2,
             seconds: 75.2,
             ..finished(4, Outcome::Errored, Some("killed by SIGKILL (signal 9)"))
@@ -231,7 +231,7 @@ pub(super) fn script(task: TaskNumber) -> Vec<EventKind> {
         end_of(9, Outcome::Passed),
         end(TaskFinished {
             seconds: 0.5,
-            log: OutputSize { bytes: 300, left_out: 0, head: 0 },
+            log: OutputSize { bytes: 300, left_out: 0, head: 0, place: FilePlace::Named },
             ..finished(task, Outcome::Failed, Some("1 of 2 testcases failed"))
         }),
     ]

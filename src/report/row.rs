@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::sections::Sections;
-use crate::model::{Exit, Outcome, OutputSize, Place, TaskFinished, TaskNumber, TaskQueued, TestStatus};
+use crate::model::{Exit, FilePlace, Outcome, OutputSize, Place, TaskFinished, TaskNumber, TaskQueued, TestStatus};
 use crate::store::{self, attempt_folder};
 
 /// A task as far as the events that came tell it.
@@ -68,6 +68,7 @@ struct Rare {
 struct Gap {
     head: u64,
     left_out: u64,
+    place: FilePlace,
 }
 
 /// An attempt that was followed by another.
@@ -192,6 +193,9 @@ impl Row {
             [rare.stdout_gap, rare.stderr_gap, rare.log_gap] = gaps;
             if finished.will_retry {
                 rare.earlier.push(Attempt::of(finished));
+            } else if finished.attempt > 0 {
+                // The last attempt was to be followed by one that did not come.
+                rare.earlier.truncate(finished.attempt as usize - 1);
             }
         }
         if !finished.will_retry {
@@ -279,7 +283,17 @@ impl Row {
 
     /// Returns the path of a file of the latest attempt, relative to the run directory.
     pub(crate) fn path_of(&self, file: &str) -> String {
-        format!("{}/{file}", self.latest_folder())
+        let place = match file {
+            "stdout" => self.stdout().place,
+            "stderr" => self.stderr().place,
+            log if log == self.log_name() => self.log().place,
+            _ => FilePlace::Named,
+        };
+        match place {
+            FilePlace::Named => format!("{}/{file}", self.latest_folder()),
+            FilePlace::Beside => format!("{}/{}", self.latest_folder(), store::name_beside(file)),
+            FilePlace::Apart => format!("{}/{file}", store::apart_folder(self.number, self.attempts)),
+        }
     }
 
     /// Returns the name of the log in the folder of an attempt.
@@ -304,7 +318,7 @@ impl Row {
 
     fn size(&self, bytes: u64, gap: fn(&Rare) -> Gap) -> OutputSize {
         let gap = self.rare.as_ref().map_or(Gap::default(), |rare| gap(rare));
-        OutputSize { bytes, left_out: gap.left_out, head: gap.head }
+        OutputSize { bytes, left_out: gap.left_out, head: gap.head, place: gap.place }
     }
 
     /// Returns whether the task passed, but not at the first attempt.
@@ -320,7 +334,7 @@ impl Row {
 
 impl Gap {
     fn of(size: OutputSize) -> Self {
-        Gap { head: size.head, left_out: size.left_out }
+        Gap { head: size.head, left_out: size.left_out, place: size.place }
     }
 }
 

@@ -328,7 +328,7 @@ pub(super) fn signal_name(number: i32) -> String {
 mod tests {
     use super::super::fixture::{end, event, finished, fold, job, queued, run_finished, run_started, started};
     use super::*;
-    use crate::model::{OutputSize, TaskFinished};
+    use crate::model::{FilePlace, OutputSize, TaskFinished};
 
     #[test]
     fn a_job_is_folded() {
@@ -344,7 +344,10 @@ mod tests {
             ("traffic", "tasks/4-traffic", "lua", "/jobs/traffic.lua")
         );
         assert_eq!(row.place(), Some(Place { file: "nightly.lua".into(), line: 7 }));
-        assert_eq!(row.stdout(), OutputSize { bytes: 5_000_000, left_out: 1_000_000, head: 0 });
+        assert_eq!(
+            row.stdout(),
+            OutputSize { bytes: 5_000_000, left_out: 1_000_000, head: 0, place: FilePlace::Named }
+        );
         assert_eq!((row.killed_leftovers(), row.exit.unwrap().as_python()), (2, -9));
         let flaky = summary.row(2).unwrap();
         assert_eq!((flaky.attempts, flaky.max_attempts, flaky.is_flaky(), flaky.reason()), (2, 3, true, None));

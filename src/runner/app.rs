@@ -192,6 +192,7 @@ fn perform(mut order: RunnerOrder, called: &Called) -> Result<(), String> {
         reporter.finished(kinds::without_running(&order.runnable.kind));
         return Ok(());
     }
+    reporter.connect_early();
     match split_runner().map_err(|error| format!("cannot start a process: {error}"))? {
         Half::Worker(stop) => {
             let stop = Rc::new(stop);
@@ -199,6 +200,7 @@ fn perform(mut order: RunnerOrder, called: &Called) -> Result<(), String> {
             exit(work(&order, &way, reporter, stop))
         }
         Half::Supervisor(end) => {
+            reporter.disconnect();
             if !end.exit.is_success() {
                 // It has said itself what is wrong.
                 if let crate::model::Exit::Code(code) = end.exit {

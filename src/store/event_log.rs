@@ -160,7 +160,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{Exit, Outcome, OutputSize, RunStarted, TaskFinished};
+    use crate::model::{Exit, FilePlace, Outcome, OutputSize, RunStarted, TaskFinished};
     use crate::store::read;
 
     fn time() -> DateTime<Utc> {
@@ -199,7 +199,7 @@ mod tests {
             data: Some(serde_json::json!({"b": 1, "a": [null, 0.5]})),
             exit: Some(Exit::Signal(9)),
             seconds: 2.25,
-            stdout: OutputSize { bytes: 10, left_out: 3, head: 0 },
+            stdout: OutputSize { bytes: 10, left_out: 3, head: 0, place: FilePlace::Named },
             stderr: OutputSize::default(),
             log: OutputSize::default(),
             killed_leftovers: 2,

@@ -44,7 +44,7 @@ pub(crate) use attr::{decode as from_yaml, encode as yaml};
 pub(crate) use copy::{Transfer, bring};
 pub(crate) use environment::{is_secret, recorded_environment};
 pub(crate) use error::Error;
-pub(crate) use event_log::EventLog;
+pub(crate) use event_log::{EventLog, SyncHandle};
 pub(crate) use event_reader::{EventLookup, read, read_from};
 pub(crate) use filter::{Filter, Lookup, TimeRange};
 pub(crate) use home::Home;
@@ -58,7 +58,9 @@ pub(crate) use run_files::{FileKind, RunFile, Walk, files, manifest, open_file, 
 pub(crate) use run_output::RunOutput;
 pub(crate) use secrets::Secrets;
 pub(crate) use status::Status;
-pub(crate) use task_folder::{attempt_folder, discard, log_name, output_tail, read_part, task_folder};
+pub(crate) use task_folder::{
+    apart_folder, attempt_folder, discard, is_told_of_log, log_name, name_beside, output_tail, read_part, task_folder,
+};
 pub(crate) use trash::{purge, restore};
 pub(crate) use worker::{Worker, worker};
 pub(crate) use zip_export::ZipExport;

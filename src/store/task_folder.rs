@@ -2,7 +2,7 @@
 //!
 //! A name begins with the task's number, so that no id, however odd, can be another's folder or leave the run directory.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path};
@@ -38,6 +38,21 @@ pub(crate) fn attempt_folder(task_folder: &str, attempt: u32) -> String {
     }
 }
 
+/// Returns whether a task is told where its log is, by `AVOCADO_TEST_LOGFILE`, and so may look for it.
+pub(crate) fn is_told_of_log(task_folder: &str) -> bool {
+    !task_folder.starts_with("tasks/")
+}
+
+/// Returns the folder for what an attempt's own folder does not take, relative to the run directory.
+pub(crate) fn apart_folder(number: TaskNumber, attempt: u32) -> String {
+    attempt_folder(&format!(".guild/tasks/{number}"), attempt)
+}
+
+/// Returns the name of a file of the engine where the task has taken the name itself.
+pub(crate) fn name_beside(name: &str) -> String {
+    format!("{name}.rille")
+}
+
 /// Takes the folder of a task away, with those of its further attempts, so that it can be run again in an empty one.
 ///
 /// The folder is moved aside first: what cannot be removed, a folder that its task made unreadable, is left there.
@@ -59,14 +74,11 @@ pub(crate) fn discard(run: &Path, folder: &str) -> Result<()> {
 /// Bytes of output that are read for its last lines.
 const TAIL_BYTES: u64 = 64 * 1024;
 
-/// Returns the end of what the last attempt at a task wrote to `stream`, `stdout` or `stderr`; `None` for nothing.
-pub(crate) fn output_tail(run: &Path, folder: &str, attempts: u32, stream: &str) -> Option<Vec<u8>> {
-    let mut file = File::open(run.join(attempt_folder(folder, attempts)).join(stream)).ok()?;
-    let length = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES))).ok()?;
-    let mut bytes = Vec::new();
-    file.take(TAIL_BYTES).read_to_end(&mut bytes).ok()?;
-    Some(bytes)
+/// Returns the end of a file that a task wrote to, by its path relative to the run directory; `None` for nothing.
+pub(crate) fn output_tail(run: &Path, relative: &str) -> Option<Vec<u8>> {
+    let (_, length) = read_part(run, relative, 0, 0)?;
+    let begin = length.saturating_sub(TAIL_BYTES);
+    read_part(run, relative, begin, TAIL_BYTES).map(|(bytes, _)| bytes)
 }
 
 /// Returns so many bytes of a file of a run, from `begin` on, and the length of the whole file; `None` for what is no

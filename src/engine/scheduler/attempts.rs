@@ -39,6 +39,7 @@ impl Scheduler {
         let Some(entry) = self.tasks.get_mut(&task) else { return };
         let attempt = entry.attempt;
         let Phase::Active(active) = &mut entry.phase else { return };
+        entry.last = None;
         active.has_process = true;
         active.started = now;
         if active.stop.is_none() {
@@ -156,6 +157,7 @@ impl Scheduler {
             time_limit: stop.and_then(StopReason::limit).map(|limit| limit.as_secs_f64()),
         });
         if will_retry {
+            entry.last = Some(finished.clone());
             self.effects.push(Effect::Record(EventKind::TaskFinished(finished)));
             self.make_ready(number);
         } else {

@@ -73,9 +73,11 @@ pub(crate) enum Input {
     BadMessage { task: TaskNumber, what: String },
     /// The task's process has ended.
     Exited { task: TaskNumber, exit: Exit },
+    /// Where the task ran is gone, and nothing is known of its end; `Gone` follows.
+    Lost { task: TaskNumber, why: String },
     /// The task's process and all that it left are gone, and its output is closed.
     Gone { task: TaskNumber, written: Written, killed_leftovers: u32 },
-    /// Time has passed.
+    /// Time has passed, and everything that is known to have happened was told: what is due may be judged.
     Tick,
 }
 
@@ -197,6 +199,8 @@ struct Entry {
     task: Option<Box<Task>>,
     phase: Phase,
     attempt: u32,
+    /// How the last attempt ended, while another one is to come.
+    last: Option<Box<TaskFinished>>,
     /// It was announced before its first attempt.
     is_greeted: bool,
     group: Option<Group>,
@@ -292,12 +296,17 @@ impl Scheduler {
             Input::Released { task } => self.release_hold(task, now),
             Input::BadMessage { task, what } => self.bad_message(task, what, now),
             Input::Exited { task, exit } => self.exited(task, exit, now),
+            Input::Lost { task, why } => {
+                if let Some(active) = self.active(task) {
+                    active.evidence.lost = Some(why);
+                }
+            }
             Input::Gone { task, written, killed_leftovers } => {
                 self.finish_attempt(task, written, killed_leftovers, now);
             }
-            Input::Tick => {}
+            // Only here: what has happened by `now` was told before.
+            Input::Tick => self.strike(now),
         }
-        self.strike(now);
         self.heed_failures(now);
         self.tell_dependants();
         self.start_ready(now);
@@ -363,6 +372,7 @@ impl Scheduler {
                 task: Some(task),
                 phase: Phase::Waiting { unmet: 0 },
                 attempt: 0,
+                last: None,
                 is_greeted: false,
                 group,
                 dependants: Vec::new(),
@@ -415,6 +425,9 @@ impl Scheduler {
         if self.task(number).is_none() {
             return;
         }
+        if let Some(last) = self.tasks.get_mut(&number).and_then(|entry| entry.last.take()) {
+            return self.settle_without_retry(*last, outcome, &reason, stopped);
+        }
         self.effects.push(Effect::Record(EventKind::TaskFinished(Box::new(TaskFinished {
             task: number,
             attempt: 0,
@@ -433,6 +446,31 @@ impl Scheduler {
             time_limit: None,
         }))));
         self.settle(number, End { outcome, reason: Some(reason), data: None, exit: None, stopped });
+    }
+
+    /// Gives an outcome to a task that was tried, and will not be tried again although it was to be.
+    fn settle_without_retry(
+        &mut self,
+        last: TaskFinished,
+        outcome: Outcome,
+        reason: &str,
+        stopped: Option<StopReason>,
+    ) {
+        let told = last.reason.clone().unwrap_or_else(|| last.outcome.to_string());
+        let reason = format!("{told} (attempt {}); another attempt: {reason}", last.attempt);
+        let finished = TaskFinished {
+            // What it was is not made better by not being tried again.
+            outcome: last.outcome.and(outcome),
+            reason: Some(reason),
+            will_retry: false,
+            dangling: stopped == Some(StopReason::Dangling),
+            ..last
+        };
+        let TaskFinished { task, outcome, .. } = finished;
+        let end =
+            End { outcome, reason: finished.reason.clone(), data: finished.data.clone(), exit: finished.exit, stopped };
+        self.effects.push(Effect::Record(EventKind::TaskFinished(Box::new(finished))));
+        self.settle(task, end);
     }
 
     fn settle(&mut self, number: TaskNumber, end: End) {

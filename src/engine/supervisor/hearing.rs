@@ -1,124 +1,151 @@
-//! What a task says and writes: into its log and its files in the order in which it happened, and to whom it concerns.
-
-use std::io;
+//! What spawners tell of attempts: into the log and the files in the order in which it happened, and to whom it concerns.
 
 use chrono::{DateTime, Utc};
 
-use super::{Live, Supervisor};
-use crate::engine::reactor::Source;
+use super::books::{Books, Wish};
+use super::live::Live;
 use crate::engine::request::{Call, Failure, Origin};
 use crate::engine::scheduler::Input;
+use crate::engine::spawner::{AttemptId, Left, News, NotStarted};
+use crate::engine::verdict::Verdict;
 use crate::model::{
-    EventKind, Level, LogRange, Message, Reply, SectionFinished, SectionStarted, Stream, TaskNumber, TaskPlanned,
+    EventKind, Level, LogRange, Message, Reply, Runnable, SectionFinished, SectionStarted, Stream, TaskNumber,
+    TaskPlanned,
 };
+use crate::testing::TapVerdict;
 
 /// The logger of what the host itself writes into a task's log.
 const OWN_LOGGER: &str = "rille";
 
-/// How often what waits in a task's pipes is read before a message is taken in. More comes from somebody who writes
-/// without an end, and has no place before or after.
-const READS_BEFORE_MESSAGE: usize = 16;
+/// The key of a runnable's `config` by which the exit code of a program that writes TAP counts.
+const HONOUR_EXIT_CODE: &str = "runner.tap.honour_exitcode";
 
-impl Supervisor {
-    /// Takes in what has come on a task's channel.
-    pub(super) fn talk(&mut self, task: TaskNumber) {
-        let Some(live) = self.live.get_mut(&task) else { return };
-        let Some(channel) = &mut live.launched.channel else { return };
-        let unsent = channel.flush();
-        let received = channel.receive(&mut self.buffer);
-        if received.closed {
-            self.reactor.forget(&*channel);
-            live.launched.channel = None;
-        } else if !unsent {
-            let _ = self.reactor.rewatch(&*channel, Source::Channel(task), false);
-        }
-        if received.messages.is_empty() {
+impl Books {
+    /// Takes in what a spawner tells. What comes of an attempt that has ended is nobody's.
+    pub(super) fn hear(&mut self, id: AttemptId, news: News<'_>) {
+        let task = id.task;
+        if self.live.get(&task).is_none_or(|live| live.id != id) {
             return;
         }
-        // What the task's programs wrote before it said this comes before it: a task has its messages taken in before it
-        // starts a program, so nothing that is in a pipe now was written after them.
-        for stream in [Stream::Stdout, Stream::Stderr] {
-            if !self.is_dry(task, stream) {
-                self.read_output(task, stream, READS_BEFORE_MESSAGE);
+        if self.heard.last() != Some(&task) {
+            self.heard.push(task);
+        }
+        match news {
+            News::Started { pid } => self.started(task, pid),
+            News::NotStarted(why) => self.not_started(task, why),
+            News::Output { stream, bytes } => self.heard_output(task, stream, bytes),
+            News::Said(message) => {
+                let heard = message.and_then(|message| self.heard_message(task, message));
+                if let Err(what) = heard {
+                    self.inputs.push(Input::BadMessage { task, what });
+                }
             }
-        }
-        for message in received.messages {
-            let heard = match message {
-                Ok(message) => self.hear(task, message),
-                Err(what) => Err(what),
-            };
-            if let Err(what) = heard {
-                self.inputs.push(Input::BadMessage { task, what });
+            News::Reported(message) => self.take_report(task, *message),
+            News::Heard => self.note_life(task),
+            News::Exited(exit) => {
+                if let Some(live) = self.live.get_mut(&task) {
+                    live.exit = Some(exit);
+                }
+                self.inputs.push(Input::Exited { task, exit });
             }
-        }
-        self.write_log(task);
-    }
-
-    /// Sends an answer to a task that has asked.
-    pub(super) fn reply(&mut self, task: TaskNumber, reply: &Reply) {
-        if matches!(reply, Reply::Line { .. }) {
-            self.inputs.push(Input::Released { task });
-        }
-        let Some(live) = self.live.get_mut(&task) else { return };
-        let Some(channel) = &mut live.launched.channel else { return };
-        channel.post(reply);
-        if channel.flush() {
-            let _ = self.reactor.rewatch(&*channel, Source::Channel(task), true);
+            News::Gone(left) => self.gone(task, left),
+            News::Lost(why) => {
+                self.inputs.push(Input::Lost { task, why });
+                self.gone(task, Left::default());
+            }
         }
     }
 
-    /// Takes in output of the task: its log and whoever listens get it. The file of the stream has it already.
-    pub(super) fn heard_output(&mut self, task: TaskNumber, stream: Stream, length: usize) {
+    fn started(&mut self, task: TaskNumber, pid: i32) {
+        let now = self.clock.now();
         let Some(live) = self.live.get_mut(&task) else { return };
-        if live.line.is_some() {
-            return self.heard_runner(task, length);
+        live.has_started = true;
+        live.log.set_pid(pid);
+        if let Some(runner) = &mut live.runner {
+            runner.heard_at = now;
         }
-        let bytes = &self.buffer[..length];
+        (self.hooks.on_started)(task, pid);
+        self.inputs.push(Input::Spawned { task, pid });
+    }
+
+    fn not_started(&mut self, task: TaskNumber, why: NotStarted) {
+        if let Some(live) = self.live.remove(&task) {
+            live.keep.withdraw();
+        }
+        self.inputs.push(match why {
+            NotStarted::Task(reason) => Input::SpawnFailed { task, reason },
+            NotStarted::Exhausted(reason) => Input::SpawnDeferred { task, reason },
+        });
+    }
+
+    /// Takes in output of the task's programs: its file, its log and whoever listens get it.
+    fn heard_output(&mut self, task: TaskNumber, stream: Stream, bytes: &[u8]) {
+        let time = self.clock.time();
+        let Some(live) = self.live.get_mut(&task) else { return };
+        if live.runner.is_some() {
+            return self.heard_runner(task, bytes);
+        }
         if let (Some(tap), Stream::Stdout) = (&mut live.tap, stream) {
             tap.feed(bytes);
         }
-        let logged = live.log.output(Utc::now(), stream, bytes).and_then(|()| live.log.flush());
-        if let Some(tap) = &self.parts.tap {
-            tap(task, Origin::Program(stream), bytes);
+        self.printed(task, time, stream, Origin::Program(stream), bytes);
+        let Some(live) = self.live.get_mut(&task) else { return };
+        if !live.keep.has_room() && !live.held.contains(&stream) {
+            live.held.push(stream);
+            self.wishes.push((live.id, Wish::Hold(stream, true)));
         }
-        self.note_log(task, logged);
     }
 
-    fn hear(&mut self, task: TaskNumber, message: Message) -> Result<(), String> {
+    /// Has streams read again that were not because nobody took them.
+    pub(super) fn release_output(&mut self) {
+        for live in self.live.values_mut() {
+            let id = live.id;
+            self.wishes.extend(live.held.drain(..).map(|stream| (id, Wish::Hold(stream, false))));
+        }
+    }
+
+    fn heard_message(&mut self, task: TaskNumber, message: Message) -> Result<(), String> {
         match message {
             Message::Started {} => {}
             Message::Stdout { time, text } => {
-                self.printed(task, at(time), Stream::Stdout, Origin::Script(Stream::Stdout), &text.0);
+                let time = self.at(time);
+                self.printed(task, time, Stream::Stdout, Origin::Script(Stream::Stdout), &text.0);
             }
             Message::Stderr { time, text } => {
-                self.printed(task, at(time), Stream::Stderr, Origin::Script(Stream::Stderr), &text.0);
+                let time = self.at(time);
+                self.printed(task, time, Stream::Stderr, Origin::Script(Stream::Stderr), &text.0);
             }
-            Message::Log { time, level, logger, text } => self.logged(task, at(time), level, &logger, &text.0),
+            Message::Log { time, level, logger, text } => {
+                let time = self.at(time);
+                self.logged(task, time, level, &logger, &text.0);
+            }
             Message::Plan { sections } => {
                 let Some(live) = self.live.get_mut(&task) else { return Ok(()) };
                 live.sections.plan(&sections)?;
                 self.records.push(EventKind::TaskPlanned(Box::new(TaskPlanned { task, sections })));
             }
             Message::SectionStarted { time, section, plan, uid } => {
-                self.section_started(at(time), SectionStarted { task, section, plan, uid })?;
+                let time = self.at(time);
+                self.section_started(time, SectionStarted { task, section, plan, uid })?;
             }
             Message::SectionFinished { time, section, result, reason, data, seconds } => {
+                let time = self.at(time);
                 let seconds = if seconds.is_finite() { seconds.max(0.0) } else { 0.0 };
                 let log = LogRange::default();
                 let finished = SectionFinished { task, section, outcome: result, reason, data, seconds, log };
-                self.section_finished(at(time), finished)?;
+                self.section_finished(time, finished)?;
             }
-            Message::ArgumentsRead { words } => (self.parts.on_call)(task, Call::ArgumentsRead(words)),
+            Message::ArgumentsRead { words } => (self.hooks.on_call)(task, Call::ArgumentsRead(words)),
             Message::Sync {} => {
                 self.write_log(task);
-                let interrupted = self.interrupted.is_some();
-                self.reply(task, &Reply::Ack { interrupted });
+                let interrupted = self.is_interrupted();
+                self.reply(task, Reply::Ack { interrupted });
             }
-            Message::Select { sections } => (self.parts.on_call)(task, Call::Select(sections)),
+            Message::Select { sections } => (self.hooks.on_call)(task, Call::Select(sections)),
             Message::Prompt { text } => {
                 self.write_log(task);
                 self.inputs.push(Input::Held { task });
-                (self.parts.on_call)(task, Call::Prompt(text.0));
+                (self.hooks.on_call)(task, Call::Prompt(text.0));
             }
             Message::Finished { result, .. } => {
                 let open = self.live.get(&task).map_or(0, |live| live.sections.open());
@@ -131,6 +158,17 @@ impl Supervisor {
         Ok(())
     }
 
+    /// Sends an answer to a task that has asked.
+    pub(super) fn reply(&mut self, task: TaskNumber, reply: Reply) {
+        if matches!(reply, Reply::Line { .. }) {
+            self.inputs.push(Input::Released { task });
+        }
+        if let Some(live) = self.live.get(&task) {
+            self.wishes.push((live.id, Wish::Answer(reply)));
+        }
+    }
+
+    /// Takes in what an attempt wrote: its file, its log and whoever listens get it.
     pub(super) fn printed(
         &mut self,
         task: TaskNumber,
@@ -139,52 +177,58 @@ impl Supervisor {
         origin: Origin,
         bytes: &[u8],
     ) {
-        let Some(Live { launched, log, .. }) = self.live.get_mut(&task) else { return };
-        let capture = match stream {
-            Stream::Stdout => &mut launched.stdout,
-            Stream::Stderr => &mut launched.stderr,
-        };
-        if let Err(error) = capture.append(bytes) {
-            let failure = Failure::at(&capture.path(), &error);
-            self.fail(failure);
-            return;
+        let Some(live) = self.live.get_mut(&task) else { return };
+        let stored = live.keep.store(stream, bytes);
+        if let Err(failure) = stored {
+            return self.fail(failure);
         }
-        let logged = log.output(time, stream, bytes);
-        if let Some(tap) = &self.parts.tap {
-            tap(task, origin, bytes);
-        }
-        self.note_log(task, logged);
+        self.log_output(task, time, stream, origin, bytes);
     }
 
+    /// The same for what somebody else has put into the file.
+    pub(super) fn log_output(
+        &mut self,
+        task: TaskNumber,
+        time: DateTime<Utc>,
+        stream: Stream,
+        origin: Origin,
+        bytes: &[u8],
+    ) {
+        let Some(live) = self.live.get_mut(&task) else { return };
+        live.log.output(time, stream, bytes);
+        self.show(task, origin, bytes);
+        self.write_full_log(task);
+    }
+
+    /// Takes in a record of the log.
     pub(super) fn logged(&mut self, task: TaskNumber, time: DateTime<Utc>, level: Level, logger: &str, text: &[u8]) {
         let logger = logger.replace(|c: char| c.is_control() || c == ' ' || c == '[', "_");
         let Some(live) = self.live.get_mut(&task) else { return };
-        let noted = live.log.record(time, level, &logger, text);
-        if let Some(tap) = &self.parts.tap {
-            let name = if logger.is_empty() { "root" } else { &logger };
+        live.log.record(time, level, &logger, text);
+        let name = if logger.is_empty() { "root" } else { &logger };
+        if self.hooks.tap.is_some() {
             let mut shown = format!("{level} {name}: ").into_bytes();
             shown.extend_from_slice(text.strip_suffix(b"\n").unwrap_or(text));
             shown.push(b'\n');
-            tap(task, Origin::Log(level), &shown);
+            self.show(task, Origin::Log(level), &shown);
         }
-        self.note_log(task, noted);
+        self.write_full_log(task);
+    }
+
+    pub(super) fn show(&self, task: TaskNumber, origin: Origin, bytes: &[u8]) {
+        if let Some(tap) = &self.hooks.tap {
+            tap(task, origin, bytes);
+        }
     }
 
     fn section_started(&mut self, time: DateTime<Utc>, started: SectionStarted) -> Result<(), String> {
         let (task, section) = (started.task, started.section);
         let Some(live) = self.live.get_mut(&task) else { return Ok(()) };
-        let logged = live.log.position(time).and_then(|position| {
-            let known = live.sections.start(section, started.plan.as_ref(), started.uid.as_deref(), position);
-            let text = known.map(|known| format!("Starting {} {}", known.kind, known.uid));
-            Ok(match text {
-                Ok(text) => Ok(live.log.record(time, Level::Info, OWN_LOGGER, text.as_bytes())?),
-                Err(what) => Err(what),
-            })
-        });
-        match logged {
-            Ok(heard) => heard?,
-            Err(error) => self.note_log(task, Err(error)),
-        }
+        let position = live.position(time);
+        let known = live.sections.start(section, started.plan.as_ref(), started.uid.as_deref(), position)?;
+        let text = format!("Starting {} {}", known.kind, known.uid);
+        live.log.record(time, Level::Info, OWN_LOGGER, text.as_bytes());
+        self.write_full_log(task);
         self.records.push(EventKind::SectionStarted(Box::new(started)));
         Ok(())
     }
@@ -200,11 +244,10 @@ impl Supervisor {
         }
         let is_top = known.parent == 0;
         let level = if finished.outcome.is_good() { Level::Info } else { Level::Error };
-        let logged = live.log.record(time, level, OWN_LOGGER, text.as_bytes()).and_then(|()| live.log.position(time));
-        match logged {
-            Ok(position) => finished.log = live.sections.finish(section, position)?,
-            Err(error) => self.note_log(task, Err(error)),
-        }
+        live.log.record(time, level, OWN_LOGGER, text.as_bytes());
+        let position = live.position(time);
+        finished.log = live.sections.finish(section, position)?;
+        self.write_full_log(task);
         if is_top {
             self.inputs.push(Input::SectionEnded { task, outcome: finished.outcome });
         }
@@ -212,24 +255,94 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Writes what the log of a task has taken in.
+    /// Stores what the log of a task has taken in.
     pub(super) fn write_log(&mut self, task: TaskNumber) {
         let Some(live) = self.live.get_mut(&task) else { return };
-        let written = live.log.flush();
-        self.note_log(task, written);
-    }
-
-    pub(super) fn note_log(&mut self, task: TaskNumber, logged: io::Result<()>) {
-        if let (Err(error), Some(live)) = (logged, self.live.get(&task)) {
-            let failure = Failure::at(live.log.path(), &error);
+        if let Err(failure) = live.write_log() {
             self.fail(failure);
         }
     }
+
+    fn write_full_log(&mut self, task: TaskNumber) {
+        if self.live.get(&task).is_some_and(|live| live.log.is_full()) {
+            self.write_log(task);
+        }
+    }
+
+    /// Stores what the logs have taken in of those attempts that were heard of.
+    pub(super) fn write_logs(&mut self) {
+        for task in std::mem::take(&mut self.heard) {
+            self.write_log(task);
+        }
+    }
+
+    /// Closes the books of an attempt of which nothing is left.
+    fn gone(&mut self, task: TaskNumber, left: Left) {
+        let time = self.clock.time();
+        let Some(mut live) = self.live.remove(&task) else { return };
+        if let Some(runner) = &live.runner {
+            self.close_runner(task, runner, left.dropped);
+        }
+        if let (Some(tap), Some(exit)) = (live.tap.take(), live.exit) {
+            let honours = self.scheduler.task(task).is_some_and(|task| honours_exit_code(&task.runnable));
+            let TapVerdict { status, reason, .. } = tap.finish().and_exit(exit, honours);
+            self.inputs.push(Input::Reported { task, verdict: Verdict::of_status(status, reason) });
+        }
+        if left.unkillable > 0 {
+            let text = format!("{} of its processes could not be killed", left.unkillable);
+            live.log.record(time, Level::Error, OWN_LOGGER, text.as_bytes());
+        }
+        live.log.close_lines(time);
+        let logged = live.write_log();
+        let folder = live.keep.folder().to_owned();
+        let is_of_runner = live.runner.is_some();
+        let (mut written, failure) = live.keep.finish(time);
+        if is_of_runner {
+            // What the runner has put into its files itself was only told.
+            for (size, name) in [(&mut written.stdout, "stdout"), (&mut written.stderr, "stderr")] {
+                if size.is_empty() {
+                    let file = folder.join(name).symlink_metadata().ok().filter(std::fs::Metadata::is_file);
+                    size.bytes = file.map_or(0, |file| file.len());
+                }
+            }
+        }
+        for failure in logged.err().into_iter().chain(failure) {
+            self.fail(failure);
+        }
+        self.inputs.push(Input::Gone { task, written, killed_leftovers: left.killed });
+    }
+
+    /// Returns the moment that a task has named, or now.
+    fn at(&self, seconds: f64) -> DateTime<Utc> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "what is out of range becomes the end of it, which is no time"
+        )]
+        let micros = (seconds * 1e6) as i64;
+        let named = (micros > 0).then(|| DateTime::from_timestamp_micros(micros)).flatten();
+        named.unwrap_or_else(|| self.clock.time())
+    }
 }
 
-/// Returns the moment that a task has named, or now.
-fn at(seconds: f64) -> DateTime<Utc> {
-    #[expect(clippy::cast_possible_truncation, reason = "what is out of range becomes the end of it, which is no time")]
-    let micros = (seconds * 1e6) as i64;
-    if micros <= 0 { Utc::now() } else { DateTime::from_timestamp_micros(micros).unwrap_or_else(Utc::now) }
+impl Live {
+    /// Stores what the log has taken in.
+    fn write_log(&mut self) -> Result<(), Failure> {
+        if self.log.unstored().is_empty() {
+            return Ok(());
+        }
+        let stored = self.keep.store_log(self.log.unstored());
+        self.log.clear();
+        stored
+    }
+
+    /// Makes records of lines that have no end yet, and returns where the next record will begin.
+    fn position(&mut self, time: DateTime<Utc>) -> u64 {
+        self.log.close_lines(time);
+        self.keep.log_position().unwrap_or(0) + self.log.unstored().len() as u64
+    }
+}
+
+/// Returns whether a program that writes TAP has to leave with exit code 0 as well, whatever its TAP says.
+fn honours_exit_code(runnable: &Runnable) -> bool {
+    runnable.config.get(HONOUR_EXIT_CODE).and_then(serde_json::Value::as_bool).unwrap_or_default()
 }

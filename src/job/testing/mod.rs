@@ -161,7 +161,6 @@ impl Job {
             cwd: Some(cwd),
             env,
             retries: self.settings.retries,
-            is_sheltered: true,
             every_code_fails: true,
             choice: self.settings.choice.clone(),
             ..Task::default()

@@ -61,6 +61,17 @@ impl Reporter {
         Ok(())
     }
 
+    /// Connects to the servers of this machine that are there. They know who speaks by the process that has connected, so it
+    /// is the one that lives longest.
+    pub(super) fn connect_early(&mut self) {
+        self.services.iter_mut().for_each(Service::begin_early);
+    }
+
+    /// Forgets the connections, over which another process may have said half a word.
+    pub(super) fn disconnect(&mut self) {
+        self.services.iter_mut().for_each(Service::disconnect);
+    }
+
     /// Connects to the servers.
     pub(super) fn connect(&mut self) -> Result<(), String> {
         self.services.iter_mut().try_for_each(|service| service.begin(self.stop.as_deref()))

@@ -76,8 +76,24 @@ impl Service {
         })
     }
 
+    /// Connects to a server of this machine that is there, as [`Service::begin`] does for all others.
+    pub(super) fn begin_early(&mut self) {
+        if matches!(self.address, Address::Unix(_)) {
+            // What is wrong is told by who tries it later.
+            let _ = self.connect();
+        }
+    }
+
+    /// Forgets a connection that somebody else has used.
+    pub(super) fn disconnect(&mut self) {
+        self.socket = None;
+    }
+
     /// Connects. A TCP server that refuses may be about to start, so it is tried again for ten minutes.
     pub(super) fn begin(&mut self, stop: Option<&StopRequest>) -> Result<(), String> {
+        if self.socket.is_some() {
+            return Ok(());
+        }
         for _ in 1..TRIES.0 {
             match self.connect() {
                 Ok(()) => return Ok(()),

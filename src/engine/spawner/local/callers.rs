@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::Supervisor;
-use crate::engine::descendants::Whose;
-use crate::engine::reactor::Source;
-use crate::engine::request::Failure;
-use crate::engine::status::connection::{Connection, LINE_LIMIT, Read, TooLong};
-use crate::engine::status::{Admitted, Caller, CallerId, NO_TASK, Standing};
-use crate::model::{StatusMessage, TaskNumber};
+use super::Local;
+use super::lineage::Whose;
+use super::reports::connection::{Connection, LINE_LIMIT, Read, TooLong};
+use super::reports::{Admitted, Caller, CallerId, Line, NO_TASK, Standing};
+use super::source::Source;
+use crate::engine::spawner::{Listener, News};
+use crate::model::{StatusKind, StatusMessage, TaskNumber};
 
 /// How many callers are let in at one task's socket before others have their turn.
 const ADMITTED_AT_ONCE: usize = 16;
@@ -25,6 +25,9 @@ const PEER_KNOWN_FOR: Duration = Duration::from_millis(100);
 /// How often a connection is read before an end that came by another one is taken in. What a socket holds is less.
 const READS_BEFORE_END: usize = 16;
 
+/// How often a connection is read when everybody who could write to it is gone.
+const LAST_READS: usize = 1024;
+
 /// What a line with a token may have, in bytes.
 const LONGEST_GREETING: usize = 4 << 10;
 
@@ -34,56 +37,55 @@ struct Greeting {
     token: String,
 }
 
-impl Supervisor {
+impl Local {
     /// Lets in who waits at a task's socket, and hears what they have to say so far.
-    pub(super) fn callers_came(&mut self, task: TaskNumber) {
+    pub(super) fn callers_came(&mut self, task: TaskNumber, tell: &mut Listener<'_>) {
         for _ in 0..ADMITTED_AT_ONCE {
-            if !self.let_in(task) {
+            if !self.let_in(task, tell) {
                 return;
             }
         }
     }
 
     /// Lets one in. Returns whether another one may be waiting.
-    pub(super) fn let_in(&mut self, task: TaskNumber) -> bool {
-        let has_room = self.status.has_room();
-        let Some(line) = self.live.get_mut(&task).and_then(|live| live.line.as_deref_mut()) else { return false };
+    fn let_in(&mut self, task: TaskNumber, tell: &mut Listener<'_>) -> bool {
+        let has_room = self.reports.has_room();
+        let Some(line) = self.live.get(&task).and_then(|live| live.line.as_deref()) else { return false };
         let admitted = if has_room { line.accept() } else { Err(io::Error::other("no descriptors")) };
         let Admitted { socket, pid, is_ours } = match admitted {
             Ok(Some(admitted)) => admitted,
             Ok(None) => return false,
             // Those who wait stay in the line.
             Err(_) => {
-                self.reactor.forget(&*line);
-                self.status.pause(task);
+                self.reactor.forget(line);
+                self.reports.pause(task);
                 return false;
             }
         };
         let counts = is_ours && self.may_speak(task, pid);
         let standing = if counts { Standing::Counts } else { Standing::Stranger };
-        let caller = self.status.add(Caller { connection: Connection::new(socket), task, standing });
-        let Some(line) = self.live.get_mut(&task).and_then(|live| live.line.as_deref_mut()) else { return false };
+        let caller = self.reports.add(Caller { connection: Connection::new(socket), task, standing });
+        let Some(line) = self.line(task) else { return false };
         if counts {
             line.callers.push(caller);
         }
         self.watch_caller(caller);
         // Messages that each come by a connection of their own are heard in their order.
-        self.read_caller(caller, READS_BEFORE_END);
+        self.read_caller(caller, READS_BEFORE_END, tell);
         true
     }
 
     fn watch_caller(&mut self, id: CallerId) {
-        let Some(caller) = self.status.get(id) else { return };
-        if let Err(error) = self.reactor.watch(&caller.connection, Source::Caller(id)) {
-            self.fail(Failure::new("watching a connection to the status server", &error));
-        }
+        let Some(caller) = self.reports.get(id) else { return };
+        // One that cannot be watched is read when the task ends.
+        let _ = self.reactor.watch(&caller.connection, &Source::Caller(id));
     }
 
     /// Lets in who comes by TCP. Nobody knows yet who that is.
     pub(super) fn strangers_came(&mut self) {
         for _ in 0..ADMITTED_AT_ONCE {
-            let has_room = self.status.has_room();
-            let Some(listener) = self.status.listener() else { return };
+            let has_room = self.reports.has_room();
+            let Some(listener) = self.reports.listener() else { return };
             let accepted = if has_room { listener.accept() } else { Err(io::Error::other("no descriptors")) };
             let socket = match accepted {
                 Ok((socket, _)) if socket.set_nonblocking(true).is_ok() => socket,
@@ -92,19 +94,19 @@ impl Supervisor {
                 Err(error) if is_passing(&error) => continue,
                 Err(_) => {
                     self.reactor.forget(listener);
-                    self.status.pause(NO_TASK);
+                    self.reports.pause(NO_TASK);
                     return;
                 }
             };
             let connection = Connection::new(socket.into());
-            let caller = self.status.add(Caller { connection, task: NO_TASK, standing: Standing::Unknown });
+            let caller = self.reports.add(Caller { connection, task: NO_TASK, standing: Standing::Unknown });
             self.watch_caller(caller);
         }
     }
 
     /// Looks whose runner it is that came by TCP: the first line tells a token.
-    fn make_known(&mut self, id: CallerId, count: usize) {
-        let Some(caller) = self.status.get(id) else { return };
+    fn make_known(&mut self, id: CallerId, count: usize, tell: &mut Listener<'_>) {
+        let Some(caller) = self.reports.get(id) else { return };
         let mut lines: Vec<Vec<u8>> = Vec::new();
         let parted = caller.connection.part(&self.buffer[..count], |line| lines.push(line.to_vec()));
         let is_too_long = parted.is_err() || caller.connection.held() > LONGEST_GREETING;
@@ -114,9 +116,9 @@ impl Supervisor {
             return;
         }
         let greeting: Option<Greeting> = first.and_then(|first| serde_json::from_slice(&first).ok());
-        let task = greeting.and_then(|greeting| self.status.task_of(&greeting.token));
+        let task = greeting.and_then(|greeting| self.reports.task_of(&greeting.token));
         let line = task.and_then(|task| self.live.get_mut(&task)?.line.as_deref_mut());
-        let Some(caller) = self.status.get(id) else { return };
+        let Some(caller) = self.reports.get(id) else { return };
         let (Some(task), Some(line)) = (task, line) else {
             caller.standing = Standing::Stranger;
             caller.connection.take_rest();
@@ -125,18 +127,17 @@ impl Supervisor {
         };
         (caller.task, caller.standing) = (task, Standing::Counts);
         line.callers.push(id);
-        line.heard_at = self.clock.elapsed();
         line.held += caller.connection.held();
+        self.heard(task, tell);
         for text in lines {
-            self.take_report(task, id, StatusMessage::parse(&text));
+            self.report(task, id, StatusMessage::parse(&text), tell);
         }
-        self.write_log(task);
     }
 
     /// Returns whether the process with this number may speak of a task.
     fn may_speak(&mut self, task: TaskNumber, pid: i32) -> bool {
-        let now = self.clock.elapsed();
-        let Some(line) = self.live.get_mut(&task).and_then(|live| live.line.as_deref_mut()) else { return false };
+        let now = self.now;
+        let Some(line) = self.line(task) else { return false };
         // Many connections of one process come one after the other.
         if let Some((known, at, counts)) = line.last_peer
             && known == pid
@@ -144,32 +145,33 @@ impl Supervisor {
         {
             return counts;
         }
-        let whose = self.descendants.whose(pid, task, &self.groups);
-        // Who is gone already came by this task's own socket; nobody can tell more of him.
-        let counts = whose == Whose::Of(task) || whose == Whose::Gone;
-        line.last_peer = Some((pid, now, counts));
+        // Of who is gone already nobody can tell whose it was.
+        let counts = self.roots.whose(pid, self.view) == Whose::Of(task);
+        if let Some(line) = self.line(task) {
+            line.last_peer = Some((pid, now, counts));
+        }
         counts
     }
 
     /// Hears somebody who is connected.
-    pub(super) fn caller_speaks(&mut self, caller: CallerId) {
-        self.read_caller(caller, 1);
+    pub(super) fn caller_speaks(&mut self, caller: CallerId, tell: &mut Listener<'_>) {
+        self.read_caller(caller, 1, tell);
     }
 
     /// Reads a connection at most `times` times; returns whether it may still bring something.
-    pub(super) fn read_caller(&mut self, id: CallerId, times: usize) -> bool {
+    fn read_caller(&mut self, id: CallerId, times: usize, tell: &mut Listener<'_>) -> bool {
         for _ in 0..times {
-            let Some(caller) = self.status.get(id) else { return false };
+            let Some(caller) = self.reports.get(id) else { return false };
             let (task, standing) = (caller.task, caller.standing);
             match caller.connection.read(&mut self.buffer) {
                 Read::Dry => return false,
                 Read::Closed => {
-                    self.hang_up(id);
+                    self.hang_up(id, tell);
                     return false;
                 }
                 Read::Bytes(count) => match standing {
-                    Standing::Counts => self.hear_bytes(id, task, count),
-                    Standing::Unknown => self.make_known(id, count),
+                    Standing::Counts => self.hear_bytes(id, task, count, tell),
+                    Standing::Unknown => self.make_known(id, count, tell),
                     Standing::Stranger => {
                         let lines = caller.connection.count(&self.buffer[..count]);
                         self.drop_messages(task, lines);
@@ -180,10 +182,10 @@ impl Supervisor {
         true
     }
 
-    fn hear_bytes(&mut self, id: CallerId, task: TaskNumber, count: usize) {
-        let Some(caller) = self.status.get(id) else { return };
+    fn hear_bytes(&mut self, id: CallerId, task: TaskNumber, count: usize, tell: &mut Listener<'_>) {
+        self.heard(task, tell);
+        let Some(caller) = self.reports.get(id) else { return };
         let Some(line) = self.live.get_mut(&task).and_then(|live| live.line.as_deref_mut()) else { return };
-        line.heard_at = self.clock.elapsed();
         if line.is_broken {
             return;
         }
@@ -193,46 +195,92 @@ impl Supervisor {
         line.held = line.held + caller.connection.held() - before;
         let is_too_long = parted == Err(TooLong) || line.held > LINE_LIMIT;
         for message in messages {
-            self.take_report(task, id, message);
+            self.report(task, id, message, tell);
         }
         if is_too_long {
-            self.broken(task, format!("a message is longer than {} MiB", LINE_LIMIT >> 20));
+            self.give_up(task);
+            let what = format!("a message is longer than {} MiB", LINE_LIMIT >> 20);
+            self.report(task, id, Err(what), tell);
         }
-        self.write_log(task);
     }
 
-    /// Hears what came before an end by the task's other connections: they are not read in the order of what is written.
-    pub(super) fn drain_others(&mut self, task: TaskNumber, from: CallerId) {
+    /// Hears nothing more that a task's runner says, and keeps nothing of it.
+    fn give_up(&mut self, task: TaskNumber) {
         let Some(line) = self.live.get_mut(&task).and_then(|live| live.line.as_deref_mut()) else { return };
+        line.is_broken = true;
+        for caller in &line.callers {
+            drop(self.reports.get(*caller).map(|caller| caller.connection.take_rest()));
+        }
+    }
+
+    /// Tells what a runner reported. Before an end what came by the task's other connections is told: they are not read in
+    /// the order of what is written.
+    fn report(
+        &mut self,
+        task: TaskNumber,
+        from: CallerId,
+        message: Result<StatusMessage, String>,
+        tell: &mut Listener<'_>,
+    ) {
+        if message.as_ref().is_ok_and(|message| matches!(message.kind, StatusKind::Finished(_))) {
+            self.drain_others(task, from, tell);
+        }
+        if let Some(live) = self.live.get(&task) {
+            tell(live.id, News::Reported(Box::new(message)));
+        }
+    }
+
+    fn heard(&self, task: TaskNumber, tell: &mut Listener<'_>) {
+        if let Some(live) = self.live.get(&task) {
+            tell(live.id, News::Heard);
+        }
+    }
+
+    fn drain_others(&mut self, task: TaskNumber, from: CallerId, tell: &mut Listener<'_>) {
+        let Some(line) = self.line(task) else { return };
         if std::mem::replace(&mut line.is_draining, true) {
             return;
         }
         // Whoever waits by now may have come before the end; the line is never longer.
         for _ in 0..MOST_WAITING {
-            if !self.let_in(task) {
+            if !self.let_in(task, tell) {
                 break;
             }
         }
-        let Some(line) = self.live.get_mut(&task).and_then(|live| live.line.as_deref_mut()) else { return };
+        let Some(line) = self.line(task) else { return };
         let others: Vec<CallerId> = line.callers.iter().copied().filter(|caller| *caller != from).collect();
         for caller in others {
-            self.read_caller(caller, READS_BEFORE_END);
+            self.read_caller(caller, READS_BEFORE_END, tell);
         }
-        if let Some(line) = self.live.get_mut(&task).and_then(|live| live.line.as_deref_mut()) {
+        if let Some(line) = self.line(task) {
             line.is_draining = false;
         }
     }
 
+    /// Hears the last of a task of which no process is left.
+    pub(super) fn drain_line(&mut self, task: TaskNumber, tell: &mut Listener<'_>) {
+        if self.line(task).is_none() {
+            return;
+        }
+        // Somebody outside may go on connecting.
+        let _ = (0..MOST_WAITING).all(|_| self.let_in(task, tell));
+        let Some(line) = self.line(task) else { return };
+        for caller in line.callers.clone() {
+            self.read_caller(caller, LAST_READS, tell);
+            self.hang_up(caller, tell);
+        }
+    }
+
     /// Takes leave of somebody who has closed the connection. A last line without an end is heard if it is whole.
-    pub(super) fn hang_up(&mut self, id: CallerId) {
-        let Some(mut caller) = self.status.remove(id) else { return };
+    fn hang_up(&mut self, id: CallerId, tell: &mut Listener<'_>) {
+        let Some(mut caller) = self.reports.remove(id) else { return };
         self.reactor.forget(&caller.connection);
         let (task, rest) = (caller.task, caller.connection.take_rest());
         if caller.standing != Standing::Counts {
             self.drop_messages(task, u64::from(!rest.is_empty()));
             return;
         }
-        let Some(line) = self.live.get_mut(&task).and_then(|live| live.line.as_deref_mut()) else { return };
+        let Some(line) = self.line(task) else { return };
         line.callers.retain(|caller| *caller != id);
         line.held = line.held.saturating_sub(rest.len());
         let rest = rest.trim_ascii();
@@ -241,20 +289,32 @@ impl Supervisor {
         }
         // Who was killed while he spoke is judged by his end, not by half a word.
         match StatusMessage::parse(rest) {
-            Ok(message) => {
-                self.take_report(task, id, Ok(message));
-                self.write_log(task);
-            }
+            Ok(message) => self.report(task, id, Ok(message), tell),
             Err(_) => line.dropped.torn += 1,
         }
+    }
+
+    /// Lets those in again who had to wait for a descriptor.
+    pub(super) fn resume_callers(&mut self) {
+        for task in self.reports.resumed() {
+            // A listener that is watched already is as good.
+            let _ = match self.live.get(&task).and_then(|live| live.line.as_deref()) {
+                Some(line) => self.reactor.watch(line, &Source::Listener(task)),
+                None => self.reports.listener().map_or(Ok(()), |tcp| self.reactor.watch(tcp, &Source::Strangers)),
+            };
+        }
+    }
+
+    fn line(&mut self, task: TaskNumber) -> Option<&mut Line> {
+        self.live.get_mut(&task)?.line.as_deref_mut()
     }
 
     /// Counts messages that count for nothing.
     fn drop_messages(&mut self, task: TaskNumber, count: u64) {
         match self.live.get_mut(&task).and_then(|live| live.line.as_deref_mut()) {
             Some(line) => line.dropped.foreign += count,
-            None if task == NO_TASK => self.status.dropped.foreign += count,
-            None => self.status.dropped.late += count,
+            None if task == NO_TASK => self.reports.dropped.foreign += count,
+            None => self.reports.dropped.late += count,
         }
     }
 }

@@ -2,9 +2,6 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
-
-use parking_lot::Mutex;
 
 use crate::model::Stream;
 
@@ -31,6 +28,3 @@ pub(crate) trait OutputSink: Send {
     /// Returns the file that an error of the sink is about.
     fn path(&self) -> &Path;
 }
-
-/// The sink of a run, as both streams of its task have it.
-pub(super) type SharedSink = Arc<Mutex<Box<dyn OutputSink>>>;

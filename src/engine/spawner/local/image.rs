@@ -2,57 +2,59 @@
 //!
 //! It is made before the process is: between its making and its program a process must take no memory.
 
-use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::process::Command;
+use std::path::Path;
 use std::ptr;
+use std::sync::Arc;
+
+use super::environment::Entries;
 
 /// Where programs are looked for if `PATH` is not set, as the C library does.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
 /// See the module.
 pub(super) struct Image {
+    /// The name of the program as it was given.
+    program: OsString,
     /// The files that the program may be, in the order in which they are tried.
     candidates: Vec<CString>,
-    arguments: List,
-    environment: List,
-    cwd: Option<CString>,
+    arguments: List<CString>,
+    environment: List<Arc<CString>>,
+    cwd: CString,
 }
 
 /// Strings with the list of pointers to them that ends with a null pointer.
-struct List {
+struct List<S> {
     /// What is pointed to.
-    _strings: Vec<CString>,
+    _strings: Vec<S>,
     pointers: Vec<*const libc::c_char>,
 }
 
 impl Image {
-    /// Takes from a command its program, arguments, environment and working folder, and nothing else. That it clears the
-    /// environment cannot be seen, and is told by `is_bare`.
-    pub(super) fn of(command: &Command, is_bare: bool) -> io::Result<Self> {
-        let mut environment: BTreeMap<OsString, OsString> =
-            if is_bare { BTreeMap::new() } else { std::env::vars_os().collect() };
-        for (name, value) in command.get_envs() {
-            match value {
-                Some(value) => environment.insert(name.to_owned(), value.to_owned()),
-                None => environment.remove(name),
-            };
-        }
-        let candidates = candidates(command.get_program(), environment.get(OsStr::new("PATH")))?;
-        let arguments = std::iter::once(command.get_program()).chain(command.get_args());
-        let entries = environment.into_iter().map(|(mut entry, value)| {
-            entry.push("=");
-            entry.push(value);
-            terminated(entry.into_vec())
-        });
+    /// Makes the image of a program, which is looked for in the folders of `path` if its name has no folder. `arguments`
+    /// begin with the name by which it is called. The error is a NUL byte somewhere.
+    pub(super) fn new(
+        program: &OsStr,
+        path: Option<&OsStr>,
+        arguments: impl Iterator<Item = OsString>,
+        environment: Entries,
+        cwd: &Path,
+    ) -> io::Result<Self> {
+        let arguments = arguments.map(|argument| terminated(argument.into_vec())).collect::<io::Result<_>>()?;
         Ok(Self {
-            candidates,
-            arguments: List::new(arguments.map(|argument| terminated(argument.as_bytes())))?,
-            environment: List::new(entries)?,
-            cwd: command.get_current_dir().map(|cwd| terminated(cwd.as_os_str().as_bytes())).transpose()?,
+            program: program.to_owned(),
+            candidates: candidates(program, path)?,
+            arguments: List::new(arguments, |argument: &CString| argument.as_ptr()),
+            environment: List::new(environment.into_strings(), |entry| entry.as_ptr()),
+            cwd: terminated(cwd.as_os_str().as_bytes())?,
         })
+    }
+
+    /// Returns the name of the program as it was given.
+    pub(super) fn program(&self) -> &OsStr {
+        &self.program
     }
 
     /// Goes to the working folder and becomes the program; returns the number of the error if that fails. Takes no memory
@@ -60,9 +62,7 @@ impl Image {
     pub(super) fn become_it(&self) -> i32 {
         // SAFETY: all pointers are to strings with an end, or to lists of such that end with a null pointer.
         unsafe {
-            if let Some(cwd) = &self.cwd
-                && libc::chdir(cwd.as_ptr()) == -1
-            {
+            if libc::chdir(self.cwd.as_ptr()) == -1 {
                 return last_error();
             }
             let mut error = libc::ENOENT;
@@ -80,16 +80,15 @@ impl Image {
     }
 }
 
-impl List {
-    fn new(strings: impl Iterator<Item = io::Result<CString>>) -> io::Result<Self> {
-        let strings = strings.collect::<io::Result<Vec<CString>>>()?;
-        let pointers = strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect();
-        Ok(Self { _strings: strings, pointers })
+impl<S> List<S> {
+    fn new(strings: Vec<S>, pointer: impl Fn(&S) -> *const libc::c_char) -> Self {
+        let pointers = strings.iter().map(pointer).chain([ptr::null()]).collect();
+        Self { _strings: strings, pointers }
     }
 }
 
 /// Returns the files that a program of this name may be: itself if it names a folder, else those of that name in `PATH`.
-fn candidates(program: &OsStr, path: Option<&OsString>) -> io::Result<Vec<CString>> {
+fn candidates(program: &OsStr, path: Option<&OsStr>) -> io::Result<Vec<CString>> {
     let name = program.as_bytes();
     if name.is_empty() || name.contains(&b'/') {
         return Ok(vec![terminated(name)?]);
@@ -122,7 +121,7 @@ mod tests {
     #[test]
     fn programs_without_a_folder_are_looked_for_in_path() {
         let check = |program: &str, path: Option<&str>, expected: &[&str]| {
-            let found = candidates(OsStr::new(program), path.map(OsString::from).as_ref()).unwrap();
+            let found = candidates(OsStr::new(program), path.map(OsStr::new)).unwrap();
             let found: Vec<&str> = found.iter().map(|file| file.to_str().unwrap()).collect();
             assert_eq!(found, expected, "{program} in {path:?}");
         };

@@ -1,21 +1,22 @@
 //! A file of limited size that keeps the head and the tail of what is written to it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::model::OutputSize;
+use super::attempt_folder::{AttemptFolder, OwnFile};
+use crate::model::{FilePlace, OutputSize};
 
 /// A file that keeps the head and the tail of what is written to it.
 ///
 /// The first half of the limit goes to the file itself. What follows goes by turns to two segment files of a quarter
-/// each, so that the newest quarter at least is always there, in order, also after a crash; at the end they are appended
-/// behind a line that tells how much is missing.
+/// each, out of the task's reach, so that the newest quarter at least is always there, in order, also after a crash; at the
+/// end they are appended behind a line that tells how much is missing.
 #[derive(Debug)]
 pub(super) struct CappedFile {
-    path: PathBuf,
+    name: &'static str,
     limit: u64,
-    head: Option<File>,
+    head: Option<OwnFile>,
     total: u64,
     tail: Option<Tail>,
 }
@@ -30,28 +31,43 @@ struct Tail {
 
 #[derive(Debug)]
 struct Segment {
-    path: PathBuf,
+    name: String,
     file: File,
     bytes: u64,
 }
 
 impl CappedFile {
     /// Makes a file of at most `limit` bytes, which appears with the first one.
-    pub(super) fn new(path: PathBuf, limit: u64) -> Self {
-        Self { path, limit, head: None, total: 0, tail: None }
+    pub(super) fn new(name: &'static str, limit: u64) -> Self {
+        Self { name, limit, head: None, total: 0, tail: None }
+    }
+
+    /// Makes the file appear now.
+    pub(super) fn create(&mut self, folder: &AttemptFolder) -> io::Result<()> {
+        if self.head.is_none() {
+            self.head = Some(folder.create(self.name)?);
+        }
+        Ok(())
+    }
+
+    /// Takes the file away again, if nobody has written to it.
+    pub(super) fn withdraw(self, folder: &AttemptFolder) {
+        if let Some(head) = self.head {
+            folder.withdraw(self.name, &head);
+        }
     }
 
     /// Adds bytes to the end.
-    pub(super) fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn write(&mut self, folder: &AttemptFolder, mut bytes: &[u8]) -> io::Result<()> {
         let head = match &mut self.head {
             Some(head) => head,
-            None => self.head.insert(File::create(&self.path)?),
+            None => self.head.insert(folder.create(self.name)?),
         };
         let room = (self.limit / 2).saturating_sub(self.total);
         self.total += bytes.len() as u64;
         if room > 0 {
             let fits = bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX));
-            head.write_all(&bytes[..fits])?;
+            head.file.write_all(&bytes[..fits])?;
             bytes = &bytes[fits..];
         }
         if bytes.is_empty() {
@@ -61,13 +77,13 @@ impl CappedFile {
         let tail = match &mut self.tail {
             Some(tail) => tail,
             None => {
-                let current = Segment::create(&self.path, 1)?;
+                let current = Segment::create(folder, self.name, 1)?;
                 self.tail.insert(Tail { current, previous: None, dropped: 0 })
             }
         };
         while !bytes.is_empty() {
             if tail.current.bytes == quarter {
-                tail.turn(&self.path)?;
+                tail.turn(folder, self.name)?;
             }
             let room = quarter - tail.current.bytes;
             let fits = bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX));
@@ -79,36 +95,41 @@ impl CappedFile {
     }
 
     /// Returns where the bytes go.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    pub(super) fn path(&self, folder: &AttemptFolder) -> PathBuf {
+        folder.path_of(self.name, self.head.as_ref().map_or(FilePlace::Named, |head| head.place))
     }
 
-    /// Returns how many bytes were written to it.
-    pub(super) const fn total(&self) -> u64 {
-        self.total
+    /// Returns where the next byte will stand. A task that knows of the file may write to it as well.
+    pub(super) fn position(&self) -> u64 {
+        match &self.head {
+            Some(head) if self.tail.is_none() => head.file.metadata().map_or(self.total, |meta| meta.len()),
+            _ => self.total,
+        }
     }
 
-    /// Puts head and tail together.
-    pub(super) fn finish(self) -> io::Result<OutputSize> {
+    /// Puts head and tail together, and sees that the file is where it is said to be.
+    pub(super) fn finish(self, folder: &AttemptFolder) -> io::Result<OutputSize> {
         let left_out = self.tail.as_ref().map_or(0, |tail| tail.dropped);
-        if let (Some(mut head), Some(tail)) = (self.head, self.tail) {
+        let Some(mut head) = self.head else { return Ok(OutputSize::default()) };
+        if let Some(tail) = self.tail {
             if left_out > 0 {
-                write!(head, "\n[rille: {left_out} bytes left out here]\n")?;
+                write!(head.file, "\n[rille: {left_out} bytes left out here]\n")?;
             }
             for mut segment in tail.previous.into_iter().chain([tail.current]) {
                 segment.file.rewind()?;
-                io::copy(&mut segment.file, &mut head)?;
-                fs::remove_file(&segment.path)?;
+                io::copy(&mut segment.file, &mut head.file)?;
+                folder.remove_apart(&segment.name)?;
             }
         }
+        let place = folder.settle(self.name, head)?;
         let head = if left_out > 0 { self.limit / 2 } else { 0 };
-        Ok(OutputSize { bytes: self.total, left_out, head })
+        Ok(OutputSize { bytes: self.total, left_out, head, place })
     }
 }
 
 impl Tail {
     /// Goes on with an empty segment; the older of two full ones is given up.
-    fn turn(&mut self, path: &Path) -> io::Result<()> {
+    fn turn(&mut self, folder: &AttemptFolder, name: &str) -> io::Result<()> {
         match self.previous.take() {
             Some(mut oldest) => {
                 self.dropped += oldest.bytes;
@@ -118,7 +139,7 @@ impl Tail {
                 self.previous = Some(std::mem::replace(&mut self.current, oldest));
             }
             None => {
-                let second = Segment::create(path, 2)?;
+                let second = Segment::create(folder, name, 2)?;
                 self.previous = Some(std::mem::replace(&mut self.current, second));
             }
         }
@@ -127,29 +148,30 @@ impl Tail {
 }
 
 impl Segment {
-    fn create(path: &Path, number: u8) -> io::Result<Self> {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".tail{number}"));
-        let path = PathBuf::from(name);
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path)?;
-        Ok(Self { path, file, bytes: 0 })
+    fn create(folder: &AttemptFolder, name: &str, number: u8) -> io::Result<Self> {
+        let name = format!("{name}.tail{number}");
+        let file = folder.create_apart(&name)?;
+        Ok(Self { name, file, bytes: 0 })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn capped(limit: u64, pieces: &[&[u8]]) -> (Vec<u8>, OutputSize, usize) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("stdout");
-        let mut file = CappedFile::new(path.clone(), limit);
+        let run = tempfile::tempdir().unwrap();
+        let folder = AttemptFolder::make(run.path(), "tasks/1-a", ".guild/tasks/1").unwrap();
+        let mut file = CappedFile::new("stdout", limit);
         for piece in pieces {
-            file.write(piece).unwrap();
+            file.write(&folder, piece).unwrap();
         }
-        let size = file.finish().unwrap();
+        let size = file.finish(&folder).unwrap();
         let files = fs::read_dir(folder.path()).unwrap().count();
-        (fs::read(path).unwrap_or_default(), size, files)
+        assert!(!run.path().join(".guild/tasks/1").exists(), "segments are gone");
+        (fs::read(folder.path().join("stdout")).unwrap_or_default(), size, files)
     }
 
     #[test]
@@ -170,7 +192,10 @@ mod tests {
             assert_eq!(head.as_bytes(), &bytes[..8]);
             assert!(tail.len() >= 4 && bytes.ends_with(tail.as_bytes()), "{tail}");
             assert_eq!(left_out.parse::<u64>().unwrap(), size.left_out);
-            assert_eq!(size, OutputSize { bytes: 100, left_out: 100 - 8 - tail.len() as u64, head: 8 });
+            assert_eq!(
+                size,
+                OutputSize { bytes: 100, left_out: 100 - 8 - tail.len() as u64, head: 8, place: FilePlace::Named }
+            );
             assert_eq!(files, 1);
         }
     }

@@ -1,12 +1,12 @@
 //! The status server: where runners report how their tasks go, in Avocado's protocol.
 //!
 //! Each task that a runner runs has a socket of its own, in a folder that only this user may enter, while it runs. A
-//! connection to it counts if the process that opened it is a descendant of the task; what others say is counted and
-//! dropped. On request there is a listener by TCP as well, where a connection counts that tells the token of a task. What the messages mean is the supervisor's business.
+//! connection to it counts if the process that opened it is a descendant of the task and was there when it was let in; what
+//! others say is counted and dropped. On request there is a listener by TCP as well, where a connection counts that tells the
+//! token of a task. What the messages mean is the supervisor's business.
 
-pub(super) mod argv;
-pub(super) mod connection;
-pub(super) mod files;
+pub(in crate::engine) mod argv;
+pub(in crate::engine) mod connection;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -21,8 +21,7 @@ use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
 use uuid::Uuid;
 
 use self::connection::Connection;
-use self::files::Files;
-use super::private_folder::PrivateFolder;
+use crate::engine::private_folder::PrivateFolder;
 use crate::model::{Dropped, TaskNumber};
 
 /// The number of a connection in its run.
@@ -42,7 +41,7 @@ const RESERVED: u64 = 64;
 
 /// All that listens and is connected.
 #[derive(Default)]
-pub(super) struct Status {
+pub(super) struct Reports {
     folder: Option<PrivateFolder>,
     callers: HashMap<CallerId, Caller>,
     next: CallerId,
@@ -92,43 +91,17 @@ pub(super) struct Line {
     pub(super) uri: String,
     /// By what it is known, where that is by TCP.
     pub(super) token: Option<String>,
-    /// The task's id, as messages have it.
-    pub(super) id: String,
-    /// The folder of the attempt.
-    pub(super) folder: PathBuf,
     /// Who is connected.
     pub(super) callers: Vec<CallerId>,
     /// Bytes of lines without an end that are held of all callers.
     pub(super) held: usize,
     /// The process that was let in last, when, and whether it may speak of the task.
     pub(super) last_peer: Option<(i32, Duration, bool)>,
-    /// When it has heard of the runner last.
-    pub(super) heard_at: Duration,
-    /// How the runner said that the task ended.
-    pub(super) ended: Option<&'static str>,
-    /// The runner broke the protocol: nothing it says counts any more.
+    /// It has said something that is too long: nothing it says counts any more.
     pub(super) is_broken: bool,
     /// Connections are being read before an end is taken in.
     pub(super) is_draining: bool,
-    /// The files that it writes.
-    pub(super) files: Files,
-    /// It was told that files are over their limit.
-    pub(super) is_over_limit: bool,
-    /// The end of what the runner itself wrote to standard error.
-    pub(super) last_words: Vec<u8>,
     pub(super) dropped: Dropped,
-}
-
-/// What a line is made for.
-pub(super) struct NewLine<'a> {
-    /// The task's id.
-    pub(super) id: &'a str,
-    /// The folder of the attempt.
-    pub(super) folder: &'a Path,
-    /// How many bytes the runner's files may have.
-    pub(super) limit: u64,
-    /// The runner can tell a token.
-    pub(super) takes_token: bool,
 }
 
 /// Who was let in, by the process at the other end.
@@ -140,7 +113,7 @@ pub(super) struct Admitted {
     pub(super) is_ours: bool,
 }
 
-impl Status {
+impl Reports {
     /// Listens at this address as well, for runners that can tell a token.
     pub(super) fn listen(&mut self, address: SocketAddr) -> io::Result<()> {
         let told = |error: io::Error| {
@@ -170,15 +143,15 @@ impl Status {
         }
     }
 
-    /// Makes the line of an attempt.
-    pub(super) fn open(&mut self, run: &Path, number: TaskNumber, new: &NewLine<'_>) -> io::Result<Line> {
+    /// Makes the line of an attempt. Its runner can tell a token if `takes_token` is set.
+    pub(super) fn open(&mut self, run: &Path, number: TaskNumber, takes_token: bool) -> io::Result<Line> {
         let sockets = match &self.folder {
             Some(sockets) => sockets,
             None => self.folder.insert(PrivateFolder::make(run, FOLDER, LONGEST_NAME)?),
         };
         let (socket, listener) = sockets.listen(&number.to_string())?;
         let (mut uri, mut token) = (socket.to_string_lossy().into_owned(), None);
-        if let Some(tcp) = self.tcp.as_mut().filter(|_| new.takes_token) {
+        if let Some(tcp) = self.tcp.as_mut().filter(|_| takes_token) {
             let new = Uuid::new_v4().simple().to_string();
             tcp.tokens.insert(new.clone(), number);
             (uri, token) = (tcp.address.to_string(), Some(new));
@@ -188,18 +161,11 @@ impl Status {
             socket,
             uri,
             token,
-            id: new.id.to_owned(),
-            folder: new.folder.to_owned(),
             callers: Vec::new(),
             held: 0,
             last_peer: None,
-            heard_at: Duration::ZERO,
-            ended: None,
             is_broken: false,
             is_draining: false,
-            files: Files::new(new.limit),
-            is_over_limit: false,
-            last_words: Vec::new(),
             dropped: Dropped::default(),
         })
     }
@@ -272,21 +238,6 @@ impl Line {
             return Ok(Some(Admitted { socket, pid, is_ours: peer.uid == geteuid() }));
         }
     }
-
-    /// Keeps the end of what the runner wrote to standard error.
-    pub(super) fn keep_words(&mut self, bytes: &[u8]) {
-        const KEPT: usize = 4 << 10;
-        let bytes = &bytes[bytes.len().saturating_sub(KEPT)..];
-        self.last_words.extend_from_slice(bytes);
-        let over = self.last_words.len().saturating_sub(KEPT);
-        self.last_words.drain(..over);
-    }
-
-    /// Returns the last line that the runner wrote to standard error.
-    pub(super) fn last_line(&self) -> Option<String> {
-        let text = String::from_utf8_lossy(&self.last_words);
-        text.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
-    }
 }
 
 impl AsFd for Line {
@@ -299,14 +250,5 @@ impl Drop for Line {
     fn drop(&mut self) {
         // It goes with its folder at the latest.
         let _ = std::fs::remove_file(&self.socket);
-    }
-}
-
-/// Returns the beginning of a text that somebody sent, for a sentence about it.
-pub(super) fn shortened(text: &str) -> String {
-    const LONGEST: usize = 300;
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
     }
 }

@@ -1,0 +1,48 @@
+//! The books of one attempt that is under way.
+
+use std::time::Duration;
+
+use super::reports::RunnerBooks;
+use super::task_log::TaskLog;
+use crate::engine::keep::Keep;
+use crate::engine::sections::Sections;
+use crate::engine::spawner::AttemptId;
+use crate::engine::way::Way;
+use crate::model::{Exit, Stream, Task};
+use crate::testing::TapScan;
+
+/// See the module.
+pub(super) struct Live {
+    pub(super) id: AttemptId,
+    pub(super) keep: Box<dyn Keep>,
+    pub(super) log: TaskLog,
+    pub(super) sections: Sections,
+    /// Of its runner, if it has one.
+    pub(super) runner: Option<Box<RunnerBooks>>,
+    /// Reads its standard output, if that is TAP.
+    pub(super) tap: Option<Box<TapScan>>,
+    pub(super) exit: Option<Exit>,
+    /// Streams that are not read because nobody takes them now.
+    pub(super) held: Vec<Stream>,
+    /// It has a process.
+    pub(super) has_started: bool,
+}
+
+impl Live {
+    /// Makes the books of an attempt that is about to start.
+    pub(super) fn new(id: AttemptId, task: &Task, keep: Box<dyn Keep>, now: Duration, limit: u64) -> Self {
+        let way = Way::of(task);
+        let runner = matches!(way, Way::Runner(_)).then(|| Box::new(RunnerBooks::new(&task.id, now, limit)));
+        Self {
+            id,
+            log: TaskLog::new(keep.log_position().is_none(), 0, &task.id),
+            keep,
+            sections: Sections::default(),
+            runner,
+            tap: (way == Way::Tap).then(|| Box::new(TapScan::new())),
+            exit: None,
+            held: Vec::new(),
+            has_started: false,
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! From a task to what a spawner is told of an attempt at it.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::engine::scheduler::Slots;
+use crate::engine::spawner::{AttemptId, Start, What};
+use crate::engine::surroundings::Surroundings;
+use crate::engine::way::Way;
+use crate::model::{Cleared, Order, RuntimeInfo, SharedRef, SynchroLine, Task};
+
+/// The kind of the one task of an operation's run: a program, as it is.
+pub(crate) const OPERATION_KIND: &str = "operation";
+
+/// Returns what is to be started. The error says what no process can be given.
+pub(super) fn of_task(
+    task: &Task,
+    id: AttemptId,
+    folder: &Path,
+    slots: Slots,
+    runtime: &RuntimeInfo,
+    around: &Surroundings,
+) -> Result<Start, String> {
+    let runnable = &task.runnable;
+    let mut parameters = Vec::new();
+    let what = match Way::of(task) {
+        Way::Runner(runner) => What::Runner { runner: Box::new(runner.clone()), runnable: Box::new(runnable.clone()) },
+        Way::Channel => {
+            let order = order(task, id, runtime, around);
+            let stem = order.script.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            What::Speaker(Box::new(order), format!("rille task: {} - {stem}", task.id))
+        }
+        Way::Direct | Way::Tap | Way::Nothing => {
+            for (index, arg) in runnable.args.iter().enumerate() {
+                check_nul(&format!("args[{}]", index + 1), arg)?;
+            }
+            parameters = variables(task)?;
+            program(task)
+        }
+    };
+    for (name, value) in &task.env {
+        check_variable("environment variable", name, value.as_deref())?;
+    }
+    Ok(Start {
+        id,
+        task_id: task.id.clone(),
+        what,
+        parameters,
+        env: task.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        is_bare: is_bare(task),
+        folder: folder.to_owned(),
+        cwd: task.cwd.clone(),
+        stdin: task.stdin.clone(),
+        slots,
+        has_large_pipes: runnable.kind == OPERATION_KIND,
+    })
+}
+
+/// Returns what a task process of this same program is told.
+fn order(task: &Task, id: AttemptId, runtime: &RuntimeInfo, around: &Surroundings) -> Order {
+    let runnable = &task.runnable;
+    Order {
+        task_id: task.id.clone(),
+        script: PathBuf::from(runnable.uri.clone().unwrap_or_default()),
+        args: runnable.args.clone(),
+        parameters: runnable.kwargs.clone(),
+        started_in: around.started_in.clone(),
+        stdin: task.stdin.clone(),
+        choice: task.choice.clone(),
+        synchro: around.synchro.get().map(|synchro| SynchroLine {
+            socket: synchro.socket().to_owned(),
+            task: id.task,
+            attempt: id.ordinal,
+        }),
+        walk: task.walk.as_deref().cloned(),
+        runtime: runtime.clone(),
+    }
+}
+
+/// Returns the program of a task between which and the engine nothing stands.
+fn program(task: &Task) -> What {
+    let runnable = &task.runnable;
+    let uri = runnable.uri.clone().unwrap_or_default();
+    let is_script = runnable.kind != OPERATION_KIND;
+    if is_script && Path::new(&uri).extension().is_some_and(|extension| extension == "py") {
+        let args = std::iter::once(uri).chain(runnable.args.iter().cloned()).collect();
+        return What::Program { program: "python3".to_owned(), args };
+    }
+    What::Program { program: uri, args: runnable.args.clone() }
+}
+
+/// Returns the environment variables that a program's parameters become.
+fn variables(task: &Task) -> Result<Vec<(String, String)>, String> {
+    let mut variables = Vec::new();
+    for (name, value) in &task.runnable.kwargs {
+        let text = match value {
+            Value::Null => continue,
+            Value::String(text) => text.clone(),
+            other => SharedRef::of_value(other).map_or_else(|| other.to_string(), |shared| shared.to_string()),
+        };
+        check_variable("parameter", name, Some(&text))?;
+        variables.push((name.clone(), text));
+    }
+    Ok(variables)
+}
+
+/// Returns whether a program is to find `PATH` in its environment, what its task says and what the engine adds, and nothing
+/// of the host's.
+fn is_bare(task: &Task) -> bool {
+    task.runnable.kind == "exec-test" && Cleared::of(&task.runnable).is_ok_and(|cleared| cleared.is_some())
+}
+
+fn check_variable(what: &str, name: &str, value: Option<&str>) -> Result<(), String> {
+    if name.is_empty() || name.contains(['=', '\0']) {
+        return Err(format!("{what} '{}' has a name that no environment can hold", name.escape_debug()));
+    }
+    check_nul(&format!("{what} '{name}'"), value.unwrap_or_default())
+}
+
+fn check_nul(what: &str, value: &str) -> Result<(), String> {
+    match value.contains('\0') {
+        true => Err(format!("{what} holds a NUL byte, which no process can be given")),
+        false => Ok(()),
+    }
+}
