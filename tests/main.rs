@@ -15,6 +15,7 @@ mod definitions;
 mod dependencies;
 mod disk;
 mod easypy;
+mod ends;
 mod flags;
 mod guild_interop;
 mod guild_seeds;

@@ -194,7 +194,7 @@ fn an_interrupt_reaches_a_script_that_waits_for_a_program() {
     ended.code(130).outcomes("a=aborted");
     let sections = ended.the_run().task("a")["sections"].clone();
     assert_eq!(sections[0]["result"]["value"], "aborted", "{sections:#}");
-    assert_eq!(sections[1]["result"], serde_json::json!(null), "{sections:#}");
+    assert_eq!(sections[1]["result"]["value"], "blocked", "{sections:#}");
     assert!(!ended.err().contains("went on"), "{ended}");
     // A script whose program dies of the signal by itself is left alone.
     let calm = Project::new().main("job.run { testscript = 's.lua', taskid = 'a' }").file(

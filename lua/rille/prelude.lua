@@ -52,7 +52,7 @@ if host.before_program then
     host.before_program()
     local ok, how, code = execute(command)
     -- system(3) ignores SIGINT while the program runs: a Ctrl-C would end that alone, and the script would go on.
-    if how == "signal" and code == 2 then host.after_interrupt() end
+    if host.after_program then host.after_program(how == "signal" and code == 2) end
     return ok, how, code
   end
   function io.popen(...)

@@ -66,7 +66,7 @@ pub(crate) use self::runner_halves::{Half, StopRequest, die_of, split_runner};
 pub(crate) use self::runner_program::{Listener, ProgramEnd, RunnerProgram, run_program};
 pub(crate) use self::runners::Runners;
 pub(crate) use self::scheduler::{Answer, Capacity, End, Group, Limits, OnLimit, Reused, Submission, Timing};
-pub(crate) use self::signals::begin_clean;
+pub(crate) use self::signals::{begin_clean, notice, wake_pipe};
 pub(crate) use self::spawner::local::TASK_ROLE;
 pub(crate) use self::stop::StopReason;
 pub(crate) use self::stop_run::{StopEnd, StopRefused, Stopping};

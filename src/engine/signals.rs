@@ -130,6 +130,24 @@ pub(super) fn into_pipe(wanted: &[i32]) -> io::Result<OwnedFd> {
     Ok(reader)
 }
 
+/// Calls `handler` at a signal, which breaks off whatever the process waits for. The handler may do what is safe in one.
+pub(crate) fn notice(signal: i32, handler: extern "C" fn(libc::c_int)) -> io::Result<()> {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: an action of zeros is the default one without flags; the mask is made before it is used.
+    let set = unsafe {
+        let action = action.assume_init_mut();
+        action.sa_sigaction = handler as libc::sighandler_t;
+        libc::sigemptyset(&raw mut action.sa_mask);
+        libc::sigaction(signal, action, std::ptr::null_mut())
+    };
+    if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Makes a pipe through which a signal handler can wake who waits; returns the end to read from, then the other.
+pub(crate) fn wake_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?)
+}
+
 /// Stops this process until somebody continues it. The signal goes to this very thread: sent to the process it could stop
 /// another thread first, and this one would run on for a moment as if it had been continued already.
 pub(super) fn stop_here() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::model::{Outcome, TestStatus};
+use crate::model::{Outcome, StopWord, TestStatus};
 
 /// A reason to end a task, weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +95,14 @@ impl StopReason {
         match self {
             Self::TimeLimit(limit) | Self::RunLimit(limit) | Self::WaitLimit(limit) => Some(limit),
             _ => None,
+        }
+    }
+
+    /// Returns what becomes of a section that runs when its task is ended for this reason.
+    pub(super) const fn word(self) -> StopWord {
+        match self.limit() {
+            Some(_) => StopWord::TimedOut,
+            None => StopWord::Aborted,
         }
     }
 

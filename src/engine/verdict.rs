@@ -65,10 +65,11 @@ impl Evidence {
         self.sections = Some(self.sections.map_or(outcome, |known| known.and(outcome)));
     }
 
-    /// Takes note of a message.
-    pub(super) fn take_message(&mut self, message: Message) {
-        let Message::Finished { result, reason, data } = message else { return };
+    /// Takes note of a message. Returns whether it tells how the task ended.
+    pub(super) fn take_message(&mut self, message: Message) -> bool {
+        let Message::Finished { result, reason, data } = message else { return false };
         self.take_report(Verdict { outcome: result, reason, data, status: None });
+        true
     }
 
     /// Takes note of how it is said to have ended.
@@ -108,6 +109,8 @@ pub(super) fn judge(task: &Task, stop: Option<StopReason>, evidence: Evidence) -
         (Way::Runner(_), Some(exit)) => judge_runner(exit, finished, lingered, last_words),
         // Its exit has its part in what is known of its output.
         (Way::Tap, Some(exit)) => finished.unwrap_or_else(|| Verdict::new(Outcome::Errored, exit.to_string())),
+        // Its script had ended and was told of; only what it left has kept the process.
+        (Way::Channel, Some(Exit::Signal(_))) if lingered => judge_speaker(0, finished, sections),
         (_, Some(exit @ Exit::Signal(_))) => Verdict::new(Outcome::Errored, exit.to_string()),
         (Way::Channel, Some(Exit::Code(code))) => judge_speaker(code, finished, sections),
         (Way::Direct, Some(Exit::Code(code))) => judge_code(&task.runnable, code, task.every_code_fails),

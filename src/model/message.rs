@@ -132,4 +132,25 @@ pub(crate) enum Reply {
         /// The line without its line break.
         text: Option<String>,
     },
+    /// No answer: the task is to end. A signal follows.
+    Stop(StopOrder),
+}
+
+/// Why a task is to end, as its script is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StopOrder {
+    /// What the section is that runs.
+    pub(crate) word: StopWord,
+    /// Why, in a sentence.
+    pub(crate) text: String,
+}
+
+/// What becomes of a section that runs when its task is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum StopWord {
+    /// It is aborted.
+    Aborted,
+    /// It took too long, and is errored.
+    TimedOut,
 }

@@ -47,7 +47,7 @@ pub(crate) use level::Level;
 pub(crate) use logic::{Logic, LogicKind, Token, Tokens, near_word, parse_logic};
 pub(crate) use lua_text::{LuaText, LuaWord};
 pub(crate) use manifest::{EntryKind, Manifest, ManifestEntry};
-pub(crate) use message::{Message, Reply};
+pub(crate) use message::{Message, Reply, StopOrder, StopWord};
 pub(crate) use nearest::nearest;
 pub(crate) use order::{JobInfo, Order, RuntimeInfo, SynchroLine};
 pub(crate) use outcome::Outcome;

@@ -306,12 +306,14 @@ pub(crate) enum Op {
     IsSet,
     /// Waits for an event, or for all at a barrier.
     Wait,
+    /// Gives up the request before it, if that waits: it is answered by an error of kind `cancelled`. Is not answered itself.
+    Cancel,
 }
 
 /// The names of all operations, as the protocol has them.
-const OPERATIONS: [&str; 21] = [
+const OPERATIONS: [&str; 22] = [
     "hello", "new", "get", "set", "has", "pop", "keys", "items", "copy", "update", "clear", "length", "add", "append",
-    "insert", "extend", "put", "acquire", "release", "is_set", "wait",
+    "insert", "extend", "put", "acquire", "release", "is_set", "wait", "cancel",
 ];
 
 impl Op {

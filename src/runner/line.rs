@@ -1,35 +1,131 @@
 //! The task's end of the socket to its host: JSON objects, one a line.
 
-use std::cell::RefCell;
-use std::io::{self, BufRead, BufReader, Write};
+use std::cell::{Cell, RefCell};
+use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::rc::Rc;
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use serde::de::DeserializeOwned;
 
 use crate::model::{Message, Reply};
-use crate::script::HostLine;
+use crate::script::{HostLine, Stop};
+
+/// Bytes that are read at once.
+const READ: usize = 16 << 10;
 
 /// See the module.
 pub(super) struct Line {
-    incoming: RefCell<BufReader<UnixStream>>,
+    socket: UnixStream,
+    /// What asks the task to end, once it has a script that could heed it.
+    stop: RefCell<Rc<Stop>>,
+    /// What came and was not looked at.
+    incoming: RefCell<Vec<u8>>,
     /// What is to be written.
     outgoing: RefCell<Vec<u8>>,
+    /// How many answers are to come that nobody waits for any more.
+    stale: Cell<usize>,
 }
 
 impl Line {
     pub(super) fn new(socket: UnixStream) -> Self {
-        Self { incoming: RefCell::new(BufReader::new(socket)), outgoing: RefCell::new(Vec::new()) }
+        let (incoming, outgoing) = (RefCell::default(), RefCell::default());
+        Self { socket, stop: RefCell::new(Stop::at_once()), incoming, outgoing, stale: Cell::new(0) }
+    }
+
+    /// Has waits broken off from now on when the task is asked to end.
+    pub(super) fn heed_with(&self, stop: &Rc<Stop>) {
+        *self.stop.borrow_mut() = Rc::clone(stop);
+    }
+
+    fn stop(&self) -> Rc<Stop> {
+        Rc::clone(&self.stop.borrow())
     }
 
     /// Waits for one line and reads it.
     pub(super) fn receive<T: DeserializeOwned>(&self) -> io::Result<T> {
-        let mut line = Vec::new();
-        self.incoming.borrow_mut().read_until(b'\n', &mut line)?;
-        Ok(serde_json::from_slice(&line)?)
+        loop {
+            if let Some(line) = self.take_line() {
+                return Ok(serde_json::from_slice(&line)?);
+            }
+            self.read()?;
+        }
     }
-}
 
-impl Line {
+    /// Waits for the answer to what was asked. The error may be that the task was asked to end meanwhile.
+    fn receive_answer(&self) -> io::Result<Reply> {
+        loop {
+            while let Some(reply) = self.take_reply()? {
+                if let Some(reply) = self.heed(reply) {
+                    return Ok(reply);
+                }
+            }
+            let stop = self.stop();
+            if stop.is_pending() {
+                self.stale.set(self.stale.get() + 1);
+                return Err(io::Error::other(stop.error(self)));
+            }
+            if self.wait()? {
+                self.read()?;
+            }
+        }
+    }
+
+    /// Takes in a reply that is no answer to what was asked last; returns any other.
+    fn heed(&self, reply: Reply) -> Option<Reply> {
+        match reply {
+            Reply::Stop(order) => {
+                self.stop().told(order);
+                None
+            }
+            reply if self.stale.get() == 0 => Some(reply),
+            _ => {
+                self.stale.set(self.stale.get() - 1);
+                None
+            }
+        }
+    }
+
+    /// Waits until something has come, or the task is asked to end; returns whether something has come.
+    fn wait(&self) -> io::Result<bool> {
+        let stop = self.stop();
+        let wakes = stop.wakes().filter(|_| stop.may_come());
+        let mut polled = vec![PollFd::new(&self.socket, PollFlags::IN)];
+        polled.extend(wakes.as_ref().map(|wakes| PollFd::new(wakes, PollFlags::IN)));
+        match poll(&mut polled, None) {
+            Ok(_) => Ok(!polled[0].revents().is_empty()),
+            Err(Errno::INTR) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn read(&self) -> io::Result<()> {
+        let mut piece = [0; READ];
+        match (&self.socket).read(&mut piece) {
+            Ok(0) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the host has closed the line")),
+            Ok(count) => {
+                self.incoming.borrow_mut().extend_from_slice(&piece[..count]);
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn take_line(&self) -> Option<Vec<u8>> {
+        let mut incoming = self.incoming.borrow_mut();
+        let length = memchr::memchr(b'\n', &incoming)?;
+        let mut line: Vec<u8> = incoming.drain(..=length).collect();
+        line.pop();
+        Some(line)
+    }
+
+    fn take_reply(&self) -> io::Result<Option<Reply>> {
+        Ok(self.take_line().map(|line| serde_json::from_slice(&line)).transpose()?)
+    }
+
     fn put(&self, message: &Message) -> io::Result<()> {
         let mut outgoing = self.outgoing.borrow_mut();
         serde_json::to_writer(&mut *outgoing, message)?;
@@ -50,13 +146,80 @@ impl HostLine for Line {
 
     fn flush(&self) -> io::Result<()> {
         let mut outgoing = self.outgoing.borrow_mut();
-        let written = self.incoming.borrow().get_ref().write_all(&outgoing);
+        let written = (&self.socket).write_all(&outgoing);
         outgoing.clear();
         written
     }
 
     fn ask(&self, message: &Message) -> io::Result<Reply> {
         self.tell(message)?;
-        self.receive()
+        self.receive_answer()
+    }
+
+    fn listen(&self, limit: Duration) {
+        // What is wrong with the line is met by who asks next.
+        while let Ok(true) = self.wait_for_socket(limit) {
+            if self.read().is_err() {
+                return;
+            }
+            while let Ok(Some(reply)) = self.take_reply() {
+                let is_word = matches!(reply, Reply::Stop(_));
+                let _ = self.heed(reply);
+                if is_word {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl Line {
+    /// Waits at most so long until something has come.
+    fn wait_for_socket(&self, limit: Duration) -> io::Result<bool> {
+        let limit = Timespec::try_from(limit).map_err(io::Error::other)?;
+        let mut polled = [PollFd::new(&self.socket, PollFlags::IN)];
+        match poll(&mut polled, Some(&limit)) {
+            Ok(count) => Ok(count > 0),
+            Err(Errno::INTR) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{StopOrder, StopWord};
+
+    fn line() -> (Line, UnixStream) {
+        let (own, host) = UnixStream::pair().unwrap();
+        (Line::new(own), host)
+    }
+
+    fn send(mut host: &UnixStream, reply: &Reply) {
+        let mut text = serde_json::to_vec(reply).unwrap();
+        text.push(b'\n');
+        // In two pieces, as a socket may bring it.
+        host.write_all(&text[..3]).unwrap();
+        host.write_all(&text[3..]).unwrap();
+    }
+
+    #[test]
+    fn a_word_that_is_no_answer_does_not_take_the_place_of_one() {
+        let (line, host) = line();
+        send(&host, &Reply::Stop(StopOrder { word: StopWord::Aborted, text: "why".into() }));
+        send(&host, &Reply::Ack { interrupted: true });
+        assert_eq!(line.ask(&Message::Sync {}).unwrap(), Reply::Ack { interrupted: true });
+    }
+
+    #[test]
+    fn answers_that_nobody_waits_for_any_more_are_passed_over() {
+        let (line, host) = line();
+        line.stale.set(1);
+        send(&host, &Reply::Line { text: Some("late".into()) });
+        send(&host, &Reply::Ack { interrupted: false });
+        assert_eq!(line.ask(&Message::Sync {}).unwrap(), Reply::Ack { interrupted: false });
+        drop(host);
+        assert!(line.ask(&Message::Sync {}).is_err());
     }
 }

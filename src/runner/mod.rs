@@ -22,8 +22,9 @@ use std::rc::Rc;
 pub(crate) use self::app::{is_runner_name, main as runner_main, main_as_runner, run_command};
 pub(crate) use self::command::RunnerArgs;
 use self::line::Line;
+use crate::engine;
 use crate::model::{Message, Order};
-use crate::script::{self, HostLine, ScriptEnd};
+use crate::script::{self, HostLine, ScriptEnd, Stop};
 
 /// The argument that makes the program run a runnable by a kind that is written in Lua.
 pub(crate) const KIND_ROLE: &str = "--as-runner-kind";
@@ -33,7 +34,8 @@ pub(crate) fn kind_main() -> i32 {
     scripted::main()
 }
 
-/// Runs this process as a task: its standard input is the socket to the host. Returns the exit code.
+/// Runs this process as a task: its standard input is the socket to the host. Returns the exit code where there was no
+/// script to run, and leaves the process else.
 pub(crate) fn main() -> i32 {
     // The name by which tools find the process; the full one is in its command line.
     let _ = rustix::thread::set_name(c"rille-task");
@@ -61,12 +63,26 @@ fn serve() -> io::Result<()> {
     let line = Line::new(take_stdin()?);
     let order: Order = line.receive()?;
     open_stdin(&order)?;
+    if let Some(walks) = &order.walk {
+        // A walk has nothing to clean up: a worker ends at once.
+        let host: Rc<dyn HostLine> = Rc::new(line);
+        return report(&*host, script::run_worker(&order, walks, &host));
+    }
+    let stop = Stop::listen()?;
+    line.heed_with(&stop);
     let host: Rc<dyn HostLine> = Rc::new(line);
-    let end = match &order.walk {
-        Some(line) => script::run_worker(&order, line, &host),
-        None => script::run_script(&order, &host),
-    };
-    report(&*host, end)
+    let script = script::run_script(&order, &host, &stop);
+    if let Some(signal) = stop.stray_signal() {
+        // Whoever sent it is to see what came of it, and so is the host.
+        host.flush()?;
+        engine::die_of(signal);
+    }
+    report(&*host, script.end.clone())?;
+    // What it says from now on is of its finalisers.
+    script::leave(0, || {
+        script.close();
+        let _ = host.flush();
+    })
 }
 
 /// Moves the socket out of the way: the script and what it starts must not find it.

@@ -6,6 +6,7 @@ pub(crate) mod api;
 pub(crate) mod entropy;
 mod error;
 mod host;
+mod leave;
 mod lua_file;
 mod modules;
 pub(crate) mod operation;
@@ -13,6 +14,7 @@ mod operation_main;
 mod runner_kind;
 pub(crate) mod source;
 mod standalone;
+mod stop;
 pub(crate) mod table;
 mod task;
 mod time_limit;
@@ -32,6 +34,8 @@ pub(crate) use self::walk_host::list_walks;
 pub(crate) fn find_walk(trace: &Path, id: u64) -> Result<crate::walk::trace::Found, String> {
     api::walk::find_in_files(&[trace.to_owned()], id)
 }
+pub(crate) use self::leave::leave;
+pub(crate) use self::stop::Stop;
 pub(crate) use self::task::{HostLine, ScriptEnd, run_script};
 pub(crate) use self::walk::run_worker;
 
@@ -43,7 +47,7 @@ pub(crate) fn read_table(path: &Path, text: &[u8]) -> Result<serde_json::Value, 
         module_folders: modules::folders(path, Path::new(".")),
         write: None,
         before_program: None,
-        after_interrupt: None,
+        after_program: None,
         exit: Box::new(|lua, _| error::raise(lua, "usage", "a data file cannot exit")),
     };
     let vm = vm::Vm::new(setup).map_err(|error| error.to_string())?;

@@ -80,7 +80,7 @@ fn add_rille_file(path: &Path, shown: &Path, project: &mut Project) -> Result<()
             let _ = io::stderr().write_all(bytes);
         })),
         before_program: None,
-        after_interrupt: None,
+        after_program: None,
         exit: Box::new(|lua, _| raise(lua, "usage", "the project file cannot exit; it declares operations")),
     };
     let vm = Vm::new(setup).map_err(|error| at_line(format!("cannot set Lua up: {error}")))?;

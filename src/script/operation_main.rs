@@ -120,9 +120,11 @@ fn machine(file: &Path, output: &Rc<Output>) -> mlua::Result<Vm> {
         write: Some(Box::new(move |stream, bytes| output.print(stream, bytes))),
         before_program: Some(Box::new(flush)),
         // It has the signals of any other program.
-        after_interrupt: Some(Box::new(|| {
-            // SAFETY: the default action ends the process; nothing of it runs any more.
-            unsafe { libc::raise(libc::SIGINT) };
+        after_program: Some(Box::new(|is_interrupted| {
+            if is_interrupted {
+                // SAFETY: the default action ends the process; nothing of it runs any more.
+                unsafe { libc::raise(libc::SIGINT) };
+            }
         })),
         exit: Box::new(|_, code| {
             flush();

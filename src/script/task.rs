@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 
 use mlua::state::{GcIncParams, GcMode};
 use mlua::{Lua, MultiValue, Value};
@@ -10,13 +11,15 @@ use serde_json::Value as Json;
 
 use super::api::args::Arguments;
 use super::error::raise;
+use super::leave::leave;
+use super::stop::{STOPPED, Stop};
 use super::vm::{Exit, Setup, Vm};
 use super::voice::Voice;
 use super::{api, modules, source, table};
 use crate::model::{Message, Order, Outcome, RaisedError, Reply};
 
 /// How a script ended, in its own words.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ScriptEnd {
     /// The outcome.
     pub(crate) outcome: Outcome,
@@ -42,6 +45,8 @@ pub(crate) trait HostLine {
     fn flush(&self) -> io::Result<()>;
     /// Sends a message that asks, and waits for the answer.
     fn ask(&self, message: &Message) -> io::Result<Reply>;
+    /// Takes in what the host says without being asked; waits at most so long for it.
+    fn listen(&self, limit: Duration);
 }
 
 /// How much the memory of a script grows before it is looked through again, in percent of what was in use.
@@ -50,28 +55,44 @@ const GC_PAUSE: i32 = 400;
 /// The names a task's script has beside the standard ones.
 const DECLARED: [&str; 3] = ["parameters", "runtime", "arg"];
 
-/// Runs the script of an order to its end.
-pub(crate) fn run_script(order: &Order, host: &Rc<dyn HostLine>) -> ScriptEnd {
-    let text = match fs::read(&order.script) {
-        Ok(text) => text,
-        Err(error) => {
-            return ScriptEnd::new(Outcome::Errored, format!("cannot read {}: {error}", order.script.display()));
-        }
-    };
-    match prepare(order, host) {
-        Ok((vm, parameters)) => match source::compile(vm.lua(), &order.script, &text, &DECLARED) {
-            Ok(chunk) => match vm.call(&chunk, vec![parameters]) {
-                Ok(returned) => run_sections(&vm).unwrap_or_else(|| from_returned(&returned)),
-                Err(error) => from_error(error),
-            },
-            Err(error) => from_error(error),
-        },
-        Err(error) => ScriptEnd::new(Outcome::Errored, format!("cannot set Lua up: {error}")),
+/// A script that has come to its end, in a VM that still holds what it has left.
+pub(crate) struct Script {
+    /// How it ended.
+    pub(crate) end: ScriptEnd,
+    vm: Option<Vm>,
+}
+
+impl Script {
+    /// Gives up what the script has left: files are closed, finalisers run.
+    pub(crate) fn close(self) {
+        drop(self.vm);
     }
 }
 
+/// Runs the script of an order to its end.
+pub(crate) fn run_script(order: &Order, host: &Rc<dyn HostLine>, stop: &Rc<Stop>) -> Script {
+    let without_vm = |reason: String| Script { end: ScriptEnd::new(Outcome::Errored, reason), vm: None };
+    let text = match fs::read(&order.script) {
+        Ok(text) => text,
+        Err(error) => return without_vm(format!("cannot read {}: {error}", order.script.display())),
+    };
+    let (vm, parameters) = match prepare(order, host, stop) {
+        Ok(prepared) => prepared,
+        Err(error) => return without_vm(format!("cannot set Lua up: {error}")),
+    };
+    let end = match source::compile(vm.lua(), &order.script, &text, &DECLARED) {
+        Ok(chunk) => match vm.call(&chunk, vec![parameters]) {
+            Ok(returned) => run_sections(&vm, stop).unwrap_or_else(|| from_returned(&returned)),
+            Err(error) => from_error(error, stop),
+        },
+        Err(error) => from_error(error, stop),
+    };
+    stop.detach();
+    Script { end, vm: Some(vm) }
+}
+
 /// Runs the sections that the script has defined; `None` if there are none, so that it is one itself.
-fn run_sections(vm: &Vm) -> Option<ScriptEnd> {
+fn run_sections(vm: &Vm, stop: &Stop) -> Option<ScriptEnd> {
     let run = match api::testscript::runner(vm.lua()) {
         Ok(run) => run?,
         Err(error) => return Some(ScriptEnd::new(Outcome::Errored, format!("cannot run the sections: {error}"))),
@@ -79,11 +100,11 @@ fn run_sections(vm: &Vm) -> Option<ScriptEnd> {
     match vm.call(&run, Vec::new()) {
         Ok(returned) if returned.front().is_none_or(Value::is_nil) => None,
         Ok(returned) => Some(from_returned(&returned)),
-        Err(error) => Some(ScriptEnd { outcome: Outcome::Errored, ..from_error(error) }),
+        Err(error) => Some(ScriptEnd { outcome: Outcome::Errored, ..from_error(error, stop) }),
     }
 }
 
-fn prepare(order: &Order, host: &Rc<dyn HostLine>) -> mlua::Result<(Vm, Value)> {
+fn prepare(order: &Order, host: &Rc<dyn HostLine>, stop: &Rc<Stop>) -> mlua::Result<(Vm, Value)> {
     let exiting = Rc::clone(host);
     let exit: Exit = Box::new(move |lua, code| {
         if let Some(reason) = api::testscript::close_sections(lua, code)
@@ -94,9 +115,11 @@ fn prepare(order: &Order, host: &Rc<dyn HostLine>) -> mlua::Result<(Vm, Value)> 
             let _ = exiting.tell(&end);
         }
         let _ = exiting.flush();
-        std::process::exit(code)
+        leave(code, || ())
     });
-    prepare_with(order, host, &Rc::new(Voice::new(Rc::clone(host))), exit)
+    let prepared = prepare_with(order, host, &Rc::new(Voice::new(Rc::clone(host))), stop, exit)?;
+    stop.attach(prepared.0.lua(), host)?;
+    Ok(prepared)
 }
 
 /// Makes the VM of a task, and its parameters.
@@ -104,15 +127,21 @@ pub(super) fn prepare_with(
     order: &Order,
     host: &Rc<dyn HostLine>,
     voice: &Rc<Voice>,
+    stop: &Rc<Stop>,
     exit: Exit,
 ) -> mlua::Result<(Vm, Value)> {
     let (prints, programs, logs) = (Rc::clone(voice), Rc::clone(voice), Rc::clone(voice));
-    let interrupted = Rc::clone(voice);
+    let (listening, dying) = (Rc::clone(host), Rc::clone(stop));
     let setup = Setup {
         module_folders: modules::folders(&order.script, &order.started_in),
         write: Some(Box::new(move |stream, bytes| prints.print(stream, bytes))),
         before_program: Some(Box::new(move || programs.settle())),
-        after_interrupt: Some(Box::new(move || interrupted.heed_interrupt())),
+        after_program: Some(Box::new(move |is_interrupted| {
+            listening.listen(Duration::ZERO);
+            if is_interrupted {
+                dying.die_with_program();
+            }
+        })),
         exit,
     };
     let vm = Vm::new(setup)?;
@@ -129,9 +158,9 @@ pub(super) fn prepare_with(
     vm.preload("rille.job", |lua| {
         Err(raise(lua, "usage", "module 'rille.job' is for jobfiles; this is a task of one"))
     })?;
-    let synchro = super::api::synchro::for_task(lua, order.synchro.as_ref())?;
+    let synchro = super::api::synchro::for_task(lua, order.synchro.as_ref(), host, stop)?;
     let parameters = table::from_json(lua, &Json::Object(order.parameters.clone()))?;
-    api::testscript::preload(&vm, order, voice, &parameters)?;
+    api::testscript::preload(&vm, order, voice, stop, &parameters)?;
     let globals = lua.globals();
     globals.set("parameters", &parameters)?;
     globals.set("arg", order.args.clone())?;
@@ -210,11 +239,13 @@ fn from_returned(returned: &MultiValue) -> ScriptEnd {
     }
 }
 
-fn from_error(error: RaisedError) -> ScriptEnd {
-    if error.kind == HELP_KIND {
-        return ScriptEnd::new(Outcome::Skipped, "showed its help, and ran nothing");
-    }
-    let outcome = if error.kind == "assertion" { Outcome::Failed } else { Outcome::Errored };
+fn from_error(error: RaisedError, stop: &Stop) -> ScriptEnd {
+    let outcome = match error.kind.as_str() {
+        HELP_KIND => return ScriptEnd::new(Outcome::Skipped, "showed its help, and ran nothing"),
+        "assertion" => Outcome::Failed,
+        STOPPED if stop.is_pending() => Outcome::Aborted,
+        _ => Outcome::Errored,
+    };
     let data = serde_json::json!({ "kind": error.kind, "traceback": error.traceback });
     ScriptEnd { outcome, reason: Some(error.message), data: Some(data) }
 }

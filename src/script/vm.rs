@@ -29,8 +29,8 @@ pub(crate) struct Setup {
     /// What comes before a program is started by `os.execute` or `io.popen`: its output must not overtake what was
     /// printed.
     pub(crate) before_program: Option<Box<dyn Fn()>>,
-    /// What comes after a program has died of SIGINT.
-    pub(crate) after_interrupt: Option<Box<dyn Fn()>>,
+    /// What comes after a program that `os.execute` has run; true if it died of SIGINT.
+    pub(crate) after_program: Option<Box<dyn Fn(bool)>>,
     /// What `os.exit` does.
     pub(crate) exit: Exit,
 }
@@ -70,12 +70,12 @@ impl Vm {
             })?;
             host.set("before_program", before_program)?;
         }
-        if let Some(after_interrupt) = setup.after_interrupt {
-            let after_interrupt = lua.create_function(move |_, ()| {
-                after_interrupt();
+        if let Some(after_program) = setup.after_program {
+            let after_program = lua.create_function(move |_, is_interrupted: bool| {
+                after_program(is_interrupted);
                 Ok(())
             })?;
-            host.set("after_interrupt", after_interrupt)?;
+            host.set("after_program", after_program)?;
         }
         expose_errors(&lua, &host)?;
         restrict_packages(&lua, setup.module_folders)?;

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::HostLine;
 use crate::model::{Blob, Level, Message, Reply};
@@ -50,15 +50,6 @@ impl Voice {
         }
     }
 
-    /// Ends this process by SIGINT if the run was asked to stop. Called after a program has died of that signal: while it
-    /// ran, the script itself was deaf to it.
-    pub(crate) fn heed_interrupt(&self) {
-        if let Ok(Reply::Ack { interrupted: true }) = self.host.ask(&Message::Sync {}) {
-            // SAFETY: the default action ends the process; nothing of it runs any more.
-            unsafe { libc::raise(libc::SIGINT) };
-        }
-    }
-
     fn say(&self, message: &Message) {
         self.is_ahead.set(true);
         // A host that is gone takes its tasks with it.
@@ -84,6 +75,10 @@ impl HostLine for Voice {
 
     fn ask(&self, message: &Message) -> io::Result<Reply> {
         self.host.ask(message)
+    }
+
+    fn listen(&self, limit: Duration) {
+        self.host.listen(limit);
     }
 }
 

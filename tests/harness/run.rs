@@ -137,6 +137,23 @@ impl Run {
         fs::read(self.path.join(folder).join(stream)).unwrap_or_default()
     }
 
+    /// Returns the sections of a task in `results.json`: for each its full id, its outcome and its reason; without an end the
+    /// outcome is empty.
+    #[track_caller]
+    pub(crate) fn sections(&self, task: &str) -> Vec<(String, String, String)> {
+        fn add(found: &mut Vec<(String, String, String)>, parts: &Value, prefix: &str) {
+            for part in parts.as_array().into_iter().flatten() {
+                let id = format!("{prefix}{}", part["uid"].as_str().expect("a uid is text"));
+                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+                found.push((id.clone(), text(&part["result"]["value"]), text(&part["result"]["reason"])));
+                add(found, &part["sections"], &format!("{id}."));
+            }
+        }
+        let mut found = Vec::new();
+        add(&mut found, &self.task(task)["sections"], "");
+        found
+    }
+
     /// Returns the warnings in `results.json`, one a line.
     #[track_caller]
     pub(crate) fn warnings(&self) -> String {

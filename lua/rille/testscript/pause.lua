@@ -97,7 +97,7 @@ local function pause(err)
       core.pause = nil
       return err
     elseif line == "abort" or line == "a" then
-      core.pause, core.is_aborted = nil, true
+      core.pause, core.ended_because = nil, "the script was aborted at the prompt"
       return core.signal(frame, "aborted", "aborted at the prompt" .. (reason and ", after: " .. reason or ""), data)
     elseif line == "skip" or line == "s" then
       local signal = core.signal(frame, result, reason, data)

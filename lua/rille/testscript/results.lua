@@ -32,7 +32,7 @@ local function keep(err)
   local kind = getmetatable(err)
   if kind == Caught then return err end
   if kind ~= Signal then err = setmetatable({ value = err, traceback = traceback("", 2) }, Caught) end
-  if core.pause and not err.was_shown then return core.pause(err) end
+  if core.pause and not err.was_shown and not host.is_stopping() then return core.pause(err) end
   return err
 end
 
@@ -43,20 +43,38 @@ function core.call(f, a, b, c, d)
   return ok, value, more
 end
 
+-- Returns why nothing more of the script is to run but what cleans up; nil if all of it is.
+function core.why_ended()
+  if core.ended_because == nil then
+    local text = host.heed_stop()
+    core.ended_because = text and "the task was to end: " .. text
+  end
+  return core.ended_because
+end
+
+-- The same as core.call for what is called by no other function of the user. If the task is to end, that has been told to
+-- the function that ran; what is called from now on is called for good.
+function core.enter(f, a, b, c, d)
+  local ok, value, more = xpcall0(f, keep, a, b, c, d)
+  core.why_ended()
+  return ok, value, more
+end
+
 -- Returns result, reason and data of what core.call has caught.
 function core.judge(caught)
   if getmetatable(caught) == Signal then return caught.result, caught.reason, caught.data end
   if getmetatable(caught) ~= Caught then caught = { value = caught } end
   local kind, message, trace = host.describe(caught)
-  return kind == "assertion" and "failed" or "errored", message, { kind = kind, traceback = trace }
+  local result = kind == "assertion" and "failed" or kind == host.stopped and "aborted" or "errored"
+  return result, message, { kind = kind, traceback = trace }
 end
 
 local function is_signal(err) return getmetatable(err) == Signal end
 core.is_signal = is_signal
 
--- A pcall of the user catches errors, not results: those end the section.
+-- A pcall of the user catches errors, not results, nor that the task is to end: those end the section.
 local function pass_on(ok, err, ...)
-  if not ok and getmetatable(err) == Signal then error(err, 0) end
+  if not ok and (getmetatable(err) == Signal or host.is_stopping()) then error(err, 0) end
   return ok, err, ...
 end
 

@@ -1,8 +1,8 @@
 -- Running a whole script: common setup, testcases, common cleanup, and what blocks what.
 local core = ...
 local host = core.host
-local call, finished, ipairs, is_good, is_stronger, now, pass_over, setmetatable, started =
-  core.call, host.finished, ipairs, core.is_good, core.is_stronger, host.now, core.pass_over, setmetatable, host.started
+local enter, finished, ipairs, is_good, is_stronger, now, pass_over, setmetatable, started, why_ended =
+  core.enter, host.finished, ipairs, core.is_good, core.is_stronger, host.now, core.pass_over, setmetatable, host.started, core.why_ended
 
 local Self = { __index = core.results, __name = "testcase" }
 -- What sections find as `self.parent`.
@@ -25,7 +25,7 @@ local function run_turns(node, context, parent, run, take)
     turn = turn + 1
     -- What it waits for may take its time.
     host.flush()
-    local ok, values = call(loop.poll, context.self, setmetatable({}, context.reader))
+    local ok, values = enter(loop.poll, context.self, setmetatable({}, context.reader))
     if not ok then
       local _, reason, data = core.judge(values)
       reason = "its loop raised: " .. reason
@@ -59,10 +59,12 @@ local function run_parts(node, context)
       jump, passed_on = wanted, is_good[result] and "skipped" or "blocked"
       return false
     end
+    if why_ended() and not blocked then
+      blocked = why_ended()
+      return false
+    end
     if is_good[result] then return true end
-    if core.is_aborted and not blocked then
-      blocked = "the script was aborted at the prompt"
-    elseif part.definition.kind == "setup" then
+    if part.definition.kind == "setup" then
       blocked = because("the setup did not pass", reason)
     elseif part.definition.must_pass and not blocked then
       blocked = because(("%s '%s' must pass and did not"):format(part.definition.kind, part.uid), reason)
@@ -150,16 +152,16 @@ function core.run()
   if plan.setup then
     local result, reason, wanted, over = run_container(plan.setup)
     count(plan.setup, result, reason, wanted, over)
-    if core.is_aborted then blocked = "the script was aborted at the prompt"
+    if why_ended() then blocked = why_ended()
     elseif not is_good[result] then blocked = because("common setup did not pass", reason) end
   end
   local function take(node, result, reason, wanted, over)
     count(node, result, reason, wanted, over)
-    if not is_good[result] then
+    if why_ended() then
+      blocked = why_ended()
+    elseif not is_good[result] then
       failures = failures + 1
-      if core.is_aborted then
-        blocked = "the script was aborted at the prompt"
-      elseif node.definition.must_pass then
+      if node.definition.must_pass then
         blocked = ("testcase '%s' must pass and did not"):format(node.uid)
       elseif most and failures >= most then
         blocked = ("%d testcase%s failed, which is as many as may (max_failures)"):format(failures, failures == 1 and "" or "s")

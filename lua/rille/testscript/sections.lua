@@ -1,15 +1,15 @@
 -- Running one section that is made of code: its processors, its function, its result.
 local core = ...
 local host = core.host
-local call, finished, getmetatable, is_good, is_signal, is_stronger, judge, next, now, setmetatable, started =
-  core.call, host.finished, getmetatable, core.is_good, core.is_signal, core.is_stronger, core.judge, next, host.now,
+local enter, finished, getmetatable, is_good, is_signal, is_stronger, judge, next, now, setmetatable, started =
+  core.enter, host.finished, getmetatable, core.is_good, core.is_signal, core.is_stronger, core.judge, next, host.now,
   setmetatable, host.started
 local Frame, globals = core.Frame, core.globals
 
 -- Runs processors that may keep a section from running. Returns result, reason and data if one does.
 local function run_pre(list, frame)
   for _, f in ipairs(list or {}) do
-    local ok, value = call(f, frame.self, frame.p, frame)
+    local ok, value = enter(f, frame.self, frame.p, frame)
     if not ok then
       local result, reason, data = judge(value)
       if is_signal(value) then return result, reason, data end
@@ -34,7 +34,7 @@ function core.after(frame, definition, result, reason, data)
   for _, list in ipairs { globals.post or {}, definition.post or {} } do
     for _, f in ipairs(list) do
       frame.result, frame.reason, frame.reported = result, reason, nil
-      local ok, value = call(f, frame.self, frame.p, frame)
+      local ok, value = enter(f, frame.self, frame.p, frame)
       local worse, why, more
       if not ok then
         worse, why, more = judge(value)
@@ -52,7 +52,7 @@ end
 local function on_error(frame, definition, caught)
   for _, list in ipairs { globals.exception or {}, definition.exception or {} } do
     for _, f in ipairs(list) do
-      local ok, value = call(f, frame.self, frame.p, frame, caught.value)
+      local ok, value = enter(f, frame.self, frame.p, frame, caught.value)
       if not ok then return false, value end
       if value == true then return true end
     end
@@ -111,7 +111,7 @@ end
 
 -- Returns whether a section is left out, with result, reason and data.
 function core.left_out(frame, definition)
-  local ok, why = call(core.why_skipped, definition.skip, frame.self, frame.p)
+  local ok, why = enter(core.why_skipped, definition.skip, frame.self, frame.p)
   if not ok then
     local result, reason, data = judge(why)
     if not is_signal(why) then result, reason = "errored", "its skip condition raised: " .. reason end
@@ -130,6 +130,17 @@ function core.run_section(node, context)
     count = 0, self = self, p = p,
   }, Frame)
   core.current = frame
+  -- What cleans up runs to its end, as far as there is time.
+  local is_shielded = definition.kind == "cleanup" or core.container.kind == "common cleanup"
+  if is_shielded then host.shield(true) end
+  local result, reason, jump = core.run_open_section(frame, node, definition, self, p)
+  if is_shielded then host.shield(false) end
+  return result, reason, jump
+end
+
+-- Runs a section that is open; see core.run_section.
+function core.run_open_section(frame, node, definition, self, p)
+  local number = node.number
   local result, reason, data, jump
   if definition.skip then
     local is_out
@@ -145,7 +156,7 @@ function core.run_section(node, context)
   local began = now()
   result, reason, data = core.before(frame, definition)
   if result == nil then
-    local ok, err = call(definition.fn, self, p, frame)
+    local ok, err = enter(definition.fn, self, p, frame)
     result, reason, data, jump = conclude(frame, definition, ok, err)
     result, reason, data = core.after(frame, definition, result, reason, data)
   end

@@ -6,7 +6,10 @@ use super::hooks::Leaving;
 use super::{Active, Effect, End, Phase, Scheduler, Written};
 use crate::engine::stop::StopReason;
 use crate::engine::verdict::{self, Evidence, Verdict};
-use crate::model::{EventKind, Exit, Outcome, TaskFinished, TaskNumber};
+use crate::model::{EventKind, Exit, Message, Outcome, TaskFinished, TaskNumber};
+
+/// How long the process of a script may still be there that has ended, however short the grace is.
+const LINGER: Duration = Duration::from_secs(2);
 
 impl Scheduler {
     pub(super) fn start_ready(&mut self, now: Duration) {
@@ -83,14 +86,27 @@ impl Scheduler {
         self.ready.hold_until_release();
     }
 
+    pub(super) fn heard(&mut self, task: TaskNumber, message: Message, now: Duration) {
+        let Some(active) = self.active(task) else { return };
+        if active.evidence.take_message(message) {
+            // Its process leaves by itself within a second.
+            self.has_said_all(task, now + self.timing.grace.max(LINGER));
+        }
+    }
+
     pub(super) fn reported(&mut self, task: TaskNumber, verdict: Verdict, now: Duration) {
-        let lingers_until = now + self.timing.grace;
         let Some(active) = self.active(task) else { return };
         active.evidence.take_report(verdict);
+        self.has_said_all(task, now + self.timing.grace);
+    }
+
+    /// Takes in that a task has said how it ends. A time limit no longer strikes, but its process is not waited for without
+    /// an end.
+    fn has_said_all(&mut self, task: TaskNumber, lingers_until: Duration) {
+        let Some(active) = self.active(task) else { return };
         if !active.has_process || active.stop.is_some() || active.evidence.exit.is_some() {
             return;
         }
-        // All is said. A time limit no longer strikes, but the runner is not waited for without an end.
         active.evidence.may_linger = true;
         active.deadline = Some(lingers_until);
         self.arm(task, Some(lingers_until));

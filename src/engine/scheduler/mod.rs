@@ -276,11 +276,7 @@ impl Scheduler {
             Input::Spawned { task, pid } => self.spawned(task, pid, now),
             Input::SpawnFailed { task, reason } => self.spawn_failed(task, reason, now),
             Input::SpawnDeferred { task, reason } => self.spawn_deferred(task, reason, now),
-            Input::Message { task, message } => {
-                if let Some(active) = self.active(task) {
-                    active.evidence.take_message(message);
-                }
-            }
+            Input::Message { task, message } => self.heard(task, message, now),
             Input::Reported { task, verdict } => self.reported(task, verdict, now),
             Input::LastWords { task, words } => {
                 if let Some(active) = self.active(task) {

@@ -23,7 +23,7 @@ use crate::engine::stop::StopReason;
 use crate::engine::surroundings::Surroundings;
 use crate::engine::verdict::Verdict;
 use crate::engine::way::Way;
-use crate::model::{EventKind, Reply, RuntimeInfo, Stream, TaskNumber, TestStatus};
+use crate::model::{EventKind, Reply, RuntimeInfo, StopOrder, Stream, TaskNumber, TestStatus};
 
 /// How many events are written in one piece: a list of 100,000 tasks is not to be in memory once more as text.
 const RECORDS_AT_ONCE: usize = 512;
@@ -175,13 +175,25 @@ impl Books {
             Effect::Spawn { task, attempt: ordinal, slots } => {
                 self.wishes.push((AttemptId { task, ordinal }, Wish::Start(slots)));
             }
-            Effect::Signal { task, reason } => self.ask(task, Ask::Signal(reason.signal().as_raw())),
+            Effect::Signal { task, reason } => {
+                self.say_why(task, reason);
+                self.ask(task, Ask::Signal(reason.signal().as_raw()));
+            }
             Effect::Kill { task } => self.ask(task, Ask::Kill),
             Effect::Settled { task, end } => {
                 self.folders.remove(&task);
                 (self.hooks.on_settled)(task, end);
             }
             Effect::Answer { wait, answer } => self.replies.push((wait, answer)),
+        }
+    }
+
+    /// Tells a task that speaks why a signal comes: its script ends by that name.
+    fn say_why(&mut self, task: TaskNumber, reason: StopReason) {
+        let speaks = self.scheduler.task(task).is_some_and(|task| Way::of(task) == Way::Channel);
+        if let Some(live) = self.live.get(&task).filter(|_| speaks) {
+            let order = StopOrder { word: reason.word(), text: reason.text() };
+            self.wishes.push((live.id, Wish::Answer(Reply::Stop(order))));
         }
     }
 

@@ -5,10 +5,14 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
 
 use crate::model::{Answer, FRAME_LIMIT, Fault, FaultKind, Request, TaskNumber};
+
+/// The request that gives up the one before it, which waits.
+const CANCEL: &[u8] = b"{\"op\":\"cancel\"}\n";
 
 /// A connection to the shared objects of a run. What it holds is released when it is dropped.
 #[derive(Debug)]
@@ -36,6 +40,17 @@ impl SynchroClient {
 
     /// Asks, and waits for the answer.
     pub(crate) fn call(&mut self, request: &Request) -> Answer {
+        self.call_until(request, None, &|| false)
+    }
+
+    /// Asks, and waits for the answer; when `wakes` is readable and `is_given_up` says so, the wait is given up. What comes
+    /// then is the answer all the same, or that it was cancelled.
+    pub(crate) fn call_until(
+        &mut self,
+        request: &Request,
+        wakes: Option<BorrowedFd<'_>>,
+        is_given_up: &dyn Fn() -> bool,
+    ) -> Answer {
         self.outgoing.clear();
         let written = serde_json::to_writer(&mut self.outgoing, request);
         self.outgoing.push(b'\n');
@@ -47,7 +62,7 @@ impl SynchroClient {
             );
             return Answer::Error(Fault::usage(text));
         }
-        match self.exchange() {
+        match self.exchange(wakes, is_given_up) {
             Ok(answer) => answer,
             Err(error) => Answer::Error(Fault::new(
                 FaultKind::Closed,
@@ -56,8 +71,7 @@ impl SynchroClient {
         }
     }
 
-    fn exchange(&mut self) -> io::Result<Answer> {
-        let mut rest = self.outgoing.as_slice();
+    fn send(&self, mut rest: &[u8]) -> io::Result<()> {
         while !rest.is_empty() {
             match send(&self.socket, rest, SendFlags::NOSIGNAL) {
                 Ok(count) => rest = &rest[count..],
@@ -67,7 +81,13 @@ impl SynchroClient {
                 Err(error) => return Err(error.into()),
             }
         }
+        Ok(())
+    }
+
+    fn exchange(&mut self, wakes: Option<BorrowedFd<'_>>, is_given_up: &dyn Fn() -> bool) -> io::Result<Answer> {
+        self.send(&self.outgoing)?;
         let mut scanned = self.used;
+        let mut wakes = wakes;
         loop {
             if let Some(length) = self.incoming[scanned..].iter().position(|byte| *byte == b'\n') {
                 let line = &self.incoming[self.used..scanned + length];
@@ -80,6 +100,15 @@ impl SynchroClient {
                 return Ok(answer);
             }
             scanned = self.incoming.len();
+            if let Some(waker) = wakes
+                && !self.wait(waker)?
+            {
+                // It stays readable, and is not asked again.
+                wakes = None;
+                if is_given_up() {
+                    self.send(CANCEL)?;
+                }
+            }
             let mut piece = [0; 16 << 10];
             match self.socket.read(&mut piece) {
                 Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the other side has closed it")),
@@ -87,6 +116,18 @@ impl SynchroClient {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
+        }
+    }
+}
+
+impl SynchroClient {
+    /// Waits until something has come, or `waker` is readable; returns whether something has come.
+    fn wait(&self, waker: BorrowedFd<'_>) -> io::Result<bool> {
+        let mut polled = [PollFd::new(&self.socket, PollFlags::IN), PollFd::new(&waker, PollFlags::IN)];
+        match poll(&mut polled, None) {
+            Ok(_) => Ok(!polled[0].revents().is_empty()),
+            Err(Errno::INTR) => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 }

@@ -89,6 +89,19 @@ impl Connection {
         Some(frame)
     }
 
+    /// Takes the line that gives up the request which waits, if that is what comes next.
+    pub(super) fn take_cancel(&mut self) -> bool {
+        let Some(length) = self.inbox.iter().position(|byte| *byte == b'\n').filter(|_| self.waits) else {
+            return false;
+        };
+        let is_cancel = matches!(parse(&self.inbox[..length]), Frame::Request(request) if request.op == Op::Cancel);
+        if is_cancel {
+            self.inbox.drain(..=length);
+            self.scanned = 0;
+        }
+        is_cancel
+    }
+
     /// Puts an answer behind those that wait to be sent.
     pub(super) fn answer(&mut self, answer: &Answer) {
         // Plain data always has a text.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::object::{Body, Grip, not_its};
 use super::state::{Blocked, HolderId, MAIN_HOLDER, State, Step, done};
-use crate::model::{Answer, Fault, ObjectId, Op, SharedKind, SharedRef};
+use crate::model::{Answer, Fault, FaultKind, ObjectId, Op, SharedKind, SharedRef};
 
 impl State {
     /// Lets a call wait, or ends it at once if its time is over already.
@@ -59,6 +59,13 @@ impl State {
             Some(_) if holder == MAIN_HOLDER => self.main_answer = Some(answer),
             Some(_) => self.woken.push((holder, answer)),
         }
+    }
+
+    /// Ends the wait of a holder that does not want it any more.
+    pub(super) fn cancel(&mut self, holder: HolderId, now: Instant) {
+        self.wake(holder, Answer::Error(Fault::new(FaultKind::Cancelled, "the wait was given up")));
+        // An arrival that is withdrawn may have been the hope of others.
+        self.judge_soon(now);
     }
 
     /// Ends the waits whose time is over.

@@ -15,6 +15,7 @@ use crate::job::SectionFilter;
 use crate::model::{Level, Message, Order, RaisedError, Reply, SectionKind, nearest, shuffled};
 use crate::script::entropy;
 use crate::script::error::{self, raise};
+use crate::script::stop::{STOPPED, Stop};
 use crate::script::task::HostLine;
 use crate::script::vm::{GETLOCAL, Vm};
 use crate::script::voice::Voice;
@@ -42,13 +43,20 @@ const RUN: &str = "rille.testscript.run";
 const EXIT: &str = "rille.testscript.exit";
 
 /// Makes `require "rille.testscript"` work in a task.
-pub(crate) fn preload(vm: &Vm, order: &Order, voice: &Rc<Voice>, parameters: &Value) -> mlua::Result<()> {
+pub(crate) fn preload(
+    vm: &Vm,
+    order: &Order,
+    voice: &Rc<Voice>,
+    stop: &Rc<Stop>,
+    parameters: &Value,
+) -> mlua::Result<()> {
     // Taken now: a script may put something else in their place.
     let debug: Table = vm.lua().globals().get("debug")?;
     let (getinfo, traceback) = (debug.get::<Function>("getinfo")?, debug.get::<Function>("traceback")?);
-    let (order, voice, parameters) = (order.clone(), Rc::clone(voice), parameters.clone());
+    let (order, voice, stop, parameters) = (order.clone(), Rc::clone(voice), Rc::clone(stop), parameters.clone());
     vm.preload("rille.testscript", move |lua| {
         let host = primitives(lua, &order, &voice)?;
+        add_stop(lua, &host, &voice, &stop)?;
         host.set("parameters", &parameters)?;
         host.set("getinfo", &getinfo)?;
         host.set("traceback", &traceback)?;
@@ -118,6 +126,21 @@ fn primitives(lua: &Lua, order: &Order, voice: &Rc<Voice>) -> mlua::Result<Table
     };
     host.set("prompt", lua.create_function(prompt)?)?;
     Ok(host)
+}
+
+/// Adds the functions by which the Lua half takes note that the task is to end.
+fn add_stop(lua: &Lua, host: &Table, voice: &Rc<Voice>, stop: &Rc<Stop>) -> mlua::Result<()> {
+    let (heeding, line) = (Rc::clone(stop), Rc::clone(voice));
+    host.set("heed_stop", lua.create_function(move |_, ()| Ok(heeding.heed(&*line)))?)?;
+    let asking = Rc::clone(stop);
+    host.set("is_stopping", lua.create_function(move |_, ()| Ok(asking.is_pending()))?)?;
+    let shielding = Rc::clone(stop);
+    let shield = move |_: &Lua, is_on: bool| {
+        shielding.shield(is_on);
+        Ok(())
+    };
+    host.set("shield", lua.create_function(shield)?)?;
+    host.set("stopped", STOPPED)
 }
 
 /// Returns kind, message and traceback of an error that was kept with the stack it was raised on.

@@ -25,6 +25,7 @@ use self::loaded::Loaded;
 use self::page::{Broken, Shared};
 use super::api;
 use super::error::raise;
+use super::stop::Stop;
 use super::task::{HostLine, ScriptEnd, prepare_with};
 use super::vm::{Exit, Vm};
 use super::voice::Voice;
@@ -137,7 +138,7 @@ impl Worker<'_> {
             shared.break_walk(Broken::Exit(code));
             raise(lua, "exit", format!("os.exit({code}) was called"))
         });
-        let (vm, _) = prepare_with(self.order, &self.host, &self.voice, exit)?;
+        let (vm, _) = prepare_with(self.order, &self.host, &self.voice, &Stop::at_once(), exit)?;
         let (logs, shared) = (Rc::clone(&self.voice), Rc::clone(&self.shared));
         let hand_over: api::log::Emit = Rc::new(move |level, logger, text| match shared.current() {
             // A record says of which walk it is; what is printed stays as it is.

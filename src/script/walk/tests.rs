@@ -42,6 +42,8 @@ impl HostLine for Host {
         self.tell(message)?;
         Ok(Reply::Line { text: self.typed.borrow_mut().pop() })
     }
+
+    fn listen(&self, _: std::time::Duration) {}
 }
 
 /// A worker, and the coordinator's end of its socket.

@@ -101,7 +101,7 @@ pub(crate) fn list_walks(
         module_folders: modules::folders(path, Path::new(".")),
         write: None,
         before_program: None,
-        after_interrupt: None,
+        after_program: None,
         exit: Box::new(|lua, code| raise(lua, "exit", format!("os.exit({code}) was called"))),
     };
     let vm = Vm::new(setup).map_err(internal)?;

@@ -83,7 +83,7 @@ impl Local {
 
     /// Lets in who comes by TCP. Nobody knows yet who that is.
     pub(super) fn strangers_came(&mut self) {
-        for _ in 0..ADMITTED_AT_ONCE {
+        for _ in 0..MOST_WAITING {
             let has_room = self.reports.has_room();
             let Some(listener) = self.reports.listener() else { return };
             let accepted = if has_room { listener.accept() } else { Err(io::Error::other("no descriptors")) };
@@ -261,6 +261,13 @@ impl Local {
     pub(super) fn drain_line(&mut self, task: TaskNumber, tell: &mut Listener<'_>) {
         if self.line(task).is_none() {
             return;
+        }
+        if self.line(task).is_some_and(|line| line.token.is_some()) {
+            // It may have come by TCP, and not have told yet who it is.
+            self.strangers_came();
+            for caller in self.reports.unknown() {
+                self.read_caller(caller, READS_BEFORE_END, tell);
+            }
         }
         // Somebody outside may go on connecting.
         let _ = (0..MOST_WAITING).all(|_| self.let_in(task, tell));

@@ -65,10 +65,15 @@ pub(super) fn serve(duty: &Duty, task: Pid, words: &Words) {
     loop {
         let living = watch.take_in_the_dead();
         // What the task has sent before it ended is here by now.
+        let mut others_died = false;
         while let Some(came) = watch.next_signal(Some(0)) {
+            others_died |= came.0 == libc::SIGCHLD;
             if watch.heed(came) {
                 return watch.end_all();
             }
+        }
+        if others_died {
+            continue;
         }
         if watch.exit_is_known && living == 0 {
             return;

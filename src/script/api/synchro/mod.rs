@@ -13,10 +13,12 @@ use self::methods::Methods;
 pub(in crate::script) use self::proxy::Proxy;
 use super::read_only;
 use crate::engine::SynchroClient;
-use crate::model::{Answer, Blob, Op, Request, SharedKind, SharedRef, SynchroLine};
+use crate::model::{Answer, Blob, FaultKind, Op, Request, SharedKind, SharedRef, SynchroLine};
 use crate::script::error::raise;
 use crate::script::host::Context;
+use crate::script::stop::Stop;
 use crate::script::table;
+use crate::script::task::HostLine;
 
 /// The way to the shared objects.
 pub(in crate::script) trait Backend {
@@ -37,8 +39,14 @@ pub(in crate::script) fn for_host(lua: &Lua, context: &Rc<Context>) -> mlua::Res
 }
 
 /// Makes `runtime.synchro` of a task. Must be done before its parameters are made.
-pub(in crate::script) fn for_task(lua: &Lua, line: Option<&SynchroLine>) -> mlua::Result<Table> {
-    open(lua, Rc::new(Task { line: line.cloned(), client: RefCell::new(None) }))
+pub(in crate::script) fn for_task(
+    lua: &Lua,
+    line: Option<&SynchroLine>,
+    host: &Rc<dyn HostLine>,
+    stop: &Rc<Stop>,
+) -> mlua::Result<Table> {
+    let (host, stop) = (Rc::clone(host), Rc::clone(stop));
+    open(lua, Rc::new(Task { line: line.cloned(), client: RefCell::new(None), host, stop }))
 }
 
 fn open(lua: &Lua, backend: Rc<dyn Backend>) -> mlua::Result<Table> {
@@ -61,6 +69,8 @@ impl Backend for Host {
 struct Task {
     line: Option<SynchroLine>,
     client: RefCell<Option<SynchroClient>>,
+    host: Rc<dyn HostLine>,
+    stop: Rc<Stop>,
 }
 
 impl Backend for Task {
@@ -78,7 +88,13 @@ impl Backend for Task {
                 Err(fault) => return Ok(Answer::Error(fault)),
             },
         };
-        Ok(client.call(request))
+        let wakes = self.stop.wakes().filter(|_| self.stop.may_come());
+        let answer = client.call_until(request, wakes, &|| self.stop.is_pending());
+        // A wait that was given up for nothing is no error.
+        match self.stop.is_pending() && matches!(&answer, Answer::Error(fault) if fault.kind == FaultKind::Cancelled) {
+            true => Err(mlua::Error::external(self.stop.error(&*self.host))),
+            false => Ok(answer),
+        }
     }
 }
 

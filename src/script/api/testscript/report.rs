@@ -8,6 +8,7 @@ use mlua::{Lua, Table, Value};
 
 use super::kind;
 use crate::model::{Message, Outcome, SectionKind, SectionNumber, SectionPlan};
+use crate::script::error::ScriptError;
 use crate::script::table;
 use crate::script::task::HostLine;
 use crate::script::voice::now;
@@ -40,10 +41,13 @@ struct State {
 /// A section as Lua describes it: kind, name, parent, line, description, groups.
 type Described = (String, mlua::LuaString, SectionNumber, Option<u32>, Option<mlua::LuaString>, Option<Vec<String>>);
 
-/// Makes the error for a host that cannot be reached.
-#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
+/// Makes the error for a host that cannot be reached, or that was not waited for because the task is to end.
 pub(super) fn lost(error: io::Error) -> mlua::Error {
-    mlua::Error::runtime(format!("the host cannot be told: {error}"))
+    let text = format!("the host cannot be told: {error}");
+    match error.downcast::<ScriptError>() {
+        Ok(stop) => mlua::Error::external(stop),
+        Err(_) => mlua::Error::runtime(text),
+    }
 }
 
 impl Reporter {

@@ -187,6 +187,12 @@ impl Reports {
         self.callers.remove(&id)
     }
 
+    /// Returns those who have not told yet who they are.
+    pub(super) fn unknown(&self) -> Vec<CallerId> {
+        let unknown = self.callers.iter().filter(|(_, caller)| caller.standing == Standing::Unknown);
+        unknown.map(|(id, _)| *id).collect()
+    }
+
     /// Returns how many are connected.
     pub(super) fn len(&self) -> usize {
         self.callers.len()
