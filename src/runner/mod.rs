@@ -63,14 +63,13 @@ fn serve() -> io::Result<()> {
     let line = Line::new(take_stdin()?);
     let order: Order = line.receive()?;
     open_stdin(&order)?;
-    if let Some(walks) = &order.walk {
-        // A walk has nothing to clean up: a worker ends at once.
-        let host: Rc<dyn HostLine> = Rc::new(line);
-        return report(&*host, script::run_worker(&order, walks, &host));
-    }
-    let stop = Stop::listen()?;
+    // A walk has nothing to clean up: a worker ends at once.
+    let stop = if order.walk.is_some() { Stop::at_once() } else { Stop::listen()? };
     line.heed_with(&stop);
     let host: Rc<dyn HostLine> = Rc::new(line);
+    if let Some(walks) = &order.walk {
+        return report(&*host, script::run_worker(&order, walks, &host, &stop));
+    }
     let script = script::run_script(&order, &host, &stop);
     if let Some(signal) = stop.stray_signal() {
         // Whoever sent it is to see what came of it, and so is the host.

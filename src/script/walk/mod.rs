@@ -40,7 +40,7 @@ const LOGGER: &str = "rille.walk";
 pub(super) const DECLARED: [&str; 4] = ["main", "parameters", "runtime", "arg"];
 
 /// Runs walks until the coordinator says that there are no more.
-pub(crate) fn run_worker(order: &Order, walk: &WalkLine, host: &Rc<dyn HostLine>) -> ScriptEnd {
+pub(crate) fn run_worker(order: &Order, walk: &WalkLine, host: &Rc<dyn HostLine>, stop: &Rc<Stop>) -> ScriptEnd {
     let errored = |reason: String| ScriptEnd::new(Outcome::Errored, reason);
     let shared = match Shared::open(&walk.page) {
         Ok(shared) => Rc::new(shared),
@@ -60,6 +60,7 @@ pub(crate) fn run_worker(order: &Order, walk: &WalkLine, host: &Rc<dyn HostLine>
         stage: Rc::default(),
         voice: Rc::new(Voice::new(Rc::clone(host))),
         host: Rc::clone(host),
+        stop: Rc::clone(stop),
     };
     match worker.serve() {
         Ok(end) => end,
@@ -77,6 +78,7 @@ struct Worker<'a> {
     stage: Rc<Cell<u32>>,
     voice: Rc<Voice>,
     host: Rc<dyn HostLine>,
+    stop: Rc<Stop>,
 }
 
 impl Worker<'_> {
@@ -138,7 +140,7 @@ impl Worker<'_> {
             shared.break_walk(Broken::Exit(code));
             raise(lua, "exit", format!("os.exit({code}) was called"))
         });
-        let (vm, _) = prepare_with(self.order, &self.host, &self.voice, &Stop::at_once(), exit)?;
+        let (vm, _) = prepare_with(self.order, &self.host, &self.voice, &self.stop, exit)?;
         let (logs, shared) = (Rc::clone(&self.voice), Rc::clone(&self.shared));
         let hand_over: api::log::Emit = Rc::new(move |level, logger, text| match shared.current() {
             // A record says of which walk it is; what is printed stays as it is.

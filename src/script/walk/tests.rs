@@ -91,7 +91,7 @@ impl Driven {
         let typed: Vec<String> = typed.iter().rev().map(|line| (*line).to_owned()).collect();
         let thread = std::thread::spawn(move || {
             let host = Rc::new(Host { typed: RefCell::new(typed), ..Host::default() });
-            let end = run_worker(&order, &line, &(Rc::clone(&host) as Rc<dyn HostLine>));
+            let end = run_worker(&order, &line, &(Rc::clone(&host) as Rc<dyn HostLine>), &Stop::at_once());
             // Shown where a test fails.
             println!("the worker ended: {end:?}");
             let heard = host.heard.borrow().clone();
