@@ -47,7 +47,7 @@ fn lab(body: &str) -> Project {
 fn cleaned_up(ended: &Ended, task: &str, word: &str, reason: &str) {
     let run = ended.the_run();
     let output = String::from_utf8_lossy(&run.output(task, "stdout")).into_owned();
-    assert_eq!(output, "connected\ncleaned\ndisconnected\n", "{task}");
+    assert_eq!(output, "connected\ncleaned\ndisconnected\n", "{task}\n{ended}");
     let sections = run.sections(task);
     let expected = [
         ("Case.work", word),
@@ -90,13 +90,13 @@ fn a_time_limit_ends_the_section_by_name_and_what_cleans_up_runs() {
 fn terminate_aborts_the_section_and_what_cleans_up_runs() {
     for way in ["loop", "program", "lock"] {
         let body = format!(
-            "local t = job.Task {{ testscript = 'lab.lua', taskid = 't', how = '{way}', lock = lock, queue = queue, cwd = '.' }}\n\
+            "local t = job.Task {{ testscript = 'lab.lua', taskid = '{way}', how = '{way}', lock = lock, queue = queue, cwd = '.' }}\n\
              t:start()\nwhile not io.open('at-work') do t:join(0.01) end\nt:terminate()\n\
              while t:is_alive() do t:join(0.01) end"
         );
         let ended = lab(&body).job(&["--grace", "20"]);
-        ended.code(1).outcomes("t=aborted");
-        cleaned_up(&ended, "t", "aborted", "terminated by the jobfile");
+        ended.code(1).outcomes(&format!("{way}=aborted"));
+        cleaned_up(&ended, way, "aborted", "terminated by the jobfile");
     }
 }
 

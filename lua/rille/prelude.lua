@@ -47,10 +47,11 @@ end
 -- What a program writes stands behind what was printed before it was started.
 if host.before_program then
   local execute, popen = os.execute, io.popen
+  local run = host.execute or execute
   function os.execute(command)
     if command == nil then return execute() end
     host.before_program()
-    local ok, how, code = execute(command)
+    local ok, how, code = run(command)
     -- system(3) ignores SIGINT while the program runs: a Ctrl-C would end that alone, and the script would go on.
     if host.after_program then host.after_program(how == "signal" and code == 2) end
     return ok, how, code

@@ -53,7 +53,7 @@ use self::spawner::local::Local;
 use self::supervisor::{BookParts, Books, Dispatcher, Hooks, Parts, Supervisor};
 use crate::model::{Reply, RuntimeInfo, TaskNumber};
 
-pub(crate) use self::foreground::{become_program, output_of, run_in_foreground};
+pub(crate) use self::foreground::{become_program, output_of, run_in_foreground, run_shell};
 pub(crate) use self::guardian::{Guarded, split};
 pub(crate) use self::journal::Journal;
 pub(crate) use self::keep::{OutputSink, SinkWaker};

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -91,7 +91,7 @@ impl Line {
     /// Waits until something has come, or the task is asked to end; returns whether something has come.
     fn wait(&self) -> io::Result<bool> {
         let stop = self.stop();
-        let wakes = stop.wakes().filter(|_| stop.may_come());
+        let wakes = stop.wakes();
         let mut polled = vec![PollFd::new(&self.socket, PollFlags::IN)];
         polled.extend(wakes.as_ref().map(|wakes| PollFd::new(wakes, PollFlags::IN)));
         match poll(&mut polled, None) {
@@ -157,11 +157,9 @@ impl HostLine for Line {
     }
 
     fn listen(&self, limit: Duration) {
-        // What is wrong with the line is met by who asks next.
-        while let Ok(true) = self.wait_for_socket(limit) {
-            if self.read().is_err() {
-                return;
-            }
+        let deadline = Instant::now() + limit;
+        loop {
+            // What came with an earlier answer is here already. What is wrong with the line is met by who asks next.
             while let Ok(Some(reply)) = self.take_reply() {
                 let is_word = matches!(reply, Reply::Stop(_));
                 let _ = self.heed(reply);
@@ -169,20 +167,21 @@ impl HostLine for Line {
                     return;
                 }
             }
+            match self.wait_for_socket(deadline.saturating_duration_since(Instant::now())) {
+                Ok(true) if self.read().is_ok() => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                _ => return,
+            }
         }
     }
 }
 
 impl Line {
-    /// Waits at most so long until something has come.
+    /// Waits at most so long until something has come; returns whether it has.
     fn wait_for_socket(&self, limit: Duration) -> io::Result<bool> {
         let limit = Timespec::try_from(limit).map_err(io::Error::other)?;
         let mut polled = [PollFd::new(&self.socket, PollFlags::IN)];
-        match poll(&mut polled, Some(&limit)) {
-            Ok(count) => Ok(count > 0),
-            Err(Errno::INTR) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        Ok(poll(&mut polled, Some(&limit))? > 0)
     }
 }
 
@@ -210,6 +209,17 @@ mod tests {
         send(&host, &Reply::Stop(StopOrder { word: StopWord::Aborted, text: "why".into() }));
         send(&host, &Reply::Ack { interrupted: true });
         assert_eq!(line.ask(&Message::Sync {}).unwrap(), Reply::Ack { interrupted: true });
+    }
+
+    #[test]
+    fn a_word_that_came_with_an_answer_is_found() {
+        let (line, host) = line();
+        send(&host, &Reply::Ack { interrupted: false });
+        send(&host, &Reply::Stop(StopOrder { word: StopWord::Aborted, text: "why".into() }));
+        assert_eq!(line.ask(&Message::Sync {}).unwrap(), Reply::Ack { interrupted: false });
+        let stop = Stop::at_once();
+        line.heed_with(&stop);
+        assert_eq!(stop.error(&line).message, "why");
     }
 
     #[test]

@@ -382,6 +382,7 @@ fn prepare(context: &Rc<Context>) -> mlua::Result<Vm> {
             printer.print(stream, bytes.to_vec());
         })),
         before_program: None,
+        execute: None,
         after_program: None,
         exit: Box::new(move |lua, code| {
             exiting.exit.set(Some(code));

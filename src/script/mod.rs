@@ -47,6 +47,7 @@ pub(crate) fn read_table(path: &Path, text: &[u8]) -> Result<serde_json::Value, 
         module_folders: modules::folders(path, Path::new(".")),
         write: None,
         before_program: None,
+        execute: None,
         after_program: None,
         exit: Box::new(|lua, _| error::raise(lua, "usage", "a data file cannot exit")),
     };

@@ -80,6 +80,7 @@ fn add_rille_file(path: &Path, shown: &Path, project: &mut Project) -> Result<()
             let _ = io::stderr().write_all(bytes);
         })),
         before_program: None,
+        execute: None,
         after_program: None,
         exit: Box::new(|lua, _| raise(lua, "usage", "the project file cannot exit; it declares operations")),
     };

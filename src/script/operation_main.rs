@@ -120,6 +120,7 @@ fn machine(file: &Path, output: &Rc<Output>) -> mlua::Result<Vm> {
         write: Some(Box::new(move |stream, bytes| output.print(stream, bytes))),
         before_program: Some(Box::new(flush)),
         // It has the signals of any other program.
+        execute: None,
         after_program: Some(Box::new(|is_interrupted| {
             if is_interrupted {
                 // SAFETY: the default action ends the process; nothing of it runs any more.

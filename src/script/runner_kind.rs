@@ -88,6 +88,7 @@ fn load(file: &Path, kinds: &Kinds, write: Option<Write>) -> Result<Vm, RaisedEr
         module_folders: modules::folders(file, &std::env::current_dir().unwrap_or_default()),
         write,
         before_program: None,
+        execute: None,
         after_program: None,
         exit: Box::new(|_, code| {
             // What was printed is with the standard library, which is ended by the process.

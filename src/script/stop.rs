@@ -8,9 +8,11 @@
 //! The signal handler does what Lua allows it: it sets a hook, in which the error is raised.
 
 use std::cell::RefCell;
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, OsStr, c_char, c_int};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::process::ExitStatus;
 use std::ptr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering};
@@ -32,8 +34,9 @@ pub(crate) const STOPPED: &str = "stopped";
 /// The kind where that was because of a time limit.
 const TIMED_OUT: &str = "timeout";
 
-/// How long after a signal the host's word is waited for that says why. It is sent before the signal.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// How long after a signal the host's word is waited for that says why. It is sent before the signal, so only who was asked by
+/// somebody else waits so long.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// The function that raises the error, in the registry of the VM.
 const RAISE: &CStr = c"rille.stop";
@@ -75,28 +78,38 @@ impl Stop {
         Rc::new(Self { pipe: None, order: RefCell::new(None) })
     }
 
-    /// Returns what is readable once the process was asked to end.
+    /// Returns whether this process is told when it is asked to end, instead of ending at once.
+    pub(crate) fn is_told(&self) -> bool {
+        self.pipe.is_some()
+    }
+
+    /// Returns what is readable when a wait is to be given up; `None` where nothing can come any more that ends one: later
+    /// signals change nothing. What has come before the wait begins is readable too.
     pub(crate) fn wakes(&self) -> Option<BorrowedFd<'_>> {
-        self.pipe.as_ref().map(AsFd::as_fd)
+        let pipe = self.pipe.as_ref().filter(|_| ASKED.load(Ordering::SeqCst) == 0 || is_pending());
+        pipe.map(AsFd::as_fd)
     }
 
     /// Takes in the host's word that the task is to end.
     pub(crate) fn told(&self, order: StopOrder) {
         self.order.borrow_mut().get_or_insert(order);
         if self.pipe.is_some() {
-            let _ = ASKED.compare_exchange(0, libc::SIGTERM, Ordering::SeqCst, Ordering::SeqCst);
-            arm();
+            ask(libc::SIGTERM);
         }
-    }
-
-    /// Returns whether a signal is something new: later ones change nothing.
-    pub(crate) fn may_come(&self) -> bool {
-        self.pipe.is_some() && ASKED.load(Ordering::SeqCst) == 0
     }
 
     /// Returns whether the code that runs now is to be ended.
     pub(crate) fn is_pending(&self) -> bool {
         self.pipe.is_some() && is_pending()
+    }
+
+    /// Runs a command of the shell, unless the task is to end.
+    pub(crate) fn run_shell(&self, command: &[u8], host: &dyn HostLine) -> mlua::Result<ExitStatus> {
+        if self.is_pending() {
+            return Err(mlua::Error::external(self.error(host)));
+        }
+        let asked = || self.is_pending().then(|| ASKED.load(Ordering::SeqCst));
+        Ok(engine::run_shell(OsStr::from_bytes(command), &asked)?)
     }
 
     /// Ends this process if it is left to the system to end it and the host wants it to end. Called after a program has died
@@ -201,6 +214,11 @@ fn arm() {
 }
 
 extern "C" fn on_signal(signal: c_int) {
+    ask(signal);
+}
+
+/// Asks the task to end; the first to ask gives the signal. It may be called in a signal handler.
+fn ask(signal: c_int) {
     let _ = ASKED.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
     arm();
     let pipe = PIPE.load(Ordering::SeqCst);

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::process::ExitStatus;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -136,6 +137,11 @@ pub(super) fn prepare_with(
         module_folders: modules::folders(&order.script, &order.started_in),
         write: Some(Box::new(move |stream, bytes| prints.print(stream, bytes))),
         before_program: Some(Box::new(move || programs.settle())),
+        execute: stop.is_told().then(|| {
+            let (running, host) = (Rc::clone(stop), Rc::clone(host));
+            let run = move |_: &Lua, command: &[u8]| running.run_shell(command, &*host);
+            Box::new(run) as Box<dyn Fn(&Lua, &[u8]) -> mlua::Result<ExitStatus>>
+        }),
         after_program: Some(Box::new(move |is_interrupted| {
             listening.listen(Duration::ZERO);
             if is_interrupted {

@@ -1,6 +1,8 @@
 //! A Lua VM as Rille's users find it: standard Lua, with errors as objects, text-only loading and their own modules.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 
 use mlua::chunk::ChunkMode;
 use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Value, Variadic};
@@ -20,6 +22,9 @@ pub(super) const PROTECTED: &str = "rille.protected";
 /// The name of `debug.getlocal`.
 pub(crate) const GETLOCAL: &str = "rille.getlocal";
 
+/// Runs a command of a script's `os.execute` by the shell and returns how it ended.
+pub(crate) type Execute = Box<dyn Fn(&Lua, &[u8]) -> mlua::Result<ExitStatus>>;
+
 /// What differs between the VM of a host and that of a task.
 pub(crate) struct Setup {
     /// Where `require` looks for the user's modules, in order.
@@ -29,6 +34,8 @@ pub(crate) struct Setup {
     /// What comes before a program is started by `os.execute` or `io.popen`: its output must not overtake what was
     /// printed.
     pub(crate) before_program: Option<Box<dyn Fn()>>,
+    /// Runs a command of the shell for `os.execute`; `None` leaves that to the standard library.
+    pub(crate) execute: Option<Execute>,
     /// What comes after a program that `os.execute` has run; true if it died of SIGINT.
     pub(crate) after_program: Option<Box<dyn Fn(bool)>>,
     /// What `os.exit` does.
@@ -69,6 +76,17 @@ impl Vm {
                 Ok(())
             })?;
             host.set("before_program", before_program)?;
+        }
+        if let Some(execute) = setup.execute {
+            let execute = lua.create_function(move |lua, command: mlua::LuaString| {
+                let status = execute(lua, &command.as_bytes())?;
+                let good = status.success().then_some(true);
+                Ok(match status.signal() {
+                    Some(signal) => (good, "signal", signal),
+                    None => (good, "exit", status.code().unwrap_or(255)),
+                })
+            })?;
+            host.set("execute", execute)?;
         }
         if let Some(after_program) = setup.after_program {
             let after_program = lua.create_function(move |_, is_interrupted: bool| {

@@ -101,7 +101,7 @@ impl SynchroClient {
             }
             scanned = self.incoming.len();
             if let Some(waker) = wakes
-                && !self.wait(waker)?
+                && self.wait(waker)? == Came::Word
             {
                 // It stays readable, and is not asked again.
                 wakes = None;
@@ -121,15 +121,27 @@ impl SynchroClient {
 }
 
 impl SynchroClient {
-    /// Waits until something has come, or `waker` is readable; returns whether something has come.
-    fn wait(&self, waker: BorrowedFd<'_>) -> io::Result<bool> {
-        let mut polled = [PollFd::new(&self.socket, PollFlags::IN), PollFd::new(&waker, PollFlags::IN)];
-        match poll(&mut polled, None) {
-            Ok(_) => Ok(!polled[0].revents().is_empty()),
-            Err(Errno::INTR) => Ok(false),
-            Err(error) => Err(error.into()),
+    /// Waits until something has come, or `waker` is readable.
+    fn wait(&self, waker: BorrowedFd<'_>) -> io::Result<Came> {
+        loop {
+            let mut polled = [PollFd::new(&self.socket, PollFlags::IN), PollFd::new(&waker, PollFlags::IN)];
+            match poll(&mut polled, None) {
+                Ok(_) if !polled[0].revents().is_empty() => return Ok(Came::Bytes),
+                Ok(_) => return Ok(Came::Word),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
     }
+}
+
+/// What a wait has ended by.
+#[derive(PartialEq, Eq)]
+enum Came {
+    /// There is something to read.
+    Bytes,
+    /// The wait may be given up.
+    Word,
 }
 
 impl AsFd for SynchroClient {

@@ -101,6 +101,7 @@ pub(crate) fn list_walks(
         module_folders: modules::folders(path, Path::new(".")),
         write: None,
         before_program: None,
+        execute: None,
         after_program: None,
         exit: Box::new(|lua, code| raise(lua, "exit", format!("os.exit({code}) was called"))),
     };

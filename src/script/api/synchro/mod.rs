@@ -88,8 +88,7 @@ impl Backend for Task {
                 Err(fault) => return Ok(Answer::Error(fault)),
             },
         };
-        let wakes = self.stop.wakes().filter(|_| self.stop.may_come());
-        let answer = client.call_until(request, wakes, &|| self.stop.is_pending());
+        let answer = client.call_until(request, self.stop.wakes(), &|| self.stop.is_pending());
         // A wait that was given up for nothing is no error.
         match self.stop.is_pending() && matches!(&answer, Answer::Error(fault) if fault.kind == FaultKind::Cancelled) {
             true => Err(mlua::Error::external(self.stop.error(&*self.host))),
