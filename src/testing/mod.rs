@@ -30,7 +30,9 @@ pub(crate) use self::resolution::{Found, Options, Resolution, Surroundings, Trie
 pub(crate) use self::resolvers::JOBFILE_KIND;
 pub(crate) use self::suite::{ExecutionOrder, FoundTest, Test, found_tests, suite};
 pub(crate) use self::tags::TagFilter;
-pub(crate) use self::tap::{TapScan, TapVerdict};
+pub(crate) use self::tap::{
+    HONOUR_EXIT as TAP_HONOUR_EXIT, READING as TAP_READING, Reading, Rules as TapRules, TapScan, TapVerdict,
+};
 pub(crate) use self::test_id::TestId;
 pub(crate) use self::variants::{Choose, Parameters, Variant, combined, every_combination, read_variants};
 

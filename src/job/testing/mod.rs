@@ -18,7 +18,7 @@ use super::{Door, Job, WaitError};
 use crate::engine::{OnLimit, StopReason, Submission};
 use crate::model::{Cleared, Outcome, Runnable, Task, TaskNumber, shuffled};
 use crate::store;
-use crate::testing::{JOBFILE_KIND, Test};
+use crate::testing::{JOBFILE_KIND, Reading, TapRules, Test};
 
 pub(super) use self::plan::write_suite;
 pub(crate) use self::plan::{read_suite, suite_text};
@@ -193,6 +193,11 @@ impl Job {
         }
         if task.runnable.kind == "exec-test"
             && let Err(problem) = Cleared::of(&task.runnable)
+        {
+            return Some(problem);
+        }
+        if task.runnable.kind == "tap"
+            && let Err(problem) = TapRules::of(&task.runnable, Reading::Tap14)
         {
             return Some(problem);
         }

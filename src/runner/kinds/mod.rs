@@ -22,6 +22,7 @@ use super::relay::{Relay, Streams};
 use super::status::{Reporter, TOKEN};
 use crate::engine::{Listener, ProgramEnd, RunnerProgram, StopRequest, run_program};
 use crate::model::{Finished, Runnable, Running, TestStatus};
+use crate::testing::{self, Reading};
 
 /// A runnable that is run.
 pub(super) struct Work<'a> {
@@ -30,6 +31,8 @@ pub(super) struct Work<'a> {
     pub(super) output_dir: Option<&'a Path>,
     pub(super) reporter: &'a mut Reporter,
     pub(super) stop: Rc<StopRequest>,
+    /// How TAP is read unless the runnable says it.
+    pub(super) reading: Reading,
 }
 
 /// Runs a runnable, between its first message and its last.
@@ -56,7 +59,13 @@ pub(super) const KINDS: [Kind; 10] = [
     Kind { name: "exec-test", settings: EXEC_SETTINGS, run: Some(exec_test::run) },
     Kind {
         name: "tap",
-        settings: &[EXEC_SETTINGS[0], EXEC_SETTINGS[1], EXEC_SETTINGS[2], exec_test::HONOUR_EXIT],
+        settings: &[
+            EXEC_SETTINGS[0],
+            EXEC_SETTINGS[1],
+            EXEC_SETTINGS[2],
+            testing::TAP_READING,
+            testing::TAP_HONOUR_EXIT,
+        ],
         run: Some(exec_test::run_tap),
     },
     Kind { name: "python-unittest", settings: &[], run: Some(python_unittest::run) },
