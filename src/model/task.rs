@@ -21,13 +21,16 @@ pub(crate) struct Place {
     // Shared, since many tasks stand in one file.
     /// The file as the user named it.
     pub(crate) file: Arc<str>,
-    /// The line, from 1.
+    /// The line, from 1; 0 where it is the file as a whole.
     pub(crate) line: u32,
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file, self.line)
+        match self.line {
+            0 => f.write_str(&self.file),
+            line => write!(f, "{}:{line}", self.file),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use serde::{Serialize, Serializer};
 use super::excerpt::ReadFile;
 use super::row::Row;
 use super::summary::Summary;
+use super::test_names::{plain_name, tests};
 use crate::model::TestStatus;
 
 /// What Avocado writes where there is nothing.
@@ -82,7 +83,7 @@ impl Tests<'_> {
             id: row.id(),
             logdir: self.directory.join(row.latest_folder()).to_string_lossy().into_owned(),
             logfile: path(row.log_name()),
-            name: row.id().split_once('-').map_or(row.id(), |(_, name)| name),
+            name: plain_name(row),
             status: status(row).title(),
             tags: tags(row),
             time_elapsed: row.seconds,
@@ -97,10 +98,6 @@ impl Tests<'_> {
 /// Returns how a test ended. Of one without an end nobody knows that it would have passed.
 fn status(row: &Row) -> TestStatus {
     row.status().unwrap_or(TestStatus::Interrupted)
-}
-
-fn tests(summary: &Summary) -> impl Iterator<Item = &Row> {
-    summary.rows().iter().filter(|row| !row.prepares())
 }
 
 fn seconds(time: DateTime<Utc>) -> f64 {

@@ -31,6 +31,7 @@ mod style;
 mod summary;
 mod tails;
 mod tap;
+mod test_names;
 mod tree;
 mod walks;
 

@@ -81,8 +81,10 @@ pub(crate) struct Summary {
     pub(crate) resumed: Option<DateTime<Utc>>,
     /// The reporting name by now.
     pub(crate) name: String,
-    /// How many tasks ended in which way.
+    /// How many tasks ended in which way, less those that only prepare others.
     pub(crate) counts: Counts,
+    /// How many of those that prepare others ended in which way.
+    pub(crate) preparations: Counts,
     /// How many tasks passed, but not at the first attempt.
     pub(crate) flaky: u32,
     /// How many tasks were alive when `main` returned.
@@ -123,10 +125,10 @@ impl Summary {
             EventKind::TaskStarted { task, attempt, pid: _ } => self.row_or_new(*task).start(*attempt, event.time),
             EventKind::TaskFinished(finished) => {
                 let row = self.row_or_new(finished.task);
-                let (outcome, flaky, dangling) = (row.outcome, row.is_flaky(), row.dangling);
+                let before = Standing::of(row);
                 row.finish(finished);
-                let now = (row.outcome, row.is_flaky(), row.dangling);
-                self.recount((outcome, flaky, dangling), now);
+                let now = Standing::of(row);
+                self.recount(before, now);
             }
             EventKind::Warning { text, place } => {
                 if self.warnings.len() < MAX_WARNINGS {
@@ -219,8 +221,10 @@ impl Summary {
     /// Returns the roll-up of what is known by now: of the tasks' outcomes, of an error in `main` or in a plugin and of
     /// tasks that `main` left alive (errored), of a run that could not be recorded (errored too), of an interrupt (aborted) and of what the host recorded; `None` if there is nothing.
     pub(crate) fn outcome(&self) -> Option<Outcome> {
-        let tasks = Outcome::BY_STRENGTH.into_iter().find(|outcome| self.counts.of(*outcome) > 0);
-        let cut_short = self.end.is_some() && self.counts.unfinished() > 0;
+        let counted = [self.counts, self.preparations];
+        let has = |outcome: &Outcome| counted.iter().any(|counts| counts.of(*outcome) > 0);
+        let tasks = Outcome::BY_STRENGTH.into_iter().find(has);
+        let cut_short = self.end.is_some() && counted.iter().any(|counts| counts.unfinished() > 0);
         let ill_ended = self.end.as_ref().is_some_and(|end| end.reason.is_some());
         let left_broken = self.main_error.is_some() || self.plugin_failure_count > 0 || self.dangling > 0;
         // Walks of a part of the run before it was resumed have no task any more that says how they ended.
@@ -290,8 +294,8 @@ impl Summary {
         if row.number as usize != index + 1 {
             self.strays.insert(row.number, index);
         }
+        self.counts_mut(row.prepares()).total += 1;
         self.rows.push(row);
-        self.counts.total += 1;
     }
 
     fn row_or_new(&mut self, number: TaskNumber) -> &mut Row {
@@ -302,15 +306,34 @@ impl Summary {
         &mut self.rows[index]
     }
 
-    fn recount(&mut self, before: (Option<Outcome>, bool, bool), now: (Option<Outcome>, bool, bool)) {
-        if let Some(outcome) = before.0 {
-            self.counts.by_outcome[outcome as usize] -= 1;
+    const fn counts_mut(&mut self, of_preparations: bool) -> &mut Counts {
+        if of_preparations { &mut self.preparations } else { &mut self.counts }
+    }
+
+    fn recount(&mut self, before: Standing, now: Standing) {
+        let counts = self.counts_mut(now.prepares);
+        if let Some(outcome) = before.outcome {
+            counts.by_outcome[outcome as usize] -= 1;
         }
-        if let Some(outcome) = now.0 {
-            self.counts.by_outcome[outcome as usize] += 1;
+        if let Some(outcome) = now.outcome {
+            counts.by_outcome[outcome as usize] += 1;
         }
-        self.flaky = self.flaky + u32::from(now.1) - u32::from(before.1);
-        self.dangling = self.dangling + u32::from(now.2) - u32::from(before.2);
+        self.flaky = self.flaky + u32::from(now.flaky) - u32::from(before.flaky);
+        self.dangling = self.dangling + u32::from(now.dangling) - u32::from(before.dangling);
+    }
+}
+
+/// What of a row counts.
+struct Standing {
+    outcome: Option<Outcome>,
+    flaky: bool,
+    dangling: bool,
+    prepares: bool,
+}
+
+impl Standing {
+    fn of(row: &Row) -> Self {
+        Self { outcome: row.outcome, flaky: row.is_flaky(), dangling: row.dangling, prepares: row.prepares() }
     }
 }
 

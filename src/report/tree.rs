@@ -136,6 +136,9 @@ fn state(row: &Row, complete: bool, still_running: bool) -> String {
 
 fn remark(row: &Row, complete: bool, still_running: bool, paint: Paint) -> String {
     let mut parts = Vec::new();
+    if row.prepares() {
+        parts.push("prepares others".to_owned());
+    }
     let is_said = row.reason().is_some_and(says_the_attempt);
     if row.is_flaky() && !is_said {
         parts.push(format!("passed at attempt {} of {}", row.attempts, row.max_attempts.max(row.attempts)));

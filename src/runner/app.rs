@@ -218,7 +218,7 @@ fn perform(mut order: RunnerOrder, called: &Called) -> Result<(), String> {
                     exit(code);
                 }
                 let finished = match end.asked_by {
-                    Some(_) => Finished::because(TestStatus::Interrupted, "Test interrupted: the runner was ended"),
+                    Some(signal) => kinds::interrupted(signal),
                     None => Finished::because(TestStatus::Error, format!("the runner process was {}", end.exit)),
                 };
                 if reporter.connect().is_ok() {

@@ -26,6 +26,7 @@ use crate::model::nearest;
 
 pub(crate) use self::expression::{Candidate, TestFilter};
 pub(crate) use self::hint::Hint;
+pub(crate) use self::mux::Tree as VariantTree;
 pub(crate) use self::resolution::{Found, Options, Resolution, Surroundings, Tried, Unresolved};
 pub(crate) use self::resolvers::JOBFILE_KIND;
 pub(crate) use self::suite::{ExecutionOrder, FoundTest, Test, found_tests, suite};
@@ -34,7 +35,7 @@ pub(crate) use self::tap::{
     HONOUR_EXIT as TAP_HONOUR_EXIT, READING as TAP_READING, Reading, Rules as TapRules, TapScan, TapVerdict,
 };
 pub(crate) use self::test_id::TestId;
-pub(crate) use self::variants::{Choose, Parameters, Variant, combined, every_combination, read_variants};
+pub(crate) use self::variants::{Choose, Parameters, Variant, VariantFile, combined, every_combination, read_variants};
 
 /// Resolves references in the order in which they are given. Folders and globs become the files in them; a reference of
 /// which nothing was found is in the list as well, with what was tried. Without references those of the hint are taken.

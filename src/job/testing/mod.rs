@@ -16,7 +16,7 @@ use self::cache::Cache;
 use self::dependencies::{DependencyKey, Prepared};
 use super::{Door, Job, WaitError};
 use crate::engine::{OnLimit, StopReason, Submission};
-use crate::model::{Cleared, Outcome, Runnable, Task, TaskNumber, shuffled};
+use crate::model::{Cleared, Outcome, Place, Runnable, Task, TaskNumber, shuffled};
 use crate::store;
 use crate::testing::{JOBFILE_KIND, Reading, TapRules, Test};
 
@@ -114,7 +114,7 @@ impl Job {
             for (name, target) in &links[index] {
                 results::link_dependency(&path, name, target)?;
             }
-            self.make_workdir(test, &path)?;
+            self.make_surroundings(test, &path)?;
             let (task, problem) = self.test_task(test, plan, needs[index].clone(), &path);
             let decided = problems[index].clone().map(|reason| (Outcome::Blocked, reason));
             let decided = decided.or_else(|| problem.map(|reason| (Outcome::Errored, reason)));
@@ -123,11 +123,14 @@ impl Job {
         Ok(submissions)
     }
 
-    /// Makes the folder for what a test makes on its way. Runners make their own.
-    fn make_workdir(&self, test: &Test, folder: &Path) -> store::Result<()> {
+    /// Makes what a test finds when it starts: the folder for what it makes on its way, and its log. Runners make their own.
+    fn make_surroundings(&self, test: &Test, folder: &Path) -> store::Result<()> {
         if !environment::has_workdir(&test.runnable) {
             return Ok(());
         }
+        let log = folder.join(environment::LOG);
+        fs::create_dir_all(folder).map_err(store::Error::io("create", folder))?;
+        fs::File::create(&log).map_err(store::Error::io("create", &log))?;
         let workdir = self.workdir(folder);
         let made = match fs::create_dir(&workdir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir_all(&workdir),
@@ -145,6 +148,7 @@ impl Job {
         let mut task = self.task_of(runnable, test_id(test), folder);
         task.tags = labels(&task.runnable);
         task.needs = needs;
+        task.place = Some(Place { file: test.file().into(), line: 0 });
         task.max_runtime = plan.test_limit;
         let problem = self.assign_runner(&mut task);
         (task, problem)

@@ -191,9 +191,14 @@ fn keep(kept: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// Returns the end of a test that was ended by a signal to its runner.
-fn interrupted(signal: i32) -> Finished {
-    let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
-    Finished::because(TestStatus::Interrupted, format!("Test interrupted: the runner got {name}"))
+pub(super) fn interrupted(signal: i32) -> Finished {
+    // The words are those of the originals, which are sent SIGTERM when the time is up.
+    let why = match signal {
+        libc::SIGTERM => "Timeout reached".to_owned(),
+        libc::SIGINT => "Interrupted by user".to_owned(),
+        other => format!("the runner got {}", signal_hook::low_level::signal_name(other).unwrap_or("a signal")),
+    };
+    Finished::because(TestStatus::Interrupted, format!("Test interrupted: {why}"))
 }
 
 /// Returns what the system says of an error, without its number.
