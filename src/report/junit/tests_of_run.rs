@@ -59,9 +59,12 @@ pub(super) fn write(
     output: (Room, ReadFile<'_>),
 ) -> io::Result<()> {
     let text = text_of(suite)?;
-    let (head, tail) = text.rsplit_once(SUITE_END).ok_or_else(unexpected)?;
-    to.write_all(head.trim_end().as_bytes())?;
-    to.write_all(b"\n")?;
+    match (text.rsplit_once(SUITE_END), text.strip_suffix("/>")) {
+        (Some((head, _)), _) => writeln!(to, "{}", head.trim_end())?,
+        // A suite with nothing in it.
+        (None, Some(head)) => writeln!(to, "{}>", head.trim_end())?,
+        (None, None) => return Err(unexpected()),
+    }
     for row in tests(summary) {
         let mut only = TestSuite::new("");
         only.add_test_case(case(summary, row, Some(output)));
@@ -70,7 +73,7 @@ pub(super) fn write(
         let end = text.rfind(SUITE_END).ok_or_else(unexpected)?;
         writeln!(to, "        {}", text[begin..end].trim_end())?;
     }
-    writeln!(to, "    {SUITE_END}{tail}")
+    writeln!(to, "    {SUITE_END}")
 }
 
 fn case(summary: &Summary, row: &Row, output: Option<(Room, ReadFile<'_>)>) -> TestCase {
