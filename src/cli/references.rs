@@ -122,10 +122,19 @@ impl ReferenceArgs {
         let python_path = std::env::var_os("PYTHONPATH").unwrap_or_default();
         let python_path = std::env::split_paths(&python_path).filter(|path| !path.as_os_str().is_empty()).collect();
         let ask_python = || job::python_folders(folder);
-        let surroundings =
-            Surroundings { folder, python_path, ask_python: Some(&ask_python), run_executable: Some(&run) };
+        let ask_pytest = |roots: &[String]| job::pytest_items(roots, folder, &|| false);
+        let surroundings = Surroundings {
+            folder,
+            python_path,
+            ask_python: Some(&ask_python),
+            ask_pytest: Some(&ask_pytest),
+            run_executable: Some(&run),
+        };
         let resolutions = testing::resolve(&self.references, &options, &surroundings);
         for resolution in &resolutions {
+            if let Some(remark) = &resolution.remark {
+                eprintln!("WARNING: {}: {remark}", resolution.reference);
+            }
             if let Found::Corrupt { resolver, reason } = &resolution.found
                 && (resolution.given != resolution.reference || self.ignore_missing)
             {
@@ -149,6 +158,13 @@ fn check(resolutions: &[Resolution]) -> Result<(), Failure> {
         let has_tests = || resolutions.iter().any(|other| other.given == given && !other.runnables().is_empty());
         match &resolution.found {
             Found::Tests { .. } => {}
+            // Without pytest nobody knows which tests are left out.
+            Found::Corrupt { resolver, reason } if *resolver == testing::PYTEST_KIND => {
+                let line = format!("pytest cannot be asked for its tests: {reason}");
+                if !lines.contains(&line) {
+                    lines.push(line);
+                }
+            }
             Found::Corrupt { reason, .. } if resolution.given == resolution.reference => {
                 lines.push(format!("{given} is damaged: {reason}"));
             }

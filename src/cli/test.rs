@@ -108,6 +108,9 @@ struct Manner {
     /// Do not record what the machine is before and after the tests
     #[arg(long)]
     disable_sysinfo: bool,
+    /// Run each test of pytest's in a process of its own; without it those of a file share one
+    #[arg(long)]
+    isolate: bool,
     /// Keep the run in this directory instead of under the home
     #[arg(long, value_name = "DIR")]
     #[serde(skip)]
@@ -215,6 +218,7 @@ impl Manner {
             job_timeout: self.job_timeout.or(earlier.job_timeout),
             no_dependency_cache: self.no_dependency_cache || earlier.no_dependency_cache,
             disable_sysinfo: self.disable_sysinfo || earlier.disable_sysinfo,
+            isolate: self.isolate || earlier.isolate,
             run_dir: self.run_dir,
             status_listen: self.status_listen,
         }
@@ -241,6 +245,7 @@ fn run(
         tests,
         dependencies: recorded.dependencies.clone(),
         is_dry: recorded.is_dry,
+        is_isolated: recorded.manner.isolate,
         shuffle,
         test_limit: limit(timeout),
         run_limit: limit(job_timeout),

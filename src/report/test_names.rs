@@ -27,9 +27,12 @@ pub(super) fn has_tests(summary: &Summary) -> bool {
     summary.header.as_ref().is_some_and(|header| header.door == DOOR)
 }
 
-/// Returns the tests of a run: its tasks, less what only prepares others.
+/// Returns the tests of a run in the order of their numbers: its tasks, less what only prepares others. Tests that share
+/// processes are recorded as they end.
 pub(super) fn tests(summary: &Summary) -> impl Iterator<Item = &Row> {
-    summary.rows().iter().filter(|row| !row.prepares())
+    let mut rows: Vec<&Row> = summary.rows().iter().filter(|row| !row.prepares()).collect();
+    rows.sort_by_key(|row| row.number);
+    rows.into_iter()
 }
 
 /// Returns what prepares the tests of a run.

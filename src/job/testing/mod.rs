@@ -5,6 +5,7 @@ mod dependencies;
 mod environment;
 mod plan;
 mod results;
+mod sessions;
 mod sysinfo;
 
 use std::fs;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use self::cache::Cache;
 use self::dependencies::{DependencyKey, Prepared};
+use self::sessions::{Heard, Hearing, Item, Sessions, Unfinished};
 use super::{Door, Job, WaitError};
 use crate::engine::{OnLimit, StopReason, Submission};
 use crate::model::{Cleared, Outcome, Place, Runnable, Task, TaskNumber, shuffled};
@@ -38,6 +40,8 @@ pub(crate) struct TestPlan {
     pub(crate) dependencies: Vec<serde_json::Value>,
     /// Nothing is run: each test is cancelled.
     pub(crate) is_dry: bool,
+    /// Every test has a process of its own, whatever its kind.
+    pub(crate) is_isolated: bool,
     /// The seed by which the tests are shuffled.
     pub(crate) shuffle: Option<i64>,
     /// How long one attempt at a test may take, where its recipe does not say it.
@@ -73,7 +77,27 @@ impl Job {
 
     fn wait_for_tests(&self, plan: &TestPlan) -> Result<(), Stopped> {
         let mut keys = Vec::new();
-        let submissions = self.test_submissions(plan, &mut keys)?;
+        let (mut submissions, items) = self.test_submissions(plan, &mut keys)?;
+        let next = TaskNumber::try_from(submissions.len() + items.len() + 1).unwrap_or(TaskNumber::MAX);
+        let sessions = match items.len() {
+            0 | 1 => Err(items),
+            _ => self.open_sessions(items, plan, next)?,
+        };
+        let waited = match sessions {
+            Err(items) => {
+                submissions.extend(items.into_iter().map(Item::submission));
+                self.wait_for(submissions, plan)
+            }
+            Ok((sessions, first)) => {
+                self.wait_with_sessions(sessions, first.into_iter().chain(submissions).collect(), plan)
+            }
+        };
+        waited?;
+        self.remember(keys)
+    }
+
+    /// Submits tasks and waits until they have ended; ends them when the time of the run is over.
+    fn wait_for(&self, submissions: Vec<Submission>, plan: &TestPlan) -> Result<bool, Stopped> {
         let numbers: Vec<TaskNumber> = submissions.iter().map(|submission| submission.number).collect();
         self.engine().submit(submissions, None);
         let limit = plan.run_limit.map(|limit| (limit, OnLimit::Leave));
@@ -82,7 +106,46 @@ impl Job {
             self.engine().stop(numbers.clone(), StopReason::RunLimit(limit));
             self.wait(numbers, None, &mut |_| {})?;
         }
-        self.remember(keys)
+        Ok(has_ended)
+    }
+
+    /// The same with tests that share processes, whose ends are taken in meanwhile.
+    fn wait_with_sessions(
+        &self,
+        mut sessions: Sessions,
+        submissions: Vec<Submission>,
+        plan: &TestPlan,
+    ) -> Result<bool, Stopped> {
+        let failed =
+            |error: io::Error| Stopped::Store(store::Error::io("hear the sessions of", &self.directory)(error));
+        let hearing = Hearing::new().map_err(failed)?;
+        let engine = self.engine();
+        let (waited, heard) = std::thread::scope(|scope| {
+            let heard = std::thread::Builder::new().name("sessions".to_owned()).spawn_scoped(scope, || {
+                hearing.hear(&mut sessions, engine, &self.directory, self.settings.max_failures)
+            });
+            let heard = heard.map_err(failed)?;
+            let waited = self.wait_for(submissions, plan);
+            hearing.stop();
+            heard.join().map(|heard| (waited, heard)).map_err(|_| failed(io::Error::other("its thread gave up")))
+        })?;
+        let heard: Heard = heard;
+        if let Some(error) = heard.failed {
+            return Err(error.into());
+        }
+        let why = match (&waited, plan.run_limit) {
+            (Err(stopped), _) => Unfinished::as_stopped(stopped.to_string()),
+            (Ok(false), Some(limit)) => Unfinished::as_late(limit),
+            _ if heard.is_enough => Unfinished::as_enough(),
+            _ => Unfinished::by_itself(),
+        };
+        let rest = Heard { failed: None, ..heard }.rest(&self.directory, &why)?;
+        let numbers: Vec<TaskNumber> = rest.iter().map(|submission| submission.number).collect();
+        engine.submit(rest, None);
+        if waited.is_ok() {
+            self.wait(numbers, None, &mut |_| {})?;
+        }
+        waited
     }
 
     /// Remembers dependencies that were fulfilled in this run.
@@ -98,17 +161,22 @@ impl Job {
         }
     }
 
-    /// Makes a task of every test, and of every dependency; those come first.
-    fn test_submissions(&self, plan: &TestPlan, keys: &mut Vec<DependencyKey>) -> Result<Vec<Submission>, Stopped> {
+    /// Makes a task of every test, and of every dependency; those come first. Tests that can share processes are apart.
+    fn test_submissions(
+        &self,
+        plan: &TestPlan,
+        keys: &mut Vec<DependencyKey>,
+    ) -> Result<(Vec<Submission>, Vec<Item>), Stopped> {
         let Prepared { mut submissions, needs, links, problems } = self.prepare_dependencies(plan, keys);
         let count = plan.tests.len();
         let order = match plan.shuffle {
             Some(seed) => shuffled(count, seed),
             None => (1..=count).collect(),
         };
+        let mut items = Vec::new();
         for index in order.into_iter().map(|place| place - 1) {
             let test = &plan.tests[index];
-            let number = TaskNumber::try_from(submissions.len() + 1).unwrap_or(TaskNumber::MAX);
+            let number = TaskNumber::try_from(submissions.len() + items.len() + 1).unwrap_or(TaskNumber::MAX);
             let folder = format!("{TEST_RESULTS}/{}", test.id.folder());
             let path = self.directory.join(&folder);
             for (name, target) in &links[index] {
@@ -118,9 +186,13 @@ impl Job {
             let (task, problem) = self.test_task(test, plan, needs[index].clone(), &path);
             let decided = problems[index].clone().map(|reason| (Outcome::Blocked, reason));
             let decided = decided.or_else(|| problem.map(|reason| (Outcome::Errored, reason)));
+            if decided.is_none() && needs[index].is_empty() && sessions::may_share(test, plan, self.settings.retries) {
+                items.push(Item { number, folder, task });
+                continue;
+            }
             submissions.push(Submission { number, folder, task: Box::new(task), decided, reused: None });
         }
-        Ok(submissions)
+        Ok((submissions, items))
     }
 
     /// Makes what a test finds when it starts: the folder for what it makes on its way, and its log. Runners make their own.

@@ -5,6 +5,7 @@ mod exec_test;
 mod lua;
 mod package;
 mod pip;
+mod pytest;
 mod python_unittest;
 mod scripted;
 mod sysinfo;
@@ -52,7 +53,7 @@ pub(super) struct Kind {
 const EXEC_SETTINGS: &[&str] = &["run.keep_tmp", "runner.exectest.exitcodes.skip", "runner.exectest.clear_env"];
 
 /// The kinds.
-pub(super) const KINDS: [Kind; 10] = [
+pub(super) const KINDS: [Kind; 11] = [
     Kind { name: "lua", settings: &[], run: Some(lua::run) },
     Kind { name: "noop", settings: &[], run: None },
     Kind { name: "dry-run", settings: &[], run: None },
@@ -69,6 +70,7 @@ pub(super) const KINDS: [Kind; 10] = [
         run: Some(exec_test::run_tap),
     },
     Kind { name: "python-unittest", settings: &[], run: Some(python_unittest::run) },
+    Kind { name: "pytest", settings: &[], run: Some(pytest::run) },
     Kind {
         name: "sysinfo",
         settings: &[sysinfo::PACKAGES, sysinfo::TIMEOUT, sysinfo::LOCALE],
