@@ -180,6 +180,7 @@ class Reporter(Common):
 
 
     def pytest_collection_finish(self, session):
+        self.session = session
         root = str(getattr(session.config, "rootpath", session.config.rootdir))
         found = set(self.numbers.values())
         for path, (result, reason, text) in self.broken.items():
@@ -268,6 +269,8 @@ class Reporter(Common):
         message = {"event": "finished", "item": number, "result": result, "reason": reason, "seconds": seconds}
         message.update(stdout=cut(out), stderr=cut(err), traceback=cut(text) if text else None)
         self.channel.send(message)
+        if self.channel.socket.readline() != b"go\n":
+            self.session.shouldstop = "no other item is to start"
 
 
 def main():
@@ -278,7 +281,7 @@ def main():
         channel.send({"event": "missing", "python": sys.executable, "reason": MISSING})
         return 0
     if order["mode"] == "collect":
-        plugin, args = Collector(channel), ["--collect-only", "-q"]
+        plugin, args = Collector(channel), ["--collect-only", "-q", "--assert=plain"]
     else:
         plugin, args = Reporter(channel, order["items"], order.get("limit")), ["-q"]
         plugin.stderr = os.fdopen(os.dup(2), "w")

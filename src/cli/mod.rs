@@ -1,10 +1,12 @@
 //! The command line: one file a command. Only here do errors become text and exit codes.
 
 mod begin;
+mod bisect;
 mod config;
 pub(crate) mod editor;
 mod failure;
 mod help_op;
+mod history;
 mod jobs;
 mod list;
 mod logs;

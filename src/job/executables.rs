@@ -17,6 +17,9 @@ pub(crate) const PYTEST_MAIN: &str = include_str!("../../python/rille/pytest_mai
 /// How long pytest may take to collect: it imports what the tests import.
 const COLLECTION: Duration = Duration::from_mins(10);
 
+/// How long a run of this program may take that it makes itself: the limits are those of its tests.
+const AGAIN: Duration = Duration::from_hours(24);
+
 /// How long such an executable may take.
 const LIMIT: Duration = Duration::from_mins(1);
 
@@ -44,6 +47,15 @@ pub(crate) fn python_folders(folder: &Path) -> Vec<PathBuf> {
     let answer = query.start().answer(&|| false).ok().filter(|answer| answer.failure().is_none());
     let printed = answer.map(|answer| String::from_utf8_lossy(&answer.stdout).into_owned()).unwrap_or_default();
     printed.lines().filter(|line| !line.is_empty()).map(PathBuf::from).collect()
+}
+
+/// Runs this program again with other arguments, to its end, whatever that is. The error says why it could not be run.
+pub(crate) fn run_again(arguments: &[String], is_interrupted: &dyn Fn() -> bool) -> Result<(), String> {
+    let folder = std::env::current_dir().map_err(|error| format!("the working folder: {error}"))?;
+    let mut query = Query::new("/proc/self/exe", &[], &folder);
+    query.args = arguments.iter().map(Into::into).collect();
+    query.limit = AGAIN;
+    query.start().answer(is_interrupted).map(drop).map_err(|error| format!("rille cannot be run again: {error}"))
 }
 
 /// What pytest says of what it collects.

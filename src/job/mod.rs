@@ -42,7 +42,7 @@ pub(crate) use self::arguments::slip_text;
 pub(crate) use self::calls::HostCall;
 pub(crate) use self::draft::{Draft, DraftSections, Testscript};
 pub(crate) use self::ending::MainEnd;
-pub(crate) use self::executables::{PYTEST_MAIN, printed_by, pytest_items, python_folders};
+pub(crate) use self::executables::{PYTEST_MAIN, printed_by, pytest_items, python_folders, run_again};
 pub(crate) use self::reports::{ReportCopy, ReportForm};
 pub(crate) use self::rerun::{Condition, Rerun};
 pub(crate) use self::sections::{SectionFilter, quoted};

@@ -20,6 +20,9 @@ pub(crate) struct SessionOrder {
     pub(crate) report: PathBuf,
 }
 
+/// The ending of a file beside that of the order: once it is there, no other test of the session is to start.
+pub(crate) const ENOUGH: &str = "enough";
+
 /// What came of a test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ItemReport {

@@ -34,6 +34,9 @@ impl fmt::Display for Place {
     }
 }
 
+/// What the label of a task begins with that is in quarantine; what follows says until when, and why.
+pub(crate) const QUARANTINE: &str = "rille.quarantine:";
+
 /// A task as it is handed to the engine.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Task {
@@ -71,4 +74,11 @@ pub(crate) struct Task {
     pub(crate) inputs: Option<String>,
     /// Where the user defined it.
     pub(crate) place: Option<Place>,
+}
+
+impl Task {
+    /// Returns whether its end counts for the run: it is no preparation, and not in quarantine.
+    pub(crate) fn counts(&self) -> bool {
+        !self.prepares && !self.tags.iter().any(|tag| tag.starts_with(QUARANTINE))
+    }
 }

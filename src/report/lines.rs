@@ -279,17 +279,19 @@ pub(super) fn counts(summary: &Summary, unfinished: &str) -> String {
     let tasks = if counts.total == 1 { "task" } else { "tasks" };
     let colon = if parts.is_empty() { "" } else { ": " };
     let time = duration::words(summary.seconds());
-    let prepared = preparations(&summary.preparations, unfinished).map(|text| format!("; {text}")).unwrap_or_default();
-    format!("{} {tasks}{colon}{}{prepared} in {time}", counts.total, parts.join(", "))
+    let apart = [("preparation", "s", &summary.preparations), ("in quarantine", "", &summary.quarantined)];
+    let apart = apart.into_iter().filter_map(|(what, s, counts)| apart_counts(what, s, counts, unfinished));
+    let apart: String = apart.map(|text| format!("; {text}")).collect();
+    format!("{} {tasks}{colon}{}{apart} in {time}", counts.total, parts.join(", "))
 }
 
-/// Returns counts as in `1 preparation: 1 passed`; `None` where there are none.
-fn preparations(counts: &Counts, unfinished: &str) -> Option<String> {
+/// Returns counts as in `1 preparation: 1 passed`; `None` where there are none. Several of them are `what` with `plural` behind it.
+fn apart_counts(what: &str, plural: &str, counts: &Counts, unfinished: &str) -> Option<String> {
     let known = ORDER.into_iter().map(|outcome| (counts.of(outcome), outcome.name()));
     let parts = known.chain([(counts.unfinished(), unfinished)]).filter(|(count, _)| *count > 0);
     let parts: Vec<String> = parts.map(|(count, word)| format!("{count} {word}")).collect();
-    let s = if counts.total == 1 { "" } else { "s" };
-    (counts.total > 0).then(|| format!("{} preparation{s}: {}", counts.total, parts.join(", ")))
+    let s = if counts.total == 1 { "" } else { plural };
+    (counts.total > 0).then(|| format!("{} {what}{s}: {}", counts.total, parts.join(", ")))
 }
 
 /// Returns how many tasks ended in which way, each in words.

@@ -83,6 +83,8 @@ pub(crate) struct Summary {
     pub(crate) name: String,
     /// How many tasks ended in which way, less those that only prepare others.
     pub(crate) counts: Counts,
+    /// How many of those in quarantine ended in which way; they are in no other count.
+    pub(crate) quarantined: Counts,
     /// How many of those that prepare others ended in which way.
     pub(crate) preparations: Counts,
     /// How many tasks passed, but not at the first attempt.
@@ -224,7 +226,9 @@ impl Summary {
         let counted = [self.counts, self.preparations];
         let has = |outcome: &Outcome| counted.iter().any(|counts| counts.of(*outcome) > 0);
         let tasks = Outcome::BY_STRENGTH.into_iter().find(has);
-        let cut_short = self.end.is_some() && counted.iter().any(|counts| counts.unfinished() > 0);
+        let tasks = tasks.or((self.quarantined.total > 0).then_some(Outcome::Passed));
+        let is_open = counted.iter().chain([&self.quarantined]).any(|counts| counts.unfinished() > 0);
+        let cut_short = self.end.is_some() && is_open;
         let ill_ended = self.end.as_ref().is_some_and(|end| end.reason.is_some());
         let left_broken = self.main_error.is_some() || self.plugin_failure_count > 0 || self.dangling > 0;
         // Walks of a part of the run before it was resumed have no task any more that says how they ended.
@@ -294,7 +298,7 @@ impl Summary {
         if row.number as usize != index + 1 {
             self.strays.insert(row.number, index);
         }
-        self.counts_mut(row.prepares()).total += 1;
+        self.counts_mut(Sort::of(&row)).total += 1;
         self.rows.push(row);
     }
 
@@ -306,12 +310,16 @@ impl Summary {
         &mut self.rows[index]
     }
 
-    const fn counts_mut(&mut self, of_preparations: bool) -> &mut Counts {
-        if of_preparations { &mut self.preparations } else { &mut self.counts }
+    const fn counts_mut(&mut self, sort: Sort) -> &mut Counts {
+        match sort {
+            Sort::Task => &mut self.counts,
+            Sort::Preparation => &mut self.preparations,
+            Sort::Quarantined => &mut self.quarantined,
+        }
     }
 
     fn recount(&mut self, before: Standing, now: Standing) {
-        let counts = self.counts_mut(now.prepares);
+        let counts = self.counts_mut(now.sort);
         if let Some(outcome) = before.outcome {
             counts.by_outcome[outcome as usize] -= 1;
         }
@@ -328,12 +336,30 @@ struct Standing {
     outcome: Option<Outcome>,
     flaky: bool,
     dangling: bool,
-    prepares: bool,
+    sort: Sort,
+}
+
+/// Among which a row is counted.
+#[derive(Clone, Copy)]
+enum Sort {
+    Task,
+    Preparation,
+    Quarantined,
+}
+
+impl Sort {
+    fn of(row: &Row) -> Self {
+        match (row.prepares(), row.quarantine()) {
+            (true, _) => Self::Preparation,
+            (false, Some(_)) => Self::Quarantined,
+            (false, None) => Self::Task,
+        }
+    }
 }
 
 impl Standing {
     fn of(row: &Row) -> Self {
-        Self { outcome: row.outcome, flaky: row.is_flaky(), dangling: row.dangling, prepares: row.prepares() }
+        Self { outcome: row.outcome, flaky: row.is_flaky(), dangling: row.dangling, sort: Sort::of(row) }
     }
 }
 

@@ -63,7 +63,10 @@ fn task(to: &mut impl Write, number: usize, row: &Row, called: &str) -> io::Resu
     let state = row.outcome.map_or(SectionState::Open, SectionState::Ended);
     let exit = row.exit.filter(|exit| !exit.is_success()).map(|exit| exit.to_string());
     let reason = row.reason().or(exit.as_deref());
-    point(to, "", number, called, state, reason)?;
+    match row.quarantine().filter(|_| !state.is_good()) {
+        Some(until) => expected(to, number, called, until)?,
+        None => point(to, "", number, called, state, reason)?,
+    }
     if state.is_good() {
         return match row.is_flaky() {
             true => writeln!(to, "# flaky: passed at attempt {} of {}", row.attempts, row.max_attempts),
@@ -76,6 +79,12 @@ fn task(to: &mut impl Write, number: usize, row: &Row, called: &str) -> io::Resu
         _ => "",
     });
     diagnose(to, "", &Diagnosis { severity: word(state), message, at, traceback: row.traceback() })
+}
+
+/// Writes the point of a test in quarantine that has not passed: one that is not expected to.
+fn expected(to: &mut impl Write, number: usize, called: &str, until: &str) -> io::Result<()> {
+    let directive = concat!("TO", "DO");
+    writeln!(to, "not ok {number} - {} # {directive} in quarantine until {}", name(called), name(until))
 }
 
 /// Writes a plan and a test point for each part of a section.

@@ -9,6 +9,7 @@ mod lua_file;
 mod mux;
 mod pytest;
 mod python;
+mod quarantine;
 mod resolution;
 mod resolvers;
 mod suite;
@@ -30,6 +31,7 @@ pub(crate) use self::expression::{Candidate, TestFilter};
 pub(crate) use self::hint::Hint;
 pub(crate) use self::mux::Tree as VariantTree;
 pub(crate) use self::pytest::{Collected, PytestItem};
+pub(crate) use self::quarantine::{Quarantine, Standing};
 pub(crate) use self::resolution::{Found, Options, Resolution, Surroundings, Tried, Unresolved};
 pub(crate) use self::resolvers::{JOBFILE_KIND, PYTEST as PYTEST_KIND};
 pub(crate) use self::suite::{ExecutionOrder, FoundTest, Test, found_tests, suite};
@@ -67,8 +69,10 @@ struct Known<'a> {
 fn pytest_roots(expanded: &[Reference], folder: &Path, finder: &Finder<'_>) -> Vec<String> {
     let mut roots: Vec<String> = Vec::new();
     for reference in expanded {
-        let is_meant =
-            reference.is_python() && (reference.node().is_some() || finder.suits_pytest(&folder.join(&reference.path)));
+        let is_meant = reference.is_python()
+            && (reference.node().is_some()
+                || finder.suits_pytest(&folder.join(&reference.path))
+                || finder.is_named_for_pytest(&folder.join(&reference.path)));
         if !is_meant {
             continue;
         }

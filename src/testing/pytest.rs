@@ -59,7 +59,10 @@ impl<'a> Pytest<'a> {
             return Ok(items.clone());
         }
         let is_whole = collected.whole.contains(&path);
-        Ok(is_whole.then(|| PytestItem { uri: name.trim_start_matches("./").to_owned(), tags: Map::new() }).into_iter().collect())
+        Ok(is_whole
+            .then(|| PytestItem { uri: name.trim_start_matches("./").to_owned(), tags: Map::new() })
+            .into_iter()
+            .collect())
     }
 }
 

@@ -137,6 +137,9 @@ fn pytest(question: &Question<'_>) -> Answer {
     }
     let items = match question.pytest.items(&reference.path, &path) {
         Ok(items) => items,
+        Err(reason) if reference.node().is_none() && !question.finder.suits_pytest(&path) => {
+            return Answer::Not(reason);
+        }
         Err(reason) => return Answer::Corrupt(reason),
     };
     if items.is_empty() {

@@ -18,7 +18,7 @@ use self::dependencies::{DependencyKey, Prepared};
 use self::sessions::{Heard, Hearing, Item, Sessions, Unfinished};
 use super::{Door, Job, WaitError};
 use crate::engine::{OnLimit, StopReason, Submission};
-use crate::model::{Cleared, Outcome, Place, Runnable, Task, TaskNumber, shuffled};
+use crate::model::{Cleared, Outcome, Place, QUARANTINE, Runnable, Task, TaskNumber, shuffled};
 use crate::store;
 use crate::testing::{JOBFILE_KIND, Reading, TapRules, Test};
 
@@ -42,6 +42,12 @@ pub(crate) struct TestPlan {
     pub(crate) is_dry: bool,
     /// Every test has a process of its own, whatever its kind.
     pub(crate) is_isolated: bool,
+    /// The places of the tests, from 1, in the order in which they run, where that is not their own.
+    pub(crate) order: Option<Vec<usize>>,
+    /// Until when, and why, a test is in quarantine; one entry a test, or none at all.
+    pub(crate) quarantine: Vec<Option<String>>,
+    /// What there is to say of tests whose quarantine has ended. Each fails the run.
+    pub(crate) expired: Vec<String>,
     /// The seed by which the tests are shuffled.
     pub(crate) shuffle: Option<i64>,
     /// How long one attempt at a test may take, where its recipe does not say it.
@@ -169,9 +175,11 @@ impl Job {
     ) -> Result<(Vec<Submission>, Vec<Item>), Stopped> {
         let Prepared { mut submissions, needs, links, problems } = self.prepare_dependencies(plan, keys);
         let count = plan.tests.len();
-        let order = match plan.shuffle {
-            Some(seed) => shuffled(count, seed),
-            None => (1..=count).collect(),
+        self.fail_expired(plan, &mut submissions);
+        let order = match (&plan.order, plan.shuffle) {
+            (Some(order), _) => order.clone(),
+            (None, Some(seed)) => shuffled(count, seed),
+            (None, None) => (1..=count).collect(),
         };
         let mut items = Vec::new();
         for index in order.into_iter().map(|place| place - 1) {
@@ -183,7 +191,9 @@ impl Job {
                 results::link_dependency(&path, name, target)?;
             }
             self.make_surroundings(test, &path)?;
-            let (task, problem) = self.test_task(test, plan, needs[index].clone(), &path);
+            let (mut task, problem) = self.test_task(test, plan, needs[index].clone(), &path);
+            let until = plan.quarantine.get(index).and_then(Option::as_ref);
+            task.tags.extend(until.map(|until| format!("{QUARANTINE}{until}")));
             let decided = problems[index].clone().map(|reason| (Outcome::Blocked, reason));
             let decided = decided.or_else(|| problem.map(|reason| (Outcome::Errored, reason)));
             if decided.is_none() && needs[index].is_empty() && sessions::may_share(test, plan, self.settings.retries) {
@@ -193,6 +203,23 @@ impl Job {
             submissions.push(Submission { number, folder, task: Box::new(task), decided, reused: None });
         }
         Ok((submissions, items))
+    }
+
+    /// Fails the run for each quarantine that has ended, whatever its tests do: as something that had to be in order before.
+    fn fail_expired(&self, plan: &TestPlan, submissions: &mut Vec<Submission>) {
+        for reason in &plan.expired {
+            let number = TaskNumber::try_from(submissions.len() + 1).unwrap_or(TaskNumber::MAX);
+            let id = format!("{number}-quarantine");
+            let folder = format!("quarantine/{number}");
+            let mut task = self.task_of(
+                Runnable { kind: "noop".to_owned(), ..Runnable::default() },
+                id,
+                &self.directory.join(&folder),
+            );
+            task.prepares = true;
+            let decided = Some((Outcome::Failed, reason.clone()));
+            submissions.push(Submission { number, folder, task: Box::new(task), decided, reused: None });
+        }
     }
 
     /// Makes what a test finds when it starts: the folder for what it makes on its way, and its log. Runners make their own.

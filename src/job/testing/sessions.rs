@@ -19,7 +19,7 @@ pub(super) use self::hear::{Heard, Hearing};
 use super::TestPlan;
 use crate::engine::{PrivateFolder, Submission};
 use crate::job::Job;
-use crate::model::{Outcome, Runnable, SESSION, SessionOrder, Task, TaskNumber};
+use crate::model::{ENOUGH, Outcome, Runnable, SESSION, SessionOrder, Task, TaskNumber};
 use crate::store;
 use crate::testing::{PYTEST_KIND, Test};
 
@@ -42,7 +42,7 @@ pub(super) struct Item {
 /// The sessions of a run.
 pub(super) struct Sessions {
     /// What has to be there as long as they run.
-    _folder: PrivateFolder,
+    folder: PrivateFolder,
     /// The tasks that they are.
     pub(super) tasks: Vec<TaskNumber>,
     /// The pipes on which they are heard.
@@ -128,13 +128,13 @@ impl Job {
         let folder = folder.map_err(store::Error::io("create", &self.directory.join(PRIVATE)))?;
         let at_once = self.settings.jobs.unwrap_or(self.settings.cpus).max(1);
         let limit = plan.test_limit.map(|limit| limit.as_secs_f64());
-        let mut sessions = Sessions { _folder: folder, tasks: Vec::new(), pipes: Vec::new(), items: HashMap::new() };
+        let mut sessions = Sessions { folder, tasks: Vec::new(), pipes: Vec::new(), items: HashMap::new() };
         let mut submissions = Vec::new();
         for (number, part) in (next..).zip(part(items, at_once)) {
             let id = format!("{number}-pytest-session");
             let log = format!("{FOLDER}/{id}");
-            let order_path = sessions._folder.path().join(format!("order-{number}"));
-            let pipe_path = sessions._folder.path().join(format!("pipe-{number}"));
+            let order_path = sessions.folder.path().join(format!("order-{number}"));
+            let pipe_path = sessions.folder.path().join(format!("pipe-{number}"));
             let uris = part.iter().map(|item| (item.number, item.task.runnable.uri.clone().unwrap_or_default()));
             let order = SessionOrder { items: uris.collect(), limit, report: pipe_path.clone() };
             write_order(&order_path, &order)?;
@@ -168,6 +168,16 @@ fn make_pipe(path: &PathBuf) -> io::Result<Pipe> {
     let open = |way: OFlags| open(path, way | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()).map(File::from);
     let reader = open(OFlags::RDONLY)?;
     Ok(Pipe { reader, writer: Some(open(OFlags::WRONLY)?), rest: Vec::new() })
+}
+
+impl Sessions {
+    /// Lets no other test of the sessions start.
+    fn stop_at_next(&self) {
+        for number in &self.tasks {
+            // A session that does not hear of it runs its tests, which then count.
+            let _ = File::create(self.folder.path().join(format!("order-{number}")).with_extension(ENOUGH));
+        }
+    }
 }
 
 impl Heard {
@@ -204,9 +214,9 @@ impl Unfinished {
         Self { running: Some((Outcome::Aborted, reason)), left: None }
     }
 
-    /// As many tests had not passed as may.
+    /// As many tests had not passed as may; what ran has come to its end.
     pub(super) fn as_enough() -> Self {
-        Self { running: Some((Outcome::Skipped, "ended: as many tests had not passed as may".to_owned())), left: None }
+        Self { running: None, left: None }
     }
 
     /// The run has taken longer than it may.

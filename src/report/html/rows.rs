@@ -83,6 +83,9 @@ impl Table<'_> {
         if row.prepares() {
             write!(to, " <i>preparation</i>")?;
         }
+        if row.quarantine().is_some() {
+            write!(to, " <i>in quarantine</i>")?;
+        }
         write!(to, "<td>")?;
         let tree = SectionTree::of(row);
         let id = plain::line(row.id());

@@ -81,6 +81,16 @@ fn case(summary: &Summary, row: &Row, output: Option<(Room, ReadFile<'_>)>) -> T
     let tree = SectionTree::of(row);
     let mut case = cases::task_case(summary, row, &plain::line(&name), tree.as_ref(), output);
     case.set_classname(plain::line(&class));
+    if let Some(until) = row.quarantine() {
+        case.add_property(Property::new("quarantine", plain::line(until)));
+        if let TestCaseStatus::NonSuccess { message, .. } = &case.status {
+            // It is told, and no server takes it for a failure of the run.
+            let why = message.as_ref().map(|message| format!(": {}", message.as_str())).unwrap_or_default();
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(plain::first_line(&format!("in quarantine until {until}{why}")));
+            case.status = status;
+        }
+    }
     case.add_property(Property::new("id", plain::line(row.id())));
     case.add_property(Property::new("folder", plain::line(row.folder())));
     case

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::{Work, interrupted, plain};
 use crate::engine::{ProgramEnd, run_program};
 use crate::job::PYTEST_MAIN;
-use crate::model::{Finished, ItemReport, SESSION, SessionOrder, TestStatus, python_text_of};
+use crate::model::{ENOUGH, Finished, ItemReport, SESSION, SessionOrder, TestStatus, python_text_of};
 use crate::runner::relay::{Relay, Streams};
 
 /// What Python tells.
@@ -55,6 +55,8 @@ struct Batch<'a> {
     args: &'a [String],
     limit: Option<f64>,
     hear: &'a mut dyn FnMut(usize, ItemReport),
+    /// Tells whether another item may start.
+    goes_on: &'a dyn Fn() -> bool,
 }
 
 /// How far one process has come.
@@ -82,7 +84,7 @@ fn single(work: &mut Work<'_>) -> Finished {
     let args = work.runnable.args.clone();
     let mut report = None;
     let mut hear = |_, item| report = Some(item);
-    let ended = run_batch(work, Batch { uris: &[uri], args: &args, limit: None, hear: &mut hear });
+    let ended = run_batch(work, Batch { uris: &[uri], args: &args, limit: None, hear: &mut hear, goes_on: &|| true });
     match (ended, report) {
         (Err(stopped), _) => stopped,
         (Ok(()), Some(ItemReport { status, reason, traceback, .. })) => {
@@ -114,7 +116,9 @@ fn session(work: &mut Work<'_>, path: &Path) -> Finished {
             lost.get_or_insert(problem);
         }
     };
-    let ended = run_batch(work, Batch { uris: &uris, args: &[], limit, hear: &mut hear });
+    let enough = path.with_extension(ENOUGH);
+    let goes_on = || !enough.exists();
+    let ended = run_batch(work, Batch { uris: &uris, args: &[], limit, hear: &mut hear, goes_on: &goes_on });
     match (ended, lost) {
         (Err(stopped), _) => stopped,
         (Ok(()), Some(problem)) => error(format!("nobody hears the session any more: {problem}")),
@@ -180,6 +184,9 @@ fn run_batch(work: &mut Work<'_>, mut batch: Batch<'_>) -> Result<(), Finished> 
             }
             return Ok(());
         }
+        if !(batch.goes_on)() {
+            return Ok(());
+        }
         let ended: BTreeSet<usize> = ended.into_iter().map(|item| position(&left, item)).collect();
         left.retain(|item| !ended.contains(item));
     }
@@ -214,11 +221,12 @@ fn run_process(work: &mut Work<'_>, batch: &mut Batch<'_>, left: &[usize]) -> (P
     }
     let mut progress = Progress::default();
     let stop = Rc::clone(&work.stop);
-    let hear = &mut *batch.hear;
+    let (hear, goes_on) = (&mut *batch.hear, batch.goes_on);
     let streams = Streams::new(work.reporter, None, false);
     let mut relay = Relay::new(streams).with_lines(Box::new(|_, line| {
         if let Some((item, report)) = progress.take(line) {
             hear(position(left, item), report);
+            return Some(if goes_on() { "go\n" } else { "stop\n" }.into());
         }
         None
     }));

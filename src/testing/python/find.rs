@@ -109,6 +109,13 @@ impl<'a> Finder<'a> {
             .then(|| format!("it has {}, which was not run: tests that it makes are not seen", makers.join(", ")))
     }
 
+    /// Returns whether pytest would look for tests in a file by its name, and nobody else has any in it.
+    pub(crate) fn is_named_for_pytest(&self, path: &Path) -> bool {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        (name.starts_with("test_") || name.ends_with("_test.py"))
+            && self.tests(path).is_ok_and(|tests| tests.is_empty())
+    }
+
     /// Returns whether a file looks as if pytest had tests in it. One that cannot be read may be anything.
     pub(crate) fn suits_pytest(&self, path: &Path) -> bool {
         self.source(path).is_ok_and(|source| source.suits_pytest)

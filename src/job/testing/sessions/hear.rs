@@ -12,7 +12,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use serde_json::{Map, Value};
 
 use super::{Item, Sessions};
-use crate::engine::{End, Engine, Reused, StopReason, Submission};
+use crate::engine::{End, Engine, Reused, Submission};
 use crate::model::{
     EventKind, ItemReport, Level, Outcome, OutputSize, RecordForm, TaskFinished, TaskNumber, TestStatus,
 };
@@ -58,7 +58,6 @@ impl Hearing {
         max_failures: Option<u32>,
     ) -> Heard {
         let mut listener = Listener {
-            engine,
             directory,
             max_failures,
             failures: 0,
@@ -93,7 +92,9 @@ impl Hearing {
             if !submissions.is_empty() {
                 engine.submit(submissions, None);
             }
-            listener.heed_failures(&sessions.tasks);
+            if listener.has_enough() {
+                sessions.stop_at_next();
+            }
         }
         let mut left: Vec<Item> = listener.items.into_values().collect();
         left.sort_by_key(|item| item.number);
@@ -102,7 +103,6 @@ impl Hearing {
 }
 
 struct Listener<'a> {
-    engine: &'a Engine,
     directory: &'a Path,
     max_failures: Option<u32>,
     failures: u32,
@@ -161,12 +161,10 @@ impl Listener<'_> {
         }
     }
 
-    /// Ends the sessions once as many tests have not passed as may.
-    fn heed_failures(&mut self, sessions: &[TaskNumber]) {
-        if !self.heard.is_enough && self.max_failures.is_some_and(|most| self.failures >= most) {
-            self.heard.is_enough = true;
-            self.engine.stop(sessions.to_vec(), StopReason::Failures(self.failures));
-        }
+    /// Returns, the first time, whether as many tests have not passed as may.
+    fn has_enough(&mut self) -> bool {
+        let is_enough = self.max_failures.is_some_and(|most| self.failures >= most);
+        is_enough && !std::mem::replace(&mut self.heard.is_enough, true)
     }
 }
 
