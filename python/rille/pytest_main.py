@@ -1,9 +1,9 @@
 """Collects or runs the items of pytest, and tells the process that started it what they are and what came of them.
 
-Its order is JSON: `mode` ("collect" or "run"), `args` for pytest, and for a run `items`, the items in their order, and
-`limit`, the seconds that one may take. It is started as `python3 -c TEXT FILE` with the order in a file, and writes lines
-of JSON to its standard output; or as `python3 -c TEXT` with a socket as its standard input, on which it gets the order in a
-line, and sends the lines.
+Its order is JSON: `mode` ("collect" or "run"), `args` for pytest, and for a run `items`, the items in their order, `limit`,
+the seconds that one may take, and `asks`, whether it is to wait for `go` in a line after each. It is started as
+`python3 -c TEXT FILE` with the order in a file, and writes lines of JSON to its standard output; or as `python3 -c TEXT`
+with a socket as its standard input, on which it gets the order in a line, and sends the lines.
 """
 
 import faulthandler
@@ -147,8 +147,9 @@ class Collector(Common):
 class Reporter(Common):
     """Runs the items that it is told to, in that order, and tells what came of each."""
 
-    def __init__(self, channel, items, limit):
+    def __init__(self, channel, items, limit, asks):
         self.channel = channel
+        self.asks = asks
         self.items = items
         self.wanted = {uri: number for number, uri in enumerate(items)}
         self.limit = limit
@@ -269,7 +270,7 @@ class Reporter(Common):
         message = {"event": "finished", "item": number, "result": result, "reason": reason, "seconds": seconds}
         message.update(stdout=cut(out), stderr=cut(err), traceback=cut(text) if text else None)
         self.channel.send(message)
-        if self.channel.socket.readline() != b"go\n":
+        if self.asks and self.channel.socket.readline() != b"go\n":
             self.session.shouldstop = "no other item is to start"
 
 
@@ -283,7 +284,7 @@ def main():
     if order["mode"] == "collect":
         plugin, args = Collector(channel), ["--collect-only", "-q", "--assert=plain"]
     else:
-        plugin, args = Reporter(channel, order["items"], order.get("limit")), ["-q"]
+        plugin, args = Reporter(channel, order["items"], order.get("limit"), order["asks"]), ["-q"]
         plugin.stderr = os.fdopen(os.dup(2), "w")
     code = pytest.main(order["args"] + args, plugins=[plugin])
     channel.send({"event": "over", "code": int(code)})

@@ -120,8 +120,8 @@ impl Tries<'_> {
         let results = fs::read(&results).map_err(|error| wrong(format!("the try has left no results: {error}")))?;
         let results: Value = serde_json::from_slice(&results).map_err(|error| wrong(error.to_string()))?;
         let tests = results["tests"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let last = tests.iter().find(|test| test["id"].as_str().is_some_and(|id| is_number(id, recipes.len())));
-        let status = last.and_then(|test| test["status"].as_str());
+        let own = tests.iter().find(|test| test["id"].as_str().is_some_and(|id| is_number(id, recipes.len())));
+        let status = own.and_then(|test| test["status"].as_str());
         let status = status.ok_or_else(|| wrong("the try has not run the test".to_owned()))?;
         Ok(BAD.contains(&status))
     }

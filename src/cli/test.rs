@@ -90,6 +90,7 @@ pub(super) struct CommonArgs {
 /// In which order and how long tests run.
 #[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 struct Manner {
     /// Run the tests in random order; the seed is told, and given again makes the same order
     #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true)]

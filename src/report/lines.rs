@@ -281,7 +281,7 @@ pub(super) fn counts(summary: &Summary, unfinished: &str) -> String {
     let time = duration::words(summary.seconds());
     let apart = [("preparation", "s", &summary.preparations), ("in quarantine", "", &summary.quarantined)];
     let apart = apart.into_iter().filter_map(|(what, s, counts)| apart_counts(what, s, counts, unfinished));
-    let apart: String = apart.map(|text| format!("; {text}")).collect();
+    let apart: String = apart.flat_map(|text| ["; ".to_owned(), text]).collect();
     format!("{} {tasks}{colon}{}{apart} in {time}", counts.total, parts.join(", "))
 }
 

@@ -332,6 +332,7 @@ impl Summary {
 }
 
 /// What of a row counts.
+#[derive(Clone, Copy)]
 struct Standing {
     outcome: Option<Outcome>,
     flaky: bool,

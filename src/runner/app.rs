@@ -13,7 +13,7 @@ use super::kinds::{self, KINDS, Kind, Work};
 use super::order::{self, RunnerOrder};
 use super::status::{Form, Reporter};
 use crate::engine::{Half, StopRequest, die_of, split_runner};
-use crate::model::{Finished, TestStatus, nearest};
+use crate::model::{Finished, Running, TestStatus, nearest};
 use crate::script;
 use crate::testing::Reading;
 
@@ -222,7 +222,7 @@ fn perform(mut order: RunnerOrder, called: &Called) -> Result<(), String> {
                     None => Finished::because(TestStatus::Error, format!("the runner process was {}", end.exit)),
                 };
                 if reporter.connect().is_ok() {
-                    reporter.finished(finished);
+                    say_end(&mut reporter, finished);
                 }
             }
             if let Some(signal) = end.asked_by {
@@ -249,6 +249,16 @@ fn work(order: &RunnerOrder, way: &Way, mut reporter: Reporter, stop: Rc<StopReq
         Way::Own(_) => kinds::without_running(&order.runnable.kind),
         Way::Script(script) => kinds::run_scripted(script, &mut work),
     };
-    reporter.finished(finished);
+    say_end(&mut reporter, finished);
     0
+}
+
+/// Says how a test ended; that it was interrupted stands in its log as well, as with the originals.
+fn say_end(reporter: &mut Reporter, finished: Finished) {
+    if let (TestStatus::Interrupted, Some(reason)) = (finished.result, &finished.fail_reason) {
+        let now = chrono::Local::now().format("%Y-%m-%d %H:%M:%S");
+        let log = format!("{now} | {reason}\n").into_bytes();
+        reporter.running_text(Running::Log { log, logger: None, level: None, levelname: None });
+    }
+    reporter.finished(finished);
 }

@@ -159,7 +159,9 @@ fn resolve_one(
     // Pytest has looked.
     if reference.is_python() && found.iter().all(|resolution| resolution.resolver() != Some(resolvers::PYTEST)) {
         let remark = finder.unseen(&path);
-        found.iter_mut().for_each(|resolution| resolution.remark.clone_from(&remark));
+        for resolution in &mut found {
+            resolution.remark.clone_from(&remark);
+        }
     }
     found
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use self::cache::Cache;
 use self::dependencies::{DependencyKey, Prepared};
-use self::sessions::{Heard, Hearing, Item, Sessions, Unfinished};
+use self::sessions::{Heard, Hearing, Item, Opened, Sessions, Unfinished};
 use super::{Door, Job, WaitError};
 use crate::engine::{OnLimit, StopReason, Submission};
 use crate::model::{Cleared, Outcome, Place, QUARANTINE, Runnable, Task, TaskNumber, shuffled};
@@ -33,6 +33,7 @@ const WORKDIR: &str = "workdir";
 
 /// Which tests are run, and how.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub(crate) struct TestPlan {
     /// The tests, with their ids.
     pub(crate) tests: Vec<Test>,
@@ -86,15 +87,15 @@ impl Job {
         let (mut submissions, items) = self.test_submissions(plan, &mut keys)?;
         let next = TaskNumber::try_from(submissions.len() + items.len() + 1).unwrap_or(TaskNumber::MAX);
         let sessions = match items.len() {
-            0 | 1 => Err(items),
+            0 | 1 => Opened::Not(items),
             _ => self.open_sessions(items, plan, next)?,
         };
         let waited = match sessions {
-            Err(items) => {
+            Opened::Not(items) => {
                 submissions.extend(items.into_iter().map(Item::submission));
                 self.wait_for(submissions, plan)
             }
-            Ok((sessions, first)) => {
+            Opened::Sessions(sessions, first) => {
                 self.wait_with_sessions(sessions, first.into_iter().chain(submissions).collect(), plan)
             }
         };

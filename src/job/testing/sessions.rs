@@ -51,6 +51,14 @@ pub(super) struct Sessions {
     pub(super) items: HashMap<TaskNumber, Item>,
 }
 
+/// What came of the wish for sessions.
+pub(super) enum Opened {
+    /// They are there, with the tasks that they are.
+    Sessions(Sessions, Vec<Submission>),
+    /// These items run by themselves: nobody can run sessions.
+    Not(Vec<Item>),
+}
+
 /// Returns whether a test can share a process: nothing of it says how its process is to be, and nothing has to be there
 /// before it.
 pub(super) fn may_share(test: &Test, plan: &TestPlan, retries: u32) -> bool {
@@ -116,14 +124,8 @@ fn share_out(items: Vec<Item>, sessions: usize) -> Vec<Vec<Item>> {
 }
 
 impl Job {
-    /// Makes the sessions of these items, whose tasks are numbered on from `next`. `Err` gives the items back if nobody can
-    /// run sessions.
-    pub(super) fn open_sessions(
-        &self,
-        items: Vec<Item>,
-        plan: &TestPlan,
-        next: TaskNumber,
-    ) -> store::Result<Result<(Sessions, Vec<Submission>), Vec<Item>>> {
+    /// Makes the sessions of these items, whose tasks are numbered on from `next`.
+    pub(super) fn open_sessions(&self, items: Vec<Item>, plan: &TestPlan, next: TaskNumber) -> store::Result<Opened> {
         let folder = PrivateFolder::make(&self.directory, PRIVATE, "order-4294967295".len());
         let folder = folder.map_err(store::Error::io("create", &self.directory.join(PRIVATE)))?;
         let at_once = self.settings.jobs.unwrap_or(self.settings.cpus).max(1);
@@ -136,7 +138,8 @@ impl Job {
             let order_path = sessions.folder.path().join(format!("order-{number}"));
             let pipe_path = sessions.folder.path().join(format!("pipe-{number}"));
             let uris = part.iter().map(|item| (item.number, item.task.runnable.uri.clone().unwrap_or_default()));
-            let order = SessionOrder { items: uris.collect(), limit, report: pipe_path.clone() };
+            let may_stop = self.settings.max_failures.is_some();
+            let order = SessionOrder { items: uris.collect(), limit, may_stop, report: pipe_path.clone() };
             write_order(&order_path, &order)?;
             sessions.pipes.push(make_pipe(&pipe_path).map_err(store::Error::io("create", &pipe_path))?);
             let mut kwargs = Map::new();
@@ -146,13 +149,13 @@ impl Job {
             task.prepares = true;
             task.retries = 0;
             if self.assign_runner(&mut task).is_some() {
-                return Ok(Err(part.into_iter().chain(sessions.items.into_values()).collect()));
+                return Ok(Opened::Not(part.into_iter().chain(sessions.items.into_values()).collect()));
             }
             sessions.tasks.push(number);
             sessions.items.extend(part.into_iter().map(|item| (item.number, item)));
             submissions.push(Submission { number, folder: log, task: Box::new(task), decided: None, reused: None });
         }
-        Ok(Ok((sessions, submissions)))
+        Ok(Opened::Sessions(sessions, submissions))
     }
 }
 

@@ -55,8 +55,8 @@ struct Batch<'a> {
     args: &'a [String],
     limit: Option<f64>,
     hear: &'a mut dyn FnMut(usize, ItemReport),
-    /// Tells whether another item may start.
-    goes_on: &'a dyn Fn() -> bool,
+    /// Tells whether another item may start; without it each may.
+    goes_on: Option<&'a dyn Fn() -> bool>,
 }
 
 /// How far one process has come.
@@ -84,7 +84,7 @@ fn single(work: &mut Work<'_>) -> Finished {
     let args = work.runnable.args.clone();
     let mut report = None;
     let mut hear = |_, item| report = Some(item);
-    let ended = run_batch(work, Batch { uris: &[uri], args: &args, limit: None, hear: &mut hear, goes_on: &|| true });
+    let ended = run_batch(work, Batch { uris: &[uri], args: &args, limit: None, hear: &mut hear, goes_on: None });
     match (ended, report) {
         (Err(stopped), _) => stopped,
         (Ok(()), Some(ItemReport { status, reason, traceback, .. })) => {
@@ -98,7 +98,7 @@ fn session(work: &mut Work<'_>, path: &Path) -> Finished {
     let error = |what: String| Finished::because(TestStatus::Error, what);
     let order = fs::read(path).map_err(|error| error.to_string());
     let order = order.and_then(|text| serde_json::from_slice(&text).map_err(|error| error.to_string()));
-    let SessionOrder { items, limit, report } = match order {
+    let SessionOrder { items, limit, may_stop, report } = match order {
         Ok(order) => order,
         Err(problem) => return error(format!("the order of the session cannot be read: {problem}")),
     };
@@ -118,7 +118,10 @@ fn session(work: &mut Work<'_>, path: &Path) -> Finished {
     };
     let enough = path.with_extension(ENOUGH);
     let goes_on = || !enough.exists();
-    let ended = run_batch(work, Batch { uris: &uris, args: &[], limit, hear: &mut hear, goes_on: &goes_on });
+    let ended = run_batch(
+        work,
+        Batch { uris: &uris, args: &[], limit, hear: &mut hear, goes_on: may_stop.then_some(&goes_on) },
+    );
     match (ended, lost) {
         (Err(stopped), _) => stopped,
         (Ok(()), Some(problem)) => error(format!("nobody hears the session any more: {problem}")),
@@ -184,7 +187,7 @@ fn run_batch(work: &mut Work<'_>, mut batch: Batch<'_>) -> Result<(), Finished> 
             }
             return Ok(());
         }
-        if !(batch.goes_on)() {
+        if batch.goes_on.is_some_and(|goes_on| !goes_on()) {
             return Ok(());
         }
         let ended: BTreeSet<usize> = ended.into_iter().map(|item| position(&left, item)).collect();
@@ -209,7 +212,9 @@ fn run_process(work: &mut Work<'_>, batch: &mut Batch<'_>, left: &[usize]) -> (P
         }
     }
     let mut order =
-        json!({ "mode": "run", "args": args, "items": uris, "limit": batch.limit }).to_string().into_bytes();
+        json!({ "mode": "run", "args": args, "items": uris, "limit": batch.limit, "asks": batch.goes_on.is_some() })
+            .to_string()
+            .into_bytes();
     order.push(b'\n');
     let mut program = Work::program("python3", &["-c", PYTEST_MAIN]);
     program.order = Some(order);
@@ -226,7 +231,7 @@ fn run_process(work: &mut Work<'_>, batch: &mut Batch<'_>, left: &[usize]) -> (P
     let mut relay = Relay::new(streams).with_lines(Box::new(|_, line| {
         if let Some((item, report)) = progress.take(line) {
             hear(position(left, item), report);
-            return Some(if goes_on() { "go\n" } else { "stop\n" }.into());
+            return goes_on.map(|goes_on| if goes_on() { "go\n" } else { "stop\n" }.into());
         }
         None
     }));

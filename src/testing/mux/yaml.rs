@@ -106,7 +106,7 @@ impl Reader {
         match event {
             Event::Scalar(text, style, anchor, tag) => self.scalar(&text, style, anchor, tag.as_deref(), line),
             Event::SequenceStart(_, anchor, tag) => {
-                self.no_tag(tag.as_deref(), line)?;
+                no_tag(tag.as_deref(), line)?;
                 self.begin(Open::Sequence(anchor, Vec::new()), line)
             }
             Event::MappingStart(_, anchor, tag) => {
@@ -170,13 +170,6 @@ impl Reader {
             (None, value) => Node::Value(value),
         };
         self.end(node, anchor, line)
-    }
-
-    fn no_tag(&self, tag: Option<&Tag>, line: usize) -> Result<(), String> {
-        match join(tag, line)? {
-            Some(_) => Err(format!("line {line}: only a mapping, or nothing, can be tagged like this")),
-            None => Ok(()),
-        }
     }
 
     /// Takes a node that has ended into what it is in.
@@ -245,6 +238,13 @@ fn join(tag: Option<&Tag>, line: usize) -> Result<Option<Join>, String> {
             Err(format!("line {line}: {other} is a key and needs a colon with blanks around it: {other} : VALUE"))
         }
         Some(other) => Err(unknown(other, line)),
+    }
+}
+
+fn no_tag(tag: Option<&Tag>, line: usize) -> Result<(), String> {
+    match join(tag, line)? {
+        Some(_) => Err(format!("line {line}: only a mapping, or nothing, can be tagged like this")),
+        None => Ok(()),
     }
 }
 

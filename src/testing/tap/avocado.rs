@@ -115,7 +115,7 @@ impl AvocadoScan {
             State::AfterTest => {
                 let body = text.trim_start();
                 let blanks = text.len() - body.len();
-                let begins = has_yaml && blanks % INDENT > 0 && body.starts_with("---");
+                let begins = has_yaml && !blanks.is_multiple_of(INDENT) && body.starts_with("---");
                 if begins {
                     level.state = State::Yaml(text[blanks - blanks % INDENT..blanks].to_owned(), number);
                 }

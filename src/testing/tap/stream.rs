@@ -276,7 +276,7 @@ impl Announced {
             None => format!("the subtest of line {line} has lost its test point"),
         };
         if let Some(stray) = &self.stray {
-            text.push_str(&format!("; there is one of '{stray}'"));
+            text.extend(["; there is one of '", stray, "'"]);
         }
         text
     }

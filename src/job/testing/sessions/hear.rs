@@ -87,7 +87,9 @@ impl Hearing {
             if until.is_none() && ready.next() == Some(&true) {
                 // Those whose sessions are gone are at their end now.
                 until = Some(Instant::now() + PATIENCE);
-                pipes.iter_mut().for_each(|pipe| pipe.writer = None);
+                for pipe in &mut pipes {
+                    pipe.writer = None;
+                }
             }
             if !submissions.is_empty() {
                 engine.submit(submissions, None);
@@ -122,7 +124,7 @@ pub(in crate::job::testing) struct Pipe {
 impl Listener<'_> {
     /// Reads what is in a pipe; returns whether there may be more.
     fn read(&mut self, pipe: &mut Pipe, submissions: &mut Vec<Submission>) -> bool {
-        let mut buffer = [0; 64 << 10];
+        let mut buffer = [0; 8 << 10];
         loop {
             match pipe.reader.read(&mut buffer) {
                 Ok(0) => return false,
