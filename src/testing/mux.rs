@@ -136,7 +136,7 @@ mod tests {
         assert!(error("a:\n  !inclde : x\n").ends_with("did you mean !include?"));
         assert!(error("a: !muxx\n  b:\n").contains("the tag !muxx is not known; there are !mux, !join"));
         assert!(error("a: !mux [1]\n").starts_with("line 1: only a mapping"));
-        assert!(error("a: !mux\n  - 1\n b").starts_with("it is not YAML"));
+        assert!(error("a: !mux\n  b: 1\n c").starts_with("it is not YAML"));
         assert!(error("a:\n  !using : x\n  !using : y\n").starts_with("line 3: !using can be used only once"));
         assert!(error("a:\n  !remove_node : '('\n").contains("is no regular expression"));
         assert!(error("---\na: {b: 1}\n---\nc: 1\n").contains("a second document begins"));

@@ -439,7 +439,7 @@ u T.test_base {"base":null,"level":["high"],"top":null}"#;
         let text = "import unittest\nclass T(unittest.TestCase): pass\nfor n in range(3):\n    setattr(T, f'test_{n}', None)\n\
                     def load_tests(loader, tests, pattern): return tests\n";
         let said =
-            "it has setattr in line 3, load_tests in line 5, which was not run: tests that it makes are not seen";
+            "it has setattr in line 4, load_tests in line 5, which was not run: tests that it makes are not seen";
         assert_eq!(asked(text), (Some(said.to_owned()), false));
         let cases = [
             ("def test_it(): pass\n", true),
