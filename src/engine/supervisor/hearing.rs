@@ -9,8 +9,7 @@ use crate::engine::scheduler::Input;
 use crate::engine::spawner::{AttemptId, Left, News, NotStarted};
 use crate::engine::verdict::Verdict;
 use crate::model::{
-    EventKind, Level, LogRange, Message, Reply, SectionFinished, SectionStarted, Stream, TaskNumber,
-    TaskPlanned,
+    EventKind, Level, LogRange, Message, Reply, SectionFinished, SectionStarted, Stream, TaskNumber, TaskPlanned,
 };
 use crate::testing::TapVerdict;
 

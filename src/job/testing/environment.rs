@@ -10,9 +10,6 @@ use crate::model::{Cleared, Runnable};
 /// The version of Avocado whose behaviour tests can count on.
 const AVOCADO_VERSION: &str = "113.0";
 
-/// The log of a test, in its folder.
-pub(super) const LOG: &str = "debug.log";
-
 /// Returns whether the engine itself runs such a test, and gives it what Avocado's runner would.
 pub(super) fn has_workdir(runnable: &Runnable) -> bool {
     matches!(runnable.kind.as_str(), "exec-test" | "tap")
@@ -40,7 +37,7 @@ pub(super) fn variables(
         set("AVOCADO_TEST_BASEDIR", text(file.parent().unwrap_or(cwd)));
         set("AVOCADO_TEST_LOGDIR", text(folder));
         set("AVOCADO_TEST_OUTPUTDIR", text(folder));
-        set("AVOCADO_TEST_LOGFILE", text(&folder.join(LOG)));
+        set("AVOCADO_TEST_LOGFILE", text(&folder.join("debug.log")));
     }
     for (name, value) in runnable.variant_parameters() {
         let value = match value {

@@ -191,7 +191,7 @@ impl Job {
             for (name, target) in &links[index] {
                 results::link_dependency(&path, name, target)?;
             }
-            self.make_surroundings(test, &path)?;
+            self.make_workdir(test, &path)?;
             let (mut task, problem) = self.test_task(test, plan, needs[index].clone(), &path);
             let until = plan.quarantine.get(index).and_then(Option::as_ref);
             task.tags.extend(until.map(|until| format!("{QUARANTINE}{until}")));
@@ -223,14 +223,11 @@ impl Job {
         }
     }
 
-    /// Makes what a test finds when it starts: the folder for what it makes on its way, and its log. Runners make their own.
-    fn make_surroundings(&self, test: &Test, folder: &Path) -> store::Result<()> {
+    /// Makes the folder for what a test makes on its way. Runners make their own.
+    fn make_workdir(&self, test: &Test, folder: &Path) -> store::Result<()> {
         if !environment::has_workdir(&test.runnable) {
             return Ok(());
         }
-        let log = folder.join(environment::LOG);
-        fs::create_dir_all(folder).map_err(store::Error::io("create", folder))?;
-        fs::File::create(&log).map_err(store::Error::io("create", &log))?;
         let workdir = self.workdir(folder);
         let made = match fs::create_dir(&workdir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => fs::create_dir_all(&workdir),
