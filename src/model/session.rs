@@ -16,8 +16,8 @@ pub(crate) struct SessionOrder {
     pub(crate) items: Vec<(TaskNumber, String)>,
     /// How long one may take, in seconds.
     pub(crate) limit: Option<f64>,
-    /// It is to be looked whether another test may start, before each: see [`ENOUGH`].
-    pub(crate) may_stop: bool,
+    /// Once so many have not passed, here or by [`ENOUGH`] in the run, no other is to start.
+    pub(crate) max_failures: Option<u32>,
     /// The pipe into which [`ItemReport`]s go, a line of JSON each.
     pub(crate) report: PathBuf,
 }

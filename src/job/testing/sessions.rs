@@ -138,8 +138,8 @@ impl Job {
             let order_path = sessions.folder.path().join(format!("order-{number}"));
             let pipe_path = sessions.folder.path().join(format!("pipe-{number}"));
             let uris = part.iter().map(|item| (item.number, item.task.runnable.uri.clone().unwrap_or_default()));
-            let may_stop = self.settings.max_failures.is_some();
-            let order = SessionOrder { items: uris.collect(), limit, may_stop, report: pipe_path.clone() };
+            let max_failures = self.settings.max_failures;
+            let order = SessionOrder { items: uris.collect(), limit, max_failures, report: pipe_path.clone() };
             write_order(&order_path, &order)?;
             sessions.pipes.push(make_pipe(&pipe_path).map_err(store::Error::io("create", &pipe_path))?);
             let mut kwargs = Map::new();

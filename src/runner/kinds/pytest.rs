@@ -2,6 +2,7 @@
 //!
 //! An item that ends its process, or takes too long, ends no other: those after it are run by a fresh process.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -15,7 +16,7 @@ use serde_json::json;
 use super::{Work, interrupted, plain};
 use crate::engine::{ProgramEnd, run_program};
 use crate::job::PYTEST_MAIN;
-use crate::model::{ENOUGH, Finished, ItemReport, SESSION, SessionOrder, TestStatus, python_text_of};
+use crate::model::{ENOUGH, Finished, ItemReport, Outcome, SESSION, SessionOrder, TestStatus, python_text_of};
 use crate::runner::relay::{Relay, Streams};
 
 /// What Python tells.
@@ -98,7 +99,7 @@ fn session(work: &mut Work<'_>, path: &Path) -> Finished {
     let error = |what: String| Finished::because(TestStatus::Error, what);
     let order = fs::read(path).map_err(|error| error.to_string());
     let order = order.and_then(|text| serde_json::from_slice(&text).map_err(|error| error.to_string()));
-    let SessionOrder { items, limit, may_stop, report } = match order {
+    let SessionOrder { items, limit, max_failures, report } = match order {
         Ok(order) => order,
         Err(problem) => return error(format!("the order of the session cannot be read: {problem}")),
     };
@@ -108,7 +109,10 @@ fn session(work: &mut Work<'_>, path: &Path) -> Finished {
     };
     let uris: Vec<String> = items.iter().map(|(_, uri)| uri.clone()).collect();
     let mut lost = None;
+    let failures = Cell::new(0);
     let mut hear = |index: usize, mut item: ItemReport| {
+        let is_bad = matches!(item.status.outcome(), Outcome::Failed | Outcome::Errored | Outcome::Aborted);
+        failures.set(failures.get() + u32::from(is_bad));
         item.task = items[index].0;
         let mut line = serde_json::to_vec(&item).unwrap_or_default();
         line.push(b'\n');
@@ -117,10 +121,10 @@ fn session(work: &mut Work<'_>, path: &Path) -> Finished {
         }
     };
     let enough = path.with_extension(ENOUGH);
-    let goes_on = || !enough.exists();
+    let goes_on = || max_failures.is_some_and(|most| failures.get() < most) && !enough.exists();
     let ended = run_batch(
         work,
-        Batch { uris: &uris, args: &[], limit, hear: &mut hear, goes_on: may_stop.then_some(&goes_on) },
+        Batch { uris: &uris, args: &[], limit, hear: &mut hear, goes_on: max_failures.is_some().then_some(&goes_on) },
     );
     match (ended, lost) {
         (Err(stopped), _) => stopped,
