@@ -84,6 +84,10 @@ fn a_quarantined_test_runs_counts_apart_and_fails_no_run_until_its_day() {
     run("over.toml").code(1).stderr_has("the quarantine of './bad*' ended on 2001-01-01");
     let good = project.run(&["test", "./good.sh", "--disable-sysinfo", "--quarantine", "other.toml"]);
     good.code(1).stderr_has("1 task: 1 passed; 1 preparation: 1 failed");
+    // No test is in quarantine by its own word.
+    let own = r#"[{"kind": "exec-test", "uri": "./bad.sh", "tags": {"rille.quarantine": ["9999-12-31"]}}]"#;
+    std::fs::write(project.path("own.json"), own).unwrap();
+    project.run(&["test", "own.json", "--disable-sysinfo", "-qq"]).code(1);
     project
         .run(&["test", "./good.sh", "--quarantine", "wrong.toml"])
         .code(2)
