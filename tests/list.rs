@@ -228,8 +228,11 @@ fn variants_multiply_tests() {
     assert_eq!(names(&["-p", "speed=[10,100]"]), "a.sh;10 a.sh;100 b.sh;10 b.sh;100");
     let by_variant = ["--variants", "v.json", "--execution-order", "tests-per-variant"];
     assert_eq!(names(&by_variant), "a.sh;10 b.sh;10 a.sh;100 b.sh;100");
-    assert_eq!(names(&["--variants", "tree.yaml"]), "a.sh;intel a.sh;amd b.sh;intel b.sh;amd");
-    assert_eq!(names(&["--variants", "tree.yaml", "-E", "param(flag=mmx) and name(b)"]), "b.sh;intel");
+    assert_eq!(
+        names(&["--variants", "tree.yaml"]),
+        "a.sh;run-cpu-intel a.sh;run-cpu-amd b.sh;run-cpu-intel b.sh;run-cpu-amd"
+    );
+    assert_eq!(names(&["--variants", "tree.yaml", "-E", "param(flag=mmx) and name(b)"]), "b.sh;run-cpu-intel");
     let ended = project.run(&["list", "--json", "a.sh", "-p", "k=v"]);
     let variant = json!({"paths": ["/"], "variant_id": null, "variant": [["/", [["/", "k", "v"]]]]});
     assert_eq!(ended.json()[0]["recipe"]["kwargs"]["variant"], variant);

@@ -4,6 +4,7 @@ mod avocado;
 mod dependencies;
 mod ends;
 mod history;
+mod listed;
 mod names;
 mod order;
 mod results;

@@ -46,7 +46,8 @@ fn tap_is_read_from_what_the_program_writes() {
         "{'result': 'error', 'fail_reason': 'Tap format error: Too few tests run (expected 2, got 1)', 'returncode': 0, ",
     );
     tap("1..1\\nok 1\\n", 5, &[]).stdout_has("{'result': 'pass', 'returncode': 5, ");
-    tap("1..1\\nok 1\\n", 5, honour).stdout_has("{'result': 'error', 'fail_reason': 'exit code 5', 'returncode': 5, ");
+    tap("1..1\\nok 1\\n", 5, honour)
+        .stdout_has("{'result': 'error', 'fail_reason': 'exit code 5, although its tests passed', 'returncode': 5, ");
     tap("1..1\\nok 1 # TODO x\\n", 0, &[]).stdout_has("'warn', 'fail_reason': 'TODO test 1 unexpectedly passed.'");
     tap("1..0 # SKIP no\\n", 0, &[]).stdout_has("{'result': 'skip', 'fail_reason': 'no', ");
     tap("hello\\n", 0, &[]).stdout_has("{'result': 'error', 'fail_reason': 'there is no test in its output");

@@ -122,7 +122,19 @@ fn capabilities_are_json_and_mistakes_have_the_codes_of_the_originals() {
          \"runner.exectest.exitcodes.skip\", \"runner.exectest.clear_env\"]}\n",
     );
     let all = project.run(&["runner", "capabilities"]).code(0).json();
-    let kinds = ["lua", "noop", "dry-run", "exec-test", "tap", "python-unittest", "sysinfo", "package", "pip", "asset"];
+    let kinds = [
+        "lua",
+        "noop",
+        "dry-run",
+        "exec-test",
+        "tap",
+        "python-unittest",
+        "pytest",
+        "sysinfo",
+        "package",
+        "pip",
+        "asset",
+    ];
     assert_eq!(all["runnables"], json!(kinds));
     let cases: [(&[&str], i32, &str); 12] = [
         (&[], 2, "Usage"),

@@ -8,6 +8,7 @@
 mod bare;
 mod crowd;
 mod figure;
+mod frameworks;
 mod leaks;
 mod messages;
 mod operation;
@@ -31,7 +32,7 @@ use self::figure::Figure;
 /// A group of figures: its name on the command line, and what measures it.
 type Group = (&'static str, fn() -> io::Result<Vec<Figure>>);
 
-const GROUPS: [Group; 17] = [
+const GROUPS: [Group; 19] = [
     ("sequential", per_task::sequential),
     ("parallel", per_task::parallel),
     ("lua", per_task::lua),
@@ -46,6 +47,8 @@ const GROUPS: [Group; 17] = [
     ("sections", sections::sections),
     ("runner", runner::runner),
     ("testing", testing::testing),
+    ("tap", frameworks::tap),
+    ("pytest", frameworks::pytest),
     ("walks", walks::walks),
     ("runs", runs::runs),
     ("many-runs", runs::many_runs),

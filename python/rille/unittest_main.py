@@ -24,11 +24,43 @@ def plain(value):
     return value
 
 
+class Result(unittest.TextTestResult):
+    """Keeps the exceptions, of which the text alone does not tell where their message begins."""
+
+    exceptions = ()
+
+    def note(self, err):
+        self.exceptions += (err[:2],)
+
+    def addError(self, test, err):
+        self.note(err)
+        super().addError(test, err)
+
+    def addFailure(self, test, err):
+        self.note(err)
+        super().addFailure(test, err)
+
+    def addSubTest(self, test, subtest, err):
+        if err is not None:
+            self.note(err)
+        super().addSubTest(test, subtest, err)
+
+
+def exception_line(exceptions, text):
+    """Returns the line that names the last exception, with the first line of its message."""
+    if not exceptions:
+        return last_line(text)
+    lines = traceback.format_exception_only(*exceptions[-1])
+    return lines[-1].splitlines()[0] if lines and lines[-1].strip() else last_line(text)
+
+
 def judge(result):
     """Returns the status and the reason."""
     for status, entries in (("error", result.errors), ("fail", result.failures)):
         if entries:
-            return status, last_line(entries[-1][1])
+            kind = AssertionError
+            known = [entry for entry in result.exceptions if issubclass(entry[0], kind) == (status == "fail")]
+            return status, exception_line(known, entries[-1][1])
     if result.unexpectedSuccesses:
         return "fail", "unexpected success of " + str(result.unexpectedSuccesses[-1])
     if result.skipped:
@@ -53,7 +85,7 @@ def run(name):
             "fail_class": type(error).__name__,
             "traceback": text,
         }
-    result = unittest.TextTestRunner(stream=report, verbosity=0).run(suite)
+    result = unittest.TextTestRunner(stream=report, verbosity=0, resultclass=Result).run(suite)
     status, reason = judge(result)
     return {"stdout": report.getvalue(), "result": status, "fail_reason": reason}
 

@@ -1,10 +1,12 @@
 //! The command line: one file a command. Only here do errors become text and exit codes.
 
 mod begin;
+mod bisect;
 mod config;
 pub(crate) mod editor;
 mod failure;
 mod help_op;
+mod history;
 mod jobs;
 mod list;
 mod logs;
@@ -19,6 +21,7 @@ pub(crate) mod show;
 mod synchro;
 mod test;
 mod types;
+mod variants;
 mod walk;
 
 use std::ffi::OsString;
@@ -63,6 +66,8 @@ enum Command {
     HelpOp(help_op::HelpOpArgs),
     /// List the tests that references stand for
     List(Box<list::ListArgs>),
+    /// List the variants of files that tests can run as
+    Variants(Box<variants::VariantsArgs>),
     /// Run runnables and tasks as Avocado's runners do, and be one of them
     Runner(crate::runner::RunnerArgs),
     /// Show the settings, and where each comes from
@@ -126,6 +131,7 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
         Command::Replay(replay) => test::replay(&replay, args, home),
         Command::Jobs(jobs) => configured_home(home).and_then(|home| jobs::main(&jobs, &home)),
         Command::List(list) => list::main(&list),
+        Command::Variants(variants) => variants::main(*variants),
         Command::Runner(runner) => Ok(crate::runner::run_command(runner, args)),
         Command::Config(config) => config::main(config, home),
         Command::Schema(schema) => schema::main(&schema),

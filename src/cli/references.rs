@@ -11,7 +11,7 @@ use super::Failure;
 use crate::job;
 use crate::testing::{
     self, Candidate, Choose, ExecutionOrder, Found, FoundTest, Hint, Options, Parameters, Resolution, Surroundings,
-    TagFilter, Test, TestFilter, Variant,
+    TagFilter, Test, TestFilter, Variant, VariantFile, VariantTree,
 };
 use crate::walk::cover::{self, Factors};
 
@@ -51,7 +51,7 @@ pub(crate) struct VariantArgs {
     /// A parameter for all tests; NAME=[A,B] runs them with each in turn, several in all combinations
     #[arg(short = 'p', long = "test-parameter", value_name = "NAME=VALUE")]
     parameters: Vec<String>,
-    /// Run every test as each variant in this file, JSON or YAML
+    /// Run every test as each variant in this file, JSON or YAML; `rille variants` shows them
     #[arg(long, visible_alias = "json-variants-load", value_name = "FILE")]
     variants: Vec<PathBuf>,
     /// Of lists of values take not all combinations, but few that have every combination of any N values in them
@@ -122,10 +122,19 @@ impl ReferenceArgs {
         let python_path = std::env::var_os("PYTHONPATH").unwrap_or_default();
         let python_path = std::env::split_paths(&python_path).filter(|path| !path.as_os_str().is_empty()).collect();
         let ask_python = || job::python_folders(folder);
-        let surroundings =
-            Surroundings { folder, python_path, ask_python: Some(&ask_python), run_executable: Some(&run) };
+        let ask_pytest = |roots: &[String]| job::pytest_items(roots, folder, &|| false);
+        let surroundings = Surroundings {
+            folder,
+            python_path,
+            ask_python: Some(&ask_python),
+            ask_pytest: Some(&ask_pytest),
+            run_executable: Some(&run),
+        };
         let resolutions = testing::resolve(&self.references, &options, &surroundings);
         for resolution in &resolutions {
+            if let Some(remark) = &resolution.remark {
+                eprintln!("WARNING: {}: {remark}", resolution.reference);
+            }
             if let Found::Corrupt { resolver, reason } = &resolution.found
                 && (resolution.given != resolution.reference || self.ignore_missing)
             {
@@ -149,6 +158,13 @@ fn check(resolutions: &[Resolution]) -> Result<(), Failure> {
         let has_tests = || resolutions.iter().any(|other| other.given == given && !other.runnables().is_empty());
         match &resolution.found {
             Found::Tests { .. } => {}
+            // Without pytest nobody knows which tests are left out.
+            Found::Corrupt { resolver, reason } if *resolver == testing::PYTEST_KIND => {
+                let line = format!("pytest cannot be asked for its tests: {reason}");
+                if !lines.contains(&line) {
+                    lines.push(line);
+                }
+            }
             Found::Corrupt { reason, .. } if resolution.given == resolution.reference => {
                 lines.push(format!("{given} is damaged: {reason}"));
             }
@@ -189,8 +205,13 @@ fn covering(counts: &[usize], order: usize) -> Result<Vec<Vec<usize>>, String> {
 }
 
 impl VariantArgs {
+    /// Adds files before those that the options name.
+    pub(super) fn add_files(&mut self, files: Vec<PathBuf>) {
+        self.variants.splice(0..0, files);
+    }
+
     /// Returns the variants that all tests run as, and their order.
-    fn read(&self) -> Result<(Vec<Variant>, ExecutionOrder), Failure> {
+    pub(super) fn read(&self) -> Result<(Vec<Variant>, ExecutionOrder), Failure> {
         let choose = |counts: &[usize]| match self.combination_order {
             Some(order) => covering(counts, order.get()),
             None => testing::every_combination(counts),
@@ -198,6 +219,8 @@ impl VariantArgs {
         let choose: Choose<'_> = &choose;
         let parameters = Parameters::read(&self.parameters).map_err(Failure::usage)?;
         let mut variants = Vec::new();
+        // Trees become one, in the order of their files, as in the original.
+        let mut whole: Option<VariantTree> = None;
         for path in &self.variants {
             let wrong = |what: String| Failure::usage(format!("{}: {what}", path.display()));
             let text = fs::read_to_string(path).map_err(|error| {
@@ -206,8 +229,16 @@ impl VariantArgs {
                     .into_iter()
                     .fold(failure, |failure, near| failure.hint(format!("did you mean {near}?")))
             })?;
-            let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-            variants.extend(testing::read_variants(&text, is_yaml, choose).map_err(wrong)?);
+            match testing::read_variants(path, &text, choose).map_err(wrong)? {
+                VariantFile::List(list) => variants.extend(list),
+                VariantFile::Tree(tree) => match &mut whole {
+                    Some(known) => known.merge(tree),
+                    None => whole = Some(tree),
+                },
+            }
+        }
+        if let Some(tree) = whole {
+            variants.extend(tree.variants().map_err(Failure::usage)?);
         }
         let variants = testing::combined(variants, &parameters, choose).map_err(Failure::usage)?;
         Ok((variants, self.execution_order))

@@ -11,6 +11,7 @@ mod compared;
 mod criteria;
 mod diff;
 mod export;
+mod flaky;
 mod import;
 mod info;
 mod label;
@@ -58,6 +59,8 @@ pub(crate) enum RunsCommand {
     Select(Box<select::SelectArgs>),
     /// Compare runs: their flags and scalars in one table
     Compare(Box<compare::CompareArgs>),
+    /// List the tests that pass in some runs of tests and not in others
+    Flaky(flaky::FlakyArgs),
     /// Show what is recorded of a run
     Info(info::InfoArgs),
     /// Show what happened in a run, from its event log
@@ -115,6 +118,7 @@ pub(crate) fn main(args: RunsArgs, home: &Home) -> Result<i32, Failure> {
         Some(RunsCommand::List(args)) => list::main(&args, home),
         Some(RunsCommand::Select(args)) => select::main(&args, home),
         Some(RunsCommand::Compare(args)) => compare::main(&args, home),
+        Some(RunsCommand::Flaky(args)) => flaky::main(&args, home),
         Some(RunsCommand::Info(args)) => info::main(&args, home),
         Some(RunsCommand::Show { id, json }) => show::main(home, &id, json),
         Some(RunsCommand::Archive(args)) => archive::main(&args, home),

@@ -5,13 +5,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Failure;
 use super::begin::{Subject, begin, run_settings};
+use super::bisect;
 use super::config::{self, SettingOptions};
+use super::history;
 use super::jobs::read_summary;
 use super::near::near_file;
 use super::references::{ReferenceArgs, VariantArgs, select};
@@ -19,7 +21,7 @@ use super::run::ReportOptions;
 use crate::job::{Door, MainEnd, Settings, TestPlan, read_suite, suite_text};
 use crate::script;
 use crate::store::{self, Home};
-use crate::testing::Test;
+use crate::testing::{Quarantine, Standing, Test};
 
 /// Runs tests.
 #[derive(Args, Debug)]
@@ -38,6 +40,9 @@ pub(crate) struct TestArgs {
     /// Run nothing: every test is cancelled
     #[arg(short = 'd', long)]
     dry_run: bool,
+    /// Find the fewest of the tests before TEST after which it fails, by runs with fewer and fewer of them
+    #[arg(long, value_name = "TEST", conflicts_with_all = ["dry_run", "job_dependency"])]
+    bisect: Option<String>,
     /// Runnables that must pass before any test starts: a JSON list of objects with type, name and uri
     #[arg(long, value_name = "FILE")]
     job_dependency: Option<PathBuf>,
@@ -85,11 +90,18 @@ pub(super) struct CommonArgs {
 /// In which order and how long tests run.
 #[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 struct Manner {
     /// Run the tests in random order; the seed is told, and given again makes the same order
     #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true)]
     #[expect(clippy::option_option, reason = "whether the option was given, and whether with a seed")]
     shuffle: Option<Option<i64>>,
+    /// Run the tests in another order than they are given in: longest, by how long they took in earlier runs of this home
+    #[arg(long, value_name = "ORDER", conflicts_with = "shuffle", value_enum)]
+    order: Option<Order>,
+    /// A list of tests in quarantine (TOML: [[quarantine]] with test, until, reason): they run and are counted apart
+    #[arg(long, value_name = "FILE")]
+    quarantine: Option<PathBuf>,
     /// Start no other test once N have not passed; those that run come to their end
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_failures: Option<u32>,
@@ -108,6 +120,9 @@ struct Manner {
     /// Do not record what the machine is before and after the tests
     #[arg(long)]
     disable_sysinfo: bool,
+    /// Run each test of pytest's in a process of its own; without it those of a file share one
+    #[arg(long)]
+    isolate: bool,
     /// Keep the run in this directory instead of under the home
     #[arg(long, value_name = "DIR")]
     #[serde(skip)]
@@ -116,6 +131,47 @@ struct Manner {
     #[arg(long, value_name = "ADDRESS:PORT")]
     #[serde(skip)]
     status_listen: Option<SocketAddr>,
+}
+
+/// In which order tests run.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+enum Order {
+    /// The longest first, so that no long one is left for the end
+    Longest,
+}
+
+/// Returns the places of tests, the longest first by how long they took in the latest runs of a home.
+fn longest_first(tests: &[Test], home: &Home) -> Result<Vec<usize>, Failure> {
+    let history = history::of_home(home, history::USUAL)?;
+    let names: Vec<String> = tests.iter().map(|test| test.id.without_number()).collect();
+    Ok(history.longest_first(names.iter().map(String::as_str)))
+}
+
+/// Reads a list of quarantine; returns until when each test is in it, and what there is to say of those that are in it no
+/// longer.
+fn quarantine(path: Option<&Path>, tests: &[Test]) -> Result<(Vec<Option<String>>, Vec<String>), Failure> {
+    let Some(path) = path else { return Ok((Vec::new(), Vec::new())) };
+    let wrong = |what: String| Failure::usage(format!("--quarantine {}: {what}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let failure = wrong(format!("it cannot be read: {error}"));
+        near_file(path).into_iter().fold(failure, |failure, near| failure.hint(format!("did you mean {near}?")))
+    })?;
+    let list = Quarantine::read(&text).map_err(wrong)?;
+    let today = chrono::Local::now().date_naive();
+    let mut expired = Vec::new();
+    let standings = tests.iter().map(|test| match list.standing(&test.id.without_number(), today) {
+        Some(Standing::Quarantined(until)) => Some(until),
+        Some(Standing::Expired(what)) => {
+            if !expired.contains(&what) {
+                expired.push(what);
+            }
+            None
+        }
+        None => None,
+    });
+    let standings = standings.collect();
+    Ok((standings, expired))
 }
 
 /// Reads a time: seconds, with fractions, or a number with a unit.
@@ -145,6 +201,10 @@ pub(crate) fn main(args: &TestArgs, command: &[OsString], home: Option<&Path>) -
             found => eprintln!("nothing to run: no tests are left by the filters, of {found}"),
         }
         return Ok(4);
+    }
+    if let Some(name) = &args.bisect {
+        let limit = args.common.manner.timeout.map(|seconds| format!("--timeout={seconds}"));
+        return bisect::main(&tests, name, &limit.into_iter().collect::<Vec<_>>());
     }
     let recorded = Recorded { is_dry: args.dry_run, dependencies, manner: args.common.manner.clone() };
     run(tests, recorded, &args.common, command, home)
@@ -208,13 +268,16 @@ impl Manner {
     fn or(self, earlier: &Manner) -> Manner {
         let has_failures = self.max_failures.is_some() || self.failfast;
         Manner {
-            shuffle: self.shuffle.or(earlier.shuffle),
+            shuffle: self.shuffle.or(earlier.shuffle.filter(|_| self.order.is_none())),
+            order: self.order.or(earlier.order.filter(|_| self.shuffle.is_none())),
+            quarantine: self.quarantine.or_else(|| earlier.quarantine.clone()),
             max_failures: if has_failures { self.max_failures } else { earlier.max_failures },
             failfast: if has_failures { self.failfast } else { earlier.failfast },
             timeout: self.timeout.or(earlier.timeout),
             job_timeout: self.job_timeout.or(earlier.job_timeout),
             no_dependency_cache: self.no_dependency_cache || earlier.no_dependency_cache,
             disable_sysinfo: self.disable_sysinfo || earlier.disable_sysinfo,
+            isolate: self.isolate || earlier.isolate,
             run_dir: self.run_dir,
             status_listen: self.status_listen,
         }
@@ -236,11 +299,20 @@ fn run(
     let recorded = Recorded { is_dry, dependencies, manner: Manner { shuffle: shuffle.map(Some), ..manner } };
     let Manner { max_failures, failfast, timeout, job_timeout, .. } = recorded.manner;
     let subject = Subject { door: Door::Test, file: folder, source: suite_text(&tests) };
+    let order = match recorded.manner.order {
+        Some(Order::Longest) => Some(longest_first(&tests, &home)?),
+        None => None,
+    };
+    let (quarantine, expired) = quarantine(recorded.manner.quarantine.as_deref(), &tests)?;
     let limit = |seconds: Option<f64>| seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let plan = TestPlan {
         tests,
         dependencies: recorded.dependencies.clone(),
         is_dry: recorded.is_dry,
+        is_isolated: recorded.manner.isolate,
+        order,
+        quarantine,
+        expired,
         shuffle,
         test_limit: limit(timeout),
         run_limit: limit(job_timeout),

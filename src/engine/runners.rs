@@ -19,7 +19,7 @@ use crate::model::{Runnable, Runner, nearest};
 const BY_ENGINE: [&str; 5] = ["dry-run", "exec-test", "lua", "noop", "tap"];
 
 /// The kinds that this program runs in its role of a runner.
-const BY_OURSELVES: [&str; 5] = ["asset", "package", "pip", "python-unittest", "sysinfo"];
+const BY_OURSELVES: [&str; 6] = ["asset", "package", "pip", "pytest", "python-unittest", "sysinfo"];
 
 /// What the name of a runner begins with.
 const PREFIX: &str = "avocado-runner-";

@@ -49,6 +49,11 @@ impl Verdict {
         Self { outcome, reason: Some(reason.into()), data: None, status: None }
     }
 
+    /// Returns the outcome in the words of who reported it.
+    fn word(&self) -> &'static str {
+        self.status.map_or(self.outcome.name(), TestStatus::name)
+    }
+
     pub(super) fn passed() -> Self {
         Self { outcome: Outcome::Passed, reason: None, data: None, status: None }
     }
@@ -98,6 +103,11 @@ pub(super) fn judge(task: &Task, stop: Option<StopReason>, evidence: Evidence) -
             (StopReason::Protocol, Some(text)) => text,
             _ => stop.text(),
         };
+        // Who reads that it was ended is to know that its test was not what took so long.
+        let text = match finished.filter(|_| matches!(Way::of(task), Way::Runner(_))) {
+            Some(said) => format!("{text} after its runner had reported {}", said.word()),
+            None => text,
+        };
         return Verdict { status: stop.status(), ..Verdict::new(stop.outcome(), text) };
     }
     if let Some(text) = what_broke.or(lost) {
@@ -123,8 +133,7 @@ fn judge_runner(exit: Exit, said: Option<Verdict>, lingered: bool, last_words: O
     match said {
         Some(said) if lingered || exit.is_success() || matches!(exit, Exit::Code(_)) && !said.outcome.is_good() => said,
         Some(said) => {
-            let word = said.status.map_or(said.outcome.name(), TestStatus::name);
-            let text = format!("its runner ended with {exit} after it had reported {word}");
+            let text = format!("its runner ended with {exit} after it had reported {}", said.word());
             Verdict { data: said.data, ..Verdict::new(said.outcome.and(Outcome::Errored), text) }
         }
         None => {
@@ -251,8 +260,9 @@ mod tests {
                 Some(Passed),
                 limit,
                 Errored,
-                "exceeded its max_runtime of 1.5 s and was ended",
+                "exceeded its max_runtime of 1.5 s and was ended after its runner had reported passed",
             ),
+            ("foo", Some(Exit::Signal(15)), None, limit, Errored, "exceeded its max_runtime of 1.5 s and was ended"),
             ("tap", Some(Exit::Code(0)), Some(Passed), None, Passed, ""),
             ("tap", Some(Exit::Code(3)), Some(Failed), None, Failed, ""),
             ("noop", None, Some(Passed), None, Passed, ""),

@@ -208,7 +208,8 @@ fn exit_code(summary: &Summary, main: &MainEnd, is_chosen: bool, is_unrecordable
         return 3;
     }
     let walks_failed = summary.walks.iter().any(|suite| suite.failures > 0 || suite.serial_failed.is_some());
-    if summary.main_error.is_some() || summary.dangling > 0 || summary.counts.bad() > 0 || walks_failed {
+    let has_bad = summary.counts.bad() > 0 || summary.preparations.bad() > 0;
+    if summary.main_error.is_some() || summary.dangling > 0 || has_bad || walks_failed {
         return 1;
     }
     // A task that was left out of a choice of sections started, and yet ran nothing.

@@ -34,7 +34,7 @@ use parking_lot::{Mutex, RwLock};
 use self::arguments::Unread;
 use self::roster::Roster;
 use crate::engine::{End, Engine, Failure, Group, Journal, OnLimit, Runners, StopReason, Synchro};
-use crate::model::{EventKind, Level, Outcome, Place, RuntimeInfo, Stream, Task, TaskNumber};
+use crate::model::{EventKind, Level, Outcome, Place, QUARANTINE, RuntimeInfo, Stream, Task, TaskNumber};
 use crate::report::{Announcement, Live, LiveHandle};
 use crate::store::RunDir;
 
@@ -42,7 +42,7 @@ pub(crate) use self::arguments::slip_text;
 pub(crate) use self::calls::HostCall;
 pub(crate) use self::draft::{Draft, DraftSections, Testscript};
 pub(crate) use self::ending::MainEnd;
-pub(crate) use self::executables::{printed_by, python_folders};
+pub(crate) use self::executables::{PYTEST_MAIN, printed_by, pytest_items, python_folders, run_again};
 pub(crate) use self::reports::{ReportCopy, ReportForm};
 pub(crate) use self::rerun::{Condition, Rerun};
 pub(crate) use self::sections::{SectionFilter, quoted};
@@ -222,7 +222,8 @@ impl Job {
             retries: draft.retries.unwrap_or(self.settings.retries),
             needs: draft.needs.into_iter().map(|need| need.replace('/', "_")).collect(),
             resources: draft.resources,
-            tags: draft.tags,
+            // Nobody puts himself into quarantine.
+            tags: draft.tags.into_iter().filter(|tag| !tag.starts_with(QUARANTINE)).collect(),
             prepares: false,
             every_code_fails: false,
             choice: draft.sections.choice(&self.settings.choice),

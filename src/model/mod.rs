@@ -23,6 +23,7 @@ mod record;
 mod runnable;
 mod runner;
 mod section;
+mod session;
 mod shuffle;
 mod size;
 mod status_message;
@@ -57,6 +58,7 @@ pub(crate) use record::RecordForm;
 pub(crate) use runnable::Runnable;
 pub(crate) use runner::Runner;
 pub(crate) use section::{LogRange, SectionChoice, SectionKind, SectionNumber, SectionPlan};
+pub(crate) use session::{ENOUGH, ItemReport, SESSION, SessionOrder};
 pub(crate) use shuffle::{SplitMix64, short_seed, shuffled};
 pub(crate) use size::parse_size;
 pub(crate) use status_message::{Finished, Running, StatusKind, StatusMessage, TaskIdValue};
@@ -65,7 +67,7 @@ pub(crate) use synchro::{
     Answer, FRAME_LIMIT, Fault, FaultKind, Key, ObjectId, Op, PROTOCOL, REFERENCE, Request, SharedKind, SharedRef,
     references,
 };
-pub(crate) use task::{Place, Task, TaskNumber};
+pub(crate) use task::{Place, QUARANTINE, Task, TaskNumber};
 pub(crate) use test_status::TestStatus;
 pub(crate) use walk::{
     WALK_PAGE_SIZE, WalkEnd, WalkEnded, WalkLine, WalkMachine, WalkOrder, WalkPage, WalkReport, WalkSlot, WalkStep,

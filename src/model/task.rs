@@ -21,15 +21,21 @@ pub(crate) struct Place {
     // Shared, since many tasks stand in one file.
     /// The file as the user named it.
     pub(crate) file: Arc<str>,
-    /// The line, from 1.
+    /// The line, from 1; 0 where it is the file as a whole.
     pub(crate) line: u32,
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file, self.line)
+        match self.line {
+            0 => f.write_str(&self.file),
+            line => write!(f, "{}:{line}", self.file),
+        }
     }
 }
+
+/// What the label of a task begins with that is in quarantine; what follows says until when, and why.
+pub(crate) const QUARANTINE: &str = "rille.quarantine:";
 
 /// A task as it is handed to the engine.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -68,4 +74,11 @@ pub(crate) struct Task {
     pub(crate) inputs: Option<String>,
     /// Where the user defined it.
     pub(crate) place: Option<Place>,
+}
+
+impl Task {
+    /// Returns whether its end counts for the run: it is no preparation, and not in quarantine.
+    pub(crate) fn counts(&self) -> bool {
+        !self.prepares && !self.tags.iter().any(|tag| tag.starts_with(QUARANTINE))
+    }
 }

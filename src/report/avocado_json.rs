@@ -12,7 +12,13 @@ use serde::{Serialize, Serializer};
 use super::excerpt::ReadFile;
 use super::row::Row;
 use super::summary::Summary;
-use crate::model::TestStatus;
+use super::test_names::{plain_name, tests};
+use crate::model::{QUARANTINE, TestStatus};
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
 
 /// What Avocado writes where there is nothing.
 const NOTHING: &str = "<unknown>";
@@ -30,6 +36,9 @@ struct Results<'a> {
     interrupt: usize,
     job_id: &'a str,
     pass: usize,
+    /// How many tests are in quarantine, which are in no other count. The original knows none.
+    #[serde(skip_serializing_if = "is_zero")]
+    quarantined: usize,
     skip: usize,
     start: String,
     tests: Tests<'a>,
@@ -82,7 +91,7 @@ impl Tests<'_> {
             id: row.id(),
             logdir: self.directory.join(row.latest_folder()).to_string_lossy().into_owned(),
             logfile: path(row.log_name()),
-            name: row.id().split_once('-').map_or(row.id(), |(_, name)| name),
+            name: plain_name(row),
             status: status(row).title(),
             tags: tags(row),
             time_elapsed: row.seconds,
@@ -99,10 +108,6 @@ fn status(row: &Row) -> TestStatus {
     row.status().unwrap_or(TestStatus::Interrupted)
 }
 
-fn tests(summary: &Summary) -> impl Iterator<Item = &Row> {
-    summary.rows().iter().filter(|row| !row.prepares())
-}
-
 fn seconds(time: DateTime<Utc>) -> f64 {
     (time - DateTime::UNIX_EPOCH).as_seconds_f64()
 }
@@ -110,7 +115,7 @@ fn seconds(time: DateTime<Utc>) -> f64 {
 /// Returns the labels by name, with the values of each.
 fn tags(row: &Row) -> BTreeMap<&str, Option<Vec<&str>>> {
     let mut tags: BTreeMap<&str, Option<Vec<&str>>> = BTreeMap::new();
-    for tag in row.tags() {
+    for tag in row.tags().iter().filter(|tag| !tag.starts_with(QUARANTINE)) {
         match tag.split_once(':') {
             Some((name, value)) => tags.entry(name).or_default().get_or_insert_default().push(value),
             None => drop(tags.entry(tag).or_default()),
@@ -123,9 +128,14 @@ fn tags(row: &Row) -> BTreeMap<&str, Option<Vec<&str>>> {
 pub(crate) fn write(summary: &Summary, directory: &Path, read: ReadFile<'_>, to: impl Write) -> io::Result<()> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let mut time = 0.0;
+    let mut quarantined = 0;
     for row in tests(summary) {
-        *counts.entry(status(row).name()).or_default() += 1;
         time += row.seconds;
+        if row.quarantine().is_some() {
+            quarantined += 1;
+            continue;
+        }
+        *counts.entry(status(row).name()).or_default() += 1;
     }
     let count = |status: TestStatus| counts.get(status.name()).copied().unwrap_or(0);
     let start = summary.started.map(|start| start.with_timezone(&Local).naive_local());
@@ -137,6 +147,7 @@ pub(crate) fn write(summary: &Summary, directory: &Path, read: ReadFile<'_>, to:
         interrupt: count(TestStatus::Interrupted),
         job_id: summary.header.as_ref().map_or("", |header| header.run_id.as_str()),
         pass: count(TestStatus::Pass),
+        quarantined,
         skip: count(TestStatus::Skip),
         start: start.map(|start| start.format("%Y-%m-%d %H:%M:%S%.6f").to_string()).unwrap_or_default(),
         tests: Tests { summary, directory, read },

@@ -1,10 +1,12 @@
 //! `results.xml`: a run in the form of JUnit, as CI servers read it.
 //!
 //! A testsuite a task, with the top-level sections of its testscript as testcases, or the task itself where it has none.
-//! What is bad in a run is bad here: a task whose testcases do not account for its end is one more testcase, and what
+//! A run of tests is one testsuite, with a testcase a test; what prepared the tests is a property of it, and what of that
+//! failed an error in a testsuite beside it, which is in no count of tests. What is bad in a run is bad here: a task whose testcases do not account for its end is one more testcase, and what
 //! went wrong with the run as a whole has a testsuite of its own. The file is written suite by suite.
 
 mod cases;
+mod tests_of_run;
 
 use std::io::{self, BufWriter, Write};
 use std::time::Duration;
@@ -15,6 +17,7 @@ use super::excerpt::ReadFile;
 use super::plain;
 use super::problems::{nothing_ran, problems};
 use super::summary::Summary;
+use super::test_names;
 
 /// Bytes of output that the whole file may hold, shared among what did not pass.
 const OUTPUT: u64 = 32 * 1024 * 1024;
@@ -48,10 +51,15 @@ pub(crate) fn write(summary: &Summary, still_running: bool, read: ReadFile<'_>, 
         faults += bad;
         others += suite.tests as u64 - bad;
     };
-    for row in summary.rows() {
-        count(&cases::suite(summary, row, &name, None));
+    let is_of_tests = test_names::has_tests(summary);
+    let of_tests = is_of_tests.then(|| tests_of_run::suite(summary, &name));
+    let failed = if is_of_tests { tests_of_run::failed_preparations(summary, &name) } else { None };
+    match &of_tests {
+        Some(suite) => count(suite),
+        None => summary.rows().iter().for_each(|row| count(&cases::suite(summary, row, &name, None))),
     }
     whole.iter().for_each(&mut count);
+    totals.errors += failed.as_ref().map_or(0, |suite| suite.errors);
     let room = cases::Room {
         faults: (OUTPUT / faults.max(1)).clamp(LEAST, MOST),
         others: (OUTPUT / 4 / others.max(1)).clamp(LEAST / 4, 2 * LEAST),
@@ -61,10 +69,15 @@ pub(crate) fn write(summary: &Summary, still_running: bool, read: ReadFile<'_>, 
     let (head, tail) = frame.rsplit_once(ROOT_END).ok_or_else(unexpected)?;
     to.write_all(head.trim_end().as_bytes())?;
     to.write_all(b"\n")?;
-    for row in summary.rows() {
-        write_suite(&mut to, cases::suite(summary, row, &name, Some((room, read))))?;
+    match of_tests {
+        Some(suite) => tests_of_run::write(&mut to, suite, summary, (room, read))?,
+        None => {
+            for row in summary.rows() {
+                write_suite(&mut to, cases::suite(summary, row, &name, Some((room, read))))?;
+            }
+        }
     }
-    whole.into_iter().try_for_each(|suite| write_suite(&mut to, suite))?;
+    failed.into_iter().chain(whole).try_for_each(|suite| write_suite(&mut to, suite))?;
     to.write_all(ROOT_END.as_bytes())?;
     to.write_all(tail.as_bytes())?;
     to.flush()
@@ -72,13 +85,18 @@ pub(crate) fn write(summary: &Summary, still_running: bool, read: ReadFile<'_>, 
 
 /// Writes one suite, as it stands in a report of its own.
 fn write_suite(to: &mut impl Write, suite: TestSuite) -> io::Result<()> {
+    to.write_all(text_of(suite)?.as_bytes())?;
+    to.write_all(b"\n")
+}
+
+/// Returns a suite as it stands in a report.
+fn text_of(suite: TestSuite) -> io::Result<String> {
     let mut report = Report::unnamed();
     report.test_suites.push(suite);
     let text = report.to_string().map_err(io::Error::other)?;
     let body = text.split_once(ROOT).and_then(|(_, rest)| rest.split_once('>'));
     let body = body.and_then(|(_, rest)| rest.rsplit_once(ROOT_END)).ok_or_else(unexpected)?.0;
-    to.write_all(body.trim_matches('\n').trim_end().as_bytes())?;
-    to.write_all(b"\n")
+    Ok(body.trim_matches('\n').trim_end().to_owned())
 }
 
 fn unexpected() -> io::Error {

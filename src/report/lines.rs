@@ -8,7 +8,7 @@ use super::duration;
 use super::row::Row;
 use super::section_tree::Tally;
 use super::style::{Paint, clean, clean_first_line};
-use super::summary::{Summary, plugin_stage, signal_name};
+use super::summary::{Counts, Summary, plugin_stage, signal_name};
 use super::walks;
 use crate::model::{Dropped, Event, EventKind, Outcome, RunStarted, SectionFinished, SectionKind, TaskFinished};
 
@@ -275,6 +275,28 @@ fn tally_words(sort: &str, tally: &Tally) -> String {
 /// Returns counts as in `3 tasks: 1 passed, 2 failed in 2.345 s`.
 pub(super) fn counts(summary: &Summary, unfinished: &str) -> String {
     let counts = &summary.counts;
+    let parts = endings(summary, unfinished);
+    let tasks = if counts.total == 1 { "task" } else { "tasks" };
+    let colon = if parts.is_empty() { "" } else { ": " };
+    let time = duration::words(summary.seconds());
+    let apart = [("preparation", "s", &summary.preparations), ("in quarantine", "", &summary.quarantined)];
+    let apart = apart.into_iter().filter_map(|(what, s, counts)| apart_counts(what, s, counts, unfinished));
+    let apart: String = apart.flat_map(|text| ["; ".to_owned(), text]).collect();
+    format!("{} {tasks}{colon}{}{apart} in {time}", counts.total, parts.join(", "))
+}
+
+/// Returns counts as in `1 preparation: 1 passed`; `None` where there are none. Several of them are `what` with `plural` behind it.
+fn apart_counts(what: &str, plural: &str, counts: &Counts, unfinished: &str) -> Option<String> {
+    let known = ORDER.into_iter().map(|outcome| (counts.of(outcome), outcome.name()));
+    let parts = known.chain([(counts.unfinished(), unfinished)]).filter(|(count, _)| *count > 0);
+    let parts: Vec<String> = parts.map(|(count, word)| format!("{count} {word}")).collect();
+    let s = if counts.total == 1 { "" } else { plural };
+    (counts.total > 0).then(|| format!("{} {what}{s}: {}", counts.total, parts.join(", ")))
+}
+
+/// Returns how many tasks ended in which way, each in words.
+fn endings(summary: &Summary, unfinished: &str) -> Vec<String> {
+    let counts = &summary.counts;
     let mut parts = Vec::new();
     // What passes at a later attempt is passx, but a log may say otherwise.
     let later = if counts.of(Outcome::Passx) > 0 { Outcome::Passx } else { Outcome::Passed };
@@ -286,10 +308,7 @@ pub(super) fn counts(summary: &Summary, unfinished: &str) -> String {
     if counts.unfinished() > 0 {
         parts.push(format!("{} {unfinished}", counts.unfinished()));
     }
-    let tasks = if counts.total == 1 { "task" } else { "tasks" };
-    let colon = if parts.is_empty() { "" } else { ": " };
-    let time = duration::words(summary.seconds());
-    format!("{} {tasks}{colon}{} in {time}", counts.total, parts.join(", "))
+    parts
 }
 
 #[cfg(test)]

@@ -31,6 +31,8 @@ mod style;
 mod summary;
 mod tails;
 mod tap;
+mod test_history;
+mod test_names;
 mod tree;
 mod walks;
 
@@ -48,3 +50,4 @@ pub(crate) use style::{ColorChoice, Paint};
 pub(crate) use summary::Summary;
 pub(crate) use tails::telling_stream;
 pub(crate) use tap::write as write_tap;
+pub(crate) use test_history::{TestHistory, TestRecord};

@@ -6,7 +6,9 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::sections::Sections;
-use crate::model::{Exit, FilePlace, Outcome, OutputSize, Place, TaskFinished, TaskNumber, TaskQueued, TestStatus};
+use crate::model::{
+    Exit, FilePlace, Outcome, OutputSize, Place, QUARANTINE, TaskFinished, TaskNumber, TaskQueued, TestStatus,
+};
 use crate::store::{self, attempt_folder};
 
 /// A task as far as the events that came tell it.
@@ -243,6 +245,11 @@ impl Row {
     /// Returns whether the task prepares others and is no test itself.
     pub(crate) fn prepares(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| rare.prepares)
+    }
+
+    /// Returns until when, and why, the task is in quarantine: how it ends does not count for the run.
+    pub(crate) fn quarantine(&self) -> Option<&str> {
+        self.tags().iter().find_map(|tag| tag.strip_prefix(QUARANTINE))
     }
 
     /// Returns how Avocado calls the end of the task; `None` while it has not ended.

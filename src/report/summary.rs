@@ -81,8 +81,12 @@ pub(crate) struct Summary {
     pub(crate) resumed: Option<DateTime<Utc>>,
     /// The reporting name by now.
     pub(crate) name: String,
-    /// How many tasks ended in which way.
+    /// How many tasks ended in which way, less those that only prepare others.
     pub(crate) counts: Counts,
+    /// How many of those in quarantine ended in which way; they are in no other count.
+    pub(crate) quarantined: Counts,
+    /// How many of those that prepare others ended in which way.
+    pub(crate) preparations: Counts,
     /// How many tasks passed, but not at the first attempt.
     pub(crate) flaky: u32,
     /// How many tasks were alive when `main` returned.
@@ -123,10 +127,10 @@ impl Summary {
             EventKind::TaskStarted { task, attempt, pid: _ } => self.row_or_new(*task).start(*attempt, event.time),
             EventKind::TaskFinished(finished) => {
                 let row = self.row_or_new(finished.task);
-                let (outcome, flaky, dangling) = (row.outcome, row.is_flaky(), row.dangling);
+                let before = Standing::of(row);
                 row.finish(finished);
-                let now = (row.outcome, row.is_flaky(), row.dangling);
-                self.recount((outcome, flaky, dangling), now);
+                let now = Standing::of(row);
+                self.recount(before, now);
             }
             EventKind::Warning { text, place } => {
                 if self.warnings.len() < MAX_WARNINGS {
@@ -219,8 +223,12 @@ impl Summary {
     /// Returns the roll-up of what is known by now: of the tasks' outcomes, of an error in `main` or in a plugin and of
     /// tasks that `main` left alive (errored), of a run that could not be recorded (errored too), of an interrupt (aborted) and of what the host recorded; `None` if there is nothing.
     pub(crate) fn outcome(&self) -> Option<Outcome> {
-        let tasks = Outcome::BY_STRENGTH.into_iter().find(|outcome| self.counts.of(*outcome) > 0);
-        let cut_short = self.end.is_some() && self.counts.unfinished() > 0;
+        let counted = [self.counts, self.preparations];
+        let has = |outcome: &Outcome| counted.iter().any(|counts| counts.of(*outcome) > 0);
+        let tasks = Outcome::BY_STRENGTH.into_iter().find(has);
+        let tasks = tasks.or((self.quarantined.total > 0).then_some(Outcome::Passed));
+        let is_open = counted.iter().chain([&self.quarantined]).any(|counts| counts.unfinished() > 0);
+        let cut_short = self.end.is_some() && is_open;
         let ill_ended = self.end.as_ref().is_some_and(|end| end.reason.is_some());
         let left_broken = self.main_error.is_some() || self.plugin_failure_count > 0 || self.dangling > 0;
         // Walks of a part of the run before it was resumed have no task any more that says how they ended.
@@ -290,8 +298,8 @@ impl Summary {
         if row.number as usize != index + 1 {
             self.strays.insert(row.number, index);
         }
+        self.counts_mut(Sort::of(&row)).total += 1;
         self.rows.push(row);
-        self.counts.total += 1;
     }
 
     fn row_or_new(&mut self, number: TaskNumber) -> &mut Row {
@@ -302,15 +310,57 @@ impl Summary {
         &mut self.rows[index]
     }
 
-    fn recount(&mut self, before: (Option<Outcome>, bool, bool), now: (Option<Outcome>, bool, bool)) {
-        if let Some(outcome) = before.0 {
-            self.counts.by_outcome[outcome as usize] -= 1;
+    const fn counts_mut(&mut self, sort: Sort) -> &mut Counts {
+        match sort {
+            Sort::Task => &mut self.counts,
+            Sort::Preparation => &mut self.preparations,
+            Sort::Quarantined => &mut self.quarantined,
         }
-        if let Some(outcome) = now.0 {
-            self.counts.by_outcome[outcome as usize] += 1;
+    }
+
+    fn recount(&mut self, before: Standing, now: Standing) {
+        let counts = self.counts_mut(now.sort);
+        if let Some(outcome) = before.outcome {
+            counts.by_outcome[outcome as usize] -= 1;
         }
-        self.flaky = self.flaky + u32::from(now.1) - u32::from(before.1);
-        self.dangling = self.dangling + u32::from(now.2) - u32::from(before.2);
+        if let Some(outcome) = now.outcome {
+            counts.by_outcome[outcome as usize] += 1;
+        }
+        self.flaky = self.flaky + u32::from(now.flaky) - u32::from(before.flaky);
+        self.dangling = self.dangling + u32::from(now.dangling) - u32::from(before.dangling);
+    }
+}
+
+/// What of a row counts.
+#[derive(Clone, Copy)]
+struct Standing {
+    outcome: Option<Outcome>,
+    flaky: bool,
+    dangling: bool,
+    sort: Sort,
+}
+
+/// Among which a row is counted.
+#[derive(Clone, Copy)]
+enum Sort {
+    Task,
+    Preparation,
+    Quarantined,
+}
+
+impl Sort {
+    fn of(row: &Row) -> Self {
+        match (row.prepares(), row.quarantine()) {
+            (true, _) => Self::Preparation,
+            (false, Some(_)) => Self::Quarantined,
+            (false, None) => Self::Task,
+        }
+    }
+}
+
+impl Standing {
+    fn of(row: &Row) -> Self {
+        Self { outcome: row.outcome, flaky: row.is_flaky(), dangling: row.dangling, sort: Sort::of(row) }
     }
 }
 

@@ -10,6 +10,7 @@ use super::problems::{Problem, nothing_ran, problems};
 use super::row::Row;
 use super::section_tree::{SectionState, SectionTree};
 use super::summary::Summary;
+use super::test_names::{has_tests, plain_name, preparations, tests};
 use crate::model::{Outcome, SectionNumber};
 
 /// What is told below a test point that is not ok.
@@ -26,16 +27,23 @@ pub(crate) fn write(summary: &Summary, still_running: bool, to: impl Write) -> i
     let problems = problems(summary, still_running);
     let (bails, points): (Vec<Problem>, Vec<Problem>) =
         problems.into_iter().partition(|problem| matches!(problem.kind.as_str(), "interrupted" | "lost" | "running"));
-    let total = summary.rows().len() + points.len();
+    let count = tests(summary).count();
+    let total = count + points.len();
     writeln!(to, "TAP version 14")?;
     match total {
         0 if nothing_ran(summary) => writeln!(to, "1..0 # SKIP nothing ran: no task was queued")?,
         total => writeln!(to, "1..{total}")?,
     }
-    for (number, row) in (1..).zip(summary.rows()) {
-        task(&mut to, number, row)?;
+    for row in preparations(summary) {
+        let state = word(row.outcome.map_or(SectionState::Open, SectionState::Ended));
+        let reason = row.reason().map(|reason| format!(": {}", name(reason))).unwrap_or_default();
+        writeln!(to, "# preparation {} {state}{reason}", name(row.id()))?;
     }
-    for (number, problem) in (summary.rows().len() + 1..).zip(&points) {
+    let is_numbered = has_tests(summary);
+    for (number, row) in (1..).zip(tests(summary)) {
+        task(&mut to, number, row, if is_numbered { plain_name(row) } else { row.id() })?;
+    }
+    for (number, problem) in (count + 1..).zip(&points) {
         writeln!(to, "not ok {number} - {}", name(&problem.name))?;
         let (message, traceback) = (problem.message.as_str(), problem.traceback.as_deref());
         let diagnosis = Diagnosis { severity: &problem.kind, message, at: None, traceback };
@@ -47,15 +55,18 @@ pub(crate) fn write(summary: &Summary, still_running: bool, to: impl Write) -> i
     to.flush()
 }
 
-fn task(to: &mut impl Write, number: usize, row: &Row) -> io::Result<()> {
+fn task(to: &mut impl Write, number: usize, row: &Row, called: &str) -> io::Result<()> {
     if let Some(tree) = SectionTree::of(row) {
-        writeln!(to, "# Subtest: {}", name(row.id()))?;
+        writeln!(to, "# Subtest: {}", name(called))?;
         parts(to, row, &tree, 0, "    ")?;
     }
     let state = row.outcome.map_or(SectionState::Open, SectionState::Ended);
     let exit = row.exit.filter(|exit| !exit.is_success()).map(|exit| exit.to_string());
     let reason = row.reason().or(exit.as_deref());
-    point(to, "", number, row.id(), state, reason)?;
+    match row.quarantine().filter(|_| !state.is_good()) {
+        Some(until) => expected(to, number, called, until)?,
+        None => point(to, "", number, called, state, reason)?,
+    }
     if state.is_good() {
         return match row.is_flaky() {
             true => writeln!(to, "# flaky: passed at attempt {} of {}", row.attempts, row.max_attempts),
@@ -68,6 +79,12 @@ fn task(to: &mut impl Write, number: usize, row: &Row) -> io::Result<()> {
         _ => "",
     });
     diagnose(to, "", &Diagnosis { severity: word(state), message, at, traceback: row.traceback() })
+}
+
+/// Writes the point of a test in quarantine that has not passed: one that is not expected to.
+fn expected(to: &mut impl Write, number: usize, called: &str, until: &str) -> io::Result<()> {
+    let directive = concat!("TO", "DO");
+    writeln!(to, "not ok {number} - {} # {directive} in quarantine until {}", name(called), name(until))
 }
 
 /// Writes a plan and a test point for each part of a section.

@@ -136,6 +136,12 @@ fn state(row: &Row, complete: bool, still_running: bool) -> String {
 
 fn remark(row: &Row, complete: bool, still_running: bool, paint: Paint) -> String {
     let mut parts = Vec::new();
+    if row.prepares() {
+        parts.push("prepares others".to_owned());
+    }
+    if let Some(until) = row.quarantine() {
+        parts.push(format!("in quarantine until {}", clean_first_line(until, REASON_CHARS, paint)));
+    }
     let is_said = row.reason().is_some_and(says_the_attempt);
     if row.is_flaky() && !is_said {
         parts.push(format!("passed at attempt {} of {}", row.attempts, row.max_attempts.max(row.attempts)));

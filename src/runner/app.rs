@@ -12,9 +12,10 @@ use super::install::install;
 use super::kinds::{self, KINDS, Kind, Work};
 use super::order::{self, RunnerOrder};
 use super::status::{Form, Reporter};
-use crate::engine::{Half, die_of, split_runner};
-use crate::model::{Finished, TestStatus, nearest};
+use crate::engine::{Half, StopRequest, die_of, split_runner};
+use crate::model::{Finished, Running, TestStatus, nearest};
 use crate::script;
+use crate::testing::Reading;
 
 /// What the names of runners begin with.
 const PREFIX: &str = "avocado-runner-";
@@ -31,6 +32,16 @@ struct Called {
     form: Form,
     /// What it was called with.
     words: Vec<OsString>,
+}
+
+impl Called {
+    /// Returns how TAP is read: under the name of a runner of Avocado's as that does.
+    fn reading(&self) -> Reading {
+        match self.path {
+            Some(_) => Reading::Avocado,
+            None => Reading::Tap14,
+        }
+    }
 }
 
 /// A way to run a kind.
@@ -197,7 +208,7 @@ fn perform(mut order: RunnerOrder, called: &Called) -> Result<(), String> {
         Half::Worker(stop) => {
             let stop = Rc::new(stop);
             reporter.heed(&stop);
-            exit(work(&order, &way, reporter, stop))
+            exit(work(&order, &way, reporter, stop, called.reading()))
         }
         Half::Supervisor(end) => {
             reporter.disconnect();
@@ -207,11 +218,11 @@ fn perform(mut order: RunnerOrder, called: &Called) -> Result<(), String> {
                     exit(code);
                 }
                 let finished = match end.asked_by {
-                    Some(_) => Finished::because(TestStatus::Interrupted, "Test interrupted: the runner was ended"),
+                    Some(signal) => kinds::interrupted(signal),
                     None => Finished::because(TestStatus::Error, format!("the runner process was {}", end.exit)),
                 };
                 if reporter.connect().is_ok() {
-                    reporter.finished(finished);
+                    say_end(&mut reporter, finished);
                 }
             }
             if let Some(signal) = end.asked_by {
@@ -223,7 +234,7 @@ fn perform(mut order: RunnerOrder, called: &Called) -> Result<(), String> {
 }
 
 /// Does the work, and returns the exit code: 0 when the last message was sent.
-fn work(order: &RunnerOrder, way: &Way, mut reporter: Reporter, stop: Rc<crate::engine::StopRequest>) -> i32 {
+fn work(order: &RunnerOrder, way: &Way, mut reporter: Reporter, stop: Rc<StopRequest>, reading: Reading) -> i32 {
     if let Err(problem) = reporter.started() {
         if stop.signal().is_none() {
             complain(&format!("error: {problem}"));
@@ -231,12 +242,23 @@ fn work(order: &RunnerOrder, way: &Way, mut reporter: Reporter, stop: Rc<crate::
         return 1;
     }
     let output_dir = order.identity.output_dir.clone().map(PathBuf::from);
-    let mut work = Work { runnable: &order.runnable, output_dir: output_dir.as_deref(), reporter: &mut reporter, stop };
+    let mut work =
+        Work { runnable: &order.runnable, output_dir: output_dir.as_deref(), reporter: &mut reporter, stop, reading };
     let finished = match way {
         Way::Own(Kind { run: Some(run), .. }) => run(&mut work),
         Way::Own(_) => kinds::without_running(&order.runnable.kind),
         Way::Script(script) => kinds::run_scripted(script, &mut work),
     };
-    reporter.finished(finished);
+    say_end(&mut reporter, finished);
     0
+}
+
+/// Says how a test ended; that it was interrupted stands in its log as well, as with the originals.
+fn say_end(reporter: &mut Reporter, finished: Finished) {
+    if let (TestStatus::Interrupted, Some(reason)) = (finished.result, &finished.fail_reason) {
+        let now = chrono::Local::now().format("%Y-%m-%d %H:%M:%S");
+        let log = format!("{now} | {reason}\n").into_bytes();
+        reporter.running_text(Running::Log { log, logger: None, level: None, levelname: None });
+    }
+    reporter.finished(finished);
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::status::Reporter;
 use crate::engine::Listener;
 use crate::model::{Running, Stream};
-use crate::testing::TapScan;
+use crate::testing::{TapRules, TapScan};
 
 /// Time between two signs of life.
 const BEAT: Duration = Duration::from_millis(506);
@@ -126,8 +126,8 @@ impl<'a> Relay<'a> {
     }
 
     /// Has standard output read as TAP.
-    pub(super) fn with_tap(mut self) -> Self {
-        self.tap = Some(TapScan::new());
+    pub(super) fn with_tap(mut self, rules: TapRules) -> Self {
+        self.tap = Some(TapScan::new(rules));
         self
     }
 

@@ -18,6 +18,18 @@ pub(super) struct Reference {
     pub(super) is_expanded: bool,
 }
 
+impl Reference {
+    /// Returns whether it is a Python file by its name.
+    pub(super) fn is_python(&self) -> bool {
+        Path::new(&self.path).extension().is_some_and(|extension| extension == "py")
+    }
+
+    /// Returns the node of pytest's that it names: `path.py::Class::test`.
+    pub(super) fn node(&self) -> Option<&str> {
+        self.pattern.as_ref()?.strip_prefix(':')
+    }
+}
+
 /// Folders with what others made, and no tests.
 const PASSED_OVER: [&str; 2] = ["__pycache__", "node_modules"];
 

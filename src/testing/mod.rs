@@ -7,7 +7,9 @@ mod expression;
 mod hint;
 mod lua_file;
 mod mux;
+mod pytest;
 mod python;
+mod quarantine;
 mod resolution;
 mod resolvers;
 mod suite;
@@ -20,19 +22,25 @@ use std::fs;
 use std::path::Path;
 
 use self::expand::{Reference, expand, glob};
+use self::pytest::Pytest;
 use self::python::Finder;
 use self::resolvers::{Answer, Question, RESOLVERS};
 use crate::model::nearest;
 
 pub(crate) use self::expression::{Candidate, TestFilter};
 pub(crate) use self::hint::Hint;
+pub(crate) use self::mux::Tree as VariantTree;
+pub(crate) use self::pytest::{Collected, PytestItem};
+pub(crate) use self::quarantine::{Quarantine, Standing};
 pub(crate) use self::resolution::{Found, Options, Resolution, Surroundings, Tried, Unresolved};
-pub(crate) use self::resolvers::JOBFILE_KIND;
+pub(crate) use self::resolvers::{JOBFILE_KIND, PYTEST as PYTEST_KIND};
 pub(crate) use self::suite::{ExecutionOrder, FoundTest, Test, found_tests, suite};
 pub(crate) use self::tags::TagFilter;
-pub(crate) use self::tap::{TapScan, TapVerdict};
+pub(crate) use self::tap::{
+    HONOUR_EXIT as TAP_HONOUR_EXIT, READING as TAP_READING, Reading, Rules as TapRules, TapScan, TapVerdict,
+};
 pub(crate) use self::test_id::TestId;
-pub(crate) use self::variants::{Choose, Parameters, Variant, combined, every_combination, read_variants};
+pub(crate) use self::variants::{Choose, Parameters, Variant, VariantFile, combined, every_combination, read_variants};
 
 /// Resolves references in the order in which they are given. Folders and globs become the files in them; a reference of
 /// which nothing was found is in the list as well, with what was tried. Without references those of the hint are taken.
@@ -45,7 +53,36 @@ pub(crate) fn resolve(references: &[String], options: &Options, surroundings: &S
     let mut folders = vec![folder.to_owned()];
     folders.extend(surroundings.python_path.iter().cloned());
     let finder = Finder::new(folders, surroundings.ask_python);
-    expanded.iter().flat_map(|reference| resolve_one(reference, options, surroundings, &finder)).collect()
+    let pytest = Pytest::new(pytest_roots(&expanded, folder, &finder), surroundings.ask_pytest);
+    let known = Known { finder: &finder, pytest: &pytest };
+    expanded.iter().flat_map(|reference| resolve_one(reference, options, surroundings, &known)).collect()
+}
+
+/// What is found out once for all references.
+struct Known<'a> {
+    finder: &'a Finder<'a>,
+    pytest: &'a Pytest<'a>,
+}
+
+/// Returns the files and folders in which pytest is to look: as they were given, so that it chooses in a folder as its
+/// settings say.
+fn pytest_roots(expanded: &[Reference], folder: &Path, finder: &Finder<'_>) -> Vec<String> {
+    let mut roots: Vec<String> = Vec::new();
+    for reference in expanded {
+        let is_meant = reference.is_python()
+            && (reference.node().is_some()
+                || finder.suits_pytest(&folder.join(&reference.path))
+                || finder.is_named_for_pytest(&folder.join(&reference.path)));
+        if !is_meant {
+            continue;
+        }
+        let is_folder = reference.is_expanded && folder.join(&reference.given).is_dir();
+        let root = if is_folder { &reference.given } else { &reference.path };
+        if !roots.contains(root) {
+            roots.push(root.clone());
+        }
+    }
+    roots
 }
 
 /// Returns the references that one is. A folder without files is itself one, of which nothing will be found.
@@ -71,11 +108,12 @@ fn resolve_one(
     reference: &Reference,
     options: &Options,
     surroundings: &Surroundings<'_>,
-    finder: &Finder<'_>,
+    known: &Known<'_>,
 ) -> Vec<Resolution> {
     let shown =
         reference.pattern.as_ref().map_or_else(|| reference.path.clone(), |p| format!("{}:{p}", reference.path));
-    let resolution = |found: Found| Resolution { given: reference.given.clone(), reference: shown.clone(), found };
+    let resolution =
+        |found: Found| Resolution { given: reference.given.clone(), reference: shown.clone(), found, remark: None };
     let path = surroundings.folder.join(&reference.path);
     let nothing =
         |tried: Vec<Tried>, near: Option<String>| vec![resolution(Found::Nothing(Unresolved { tried, near }))];
@@ -93,12 +131,13 @@ fn resolve_one(
     if let Some(runnable) = options.hint.as_ref().and_then(|hint| hint.runnable(&reference.path)) {
         return vec![resolution(Found::Tests { resolver: "hint", runnables: vec![runnable] })];
     }
-    let question = Question { reference, options, surroundings, finder };
+    let Known { finder, pytest } = *known;
+    let question = Question { reference, options, surroundings, finder, pytest };
     let mut tried = Vec::new();
     let mut found = Vec::new();
     for resolver in &RESOLVERS {
         if !found.is_empty() && !resolver.shares {
-            break;
+            continue;
         }
         match (resolver.ask)(&question) {
             Answer::Tests(runnables) => {
@@ -114,10 +153,17 @@ fn resolve_one(
             Answer::Not(reason) => tried.push(Tried { resolver: resolver.name, reason }),
         }
     }
-    match found.is_empty() {
-        true => nothing(tried, None),
-        false => found,
+    if found.is_empty() {
+        found = nothing(tried, None);
     }
+    // Pytest has looked.
+    if reference.is_python() && found.iter().all(|resolution| resolution.resolver() != Some(resolvers::PYTEST)) {
+        let remark = finder.unseen(&path);
+        for resolution in &mut found {
+            resolution.remark.clone_from(&remark);
+        }
+    }
+    found
 }
 
 /// Returns the path that may have been meant by one that is not there.

@@ -2,219 +2,148 @@
 //! else a parameter, which holds for the nodes below as well. The children of a node with the tag `!mux` are
 //! alternatives; those of any other belong together. Each way to choose is a variant.
 
-use std::collections::HashSet;
+mod choose;
+mod tree;
+mod yaml;
 
-use serde_json::{Map, Value, json};
-use serde_saphyr::granit_parser::{Event, Parser, options};
-use sha1::{Digest, Sha1};
+pub(crate) use self::tree::Tree;
+use super::variants::Variant;
 
-use super::variants::{MOST, Variant};
-
-/// Where Avocado hangs what a file holds.
-const ROOT: &str = "/run";
-
-/// How deep a tree may be.
-const MAX_DEPTH: usize = 100;
-
-/// A leaf of the tree that was chosen: its name, its path, and its parameters with the paths of where they stand.
-#[derive(Clone, Debug)]
-struct Leaf {
-    name: String,
-    path: String,
-    entries: Vec<(String, String, Value)>,
-}
-
-/// Returns the variants of a tree; `None` if the text is no tree: no node of it has the tag.
-pub(super) fn read(text: &str) -> Result<Option<Vec<Variant>>, String> {
-    let tagged = tagged(text)?;
-    if tagged.is_empty() {
-        return Ok(None);
+impl Tree {
+    /// Returns the variants, with the ids that the original gives them.
+    pub(crate) fn variants(&self) -> Result<Vec<Variant>, String> {
+        choose::variants(self)
     }
-    let value: Value = serde_saphyr::from_str(&without_tags(text, tagged.len())?)
-        .map_err(|error| format!("it is not YAML: {error}"))?;
-    let Value::Object(fields) = value else { return Err("a tree with !mux is a mapping".to_owned()) };
-    let chosen = choose("run", ROOT, &mut Vec::new(), &fields, &[], &tagged)?;
-    Ok(Some(chosen.iter().map(|leaves| variant(leaves)).collect()))
-}
-
-/// Returns the paths of the nodes with the tag. Other tags of the multiplexer are not known.
-fn tagged(text: &str) -> Result<HashSet<Vec<String>>, String> {
-    let mut tagged = HashSet::new();
-    // One for each open collection: whether it is a mapping, and the key that waits for its value.
-    let mut open: Vec<(bool, Option<String>)> = Vec::new();
-    let options = options! { emit_comments: false, emit_unresolved_aliases: true };
-    for event in Parser::new_from_str_with_options(text, options) {
-        let (event, span) = event.map_err(|error| format!("it is not YAML: {}", error.info()))?;
-        let tag = match &event {
-            Event::Scalar(_, _, _, tag) | Event::SequenceStart(_, _, tag) | Event::MappingStart(_, _, tag) => {
-                tag.as_deref()
-            }
-            _ => None,
-        };
-        let tag = tag.filter(|tag| tag.core_suffix().is_none()).map(|tag| tag.original().clone());
-        if let Some(tag) = tag.filter(|tag| tag != "!") {
-            if tag != "!mux" {
-                return Err(format!("line {}: the tag {tag} is not known; there is !mux", span.start.line()));
-            }
-            tagged.insert(open.iter().filter_map(|(_, key)| key.clone()).collect());
-        }
-        match event {
-            Event::Scalar(text, ..) => match open.last_mut() {
-                Some((true, key @ None)) => *key = Some(text.into_owned()),
-                _ => value_ended(&mut open),
-            },
-            Event::Alias(_) | Event::UnresolvedAlias(_) => value_ended(&mut open),
-            Event::SequenceStart(..) => open.push((false, None)),
-            Event::MappingStart(..) => open.push((true, None)),
-            Event::SequenceEnd | Event::MappingEnd => {
-                open.pop();
-                value_ended(&mut open);
-            }
-            _ => {}
-        }
-    }
-    Ok(tagged)
-}
-
-fn value_ended(open: &mut [(bool, Option<String>)]) {
-    if let Some((true, key)) = open.last_mut() {
-        *key = None;
-    }
-}
-
-/// Returns the text without its tags, which no type has.
-fn without_tags(text: &str, count: usize) -> Result<String, String> {
-    let mut plain = String::with_capacity(text.len());
-    let mut found = 0;
-    let mut rest = text;
-    while let Some(at) = rest.find("!mux") {
-        let (before, after) = rest.split_at(at);
-        let begins = before.is_empty() || before.ends_with([' ', '\t', '\n']);
-        let ends = after[4..].is_empty() || after[4..].starts_with([' ', '\t', '\r', '\n']);
-        plain.push_str(before);
-        plain.push_str(if begins && ends { "    " } else { "!mux" });
-        found += usize::from(begins && ends);
-        rest = &after[4..];
-    }
-    plain.push_str(rest);
-    match found == count {
-        true => Ok(plain),
-        false => Err("the word !mux stands where it is no tag, or twice for one node".to_owned()),
-    }
-}
-
-/// Returns every way to choose leaves below a node.
-fn choose(
-    name: &str,
-    path: &str,
-    keys: &mut Vec<String>,
-    fields: &Map<String, Value>,
-    inherited: &[(String, String, Value)],
-    tagged: &HashSet<Vec<String>>,
-) -> Result<Vec<Vec<Leaf>>, String> {
-    if keys.len() > MAX_DEPTH {
-        return Err(format!("the tree is more than {MAX_DEPTH} deep"));
-    }
-    let is_mux = tagged.contains(keys.as_slice());
-    let is_child = |value: &Value| value.is_object() || (is_mux && value.is_null());
-    let mut entries: Vec<(String, String, Value)> = inherited.to_vec();
-    for (key, value) in fields.iter().filter(|(_, value)| !is_child(value)) {
-        // What stands nearer wins.
-        entries.retain(|(_, known, _)| known != key);
-        entries.push((path.to_owned(), key.clone(), value.clone()));
-    }
-    let mut ways: Vec<Vec<Leaf>> = Vec::new();
-    for (key, value) in fields.iter().filter(|(_, value)| is_child(value)) {
-        let empty = Map::new();
-        keys.push(key.clone());
-        let below = choose(key, &format!("{path}/{key}"), keys, value.as_object().unwrap_or(&empty), &entries, tagged)?;
-        keys.pop();
-        match is_mux || ways.is_empty() {
-            true => ways.extend(below),
-            false => {
-                if ways.len().saturating_mul(below.len()) > MOST {
-                    return Err(format!("there are more than {MOST} variants"));
-                }
-                let join =
-                    |way: &Vec<Leaf>| below.iter().map(|more| way.iter().chain(more).cloned().collect()).collect();
-                ways = ways.iter().flat_map(|way| -> Vec<Vec<Leaf>> { join(way) }).collect();
-            }
-        }
-    }
-    if ways.is_empty() {
-        ways.push(vec![Leaf { name: name.to_owned(), path: path.to_owned(), entries }]);
-    }
-    match ways.len() > MOST {
-        true => Err(format!("there are more than {MOST} variants")),
-        false => Ok(ways),
-    }
-}
-
-fn variant(leaves: &[Leaf]) -> Variant {
-    let node = |leaf: &Leaf| {
-        let entries = leaf.entries.iter().map(|(origin, key, value)| json!([origin, key, value]));
-        json!([leaf.path, entries.collect::<Vec<_>>()])
-    };
-    let nodes: Vec<Value> = leaves.iter().map(node).collect();
-    let names: Vec<&str> = leaves.iter().map(|leaf| leaf.name.as_str()).collect();
-    let digest = Sha1::digest(Value::Array(nodes.clone()).to_string());
-    let id = format!("{}-{:02x}{:02x}", names.join("-"), digest[0], digest[1]);
-    Variant { id: Some(id), paths: vec![format!("{ROOT}/*")], nodes }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
     use serde_json::json;
 
-    use super::read;
+    use super::Tree;
     use crate::testing::Variant;
 
-    fn shown(text: &str) -> Vec<String> {
-        let one = |variant: &Variant| {
-            let id = variant.id.clone().unwrap();
-            let (name, digits) = id.rsplit_once('-').unwrap();
-            assert_eq!(digits.len(), 4, "{id}");
-            let paths: Vec<&str> = variant.nodes.iter().map(|node| node[0].as_str().unwrap()).collect();
-            format!("{name}: {}", paths.join(" "))
-        };
-        read(text).unwrap().unwrap().iter().map(one).collect()
+    fn read(text: &str) -> Result<Option<Tree>, String> {
+        Tree::read(Path::new("mux.yaml"), text)
+    }
+
+    fn variants(text: &str) -> Vec<Variant> {
+        read(text).unwrap().unwrap().variants().unwrap()
+    }
+
+    fn ids(variants: &[Variant]) -> String {
+        variants.iter().map(|variant| variant.id.clone().unwrap()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Files, and the ids that Avocado 113.0 gives their variants.
+    const CASES: &[(&str, &str)] = &[
+        (
+            "nap: !mux\n    little:\n        length: 1\n    big:\n        length: 9\n",
+            "run-nap-little-666b run-nap-big-1aff",
+        ),
+        ("!mux\nfirst:\n  variable_one: 1\nsecond:\n  variable_two: 2\n", "run-first-febe run-second-bafe"),
+        ("!using : /a/b\nx: 1\nc:\n    y: 2\n", "run-b-a-c-de6e"),
+        (
+            "n: !mux\n    k:\n        !using : /p/q\n        v: [1, 2]\n    m:\n        v: yes\nl:\n  - one\n  - 2.50\n\
+             deep:\n  l: [3]\n  d: 2020-01-01\n  e: 'null'\n  f: null\n  g: \"it's\"\n",
+            "run-deep-f-n-p-q-k-e7b1 run-deep-f-n-m-0db0",
+        ),
+        (
+            "hw: !mux\n    one:\n        !filter-out : /run/os/w\n    two:\nos: !mux\n    l:\n        !filter-only : /run/hw/two\n    w:\n",
+            "run-hw-two-os-l-fc29 run-hw-two-os-w-0efb",
+        ),
+        ("top: !mux\n    a: {x: 1, y: 2}\n    b: {x: 3}\n    c:\n", "run-top-a-2ab4 run-top-b-e486 run-top-c-3ca6"),
+    ];
+
+    #[test]
+    fn ids_are_those_of_the_original() {
+        for (text, expected) in CASES {
+            assert_eq!(ids(&variants(text)), *expected, "{text}");
+        }
     }
 
     #[test]
     fn children_of_mux_are_alternatives() {
         let text = "hw: \n  cpu: !mux\n    intel:\n      flag: mmx\n    amd:\n      flag: 3dnow\n  disk: !mux\n    scsi:\n    virtio:\n\
                     os: !mux\n  linux: {init: systemd}\nspeed: 5\n";
-        let expected = [
-            "intel-scsi-linux: /run/hw/cpu/intel /run/hw/disk/scsi /run/os/linux",
-            "intel-virtio-linux: /run/hw/cpu/intel /run/hw/disk/virtio /run/os/linux",
-            "amd-scsi-linux: /run/hw/cpu/amd /run/hw/disk/scsi /run/os/linux",
-            "amd-virtio-linux: /run/hw/cpu/amd /run/hw/disk/virtio /run/os/linux",
-        ];
-        assert_eq!(shown(text), expected);
-        let variants = read(text).unwrap().unwrap();
+        let variants = variants(text);
+        let paths = |variant: &Variant| variant.nodes.iter().map(|node| node[0].as_str().unwrap().to_owned()).collect();
+        let shown: Vec<Vec<String>> = variants.iter().map(paths).collect();
+        let expected = ["intel scsi", "intel virtio", "amd scsi", "amd virtio"].map(|pair| {
+            let (cpu, disk) = pair.split_once(' ').unwrap();
+            vec![format!("/run/hw/cpu/{cpu}"), format!("/run/hw/disk/{disk}"), "/run/os/linux".to_owned()]
+        });
+        assert_eq!(shown, expected);
         assert_eq!(
             variants[2].nodes[0],
             json!(["/run/hw/cpu/amd", [["/run", "speed", 5], ["/run/hw/cpu/amd", "flag", "3dnow"]]])
         );
         assert_eq!(variants[2].paths, ["/run/*"]);
-        assert_eq!(shown("!mux\na: {x: 1}\nb: {x: 2}\n"), ["a: /run/a", "b: /run/b"]);
     }
 
     #[test]
-    fn nearer_parameters_win_and_text_stays_text() {
-        let variants = read("x: 1\nn: !mux\n  a:\n    x: '!muxer'\n").unwrap().unwrap();
-        assert_eq!(variants[0].nodes, [json!(["/run/n/a", [["/run/n/a", "x", "!muxer"]]])]);
+    fn nearer_parameters_win_and_lists_are_joined() {
+        let nodes = |text| variants(text)[0].nodes.clone();
+        assert_eq!(
+            nodes("x: 1\nn: !mux\n  a:\n    x: '!muxer'\n"),
+            [json!(["/run/n/a", [["/run/n/a", "x", "!muxer"]]])]
+        );
+        assert_eq!(nodes("x: [1]\nn:\n  x: [2]\n"), [json!(["/run/n", [["/run/n", "x", [1, 2]]]])]);
+    }
+
+    #[test]
+    fn files_are_included_and_merged() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("part")).unwrap();
+        fs::write(at("part/base.yaml"), CASES[5].0).unwrap();
+        fs::write(at("part/loop.yaml"), "a:\n  !include : loop.yaml\n").unwrap();
+        let tree = |text: &str| Tree::read(&at("mux.yaml"), text);
+        let included = tree("here:\n    !include : part/base.yaml\n    more: 1\n").unwrap().unwrap();
+        assert_eq!(ids(&included.variants().unwrap()), "run-here-top-a-196e run-here-top-b-3548 run-here-top-c-30ed");
+        let mut base = tree(CASES[5].0).unwrap().unwrap();
+        let over =
+            "top: !join\n    !remove_node : b\n    a:\n        !remove_value : x\n        z: 5\n    d:\n      k: v\n";
+        base.merge(tree(over).unwrap().unwrap());
+        let variants = base.variants().unwrap();
+        assert_eq!(variants.len(), 1, "!join makes them belong together: {variants:?}");
+        let nodes: Vec<String> = variants[0].nodes.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            nodes,
+            [
+                r#"["/run/top/a",[["/run/top/a","y",2],["/run/top/a","z",5]]]"#,
+                r#"["/run/top/c",[]]"#,
+                r#"["/run/top/d",[["/run/top/d","k","v"]]]"#
+            ]
+        );
+        let error = |text: &str| tree(text).unwrap_err();
+        assert!(error("a:\n  !include : part/loop.yaml\n").contains("the files include each other"));
+        assert!(error("a:\n  !include : part/none.yaml\n").contains("part/none.yaml: it cannot be read"));
     }
 
     #[test]
     fn what_is_no_tree_is_left_and_mistakes_are_named() {
-        assert_eq!(read("a: [1, 2]\nb: 3\n").unwrap(), None);
+        assert_eq!(read("a: [1, 2]\nb: 3\nc:\n").unwrap(), None);
+        assert_eq!(read("- a: {b: 1}\n").unwrap(), None);
+        assert_eq!(read("").unwrap(), None);
         let error = |text: &str| read(text).unwrap_err();
-        assert!(error("a: !include x\n").starts_with("line 1: the tag !include is not known"));
-        assert!(error("a: !mux\n  - 1\n b").starts_with("it is not YAML"));
+        assert!(
+            error("a: !include x\n").starts_with("line 1: !include is a key and needs a colon with blanks around it")
+        );
+        assert!(error("a:\n  !inclde : x\n").ends_with("did you mean !include?"));
+        assert!(error("a: !muxx\n  b:\n").contains("the tag !muxx is not known; there are !mux, !join"));
+        assert!(error("a: !mux [1]\n").starts_with("line 1: only a mapping"));
+        assert!(error("a: !mux\n  b: 1\n c").starts_with("it is not YAML"));
+        assert!(error("a:\n  !using : x\n  !using : y\n").starts_with("line 3: !using can be used only once"));
+        assert!(error("a:\n  !remove_node : '('\n").contains("is no regular expression"));
+        assert!(error("---\na: {b: 1}\n---\nc: 1\n").contains("a second document begins"));
         let wide = |level: usize| (0..10).map(move |n| format!("  n{level}{n}:\n"));
         let level = |level: usize| std::iter::once(format!("l{level}: !mux\n")).chain(wide(level));
         let text = (0..8).flat_map(level).collect::<Vec<_>>().concat();
-        assert!(error(&text).contains("more than 1000000 variants"));
+        let tree = read(&text).unwrap().unwrap();
+        assert!(tree.variants().unwrap_err().contains("more than 1000000 variants"));
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::Hint;
+use super::pytest::AskPytest;
 use super::python::AskPython;
 use crate::model::Runnable;
 
@@ -30,6 +31,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) python_path: Vec<PathBuf>,
     /// How Python is asked for its own folders, once they matter; `None` where it cannot be.
     pub(crate) ask_python: Option<AskPython<'a>>,
+    /// How pytest is asked for its items; `None` where it cannot be.
+    pub(crate) ask_pytest: Option<AskPytest<'a>>,
     /// How an executable is run; `None` where none can be.
     pub(crate) run_executable: Option<RunExecutable<'a>>,
 }
@@ -43,6 +46,8 @@ pub(crate) struct Resolution {
     pub(crate) reference: String,
     /// What was found.
     pub(crate) found: Found,
+    /// What was not looked at, where there may be tests as well.
+    pub(crate) remark: Option<String>,
 }
 
 impl Resolution {

@@ -8,6 +8,7 @@ use rustix::fs::{Access, access};
 
 use super::expand::Reference;
 use super::lua_file::{LuaFile, classify};
+use super::pytest::{Pytest, PytestItem};
 use super::python::{Finder, PythonKind};
 use super::resolution::{Options, RunExecutable, Surroundings};
 use crate::model::{Recipes, Runnable, read_recipes};
@@ -28,6 +29,7 @@ pub(super) struct Question<'a> {
     pub(super) options: &'a Options,
     pub(super) surroundings: &'a Surroundings<'a>,
     pub(super) finder: &'a Finder<'a>,
+    pub(super) pytest: &'a Pytest<'a>,
 }
 
 /// A resolver.
@@ -41,8 +43,9 @@ pub(super) struct Resolver {
 }
 
 /// The resolvers in their order.
-pub(super) const RESOLVERS: [Resolver; 8] = [
+pub(super) const RESOLVERS: [Resolver; 9] = [
     Resolver { name: "avocado-instrumented", ask: |question| python(question, PythonKind::Instrumented), shares: true },
+    Resolver { name: PYTEST, ask: pytest, shares: false },
     Resolver { name: "python-unittest", ask: |question| python(question, PythonKind::Unittest), shares: true },
     Resolver { name: "runnable-recipe", ask: runnable_recipe, shares: false },
     Resolver { name: "runnables-recipe", ask: runnables_recipe, shares: false },
@@ -51,6 +54,9 @@ pub(super) const RESOLVERS: [Resolver; 8] = [
     Resolver { name: "tap", ask: tap, shares: false },
     Resolver { name: "exec-test", ask: exec_test, shares: false },
 ];
+
+/// The kind of pytest's items, and their resolver.
+pub(crate) const PYTEST: &str = "pytest";
 
 /// The kind of jobs that are run as tests.
 pub(crate) const JOBFILE_KIND: &str = "jobfile";
@@ -79,13 +85,9 @@ fn python(question: &Question<'_>, kind: PythonKind) -> Answer {
     if !question.has_extension("py") {
         return Answer::Not("its name does not end in .py".to_owned());
     }
-    let pattern = match question.reference.pattern.as_deref().map(Regex::new).transpose() {
+    let pattern = match question.reference.pattern.as_deref().map(regex_of).transpose() {
         Ok(pattern) => pattern,
-        Err(error) => {
-            let last = error.to_string();
-            let last = last.lines().last().unwrap_or_default().trim_start_matches("error: ");
-            return Answer::Corrupt(format!("what follows the colon is no regular expression: {last}"));
-        }
+        Err(reason) => return Answer::Corrupt(reason),
     };
     let path = question.path();
     let tests = match question.finder.tests(&path) {
@@ -119,6 +121,59 @@ fn python(question: &Question<'_>, kind: PythonKind) -> Answer {
         (true, true) => Answer::Not("no test of it matches what follows the colon".to_owned()),
         (true, false) => Answer::Not(format!("no class with test methods in it descends from {base}")),
     }
+}
+
+/// Takes the items that pytest finds in a file that is pytest's, the unittests in it too.
+fn pytest(question: &Question<'_>) -> Answer {
+    let reference = question.reference;
+    if !reference.is_python() {
+        return Answer::Not("its name does not end in .py".to_owned());
+    }
+    let path = question.path();
+    // What pytest is asked for anyway may hold more than it seems to; but what is all unittest's is left to that.
+    let may_be_more = || question.pytest.is_asked() && question.finder.tests(&path).is_ok_and(|tests| tests.is_empty());
+    if reference.node().is_none() && !question.finder.suits_pytest(&path) && !may_be_more() {
+        return Answer::Not("it has no function test… of its own, and does not import pytest".to_owned());
+    }
+    let items = match question.pytest.items(&reference.path, &path) {
+        Ok(items) => items,
+        Err(reason) if reference.node().is_none() && !question.finder.suits_pytest(&path) => {
+            return Answer::Not(reason);
+        }
+        Err(reason) => return Answer::Corrupt(reason),
+    };
+    if items.is_empty() {
+        return Answer::Not("pytest finds no test in it".to_owned());
+    }
+    let picks: Box<dyn Fn(&PytestItem) -> bool> = match (reference.node(), reference.pattern.as_deref()) {
+        (Some(node), _) => Box::new(|item| item.is_in(node)),
+        (None, Some(pattern)) => match regex_of(pattern) {
+            Ok(pattern) => Box::new(move |item| pattern.is_match(&item.name_in_file())),
+            Err(reason) => return Answer::Corrupt(reason),
+        },
+        (None, None) => Box::new(|_| true),
+    };
+    let item = |item: PytestItem| Runnable {
+        kind: PYTEST.to_owned(),
+        uri: Some(item.uri),
+        tags: item.tags,
+        ..Runnable::default()
+    };
+    // One that stands for its file says at its run why none of the items are there.
+    let is_whole = items.iter().all(|item| !item.uri.contains("::"));
+    let runnables: Vec<Runnable> = items.into_iter().filter(|item| is_whole || picks(item)).map(item).collect();
+    match runnables.is_empty() {
+        true => Answer::Not("no test of it matches what follows the colon".to_owned()),
+        false => Answer::Tests(runnables),
+    }
+}
+
+fn regex_of(pattern: &str) -> Result<Regex, String> {
+    Regex::new(pattern).map_err(|error| {
+        let last = error.to_string();
+        let last = last.lines().last().unwrap_or_default().trim_start_matches("error: ");
+        format!("what follows the colon is no regular expression: {last}")
+    })
 }
 
 /// Reads a recipe file; `Err` is the answer already.

@@ -30,6 +30,14 @@ pub(crate) struct Test {
     pub(crate) reference: String,
 }
 
+impl Test {
+    /// Returns the file that the test was found in: the reference, without what picks tests in it.
+    pub(crate) fn file(&self) -> &str {
+        let end = self.reference.find(".py:").map_or(self.reference.len(), |at| at + ".py".len());
+        &self.reference[..end]
+    }
+}
+
 /// In which order the variants of several tests run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum ExecutionOrder {

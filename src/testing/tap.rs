@@ -1,15 +1,29 @@
-//! The Test Anything Protocol, versions 12 to 14, read while it is written: from the output of a program to its status.
+//! The Test Anything Protocol, read while it is written: from the output of a program to its status.
 //!
-//! What decides is as in Avocado: the first `not ok` fails the whole, in a subtest as well; a bail-out, a broken document
-//! or a plan that was not kept is an error; a test that passed although it was marked as one to be done is a warning. Other than there,
-//! a failure after such a test or after a skipped one still counts, and a program that writes no TAP at all has not passed.
+//! It is read as version 14 has it, and as `prove` does where that says nothing; or, for those who ask for it, as Avocado
+//! does. A result is never better than what happened: what is broken or was not finished is an error, and so is an exit
+//! code other than 0.
 
+mod avocado;
+mod document;
+mod ids;
 mod line;
+mod stream;
 #[cfg(test)]
 mod tests;
 
-use self::line::{Directive, Line, Plan, TestLine};
-use crate::model::{Exit, TestStatus};
+use serde_json::Value;
+
+use self::avocado::AvocadoScan;
+use self::document::End;
+use self::stream::Stream;
+use crate::model::{Exit, Runnable, TestStatus};
+
+/// The setting by which TAP is read in another way than TAP 14's.
+pub(crate) const READING: &str = "runner.tap.reading";
+
+/// The setting that says whether an exit code other than 0 is an error whatever the program wrote.
+pub(crate) const HONOUR_EXIT: &str = "runner.tap.honour_exitcode";
 
 /// How many bytes of a line are looked at. What comes after them is somebody's data.
 const LONGEST: usize = 64 << 10;
@@ -17,110 +31,136 @@ const LONGEST: usize = 64 << 10;
 /// The directive of a test that is not expected to pass yet. Written like this no search for what is left undone finds it.
 const TO_DO: &str = concat!("TO", "DO");
 
-/// How deep subtests are told apart.
-const DEEPEST: usize = 64;
+/// How TAP is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// As TAP 14 says.
+    #[default]
+    Tap14,
+    /// As Avocado does.
+    Avocado,
+}
+
+/// How a test that writes TAP is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rules {
+    reading: Reading,
+    honours_exit: bool,
+}
+
+impl Rules {
+    /// Reads the rules in the settings of a runnable; `reading` is the one for those that do not say it. The error says what
+    /// is wrong with them.
+    pub(crate) fn of(runnable: &Runnable, reading: Reading) -> Result<Self, String> {
+        let setting = |key: &str| runnable.config.get(key).filter(|value| !value.is_null());
+        let reading = match setting(READING) {
+            None => reading,
+            Some(Value::String(name)) if name == "tap14" => Reading::Tap14,
+            Some(Value::String(name)) if name == "avocado" => Reading::Avocado,
+            Some(other) => return Err(format!("config {READING} must be \"tap14\" or \"avocado\", not {other}")),
+        };
+        let honours_exit = match setting(HONOUR_EXIT) {
+            None => reading == Reading::Tap14,
+            Some(Value::Bool(honours)) => *honours,
+            Some(other) => return Err(format!("config {HONOUR_EXIT} must be true or false, not {other}")),
+        };
+        Ok(Self { reading, honours_exit })
+    }
+
+    /// Returns the rules of a runnable whose settings were checked before.
+    pub(crate) fn of_tap_test(runnable: &Runnable) -> Self {
+        Self::of(runnable, Reading::Tap14).unwrap_or(Self { reading: Reading::Tap14, honours_exit: true })
+    }
+}
 
 /// Reads a document piece by piece. Its memory is bounded whatever it is given.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct TapScan {
+    rules: Rules,
     /// The line that has not ended yet.
     rest: Vec<u8>,
-    lines: u64,
-    has_yaml: bool,
-    /// The documents that are open: the outermost, and a subtest in each.
-    levels: Vec<Level>,
-    has_plan: bool,
-    counts: Counts,
-    /// What has decided already.
-    decided: Option<(TestStatus, Option<String>)>,
-    surprise: Option<String>,
-    #[expect(clippy::option_option, reason = "whether something was skipped, and whether it was said why")]
-    skipped: Option<Option<String>>,
+    /// The last byte was a carriage return, and a line feed after it ends no other line.
+    is_after_return: bool,
+    lines: Lines,
 }
 
-/// How many tests there were, subtests included.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    /// Tests that passed, those included that were to fail and did.
-    pub(crate) passed: u64,
-    /// Tests that failed.
-    pub(crate) failed: u64,
-    /// Tests that were left out.
-    pub(crate) skipped: u64,
+#[derive(Debug)]
+enum Lines {
+    Tap14(Box<Stream>),
+    Avocado(Box<AvocadoScan>),
 }
 
-/// How a document ended.
+/// How a test that writes TAP ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TapVerdict {
     /// The status.
     pub(crate) status: TestStatus,
     /// Why, unless it simply passed.
     pub(crate) reason: Option<String>,
-    /// How many tests there were.
-    pub(crate) counts: Counts,
-    /// The outermost document said how many tests it has.
-    has_plan: bool,
-}
-
-/// A document, or a subtest in one.
-#[derive(Debug, Default)]
-struct Level {
-    plan: Option<Plan>,
-    is_plan_late: bool,
-    tests: u64,
-    bailed_out: bool,
-    complained_of_late: bool,
-    state: State,
-}
-
-#[derive(Debug, Default)]
-enum State {
-    #[default]
-    Main,
-    AfterTest,
-    /// In a block of YAML: its indent, and the line where it began.
-    Yaml(String, u64),
 }
 
 impl TapScan {
     /// Makes a scan that has read nothing.
-    pub(crate) fn new() -> Self {
-        Self { levels: vec![Level::default()], ..Self::default() }
+    pub(crate) fn new(rules: Rules) -> Self {
+        let lines = match rules.reading {
+            Reading::Tap14 => Lines::Tap14(Box::default()),
+            Reading::Avocado => Lines::Avocado(Box::new(AvocadoScan::new())),
+        };
+        Self { rules, rest: Vec::new(), is_after_return: false, lines }
     }
 
     /// Reads what the program has written next.
     pub(crate) fn feed(&mut self, mut bytes: &[u8]) {
-        while let Some(end) = memchr::memchr(b'\n', bytes) {
+        if bytes.is_empty() {
+            return;
+        }
+        if std::mem::take(&mut self.is_after_return) && bytes.first() == Some(&b'\n') {
+            bytes = &bytes[1..];
+        }
+        while let Some(end) = self.end_of_line(bytes) {
             self.keep(&bytes[..end]);
-            let line = std::mem::take(&mut self.rest);
-            self.line(&line);
-            self.rest = line;
-            self.rest.clear();
-            bytes = &bytes[end + 1..];
+            self.end_line();
+            let length = if bytes[end..].starts_with(b"\r\n") { 2 } else { 1 };
+            self.is_after_return = bytes[end] == b'\r' && end + 1 == bytes.len();
+            bytes = &bytes[end + length..];
         }
         self.keep(bytes);
     }
 
-    /// Ends the document.
-    pub(crate) fn finish(mut self) -> TapVerdict {
+    /// Ends the document, with how the program ended.
+    ///
+    /// Being killed is an error; so is, if it is honoured, an exit code other than 0, and always if there is no plan that
+    /// tells whether the document is whole.
+    pub(crate) fn finish(mut self, exit: Exit) -> TapVerdict {
         if !self.rest.is_empty() {
-            let line = std::mem::take(&mut self.rest);
-            self.line(&line);
+            self.end_line();
         }
-        while let Some(level) = self.levels.pop() {
-            self.close(level);
-        }
-        let Self { counts, has_plan, decided, surprise, skipped, .. } = self;
-        let (status, reason) = match (decided, surprise, skipped) {
-            (Some(decided), _, _) => decided,
-            (None, Some(surprise), _) => (TestStatus::Warn, Some(surprise)),
-            (None, None, _) if counts.passed > 0 => (TestStatus::Pass, None),
-            (None, None, Some(reason)) => (TestStatus::Skip, reason),
-            (None, None, None) => {
-                (TestStatus::Error, Some("there is no test in its output: is it TAP at all?".to_owned()))
-            }
+        let (End { status, reason }, has_plan) = match self.lines {
+            Lines::Tap14(stream) => (stream.end(), true),
+            Lines::Avocado(scan) => scan.end(),
         };
-        TapVerdict { status, reason, counts, has_plan }
+        let matters = match exit {
+            Exit::Code(0) => false,
+            Exit::Code(_) => self.rules.honours_exit || !has_plan,
+            Exit::Signal(_) => true,
+        };
+        if !matters || matches!(status, TestStatus::Fail | TestStatus::Error) {
+            return TapVerdict { status, reason };
+        }
+        let reason = match (has_plan, status) {
+            (false, _) => format!("{exit}, and no plan tells whether its output is whole"),
+            (true, TestStatus::Pass) => format!("{exit}, although its tests passed"),
+            (true, _) => exit.to_string(),
+        };
+        TapVerdict { status: TestStatus::Error, reason: Some(reason) }
+    }
+
+    /// Returns where the first line ends.
+    fn end_of_line(&self, bytes: &[u8]) -> Option<usize> {
+        match self.rules.reading {
+            Reading::Tap14 => memchr::memchr2(b'\n', b'\r', bytes),
+            Reading::Avocado => memchr::memchr(b'\n', bytes),
+        }
     }
 
     fn keep(&mut self, bytes: &[u8]) {
@@ -128,175 +168,16 @@ impl TapScan {
         self.rest.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
-    fn line(&mut self, bytes: &[u8]) {
-        let text = String::from_utf8_lossy(bytes);
-        let text = text.trim_end();
-        self.lines += 1;
-        if self.goes_on_in_yaml(text) || text.trim_start().is_empty() {
-            return;
+    fn end_line(&mut self) {
+        match &mut self.lines {
+            Lines::Tap14(stream) => stream.line(&self.rest),
+            Lines::Avocado(scan) => scan.line(&self.rest),
         }
-        let spaces = text.len() - text.trim_start_matches(' ').len();
-        let depth = (spaces / 4).min(DEEPEST);
-        while self.levels.len() > depth + 1 {
-            if let Some(level) = self.levels.pop() {
-                self.close(level);
-            }
-        }
-        let body = &text[(depth * 4).min(spaces)..];
-        let read = Line::read(body, self.has_yaml);
-        // What is indented otherwise is text of the program, and opens no subtest.
-        if matches!(read, Line::Text) && self.levels.len() <= depth {
-            return;
-        }
-        while self.levels.len() <= depth {
-            self.levels.push(Level::default());
-        }
-        self.take(read);
-    }
-
-    /// Takes a line that belongs to a block of YAML; returns whether it does.
-    fn goes_on_in_yaml(&mut self, text: &str) -> bool {
-        let at = self.levels.len().saturating_sub(1) * 4;
-        let Some(level) = self.levels.last_mut() else { return false };
-        let State::Yaml(indent, begun) = &level.state else { return false };
-        let begun = *begun;
-        let inside = text.get(at..).filter(|_| text.as_bytes()[..at.min(text.len())].iter().all(|byte| *byte == b' '));
-        match inside.and_then(|inside| inside.strip_prefix(indent.as_str())) {
-            Some("...") => level.state = State::Main,
-            Some(_) => {}
-            None if text.is_empty() => {}
-            None => {
-                level.state = State::Main;
-                self.broken(&format!("YAML block not terminated (started on line {begun})"));
-                return false;
-            }
-        }
-        true
-    }
-
-    /// Takes a line of the innermost document.
-    fn take(&mut self, line: Line<'_>) {
-        let number = self.lines;
-        let is_outermost = self.levels.len() == 1;
-        let Some(level) = self.levels.last_mut() else { return };
-        let is_after_test = matches!(level.state, State::AfterTest);
-        level.state = State::Main;
-        match line {
-            Line::Yaml(indent) => {
-                if is_after_test {
-                    level.state = State::Yaml(indent.to_owned(), number);
-                }
-            }
-            Line::Text => {}
-            Line::Test(test) => {
-                level.state = State::AfterTest;
-                level.tests += 1;
-                let is_first_after_late = level.is_plan_late && !level.complained_of_late;
-                level.complained_of_late |= is_first_after_late;
-                let expected = level.tests;
-                if is_first_after_late {
-                    self.broken("unexpected test after late plan");
-                }
-                if test.number.is_some_and(|number| number != expected) {
-                    self.broken("out of order test numbers");
-                }
-                self.test(&test, test.number.unwrap_or(expected));
-            }
-            Line::Plan(plan) => self.plan(plan, is_outermost),
-            Line::BailOut(reason) => {
-                level.bailed_out = true;
-                let reason = if reason.is_empty() { "Bail out!".to_owned() } else { format!("Bail out! {reason}") };
-                self.decide(TestStatus::Error, Some(reason));
-            }
-            Line::Version(version) => {
-                if is_outermost && number != 1 {
-                    self.broken("version number must be on the first line");
-                } else if version < 13 {
-                    self.broken("version number should be at least 13");
-                } else {
-                    self.has_yaml = true;
-                }
-            }
-        }
-    }
-
-    fn plan(&mut self, plan: Plan, is_outermost: bool) {
-        let Some(level) = self.levels.last_mut() else { return };
-        if level.plan.is_some() {
-            return self.broken("more than one plan found");
-        }
-        level.is_plan_late = level.tests > 0;
-        level.plan = Some(plan.clone());
-        self.has_plan |= is_outermost;
-        match plan.directive {
-            Some(Directive::Skip(_)) if plan.count > 0 => self.broken("invalid SKIP directive for plan"),
-            Some(Directive::Todo) => self.broken("invalid directive for plan"),
-            Some(Directive::Skip(reason)) => self.skipped = self.skipped.take().or(Some(reason)),
-            None if plan.count == 0 => self.skipped = self.skipped.take().or(Some(None)),
-            None => {}
-        }
-    }
-
-    fn test(&mut self, test: &TestLine<'_>, number: u64) {
-        let shown = if test.name.is_empty() { number.to_string() } else { format!("{number} ({})", test.name) };
-        match (&test.directive, test.is_ok) {
-            (Some(Directive::Skip(reason)), true) => {
-                self.counts.skipped += 1;
-                self.skipped = self.skipped.take().or(Some(reason.clone()));
-            }
-            (Some(Directive::Todo), true) => {
-                self.counts.passed += 1;
-                let surprise = format!("{TO_DO} test {shown} unexpectedly passed.");
-                self.surprise = self.surprise.take().or(Some(surprise));
-            }
-            (Some(Directive::Todo), false) | (None, true) => self.counts.passed += 1,
-            (directive, false) => {
-                self.counts.failed += 1;
-                let reason = match directive {
-                    Some(Directive::Skip(Some(reason))) => reason.clone(),
-                    _ => format!("test {shown} failed"),
-                };
-                self.decide(TestStatus::Fail, Some(reason));
-            }
-        }
-    }
-
-    fn close(&mut self, level: Level) {
-        if let State::Yaml(_, begun) = level.state {
-            self.broken(&format!("YAML block not terminated (started on line {begun})"));
-        }
-        let Some(plan) = level.plan.filter(|_| !level.bailed_out) else { return };
-        if level.tests != plan.count {
-            let word = if level.tests < plan.count { "few" } else { "many" };
-            self.broken(&format!("Too {word} tests run (expected {}, got {})", plan.count, level.tests));
-        }
-    }
-
-    fn broken(&mut self, what: &str) {
-        self.decide(TestStatus::Error, Some(format!("Tap format error: {what}")));
-    }
-
-    fn decide(&mut self, status: TestStatus, reason: Option<String>) {
-        self.decided.get_or_insert((status, reason));
+        self.rest.clear();
     }
 }
 
-impl TapVerdict {
-    /// Takes note of how the program ended. Being killed is an error, and so is an exit code other than 0 where nothing else
-    /// tells that the document is whole, or where exit codes are to be honoured.
-    pub(crate) fn and_exit(mut self, exit: Exit, honours_code: bool) -> Self {
-        let matters = match exit {
-            Exit::Code(0) => false,
-            Exit::Code(_) => honours_code || !self.has_plan,
-            Exit::Signal(_) => true,
-        };
-        if matters && !matches!(self.status, TestStatus::Fail | TestStatus::Error) {
-            self.status = TestStatus::Error;
-            self.reason = Some(match self.has_plan {
-                true => exit.to_string(),
-                false => format!("{exit}, and no plan tells whether its output is whole"),
-            });
-        }
-        self
-    }
+/// Says that a test passed although it was not expected to.
+fn surprise(shown: &str) -> String {
+    format!("{TO_DO} test {shown} unexpectedly passed.")
 }

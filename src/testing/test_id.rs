@@ -29,6 +29,12 @@ impl TestId {
         TestId { uid, name: name.to_owned(), variant: variant.map(str::to_owned) }
     }
 
+    /// Returns what the test is called in every run: the id without its number.
+    pub(crate) fn without_number(&self) -> String {
+        let variant = self.variant.as_ref().map_or_else(String::new, |variant| format!(";{variant}"));
+        format!("{}{variant}", self.name)
+    }
+
     /// Returns the name of the test's folder. It is one component of a path, whatever the id holds, and begins with the
     /// number, so that no two tests of a run have the same.
     pub(crate) fn folder(&self) -> String {

@@ -4,10 +4,12 @@
 //! or YAML: a list of mappings, a mapping of names to lists, all combinations of which are taken, what Avocado's
 //! varianter dumps, or the tree of its multiplexer.
 
+use std::path::Path;
+
 use serde_json::{Map, Value, json};
 use sha1::{Digest, Sha1};
 
-use super::mux;
+use super::mux::Tree;
 
 /// Combinations over which no product of lists is made.
 pub(super) const MOST: usize = 1_000_000;
@@ -151,11 +153,21 @@ fn id<'a>(values: impl Iterator<Item = &'a Value>, parameters: &Map<String, Valu
     format!("{name}-{:02x}{:02x}", digest[0], digest[1])
 }
 
-/// Reads the text of a file of variants.
-pub(crate) fn read_variants(text: &str, is_yaml: bool, choose: Choose<'_>) -> Result<Vec<Variant>, String> {
+/// What a file of variants holds.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum VariantFile {
+    /// Variants.
+    List(Vec<Variant>),
+    /// A tree, which others may be merged into before it is known what its variants are.
+    Tree(Tree),
+}
+
+/// Reads the text of a file of variants; `path` is where it is from.
+pub(crate) fn read_variants(path: &Path, text: &str, choose: Choose<'_>) -> Result<VariantFile, String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if is_yaml && let Some(variants) = mux::read(text)? {
-        return Ok(variants);
+    let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+    if is_yaml && let Some(tree) = Tree::read(path, text)? {
+        return Ok(VariantFile::Tree(tree));
     }
     let value: Value = match is_yaml {
         true => serde_saphyr::from_str(text).map_err(|error| format!("it is not YAML: {error}"))?,
@@ -181,7 +193,7 @@ pub(crate) fn read_variants(text: &str, is_yaml: bool, choose: Choose<'_>) -> Re
     };
     match variants.is_empty() {
         true => Err("there are no variants in it".to_owned()),
-        false => Ok(variants),
+        false => Ok(VariantFile::List(variants)),
     }
 }
 
@@ -232,9 +244,19 @@ pub(crate) fn combined(
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use serde_json::json;
 
-    use super::{Parameters, Variant, combined, every_combination, read_variants};
+    use super::{Choose, Parameters, Variant, VariantFile, combined, every_combination};
+
+    fn read_variants(text: &str, is_yaml: bool, choose: Choose<'_>) -> Result<Vec<Variant>, String> {
+        let path = Path::new(if is_yaml { "v.yaml" } else { "v.json" });
+        match super::read_variants(path, text, choose)? {
+            VariantFile::List(variants) => Ok(variants),
+            VariantFile::Tree(tree) => tree.variants(),
+        }
+    }
 
     fn parameters(texts: &[&str]) -> Parameters {
         Parameters::read(&texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>()).unwrap()

@@ -184,6 +184,12 @@ fn a_runner_that_says_nothing_is_ended_as_faulty_and_one_that_beats_is_not() {
 }
 
 #[test]
+fn silence_counts_until_a_runner_has_told_the_end() {
+    let body = foo("leaves", "started()\nfinished()\ntime.sleep(1.5)");
+    project(&body).job(&["--silence-timeout", "1"]).code(0).outcomes("leaves=passed");
+}
+
+#[test]
 fn a_gibibyte_of_messages_stays_out_of_the_hosts_memory() {
     let code = r#"piece = message(status="running", type="stdout", log=b"x" * 99 + b"\n") if False else None
 block = message(status="running", type="stdout", log=(b"x" * 99 + b"\n") * 480)

@@ -270,7 +270,8 @@ fn tap_is_read_while_it_is_written() {
         ("Bail out! no", 0, "errored", "Bail out!"),
         ("1..1\nok 1 # TODO later", 0, "passx", "unexpectedly passed"),
         ("hello", 0, "errored", "is it TAP at all?"),
-        ("ok 1", 3, "errored", "exit code 3"),
+        ("ok 1", 3, "errored", "there is no plan"),
+        ("1..1\nok 1", 3, "errored", "exit code 3"),
     ];
     let mut body = String::new();
     let mut project = project("");

@@ -473,7 +473,7 @@ impl Scheduler {
         let Some(entry) = self.tasks.get_mut(&number) else { return };
         let outcome = end.outcome;
         let task = entry.task.take();
-        let counts = task.as_ref().is_some_and(|task| !task.prepares);
+        let counts = task.as_ref().is_some_and(|task| task.counts());
         if counts && matches!(outcome, Outcome::Failed | Outcome::Errored | Outcome::Aborted) {
             self.failures += 1;
         }

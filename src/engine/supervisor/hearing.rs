@@ -9,16 +9,12 @@ use crate::engine::scheduler::Input;
 use crate::engine::spawner::{AttemptId, Left, News, NotStarted};
 use crate::engine::verdict::Verdict;
 use crate::model::{
-    EventKind, Level, LogRange, Message, Reply, Runnable, SectionFinished, SectionStarted, Stream, TaskNumber,
-    TaskPlanned,
+    EventKind, Level, LogRange, Message, Reply, SectionFinished, SectionStarted, Stream, TaskNumber, TaskPlanned,
 };
 use crate::testing::TapVerdict;
 
 /// The logger of what the host itself writes into a task's log.
 const OWN_LOGGER: &str = "rille";
-
-/// The key of a runnable's `config` by which the exit code of a program that writes TAP counts.
-const HONOUR_EXIT_CODE: &str = "runner.tap.honour_exitcode";
 
 impl Books {
     /// Takes in what a spawner tells. What comes of an attempt that has ended is nobody's.
@@ -284,8 +280,7 @@ impl Books {
             self.close_runner(task, runner, left.dropped);
         }
         if let (Some(tap), Some(exit)) = (live.tap.take(), live.exit) {
-            let honours = self.scheduler.task(task).is_some_and(|task| honours_exit_code(&task.runnable));
-            let TapVerdict { status, reason, .. } = tap.finish().and_exit(exit, honours);
+            let TapVerdict { status, reason } = tap.finish(exit);
             self.inputs.push(Input::Reported { task, verdict: Verdict::of_status(status, reason) });
         }
         if left.unkillable > 0 {
@@ -340,9 +335,4 @@ impl Live {
         self.log.close_lines(time);
         self.keep.log_position().unwrap_or(0) + self.log.unstored().len() as u64
     }
-}
-
-/// Returns whether a program that writes TAP has to leave with exit code 0 as well, whatever its TAP says.
-fn honours_exit_code(runnable: &Runnable) -> bool {
-    runnable.config.get(HONOUR_EXIT_CODE).and_then(serde_json::Value::as_bool).unwrap_or_default()
 }

@@ -9,7 +9,7 @@ use crate::engine::sections::Sections;
 use crate::engine::spawner::AttemptId;
 use crate::engine::way::Way;
 use crate::model::{Exit, Stream, Task};
-use crate::testing::TapScan;
+use crate::testing::{TapRules, TapScan};
 
 /// See the module.
 pub(super) struct Live {
@@ -39,7 +39,7 @@ impl Live {
             keep,
             sections: Sections::default(),
             runner,
-            tap: (way == Way::Tap).then(|| Box::new(TapScan::new())),
+            tap: (way == Way::Tap).then(|| Box::new(TapScan::new(TapRules::of_tap_test(&task.runnable)))),
             exit: None,
             held: Vec::new(),
             has_started: false,

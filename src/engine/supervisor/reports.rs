@@ -216,7 +216,9 @@ impl Books {
         let mut silent = Vec::new();
         for (task, live) in &mut self.live {
             let Some(runner) = live.runner.as_deref_mut() else { continue };
-            if live.exit.is_none() && live.has_started && now >= runner.heard_at + limit {
+            // One that has told the end has nothing more to say.
+            let may_speak = live.exit.is_none() && live.has_started && runner.ended.is_none();
+            if may_speak && now >= runner.heard_at + limit {
                 runner.heard_at = now;
                 silent.push(*task);
             }
@@ -230,7 +232,8 @@ impl Books {
     pub(super) fn silence_due(&self) -> Option<Duration> {
         let limit = self.scheduler.silence()?;
         let running = self.live.values().filter(|live| live.exit.is_none());
-        running.filter_map(|live| Some(live.runner.as_ref()?.heard_at + limit)).min()
+        let runners = running.filter_map(|live| live.runner.as_deref().filter(|runner| runner.ended.is_none()));
+        runners.map(|runner| runner.heard_at + limit).min()
     }
 }
 

@@ -5,6 +5,7 @@ mod dependencies;
 mod environment;
 mod plan;
 mod results;
+mod sessions;
 mod sysinfo;
 
 use std::fs;
@@ -14,11 +15,12 @@ use std::time::Duration;
 
 use self::cache::Cache;
 use self::dependencies::{DependencyKey, Prepared};
+use self::sessions::{Heard, Hearing, Item, Opened, Sessions, Unfinished};
 use super::{Door, Job, WaitError};
 use crate::engine::{OnLimit, StopReason, Submission};
-use crate::model::{Cleared, Outcome, Runnable, Task, TaskNumber, shuffled};
+use crate::model::{Cleared, Outcome, Place, QUARANTINE, Runnable, Task, TaskNumber, shuffled};
 use crate::store;
-use crate::testing::{JOBFILE_KIND, Test};
+use crate::testing::{JOBFILE_KIND, Reading, TapRules, Test};
 
 pub(super) use self::plan::write_suite;
 pub(crate) use self::plan::{read_suite, suite_text};
@@ -31,6 +33,7 @@ const WORKDIR: &str = "workdir";
 
 /// Which tests are run, and how.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub(crate) struct TestPlan {
     /// The tests, with their ids.
     pub(crate) tests: Vec<Test>,
@@ -38,6 +41,14 @@ pub(crate) struct TestPlan {
     pub(crate) dependencies: Vec<serde_json::Value>,
     /// Nothing is run: each test is cancelled.
     pub(crate) is_dry: bool,
+    /// Every test has a process of its own, whatever its kind.
+    pub(crate) is_isolated: bool,
+    /// The places of the tests, from 1, in the order in which they run, where that is not their own.
+    pub(crate) order: Option<Vec<usize>>,
+    /// Until when, and why, a test is in quarantine; one entry a test, or none at all.
+    pub(crate) quarantine: Vec<Option<String>>,
+    /// What there is to say of tests whose quarantine has ended. Each fails the run.
+    pub(crate) expired: Vec<String>,
     /// The seed by which the tests are shuffled.
     pub(crate) shuffle: Option<i64>,
     /// How long one attempt at a test may take, where its recipe does not say it.
@@ -73,7 +84,27 @@ impl Job {
 
     fn wait_for_tests(&self, plan: &TestPlan) -> Result<(), Stopped> {
         let mut keys = Vec::new();
-        let submissions = self.test_submissions(plan, &mut keys)?;
+        let (mut submissions, items) = self.test_submissions(plan, &mut keys)?;
+        let next = TaskNumber::try_from(submissions.len() + items.len() + 1).unwrap_or(TaskNumber::MAX);
+        let sessions = match items.len() {
+            0 | 1 => Opened::Not(items),
+            _ => self.open_sessions(items, plan, next)?,
+        };
+        let waited = match sessions {
+            Opened::Not(items) => {
+                submissions.extend(items.into_iter().map(Item::submission));
+                self.wait_for(submissions, plan)
+            }
+            Opened::Sessions(sessions, first) => {
+                self.wait_with_sessions(sessions, first.into_iter().chain(submissions).collect(), plan)
+            }
+        };
+        waited?;
+        self.remember(keys)
+    }
+
+    /// Submits tasks and waits until they have ended; ends them when the time of the run is over.
+    fn wait_for(&self, submissions: Vec<Submission>, plan: &TestPlan) -> Result<bool, Stopped> {
         let numbers: Vec<TaskNumber> = submissions.iter().map(|submission| submission.number).collect();
         self.engine().submit(submissions, None);
         let limit = plan.run_limit.map(|limit| (limit, OnLimit::Leave));
@@ -82,7 +113,46 @@ impl Job {
             self.engine().stop(numbers.clone(), StopReason::RunLimit(limit));
             self.wait(numbers, None, &mut |_| {})?;
         }
-        self.remember(keys)
+        Ok(has_ended)
+    }
+
+    /// The same with tests that share processes, whose ends are taken in meanwhile.
+    fn wait_with_sessions(
+        &self,
+        mut sessions: Sessions,
+        submissions: Vec<Submission>,
+        plan: &TestPlan,
+    ) -> Result<bool, Stopped> {
+        let failed =
+            |error: io::Error| Stopped::Store(store::Error::io("hear the sessions of", &self.directory)(error));
+        let hearing = Hearing::new().map_err(failed)?;
+        let engine = self.engine();
+        let (waited, heard) = std::thread::scope(|scope| {
+            let heard = std::thread::Builder::new().name("sessions".to_owned()).spawn_scoped(scope, || {
+                hearing.hear(&mut sessions, engine, &self.directory, self.settings.max_failures)
+            });
+            let heard = heard.map_err(failed)?;
+            let waited = self.wait_for(submissions, plan);
+            hearing.stop();
+            heard.join().map(|heard| (waited, heard)).map_err(|_| failed(io::Error::other("its thread gave up")))
+        })?;
+        let heard: Heard = heard;
+        if let Some(error) = heard.failed {
+            return Err(error.into());
+        }
+        let why = match (&waited, plan.run_limit) {
+            (Err(stopped), _) => Unfinished::as_stopped(stopped.to_string()),
+            (Ok(false), Some(limit)) => Unfinished::as_late(limit),
+            _ if heard.is_enough => Unfinished::as_enough(),
+            _ => Unfinished::by_itself(),
+        };
+        let rest = Heard { failed: None, ..heard }.rest(&self.directory, &why)?;
+        let numbers: Vec<TaskNumber> = rest.iter().map(|submission| submission.number).collect();
+        engine.submit(rest, None);
+        if waited.is_ok() {
+            self.wait(numbers, None, &mut |_| {})?;
+        }
+        waited
     }
 
     /// Remembers dependencies that were fulfilled in this run.
@@ -98,29 +168,59 @@ impl Job {
         }
     }
 
-    /// Makes a task of every test, and of every dependency; those come first.
-    fn test_submissions(&self, plan: &TestPlan, keys: &mut Vec<DependencyKey>) -> Result<Vec<Submission>, Stopped> {
+    /// Makes a task of every test, and of every dependency; those come first. Tests that can share processes are apart.
+    fn test_submissions(
+        &self,
+        plan: &TestPlan,
+        keys: &mut Vec<DependencyKey>,
+    ) -> Result<(Vec<Submission>, Vec<Item>), Stopped> {
         let Prepared { mut submissions, needs, links, problems } = self.prepare_dependencies(plan, keys);
         let count = plan.tests.len();
-        let order = match plan.shuffle {
-            Some(seed) => shuffled(count, seed),
-            None => (1..=count).collect(),
+        self.fail_expired(plan, &mut submissions);
+        let order = match (&plan.order, plan.shuffle) {
+            (Some(order), _) => order.clone(),
+            (None, Some(seed)) => shuffled(count, seed),
+            (None, None) => (1..=count).collect(),
         };
+        let mut items = Vec::new();
         for index in order.into_iter().map(|place| place - 1) {
             let test = &plan.tests[index];
-            let number = TaskNumber::try_from(submissions.len() + 1).unwrap_or(TaskNumber::MAX);
+            let number = TaskNumber::try_from(submissions.len() + items.len() + 1).unwrap_or(TaskNumber::MAX);
             let folder = format!("{TEST_RESULTS}/{}", test.id.folder());
             let path = self.directory.join(&folder);
             for (name, target) in &links[index] {
                 results::link_dependency(&path, name, target)?;
             }
             self.make_workdir(test, &path)?;
-            let (task, problem) = self.test_task(test, plan, needs[index].clone(), &path);
+            let (mut task, problem) = self.test_task(test, plan, needs[index].clone(), &path);
+            let until = plan.quarantine.get(index).and_then(Option::as_ref);
+            task.tags.extend(until.map(|until| format!("{QUARANTINE}{until}")));
             let decided = problems[index].clone().map(|reason| (Outcome::Blocked, reason));
             let decided = decided.or_else(|| problem.map(|reason| (Outcome::Errored, reason)));
+            if decided.is_none() && needs[index].is_empty() && sessions::may_share(test, plan, self.settings.retries) {
+                items.push(Item { number, folder, task });
+                continue;
+            }
             submissions.push(Submission { number, folder, task: Box::new(task), decided, reused: None });
         }
-        Ok(submissions)
+        Ok((submissions, items))
+    }
+
+    /// Fails the run for each quarantine that has ended, whatever its tests do: as something that had to be in order before.
+    fn fail_expired(&self, plan: &TestPlan, submissions: &mut Vec<Submission>) {
+        for reason in &plan.expired {
+            let number = TaskNumber::try_from(submissions.len() + 1).unwrap_or(TaskNumber::MAX);
+            let id = format!("{number}-quarantine");
+            let folder = format!("quarantine/{number}");
+            let mut task = self.task_of(
+                Runnable { kind: "noop".to_owned(), ..Runnable::default() },
+                id,
+                &self.directory.join(&folder),
+            );
+            task.prepares = true;
+            let decided = Some((Outcome::Failed, reason.clone()));
+            submissions.push(Submission { number, folder, task: Box::new(task), decided, reused: None });
+        }
     }
 
     /// Makes the folder for what a test makes on its way. Runners make their own.
@@ -145,6 +245,7 @@ impl Job {
         let mut task = self.task_of(runnable, test_id(test), folder);
         task.tags = labels(&task.runnable);
         task.needs = needs;
+        task.place = Some(Place { file: test.file().into(), line: 0 });
         task.max_runtime = plan.test_limit;
         let problem = self.assign_runner(&mut task);
         (task, problem)
@@ -196,6 +297,11 @@ impl Job {
         {
             return Some(problem);
         }
+        if task.runnable.kind == "tap"
+            && let Err(problem) = TapRules::of(&task.runnable, Reading::Tap14)
+        {
+            return Some(problem);
+        }
         match self.runners.find(&task.runnable, &|| self.interrupted()) {
             Ok(runner) => {
                 task.runner = runner;
@@ -231,6 +337,8 @@ fn labels(runnable: &Runnable) -> Vec<String> {
             None => labels.push(name.clone()),
         }
     }
+    // No recipe puts itself into quarantine.
+    labels.retain(|label| !label.starts_with(QUARANTINE));
     labels
 }
 

@@ -80,6 +80,12 @@ impl Table<'_> {
         if row.is_flaky() {
             write!(to, " <i>flaky</i>")?;
         }
+        if row.prepares() {
+            write!(to, " <i>preparation</i>")?;
+        }
+        if row.quarantine().is_some() {
+            write!(to, " <i>in quarantine</i>")?;
+        }
         write!(to, "<td>")?;
         let tree = SectionTree::of(row);
         let id = plain::line(row.id());

@@ -52,7 +52,7 @@ pub(super) fn suite(summary: &Summary, row: &Row, run: &str, output: Option<(Roo
         }
     }
     if tree.as_ref().is_none_or(|tree| !accounts_for(tree, row)) {
-        let mut case = task_case(summary, row, &id, output);
+        let mut case = task_case(summary, row, &id, None, output);
         case.set_classname(&class);
         suite.add_test_case(case);
     }
@@ -67,7 +67,14 @@ fn accounts_for(tree: &SectionTree<'_>, row: &Row) -> bool {
     is_told && row.earlier().is_empty()
 }
 
-fn task_case(summary: &Summary, row: &Row, id: &str, output: Option<(Room, ReadFile<'_>)>) -> TestCase {
+/// Returns the testcase of a task as a whole. `tree` has sections that no testcase of their own tells of.
+pub(super) fn task_case(
+    summary: &Summary,
+    row: &Row,
+    id: &str,
+    tree: Option<&SectionTree<'_>>,
+    output: Option<(Room, ReadFile<'_>)>,
+) -> TestCase {
     let exit = row.exit.filter(|exit| !exit.is_success()).map(|exit| exit.to_string());
     let verdict = Verdict {
         state: row.outcome.map_or(SectionState::Open, SectionState::Ended),
@@ -77,7 +84,7 @@ fn task_case(summary: &Summary, row: &Row, id: &str, output: Option<(Room, ReadF
             Some(_) => row.reason().or(exit.as_deref()),
         },
         kind: row.data().and_then(|data| data.get("kind")?.as_str()),
-        text: told(None, row.reason().or(exit.as_deref()), row.traceback()),
+        text: told(None, row.reason().or(exit.as_deref()), row.traceback()) + &faults(tree),
     };
     let mut case = TestCase::new(id, status(&verdict));
     remark(&mut case, &verdict);
@@ -138,6 +145,21 @@ fn section_case(
         case.system_out = log.map(Into::into);
     }
     case
+}
+
+/// Returns what is told of the faults in the sections of a task.
+fn faults(tree: Option<&SectionTree<'_>>) -> String {
+    let Some(tree) = tree else { return String::new() };
+    let faults: Vec<SectionNumber> = tree.parts(0).iter().flat_map(|part| tree.faults(*part)).collect();
+    let mut text = String::new();
+    for fault in faults.iter().take(MOST_FAULTS) {
+        text.push_str(&told(Some(&tree.full_id(*fault)), tree.reason(*fault).as_deref(), tree.get(*fault).traceback()));
+    }
+    if faults.len() > MOST_FAULTS {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "and {} more", faults.len() - MOST_FAULTS);
+    }
+    text
 }
 
 /// Returns what is told of a fault: where it is, why, and its call stack, a line break behind it.

@@ -12,25 +12,25 @@ use super::{Work, interrupted, output_files, python_error};
 use crate::engine::{ProgramEnd, RunnerProgram, run_program};
 use crate::model::{Cleared, Exit, Finished, TestStatus, python_text_of};
 use crate::runner::relay::{Relay, Streams};
-use crate::testing::TapVerdict;
-
-/// The setting by which a TAP program that exits by another code than 0 has not passed, whatever it wrote.
-pub(super) const HONOUR_EXIT: &str = "runner.tap.honour_exitcode";
+use crate::testing::{TapRules, TapVerdict};
 
 /// The version of Avocado whose environment the tests find.
 const AVOCADO_VERSION: &str = "113.0";
 
 /// Runs an `exec-test`.
 pub(super) fn run(work: &mut Work<'_>) -> Finished {
-    run_as(work, false)
+    run_as(work, None)
 }
 
 /// Runs a `tap`.
 pub(super) fn run_tap(work: &mut Work<'_>) -> Finished {
-    run_as(work, true)
+    match TapRules::of(work.runnable, work.reading) {
+        Ok(rules) => run_as(work, Some(rules)),
+        Err(problem) => Finished::because(TestStatus::Error, problem),
+    }
 }
 
-fn run_as(work: &mut Work<'_>, is_tap: bool) -> Finished {
+fn run_as(work: &mut Work<'_>, tap: Option<TapRules>) -> Finished {
     let error = |reason: String| Finished::because(TestStatus::Error, reason);
     let files = match work.output_dir.map(output_files).transpose() {
         Ok(files) => files,
@@ -43,7 +43,10 @@ fn run_as(work: &mut Work<'_>, is_tap: bool) -> Finished {
     };
     let uri = work.runnable.uri.clone().unwrap_or_default();
     let streams = Streams::new(work.reporter, files, true);
-    let mut relay = if is_tap { Relay::new(streams).with_tap() } else { Relay::new(streams) };
+    let mut relay = match tap {
+        Some(rules) => Relay::new(streams).with_tap(rules),
+        None => Relay::new(streams),
+    };
     let end = match run_program(&program, &work.stop, &mut relay) {
         Ok(end) => end,
         Err(failed) => return error(python_error(&failed, &uri)),
@@ -60,8 +63,7 @@ fn run_as(work: &mut Work<'_>, is_tap: bool) -> Finished {
     };
     let mut finished = match tap {
         Some(tap) => {
-            let honours_code = work.setting(HONOUR_EXIT) == Some(&Value::Bool(true));
-            let TapVerdict { status, reason, .. } = tap.finish().and_exit(exit, honours_code);
+            let TapVerdict { status, reason } = tap.finish(exit);
             Finished { fail_reason: reason, ..Finished::new(status) }
         }
         None => Finished::new(status(exit, work.setting("runner.exectest.exitcodes.skip"))),

@@ -5,6 +5,7 @@ mod exec_test;
 mod lua;
 mod package;
 mod pip;
+mod pytest;
 mod python_unittest;
 mod scripted;
 mod sysinfo;
@@ -22,6 +23,7 @@ use super::relay::{Relay, Streams};
 use super::status::{Reporter, TOKEN};
 use crate::engine::{Listener, ProgramEnd, RunnerProgram, StopRequest, run_program};
 use crate::model::{Finished, Runnable, Running, TestStatus};
+use crate::testing::{self, Reading};
 
 /// A runnable that is run.
 pub(super) struct Work<'a> {
@@ -30,6 +32,8 @@ pub(super) struct Work<'a> {
     pub(super) output_dir: Option<&'a Path>,
     pub(super) reporter: &'a mut Reporter,
     pub(super) stop: Rc<StopRequest>,
+    /// How TAP is read unless the runnable says it.
+    pub(super) reading: Reading,
 }
 
 /// Runs a runnable, between its first message and its last.
@@ -49,17 +53,24 @@ pub(super) struct Kind {
 const EXEC_SETTINGS: &[&str] = &["run.keep_tmp", "runner.exectest.exitcodes.skip", "runner.exectest.clear_env"];
 
 /// The kinds.
-pub(super) const KINDS: [Kind; 10] = [
+pub(super) const KINDS: [Kind; 11] = [
     Kind { name: "lua", settings: &[], run: Some(lua::run) },
     Kind { name: "noop", settings: &[], run: None },
     Kind { name: "dry-run", settings: &[], run: None },
     Kind { name: "exec-test", settings: EXEC_SETTINGS, run: Some(exec_test::run) },
     Kind {
         name: "tap",
-        settings: &[EXEC_SETTINGS[0], EXEC_SETTINGS[1], EXEC_SETTINGS[2], exec_test::HONOUR_EXIT],
+        settings: &[
+            EXEC_SETTINGS[0],
+            EXEC_SETTINGS[1],
+            EXEC_SETTINGS[2],
+            testing::TAP_READING,
+            testing::TAP_HONOUR_EXIT,
+        ],
         run: Some(exec_test::run_tap),
     },
     Kind { name: "python-unittest", settings: &[], run: Some(python_unittest::run) },
+    Kind { name: "pytest", settings: &[], run: Some(pytest::run) },
     Kind {
         name: "sysinfo",
         settings: &[sysinfo::PACKAGES, sysinfo::TIMEOUT, sysinfo::LOCALE],
@@ -182,9 +193,14 @@ fn keep(kept: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// Returns the end of a test that was ended by a signal to its runner.
-fn interrupted(signal: i32) -> Finished {
-    let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
-    Finished::because(TestStatus::Interrupted, format!("Test interrupted: the runner got {name}"))
+pub(super) fn interrupted(signal: i32) -> Finished {
+    // The words are those of the originals, which are sent SIGTERM when the time is up.
+    let why = match signal {
+        libc::SIGTERM => "Timeout reached".to_owned(),
+        libc::SIGINT => "Interrupted by user".to_owned(),
+        other => format!("the runner got {}", signal_hook::low_level::signal_name(other).unwrap_or("a signal")),
+    };
+    Finished::because(TestStatus::Interrupted, format!("Test interrupted: {why}"))
 }
 
 /// Returns what the system says of an error, without its number.

@@ -61,6 +61,7 @@ struct Examined {
     kind: Option<PythonKind>,
     methods: Vec<(String, Map<String, Value>, Vec<Value>)>,
     tags: Map<String, Value>,
+    has_run_test: bool,
 }
 
 impl<'a> Finder<'a> {
@@ -85,7 +86,12 @@ impl<'a> Finder<'a> {
             let is_forced = class.directives.enable || class.directives.recursive;
             let Some(kind) = examined.kind.or(is_forced.then_some(PythonKind::Instrumented)) else { continue };
             mistakes(class)?;
-            tests.extend(examined.methods.into_iter().map(|(method, tags, dependencies)| PythonTest {
+            let mut methods = examined.methods;
+            // As unittest has it: the one method that is the test where there is no other.
+            if methods.is_empty() && examined.has_run_test && kind == PythonKind::Unittest {
+                methods.push(("runTest".to_owned(), examined.tags, class.directives.dependencies.clone()));
+            }
+            tests.extend(methods.into_iter().map(|(method, tags, dependencies)| PythonTest {
                 kind,
                 name: format!("{}.{method}", class.name),
                 tags,
@@ -93,6 +99,26 @@ impl<'a> Finder<'a> {
             }));
         }
         Ok(tests)
+    }
+
+    /// Says of a file what makes tests in it that are not seen, as nothing of it is run; `None` where there is nothing.
+    pub(crate) fn unseen(&self, path: &Path) -> Option<String> {
+        let source = self.source(path).ok()?;
+        let makers: Vec<String> = source.unseen.iter().map(|(what, line)| format!("{what} in line {line}")).collect();
+        (!makers.is_empty())
+            .then(|| format!("it has {}, which was not run: tests that it makes are not seen", makers.join(", ")))
+    }
+
+    /// Returns whether pytest would look for tests in a file by its name, and nobody else has any in it.
+    pub(crate) fn is_named_for_pytest(&self, path: &Path) -> bool {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        (name.starts_with("test_") || name.ends_with("_test.py"))
+            && self.tests(path).is_ok_and(|tests| tests.is_empty())
+    }
+
+    /// Returns whether a file looks as if pytest had tests in it. One that cannot be read may be anything.
+    pub(crate) fn suits_pytest(&self, path: &Path) -> bool {
+        self.source(path).is_ok_and(|source| source.suits_pytest)
     }
 
     fn source(&self, path: &Path) -> Result<Rc<Source>, String> {
@@ -118,7 +144,7 @@ impl<'a> Finder<'a> {
                 dependencies.iter().flat_map(|directives| directives.dependencies.clone()).collect(),
             )
         });
-        let mut examined = Examined { kind: None, methods: own.collect(), tags };
+        let mut examined = Examined { kind: None, methods: own.collect(), tags, has_run_test: class.has_run_test };
         self.examined.set(self.examined.get() + 1);
         if depth >= MAX_ANCESTORS || self.examined.get() > MOST_EXAMINED {
             return examined;
@@ -186,6 +212,7 @@ impl Examined {
     /// Takes over what an ancestor has.
     fn inherit(&mut self, ancestor: Examined, class: &Class) {
         self.kind = self.kind.or(ancestor.kind);
+        self.has_run_test |= ancestor.has_run_test;
         for (_, tags, _) in &mut self.methods {
             add_missing(tags, &ancestor.tags);
         }
@@ -389,6 +416,49 @@ u T.test_base {"base":null,"level":["high"],"top":null}"#;
         let finder = Finder::new(Vec::new(), Some(&ask));
         assert_eq!((finder.tests(&folder.path().join("a.py")).unwrap().len(), asked.get()), (1, 0));
         assert_eq!((finder.tests(&folder.path().join("b.py")).unwrap().len(), asked.get()), (2, 1));
+    }
+
+    #[test]
+    fn run_test_is_the_test_of_a_class_without_others() {
+        let head = "import unittest\nclass T(unittest.TestCase):\n    def runTest(self): pass\n";
+        assert_eq!(found(&[("a.py", head)]), "u T.runTest");
+        assert_eq!(found(&[("a.py", &format!("{head}    def test_it(self): pass\n"))]), "u T.test_it");
+        assert_eq!(found(&[("a.py", &format!("{head}class U(T): pass\n"))]), "u T.runTest\nu U.runTest");
+        assert_eq!(found(&[("a.py", "class T:\n    def runTest(self): pass\n")]), "");
+    }
+
+    #[test]
+    fn what_is_not_seen_is_said_and_what_suits_pytest_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.py");
+        let asked = |text: &str| {
+            fs::write(&path, text).unwrap();
+            let finder = Finder::new(Vec::new(), None);
+            (finder.unseen(&path), finder.suits_pytest(&path))
+        };
+        let text = "import unittest\nclass T(unittest.TestCase): pass\nfor n in range(3):\n    setattr(T, f'test_{n}', None)\n\
+                    def load_tests(loader, tests, pattern): return tests\n";
+        let said =
+            "it has setattr in line 4, load_tests in line 5, which was not run: tests that it makes are not seen";
+        assert_eq!(asked(text), (Some(said.to_owned()), false));
+        let cases = [
+            ("def test_it(): pass\n", true),
+            ("async def test_it(): pass\n", true),
+            ("class TestIt:\n    def test_it(self): pass\n", true),
+            ("import pytest\nimport unittest\n", true),
+            ("from pytest import mark\n", true),
+            ("try:\n    import pytest\nexcept ImportError: pass\n", true),
+            (
+                "import unittest\nclass TestIt(unittest.TestCase):\n    def test_it(self): setattr(self, 'a', 1)\n",
+                false,
+            ),
+            ("class TestIt: pass\n", false),
+            ("def helper(): pass\n", false),
+            ("def test_it(:\n", false),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(asked(text), (None, expected), "{text}");
+        }
     }
 
     #[test]

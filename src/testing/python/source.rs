@@ -5,6 +5,7 @@ use std::thread;
 
 use ruff_python_ast::{Decorator, Expr, Stmt, StmtClassDef};
 use ruff_python_parser::parse_module;
+use ruff_text_size::Ranged;
 
 use super::docstring::Directives;
 
@@ -17,6 +18,10 @@ pub(super) struct Source {
     pub(super) aliases: HashMap<String, Vec<String>>,
     /// Its classes, in order.
     pub(super) classes: Vec<Class>,
+    /// What makes tests when it is run, with its line, and so is not seen.
+    pub(super) unseen: Vec<(&'static str, usize)>,
+    /// It has functions or classes by the names of pytest's tests, or imports pytest.
+    pub(super) suits_pytest: bool,
 }
 
 impl Source {
@@ -50,6 +55,8 @@ pub(super) struct Class {
     pub(super) methods: Vec<Method>,
     /// Test methods of its ancestors that it takes away: `test_it = None`.
     pub(super) removed: Vec<String>,
+    /// It has a method `runTest`, which is its test where it has no other.
+    pub(super) has_run_test: bool,
 }
 
 /// A test method.
@@ -104,6 +111,10 @@ fn read_here(text: &str) -> Result<Source, String> {
     let mut source = Source::default();
     for statement in parsed.suite() {
         source.take(statement, true);
+        if let Some((what, at)) = maker_of_tests(statement) {
+            source.unseen.push((what, text[..at].matches('\n').count() + 1));
+        }
+        source.suits_pytest |= suits_pytest(statement);
     }
     Ok(source)
 }
@@ -156,11 +167,53 @@ impl Source {
     }
 }
 
+/// Returns what in a statement makes tests when it is run, and where it stands.
+fn maker_of_tests(statement: &Stmt) -> Option<(&'static str, usize)> {
+    let at = statement.range().start().to_usize();
+    let inner = |body: &[Stmt]| body.iter().find_map(maker_of_tests);
+    match statement {
+        Stmt::FunctionDef(function) if function.name.as_str() == "load_tests" => Some(("load_tests", at)),
+        Stmt::Expr(expression) => match &*expression.value {
+            Expr::Call(call) => match &*call.func {
+                Expr::Name(name) if name.id.as_str() == "setattr" => Some(("setattr", at)),
+                _ => None,
+            },
+            _ => None,
+        },
+        Stmt::For(statement) => inner(&statement.body),
+        Stmt::While(statement) => inner(&statement.body),
+        Stmt::With(statement) => inner(&statement.body),
+        Stmt::Try(statement) => inner(&statement.body),
+        Stmt::If(statement) => inner(&statement.body),
+        _ => None,
+    }
+}
+
+/// Returns whether a statement at the top of a file is one of pytest.
+fn suits_pytest(statement: &Stmt) -> bool {
+    let is_pytest = |module: &str| module == "pytest" || module.starts_with("pytest.");
+    match statement {
+        Stmt::FunctionDef(function) => function.name.starts_with("test"),
+        Stmt::ClassDef(class) => {
+            // One with a base may be a unittest.
+            let has_tests = |inner: &Stmt| matches!(inner, Stmt::FunctionDef(it) if it.name.starts_with("test"));
+            class.name.starts_with("Test") && class.bases().is_empty() && class.body.iter().any(has_tests)
+        }
+        Stmt::Import(import) => import.names.iter().any(|alias| is_pytest(alias.name.as_str())),
+        Stmt::ImportFrom(import) => import.module.as_ref().is_some_and(|module| is_pytest(module.as_str())),
+        Stmt::If(statement) => statement.body.iter().any(suits_pytest),
+        Stmt::Try(statement) => statement.body.iter().any(suits_pytest),
+        _ => false,
+    }
+}
+
 fn read_class(class: &StmtClassDef) -> Class {
     let mut methods: Vec<Method> = Vec::new();
+    let mut has_run_test = false;
     for statement in &class.body {
         let Stmt::FunctionDef(function) = statement else { continue };
         let name = function.name.as_str();
+        has_run_test |= name == "runTest";
         let is_known = methods.iter().any(|method| method.name == name);
         if name.starts_with("test") && !is_known && !function.decorator_list.iter().any(is_property) {
             methods.push(Method { name: name.to_owned(), directives: directives(&function.body) });
@@ -172,6 +225,7 @@ fn read_class(class: &StmtClassDef) -> Class {
         directives: directives(&class.body),
         methods,
         removed: class.body.iter().filter_map(removed).collect(),
+        has_run_test,
     }
 }
 
