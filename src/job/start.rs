@@ -27,7 +27,7 @@ pub(crate) enum StartError {
     #[error(transparent)]
     Store(#[from] store::Error),
     /// The system did not give what an engine needs.
-    #[error("cannot start the engine: {0}")]
+    #[error("cannot start the engine: {}", engine::explain(.0))]
     System(#[from] std::io::Error),
 }
 

@@ -14,6 +14,9 @@ use super::{Error, Result};
 /// How long a lock that readers look at (see [`is_held`]) is tried for. One look takes microseconds.
 const READERS_PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long it is waited between two tries.
+const AGAIN: Duration = Duration::from_micros(100);
+
 /// A lock that this process holds.
 ///
 /// Dropping it closes the file and so gives up the `flock`, but leaves the file: that is what tells a run that was
@@ -67,7 +70,7 @@ impl Lock {
                         return Err(Refused::Held(holder(&file, path)));
                     }
                     drop(file);
-                    std::thread::yield_now();
+                    std::thread::sleep(AGAIN);
                 }
             }
         }

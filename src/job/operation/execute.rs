@@ -70,7 +70,7 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
     close(&engine)?;
     let end = match &unfinished {
         RunError::Interrupted(signal) => RunEnd::interrupted(*signal),
-        error if error.is_storage() => RunEnd::unrecorded(error.to_string()),
+        error if error.leaves_no_result() => RunEnd::unrecorded(error.to_string()),
         error => RunEnd::unstarted(error.to_string()),
     };
     state.end(&end)?;
