@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::birth::GUILD_TO_BE;
 use super::{Error, Opref, Result, Status, attr, status};
 
 /// The length of the ids that Rille and Guild give.
@@ -72,14 +73,20 @@ pub(super) fn newest_first(one: &RunInfo, other: &RunInfo) -> std::cmp::Ordering
     time(other).cmp(&time(one)).then_with(|| one.id.cmp(&other.id))
 }
 
+/// Returns whether an entry of the folder of runs is passed over: no id begins with a dot, and runs are made behind one.
+pub(super) fn is_hidden(name: &str) -> bool {
+    name.starts_with('.')
+}
+
 /// Returns whether an entry of the folder of runs is one: it has metadata, or it has the name of a run and something in
-/// it, but no metadata. An empty directory is a run that is being made this instant.
+/// it, but no metadata. In an empty directory a run may be about to be made, and in one with a `.guild` to be it is made.
 pub(super) fn may_be_run(path: &Path, name: &str) -> bool {
     if path.join(".guild").exists() {
         return true;
     }
     let has_name_of_run = name.len() == ID_LENGTH && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-    has_name_of_run && fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some())
+    let entries = || fs::read_dir(path).into_iter().flatten().flatten();
+    has_name_of_run && entries().any(|entry| entry.file_name() != GUILD_TO_BE)
 }
 
 /// Returns what a list shows of the run in the directory `path`.

@@ -64,6 +64,9 @@ pub(crate) fn main(args: &ListArgs, home: &Home) -> Result<i32, Failure> {
         None if args.deleted => home.trash(),
         None => home.clone(),
     };
+    if archived.is_none() {
+        store::sweep(&home.runs_dir());
+    }
     let (rows, found) = rows(args, &home)?;
     // They may be many, and the process ends next: that takes them apart faster.
     let rows = ManuallyDrop::new(rows);

@@ -15,7 +15,7 @@ use crate::engine::{
 };
 use crate::model::{EVENT_FORMAT, EventKind, JobInfo, RunStarted, Runnable, RuntimeInfo, Task, TaskNumber};
 use crate::operation;
-use crate::store::{self, EventLog, RunDir};
+use crate::store::{self, EventLog, RunDir, Site};
 
 /// How long the console of a run that was asked to stop is waited for.
 const LAST_OUTPUT: Duration = Duration::from_secs(2);
@@ -31,7 +31,7 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
     let pid = guarded.guardian_pid();
     // It answers while the run directory is made.
     let git = sourcecode::ask_git(&plan);
-    let (run, log) = open(&plan.place, pid)?;
+    let (run, log) = open(&plan, pid)?;
     engine::mark_host(run.id());
     let directory = run.path().to_owned();
     let journal = Journal::new(log, Box::new(drop));
@@ -46,7 +46,7 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
 
     let prepared = prepare::prepare(&mut plan, git, &state, audience, &|| engine.interrupted());
     let unfinished = match prepared {
-        Ok(prepared) if engine.interrupted().is_none() => match keep::same_runs(&plan, &directory) {
+        Ok(prepared) if engine.interrupted().is_none() => match same_runs(&plan, &state) {
             Some(same) => {
                 close(&engine)?;
                 return not_needed(&state, same);
@@ -77,13 +77,19 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
     Err(unfinished)
 }
 
-/// Makes the run directory, or takes it up again.
-fn open(place: &RunPlace, pid: u32) -> Result<(RunDir, EventLog), RunError> {
-    match place {
-        RunPlace::New { path, id, .. } => {
-            let run = RunDir::create(path, id, pid)?;
-            let log = EventLog::create(&run.event_log())?;
-            Ok((run, log))
+/// Returns the ids of the runs that are the same as the one that was prepared.
+fn same_runs(plan: &Plan, state: &State) -> Option<Vec<String>> {
+    let place = state.with_run(|run| run.place().to_owned())?;
+    keep::same_runs(plan, &place)
+}
+
+/// Begins the run directory, or takes it up again.
+fn open(plan: &Plan, pid: u32) -> Result<(RunDir, EventLog), RunError> {
+    match &plan.place {
+        RunPlace::New { path, id, is_outside } => {
+            let runs = plan.home.runs_dir();
+            let site = if *is_outside { Site::At(path) } else { Site::Among(&runs) };
+            Ok(RunDir::begin(site, id, pid, &plan.opref)?)
         }
         RunPlace::Again { path } => {
             let run = RunDir::reopen(path, pid)?;

@@ -172,7 +172,9 @@ fn names(folder: &Path) -> Result<Vec<String>> {
         let entry = entry.map_err(Error::io("list", folder))?;
         let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
         // A name that is not UTF-8 was given by neither Rille nor Guild.
-        if let (false, Ok(name)) = (is_file, entry.file_name().into_string()) {
+        if let (false, Ok(name)) = (is_file, entry.file_name().into_string())
+            && !list::is_hidden(&name)
+        {
             names.push(name);
         }
     }
