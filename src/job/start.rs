@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use crossbeam::channel::bounded;
 use parking_lot::{Mutex, RwLock};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -254,7 +255,19 @@ fn run_started(
         user: store::user(),
         first_started,
         rerun_of: settings.rerun.as_ref().map(|rerun| rerun.of.clone()),
+        attrs: logged_attributes(settings),
     }))
+}
+
+/// Returns the attributes that the log keeps as well.
+fn logged_attributes(settings: &Settings) -> serde_json::Map<String, Value> {
+    let attrs = [
+        ("opref", Value::from(opref(settings).to_string())),
+        ("started_in", settings.started_in.to_string_lossy().into()),
+        ("label", settings.label.as_deref().unwrap_or_default().into()),
+        ("tags", settings.run_tags.clone().into()),
+    ];
+    attrs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// Returns a warning if a run is resumed with another jobfile than it had.

@@ -123,7 +123,13 @@ impl Birth {
     /// Tries to make the base; returns what was met if somebody else is at it.
     fn make(&self, holds_lock: &Path, pid: u32) -> io::Result<std::result::Result<Lock, Swept>> {
         if let Some(above) = &self.above {
-            fs::create_dir_all(above)?;
+            match fs::create_dir_all(above) {
+                // It was there, and has been removed since.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !above.exists() => {
+                    return Ok(Err(Swept::Gone));
+                }
+                made => made?,
+            }
         }
         let folder = self.base.join(holds_lock);
         let made = fs::create_dir(&self.base).and_then(|()| match folder == self.base {
@@ -134,7 +140,13 @@ impl Birth {
             Ok(()) => {}
             // The folder above was empty, and was swept.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Err(Swept::Gone)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return sweep_entry(&self.base).map(Err),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return match sweep_entry(&self.base) {
+                    // Another has swept it meanwhile.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Err(Swept::Gone)),
+                    swept => swept.map(Err),
+                };
+            }
             Err(error) => return Err(error),
         }
         match Lock::acquire(&folder.join("LOCK"), pid) {
@@ -322,7 +334,10 @@ fn remove(base: &Path, lock: &Path) -> io::Result<Swept> {
         folder = above_lock;
     }
     fs::remove_file(lock)?;
-    fs::remove_dir_all(base)?;
+    // From here on another may have begun in it, and keeps it.
+    for folder in [above_lock, base] {
+        let _ = fs::remove_dir(folder);
+    }
     Ok(Swept::Gone)
 }
 

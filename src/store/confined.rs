@@ -123,7 +123,10 @@ pub(super) fn open_below(root: BorrowedFd<'_>, path: &Path, flags: OFlags) -> io
 pub(super) fn is_outside(root: BorrowedFd<'_>, path: &Path) -> io::Result<bool> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    match rustix::fs::openat2(root, path, flags, Mode::empty(), beneath) {
+    // While anything on the machine is renamed, the kernel may ask to be asked again.
+    let ask = || rustix::fs::openat2(root, path, flags, Mode::empty(), beneath);
+    let asked = std::iter::repeat_with(ask).take(1000).find(|asked| !matches!(asked, Err(Errno::AGAIN)));
+    match asked.unwrap_or(Err(Errno::NOSYS)) {
         Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => Ok(false),
         Err(Errno::XDEV | Errno::LOOP) => Ok(true),
         // A kernel that cannot tell: then no link is good enough.

@@ -213,6 +213,7 @@ mod tests {
             user: "me".into(),
             first_started: None,
             rerun_of: None,
+            attrs: serde_json::Map::new(),
         }))
     }
 

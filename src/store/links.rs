@@ -124,6 +124,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+
         /// Whatever links are made beside one another, none that is let through leads out.
         #[test]
         fn no_chain_of_links_leads_out(

@@ -2,9 +2,9 @@
 //! others.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::birth::GUILD_TO_BE;
+use super::logged::{self, LogState, Logged};
 use super::{Error, Opref, Result, Status, attr, status};
 
 /// The length of the ids that Rille and Guild give.
@@ -30,6 +31,10 @@ pub(crate) struct RunInfo {
     /// Why it is corrupt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) damage: Option<String>,
+    /// What became of a corrupt run whose event log is whole. Start, end, exit status and label are by the log, too, where
+    /// they cannot be had otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) log_status: Option<Status>,
     /// The operation or jobfile, `model:op` or `op`.
     pub(crate) operation: Option<String>,
     /// The whole operation reference, in the words of the file.
@@ -92,9 +97,8 @@ pub(super) fn may_be_run(path: &Path, name: &str) -> bool {
 /// Returns what a list shows of the run in the directory `path`.
 pub(crate) fn summarise(path: &Path) -> RunInfo {
     let mut reader = Reader::new(path);
-    let mut info = info(path, &mut reader);
-    info.mark_damage(reader.damage);
-    info
+    let info = info(path, &mut reader);
+    complete(info, reader)
 }
 
 fn info(path: &Path, reader: &mut Reader) -> RunInfo {
@@ -107,15 +111,81 @@ fn info(path: &Path, reader: &mut Reader) -> RunInfo {
         path: path.to_owned(),
         status,
         damage: None,
+        log_status: None,
         operation: opref.as_ref().map(Opref::operation),
         opref: opref.as_ref().map(Opref::to_string),
         initialized: reader.time("initialized"),
         started: reader.time("started"),
         stopped: reader.time("stopped"),
         exit_status,
-        label: reader.attr::<Value>("label").and_then(text),
+        label: reader.attr::<Value>("label").filter(|label| !label.is_object() && !label.is_array()).and_then(text),
         tags: reader.attr::<Vec<Value>>("tags").into_iter().flatten().filter_map(text).collect(),
         marked: reader.attr("marked").unwrap_or(false),
+    }
+}
+
+/// Looks at what else there is of a run, and marks it as corrupt if something is not as it should be.
+fn complete(mut info: RunInfo, mut reader: Reader) -> RunInfo {
+    // What is being written may be met half written.
+    let is_moving = matches!(info.status, Status::Running | Status::Pending);
+    if is_moving {
+        reader.empty.clear();
+    } else {
+        reader.check_kinds();
+    }
+    let log = match info.status {
+        Status::Running | Status::Pending | Status::Staged => LogState::Absent,
+        _ => logged::look(&reader.guild),
+    };
+    let mut damage: Vec<String> = std::mem::take(&mut reader.damage);
+    damage.extend(reader.empty.drain(..).map(|name| format!("attribute '{name}' is empty")));
+    match &log {
+        LogState::Absent => {
+            // Nobody but Rille writes it, and Rille never without a log.
+            let is_ours = !is_moving && info.status != Status::Staged && reader.has("started_in");
+            damage.extend(is_ours.then(|| "it has no event log".to_owned()));
+        }
+        LogState::Empty => {
+            damage.extend((info.exit_status == Some(0)).then(|| "its event log is empty".to_owned()));
+        }
+        LogState::Damaged(what) => damage.push(format!("event log: {what}")),
+        LogState::Whole(logged) => compare(&mut info, &reader, logged, &mut damage),
+    }
+    // The same may have been read twice.
+    let mut seen = std::collections::HashSet::new();
+    damage.retain(|what| seen.insert(what.clone()));
+    if damage.is_empty() {
+        return info;
+    }
+    info.status = Status::Corrupt;
+    info.damage = Some(damage.join("; "));
+    if let LogState::Whole(logged) = &log {
+        info.log_status = Some(logged.status());
+        info.fill(logged);
+    }
+    info
+}
+
+/// Compares what the attributes say with what the log says, which holds.
+fn compare(info: &mut RunInfo, reader: &Reader, logged: &Logged, damage: &mut Vec<String>) {
+    for name in ["id", "initialized"] {
+        damage.extend((!reader.has(name)).then(|| format!("attribute '{name}' is missing")));
+    }
+    match (info.exit_status, logged.end) {
+        (None, Some(end)) => {
+            info.exit_status = Some(end.exit_status);
+            info.stopped = Some(end.stopped);
+            // A host that was killed when only this was left to write has left its lock.
+            if !reader.guild.join("LOCK").is_file() && damage.is_empty() {
+                damage.push("attribute 'exit_status' is missing".to_owned());
+            }
+            info.status = logged.status();
+        }
+        (Some(_), Some(end)) if info.stopped.is_none() => info.stopped = Some(end.stopped),
+        (Some(0), None) if !info.started.is_some_and(|started| logged.is_older_than(started)) => {
+            damage.push("its event log has no end".to_owned());
+        }
+        _ => {}
     }
 }
 
@@ -128,26 +198,17 @@ pub(crate) fn load(path: &Path) -> Result<RunDetails> {
 /// Returns everything that is recorded of the run in the directory `path`. Each file is read once.
 pub(super) fn details(path: &Path) -> RunDetails {
     let mut reader = Reader::new(path);
-    let mut names = Vec::new();
-    // No folder of attributes is an empty one: a run that must have some is missed them below.
-    for entry in fs::read_dir(&reader.attrs).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if let Some(text) = reader.file(&entry.path(), &name) {
-            reader.texts.insert(name.clone(), text);
-            names.push(name);
-        }
-    }
-    reader.has_all = true;
-    let mut info = info(path, &mut reader);
-    let mut attrs = BTreeMap::new();
-    for name in names {
-        if let Some(value) = reader.attr::<Value>(&name) {
-            attrs.insert(name, value);
-        }
-    }
-    info.mark_damage(reader.damage);
+    let (info, attrs) = reader.all(path);
+    let info = complete(info, reader);
     let flags = attrs.get("flags").and_then(Value::as_object).cloned().unwrap_or_default();
     RunDetails { info, flags, attrs }
+}
+
+/// Returns the names of the attributes of a run that are not as they should be, `opref` for its opref.
+pub(super) fn bad_attributes(path: &Path) -> BTreeSet<String> {
+    let mut reader = Reader::new(path);
+    reader.all(path);
+    reader.bad
 }
 
 /// Returns an attribute of the run in the directory `path`; `None` if it is not there, null, or damaged.
@@ -156,32 +217,86 @@ pub(crate) fn attribute(path: &Path, name: &str) -> Option<Value> {
 }
 
 impl RunInfo {
-    /// Adds what was found damaged, which makes the run corrupt unless it is still being written.
-    fn mark_damage(&mut self, damage: Vec<String>) {
-        let mut all: Vec<String> = self.damage.take().into_iter().chain(damage).collect();
-        // The same attribute may have been read twice.
-        let mut seen = std::collections::HashSet::new();
-        all.retain(|what| seen.insert(what.clone()));
-        if !all.is_empty() {
-            self.status = Status::Corrupt;
-            self.damage = Some(all.join("; "));
+    /// Takes from the log what is not known otherwise.
+    fn fill(&mut self, logged: &Logged) {
+        self.initialized = self.initialized.or(Some(logged.started));
+        self.started = self.started.or(Some(logged.started));
+        self.stopped = self.stopped.or(logged.end.map(|end| end.stopped));
+        self.exit_status = self.exit_status.or(logged.end.map(|end| end.exit_status));
+        if self.opref.is_none() {
+            let opref = logged.opref();
+            (self.operation, self.opref) = (Some(opref.operation()), Some(opref.to_string()));
+        }
+        let attr = |name: &str| logged.header.attrs.get(name).cloned();
+        self.label = self.label.take().or_else(|| attr("label").and_then(text));
+        if self.tags.is_empty() {
+            let tags = attr("tags").and_then(|tags| tags.as_array().cloned());
+            self.tags = tags.into_iter().flatten().filter_map(text).collect();
         }
     }
 }
 
+/// Attributes that hold a map, or nothing.
+const MAPS: [&str; 6] = ["flags", "user_flags", "env", "op", "run_params", "platform"];
+
+/// Attributes that hold a list, or nothing.
+const LISTS: [&str; 3] = ["cmd", "comments", "tags"];
+
+/// Files that are in `.guild`, where they are.
+pub(super) const FILES: [&str; 10] =
+    ["opref", "LOCK", "PENDING", "STAGED", "ENV", "manifest", "events.jsonl", "output", "output.index", "ballast"];
+
+/// The largest attribute that is read, in bytes. No document that anybody writes is as large.
+const LARGEST: u64 = 64 << 20;
+
 /// Reads the files of one run and collects what is wrong with them.
 pub(super) struct Reader {
+    guild: PathBuf,
     attrs: PathBuf,
     /// What was read in advance.
     texts: BTreeMap<String, String>,
     /// Whether that is everything there is.
     has_all: bool,
     damage: Vec<String>,
+    /// Attributes without a byte, which nobody writes, but may be about to.
+    empty: Vec<String>,
+    /// The names of attributes, and of the opref, that are not as they should be.
+    bad: BTreeSet<String>,
 }
 
 impl Reader {
     fn new(run: &Path) -> Reader {
-        Reader { attrs: run.join(".guild/attrs"), texts: BTreeMap::new(), has_all: false, damage: Vec::new() }
+        let guild = run.join(".guild");
+        let (attrs, texts) = (guild.join("attrs"), BTreeMap::new());
+        Reader { guild, attrs, texts, has_all: false, damage: Vec::new(), empty: Vec::new(), bad: BTreeSet::new() }
+    }
+
+    /// Reads everything that is recorded of the run, which is in the directory `path`.
+    fn all(&mut self, path: &Path) -> (RunInfo, BTreeMap<String, Value>) {
+        let mut names = Vec::new();
+        // No folder of attributes is an empty one: a run that must have some is missed them later.
+        for entry in fs::read_dir(&self.attrs).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if let Some(text) = self.file(&entry.path(), &name) {
+                self.texts.insert(name.clone(), text);
+                names.push(name);
+            }
+        }
+        self.has_all = true;
+        let info = info(path, self);
+        let mut attrs = BTreeMap::new();
+        for name in names {
+            if let Some(value) = self.attr::<Value>(&name) {
+                self.check_shape(&name, &value);
+                attrs.insert(name, value);
+            }
+        }
+        (info, attrs)
+    }
+
+    /// Returns whether there is an attribute, whatever it holds.
+    fn has(&self, name: &str) -> bool {
+        self.texts.contains_key(name) || self.attrs.join(name).symlink_metadata().is_ok()
     }
 
     /// Returns an attribute; `None` if it is not there, null, or damaged.
@@ -191,13 +306,64 @@ impl Reader {
             None if self.has_all => return None,
             None => Cow::Owned(self.file(&self.attrs.join(name), name)?),
         };
+        if text.trim_ascii().is_empty() {
+            self.empty.push(name.to_owned());
+            self.bad.insert(name.to_owned());
+            return None;
+        }
         match attr::decode::<Option<T>>(&text) {
             Ok(value) => value,
             Err(e) => {
                 let what = e.lines().next().unwrap_or_default().to_owned();
                 self.damage.push(format!("attribute '{name}': {what}"));
+                self.bad.insert(name.to_owned());
                 None
             }
+        }
+    }
+
+    /// Looks whether an attribute is what others take it for.
+    fn check_shape(&mut self, name: &str, value: &Value) {
+        let expected = match name {
+            name if MAPS.contains(&name) && !value.is_object() => "map",
+            name if LISTS.contains(&name) && !value.is_array() => "list",
+            "label" if value.is_object() || value.is_array() => "text",
+            "id" | "host" | "user" if !value.is_string() => "text",
+            _ => return,
+        };
+        self.damage.push(format!("attribute '{name}' is no {expected}"));
+        self.bad.insert(name.to_owned());
+    }
+
+    /// Looks whether what should be a file is one, and the folder of attributes a folder.
+    fn check_kinds(&mut self) {
+        // No `.guild`, or a file in its place: then there is no opref either, which is told.
+        let Ok(entries) = fs::read_dir(&self.guild) else { return };
+        let mut has_attrs = false;
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else { continue };
+            let is_attrs = name == "attrs";
+            if !is_attrs && !FILES.contains(&name) {
+                continue;
+            }
+            has_attrs |= is_attrs;
+            // What a link leads to counts.
+            let kind = match entry.file_type() {
+                Ok(kind) if kind.is_symlink() => fs::metadata(entry.path()).map(|metadata| metadata.file_type()),
+                kind => kind,
+            };
+            let wrong = match kind {
+                Ok(kind) if is_attrs && !kind.is_dir() => "is no folder".to_owned(),
+                Ok(kind) if !is_attrs && kind.is_dir() => "is a folder".to_owned(),
+                Ok(kind) if !is_attrs && !kind.is_file() => "is no file".to_owned(),
+                Ok(_) => continue,
+                Err(error) => error.to_string(),
+            };
+            self.damage.push(format!("{name} {wrong}"));
+        }
+        if !has_attrs {
+            self.damage.push("it has no attributes".to_owned());
         }
     }
 
@@ -206,6 +372,7 @@ impl Reader {
         let micros: i64 = self.attr(name)?;
         let time = DateTime::from_timestamp_micros(micros);
         if time.is_none() {
+            self.bad.insert(name.to_owned());
             self.damage.push(format!("attribute '{name}': {micros} is no time"));
         }
         time
@@ -220,19 +387,37 @@ impl Reader {
             }
             return None;
         };
-        Opref::parse(&text).map_err(|what| self.damage.push(format!("opref: {what}"))).ok()
-    }
-
-    fn file(&mut self, path: &Path, name: &str) -> Option<String> {
-        match fs::read_to_string(path) {
-            Ok(text) => Some(text),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => None,
-            Err(e) => {
-                self.damage.push(format!("{name}: {e}"));
+        match Opref::parse(&text) {
+            Ok(opref) => Some(opref),
+            Err(what) => {
+                self.damage.push(format!("opref: {what}"));
+                self.bad.insert("opref".to_owned());
                 None
             }
         }
     }
+
+    fn file(&mut self, path: &Path, name: &str) -> Option<String> {
+        match read_text(path) {
+            Ok(text) => text,
+            Err(e) => {
+                self.damage.push(format!("{name}: {e}"));
+                self.bad.insert(name.to_owned());
+                None
+            }
+        }
+    }
+}
+
+/// Reads a file; `None` if there is none.
+fn read_text(path: &Path) -> io::Result<Option<String>> {
+    let Some((file, metadata)) = logged::open_regular(path)? else { return Ok(None) };
+    if metadata.len() > LARGEST {
+        return Err(io::Error::other(format!("it has {} bytes", metadata.len())));
+    }
+    let mut text = String::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
+    file.take(LARGEST).read_to_string(&mut text)?;
+    Ok(Some(text))
 }
 
 /// Returns a label or tag as text: `2` and `true` are labels, too, and YAML gives them another type.

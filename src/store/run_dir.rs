@@ -352,7 +352,10 @@ impl RunDir {
 pub(super) mod tests {
     use std::thread;
 
+    use chrono::Utc;
+
     use super::*;
+    use crate::store::repair::tests::{finished, started};
     use crate::store::{Home, Status, list, load, settle};
 
     fn opref() -> Opref {
@@ -523,10 +526,11 @@ pub(super) mod tests {
                 scope.spawn(move || {
                     let id = format!("{host:032x}");
                     let runs = home.runs_dir();
-                    let (mut run, _log) = RunDir::begin(Site::Among(&runs), &id, me(), &opref()).unwrap();
+                    let (mut run, mut log) = RunDir::begin(Site::Among(&runs), &id, me(), &opref()).unwrap();
                     run.write_attr("label", &format!("host {host}")).unwrap();
                     run.start(i64::from(host) + 1).unwrap();
                     run.appear().unwrap();
+                    log.append(vec![started(), finished(0)], Utc::now()).unwrap();
                     run.conclude(0, i64::from(host) + 2).unwrap();
                     run.release().unwrap();
                 });

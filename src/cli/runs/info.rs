@@ -151,6 +151,7 @@ fn describe(details: &RunDetails) -> String {
     line("status", info.status.name());
     if let Some(damage) = &info.damage {
         line("damage", damage);
+        line("by_log", info.log_status.map_or("", store::Status::name));
     }
     line("initialized", &local_time(info.initialized));
     line("started", &local_time(info.started));

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
+use serde_json::{Map, Value, json};
 
 use super::output::{Recorder, Recording};
 use super::state::{RunEnd, State};
@@ -282,5 +283,18 @@ fn run_started(plan: &Plan, runtime: &RuntimeInfo, pid: u32) -> EventKind {
         user: store::user(),
         first_started: None,
         rerun_of: None,
+        attrs: logged_attributes(plan),
     }))
+}
+
+/// Returns the attributes that the log keeps as well.
+fn logged_attributes(plan: &Plan) -> Map<String, Value> {
+    let attrs = json!({
+        "opref": plan.opref.to_string(), "label": plan.label, "tags": plan.tags, "flags": plan.values,
+        "user_flags": plan.user_flags, "random_seed": plan.random_seed,
+    });
+    match attrs {
+        Value::Object(attrs) => attrs.into_iter().filter(|(_, value)| !value.is_null()).collect(),
+        _ => Map::new(),
+    }
 }
