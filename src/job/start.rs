@@ -48,8 +48,7 @@ impl Job {
             None => Uuid::new_v4().simple().to_string(),
         };
         engine::mark_host(&id);
-        let now = Utc::now();
-        let Opened { run, log, before, testbed_file } = open(&mut settings, &id, pid, now)?;
+        let Opened { run, log, now, before, testbed_file } = open(&mut settings, &id, pid)?;
         let directory = run.path().to_owned();
         let started = before.as_ref().and_then(|before| before.started).unwrap_or(now);
         let runtime = runtime_info(&settings, &run, started);
@@ -177,13 +176,15 @@ fn live(run: &RunDir, settings: &Settings, pid: u32, runtime: &RuntimeInfo) -> R
 struct Opened {
     run: RunDir,
     log: EventLog,
+    /// When it begins.
+    now: DateTime<Utc>,
     /// What the run was before it was resumed.
     before: Option<Before>,
     testbed_file: Option<PathBuf>,
 }
 
 /// Makes the directory of a run with its log, or opens that of the run that is resumed.
-fn open(settings: &mut Settings, id: &str, pid: u32, now: DateTime<Utc>) -> store::Result<Opened> {
+fn open(settings: &mut Settings, id: &str, pid: u32) -> store::Result<Opened> {
     if let Some(path) = &settings.resume {
         let mut run = RunDir::reopen(path, pid)?;
         // What is torn is cut off before anybody reads it.
@@ -191,7 +192,7 @@ fn open(settings: &mut Settings, id: &str, pid: u32, now: DateTime<Utc>) -> stor
         let before = Some(Before::read(&run.event_log())?);
         keep_rerun(&run, settings)?;
         let testbed_file = keep_files(&mut run, settings)?;
-        return Ok(Opened { run, log, before, testbed_file });
+        return Ok(Opened { run, log, now: Utc::now(), before, testbed_file });
     }
     let runs = settings.home.runs_dir();
     let site = settings.run_dir.as_deref().map_or(Site::Among(&runs), Site::At);
@@ -199,9 +200,10 @@ fn open(settings: &mut Settings, id: &str, pid: u32, now: DateTime<Utc>) -> stor
     write_attributes(&run, settings)?;
     keep_rerun(&run, settings)?;
     let testbed_file = keep_files(&mut run, settings)?;
+    let now = Utc::now();
     run.start(now.timestamp_micros())?;
     run.appear()?;
-    Ok(Opened { run, log, before: None, testbed_file })
+    Ok(Opened { run, log, now, before: None, testbed_file })
 }
 
 /// Writes into the run directory what the run is given beside its metadata, and returns where the testbed is.

@@ -22,10 +22,6 @@ pub(super) const GUILD_TO_BE: &str = ".guild.new";
 /// How long one who sweeps is waited for. That takes microseconds; who makes a run takes longer.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// The age at which what has no lock is nobody's. A run that is staged gives its lock up before it appears, but in the same
-/// moment.
-const FORGOTTEN: Duration = Duration::from_hours(1);
-
 /// A directory that is being made. Unless it appears it goes with the value.
 #[derive(Debug)]
 pub(super) struct Birth {
@@ -288,15 +284,17 @@ fn sweep_nursery(nursery: &Path, own: &Path) {
 
 /// Removes what somebody has begun to make, unless he lives.
 fn sweep_entry(base: &Path) -> io::Result<Swept> {
-    let age = match fs::symlink_metadata(base) {
-        Ok(metadata) if metadata.is_dir() => metadata.modified()?.elapsed().unwrap_or_default(),
+    match fs::symlink_metadata(base) {
+        Ok(metadata) if metadata.is_dir() => {}
         Ok(_) => return Ok(Swept::Left),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Swept::Gone),
         Err(error) => return Err(error),
-    };
+    }
     let guild = base.join(".guild");
     let has_guild = fs::symlink_metadata(&guild).is_ok_and(|metadata| metadata.is_dir());
-    for path in std::iter::once(base.join("LOCK")).chain(has_guild.then(|| guild.join("LOCK"))) {
+    // Of a run that is staged another file is locked once it has given up its lock.
+    let of_run = ["LOCK", "STAGED"].into_iter().filter(|_| has_guild).map(|name| guild.join(name));
+    for path in std::iter::once(base.join("LOCK")).chain(of_run) {
         let mut options = OpenOptions::new();
         let file = match options.read(true).write(true).custom_flags(libc::O_NOFOLLOW).open(&path) {
             Ok(file) => file,
@@ -312,8 +310,7 @@ fn sweep_entry(base: &Path) -> io::Result<Swept> {
     }
     // Its maker has not come to the lock yet, and finds it gone, or was killed before. The lock is the first file in it.
     let _ = fs::remove_dir(&guild);
-    let is_gone = fs::remove_dir(base).is_ok() || (has_guild && age > FORGOTTEN && fs::remove_dir_all(base).is_ok());
-    Ok(if is_gone { Swept::Gone } else { Swept::Left })
+    Ok(if fs::remove_dir(base).is_ok() { Swept::Gone } else { Swept::Left })
 }
 
 /// Removes a folder whose lock this process has taken, and the lock last: what a kill leaves of it can be swept again.
@@ -380,6 +377,7 @@ mod tests {
         assert_eq!(check(&[".new/ab/.guild/LOCK", ".new/ab/.guild/attrs/id", ".new/ab/big/file"]), none);
         assert_eq!(check(&[".x.new/x/.guild/LOCK", ".new/copy-1/LOCK", ".new/copy-1/ab/.guild/opref"]), none);
         assert_eq!(check(&[".new/ab/", ".new/cd/.guild/", ".x.new/"]), none);
+        assert_eq!(check(&[".new/ab/.guild/STAGED", ".new/ab/.guild/attrs/id"]), none);
         // Not known to be anything of ours, a run, or still to get its lock or to appear.
         assert_eq!(check(&[".new/notes/mine"]), [".new", ".new/notes", ".new/notes/mine"]);
         assert_eq!(check(&["ab/.guild/LOCK"]), ["ab", "ab/.guild", "ab/.guild/LOCK"]);

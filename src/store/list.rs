@@ -172,14 +172,10 @@ fn compare(info: &mut RunInfo, reader: &Reader, logged: &Logged, damage: &mut Ve
         damage.extend((!reader.has(name)).then(|| format!("attribute '{name}' is missing")));
     }
     match (info.exit_status, logged.end) {
-        (None, Some(end)) => {
-            info.exit_status = Some(end.exit_status);
-            info.stopped = Some(end.stopped);
-            // A host that was killed when only this was left to write has left its lock.
-            if !reader.guild.join("LOCK").is_file() && damage.is_empty() {
-                damage.push("attribute 'exit_status' is missing".to_owned());
-            }
-            info.status = logged.status();
+        // A host that was killed when only this was left to write has left its lock: then reports are missing, too, and the
+        // run can be resumed as one that is lost.
+        (None, Some(_)) if !reader.guild.join("LOCK").is_file() && damage.is_empty() => {
+            damage.push("attribute 'exit_status' is missing".to_owned());
         }
         (Some(_), Some(end)) if info.stopped.is_none() => info.stopped = Some(end.stopped),
         (Some(0), None) if !info.started.is_some_and(|started| logged.is_older_than(started)) => {
@@ -327,8 +323,8 @@ impl Reader {
         let expected = match name {
             name if MAPS.contains(&name) && !value.is_object() => "map",
             name if LISTS.contains(&name) && !value.is_array() => "list",
-            "label" if value.is_object() || value.is_array() => "text",
-            "id" | "host" | "user" if !value.is_string() => "text",
+            // A number is text, too: YAML takes some texts for one.
+            "label" | "id" | "host" | "user" if value.is_object() || value.is_array() => "text",
             _ => return,
         };
         self.damage.push(format!("attribute '{name}' is no {expected}"));

@@ -428,7 +428,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_run_that_was_killed_in_its_last_moment_has_ended_and_one_before_is_lost() {
+    fn how_a_run_ended_is_read_off_its_log() {
         let cases = [
             (vec![finished(0)], Status::Completed, Some(0)),
             (vec![finished(1)], Status::Error, Some(1)),
@@ -441,14 +441,25 @@ pub(super) mod tests {
         for (events, status, exit_status) in cases {
             let dir = tempfile::tempdir().unwrap();
             let path = run(dir.path(), events.clone());
-            for name in ["exit_status", "stopped"] {
-                let _ = fs::remove_file(path.join(".guild/attrs").join(name));
-            }
-            fs::write(path.join(".guild/LOCK"), "999999999").unwrap();
+            empty(&path.join(".guild/attrs/exit_status"));
             let info = summarise(&path);
-            assert_eq!((info.status, info.exit_status, info.damage), (status, exit_status, None), "{events:?}");
-            assert_eq!(info.stopped.is_some(), exit_status.is_some());
+            let found = (info.status, info.log_status, info.exit_status);
+            assert_eq!(found, (Status::Corrupt, Some(status), exit_status), "{events:?}");
+            assert!(repair(&path).unwrap().damage.is_none());
+            let info = summarise(&path);
+            assert_eq!((info.status, info.exit_status), (status, exit_status), "{events:?}");
         }
+    }
+
+    #[test]
+    fn a_run_that_was_killed_when_nothing_but_its_status_was_left_to_write_is_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = run(dir.path(), vec![finished(0)]);
+        fs::remove_file(path.join(".guild/attrs/exit_status")).unwrap();
+        assert_eq!(summarise(&path).status, Status::Corrupt, "it was there");
+        fs::write(path.join(".guild/LOCK"), "999999999").unwrap();
+        let info = summarise(&path);
+        assert_eq!((info.status, info.exit_status, info.damage), (Status::Lost, None, None));
     }
 
     #[test]

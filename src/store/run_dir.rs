@@ -165,12 +165,12 @@ impl RunDir {
         self.remove("events.jsonl")?;
         self.remove("PENDING")?;
         self.free_ballast()?;
-        match self.birth.take() {
-            None => self.lock.release()?,
-            Some(mut birth) => {
-                self.lock.release()?;
-                birth.appear(None)?;
-            }
+        // Between the one lock and the place that it gets: else it might be swept.
+        let staged = File::open(self.guild("STAGED")).map_err(self.failed("open", Path::new(".guild/STAGED")))?;
+        staged.lock_shared().map_err(self.failed("lock", Path::new(".guild/STAGED")))?;
+        self.lock.release()?;
+        if let Some(mut birth) = self.birth.take() {
+            birth.appear(None)?;
         }
         durable::settle_whole(&self.path.join(".guild"))
     }
