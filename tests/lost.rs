@@ -257,7 +257,7 @@ fn a_run_that_is_killed_early_is_absent_or_lost_whatever_the_door() {
 fn kill_early(door: &str, args: &[&str], seed: u64) -> Fates {
     let project = with_doors();
     let mut chance = Chance(seed);
-    let (mut seen, mut absent) = (Vec::new(), Vec::new());
+    let (mut found, mut absent) = (Vec::new(), Vec::new());
     let mut length = None;
     for number in 0..=KILLS {
         let folder = project.path(format!("run-{number}"));
@@ -293,7 +293,7 @@ fn kill_early(door: &str, args: &[&str], seed: u64) -> Fates {
             project.runs().into_iter().find(|run| !known.contains(&run.id()))
         };
         match run {
-            Some(run) => seen.push((moment, run)),
+            Some(run) => found.push((moment, run)),
             None => absent.push(args.iter().map(|arg| (*arg).to_owned()).collect::<Vec<_>>()),
         }
     }
@@ -302,7 +302,7 @@ fn kill_early(door: &str, args: &[&str], seed: u64) -> Fates {
     if let Some(args) = absent.pop().filter(|args| args.contains(&"--run-dir".to_owned())) {
         project.run(&args).code(0);
     }
-    for (moment, run) in seen {
+    for (moment, run) in found {
         check_readable(&run);
         let path = format!("{}/", run.path().display());
         let info = project.run(&["runs", "info", &path, "--json"]).code(0).json();
