@@ -287,6 +287,8 @@ fn kill_early(door: &str, args: &[&str], seed: u64) -> Fates {
             }
         }
         running.wait_only(DEADLINE);
+        // The half that was not killed follows.
+        project.survivors().assert_none_within(DEADLINE);
         let run = if args.contains(&"--run-dir") {
             folder.join(".guild").exists().then(|| Run::at(folder.clone(), &project))
         } else {
@@ -297,7 +299,6 @@ fn kill_early(door: &str, args: &[&str], seed: u64) -> Fates {
             None => absent.push(args.iter().map(|arg| (*arg).to_owned()).collect::<Vec<_>>()),
         }
     }
-    project.survivors().assert_none_within(DEADLINE);
     let mut fates = Fates { absent: u32::try_from(absent.len()).expect("they are few"), ..Fates::default() };
     if let Some(args) = absent.pop().filter(|args| args.contains(&"--run-dir".to_owned())) {
         project.run(&args).code(0);

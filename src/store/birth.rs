@@ -52,7 +52,7 @@ impl Birth {
     pub(super) fn among_runs(folder: &Path, name: &str, pid: u32) -> Result<(Birth, Lock)> {
         let nursery = folder.join(NURSERY);
         let (birth, lock) = Birth::new(folder.join(name), nursery.clone()).begin(Path::new(".guild"), pid)?;
-        sweep_nursery(&nursery, &birth.base);
+        sweep_but(&nursery, &birth.base);
         Ok((birth, lock))
     }
 
@@ -267,19 +267,19 @@ pub(crate) fn sweep(folder: &Path) {
         let name = entry.file_name();
         let is_nursery = name.to_str().is_some_and(|name| name.starts_with('.') && name.ends_with(NURSERY));
         if is_nursery && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            sweep_nursery(&entry.path(), Path::new(""));
+            sweep_but(&entry.path(), Path::new(""));
+            let _ = fs::remove_dir(entry.path());
         }
     }
 }
 
 /// Does so in a folder in which runs are made, but for what this process makes there.
-fn sweep_nursery(nursery: &Path, own: &Path) {
+fn sweep_but(nursery: &Path, own: &Path) {
     for entry in fs::read_dir(nursery).into_iter().flatten().flatten() {
         if entry.path() != own {
             let _ = sweep_entry(&entry.path());
         }
     }
-    let _ = fs::remove_dir(nursery);
 }
 
 /// Removes what somebody has begun to make, unless he lives.

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -69,11 +68,12 @@ pub(super) fn begin_to_write(file: &File) {
     let _ = unsafe { libc::sync_file_range(file.as_raw_fd(), 0, 0, libc::SYNC_FILE_RANGE_WRITE) };
 }
 
-/// Waits until the disk has a file. One that is not there has nothing to lose.
+/// Waits until the disk has a file. One that is not there, or was taken from its owner, is not waited for: the log is what
+/// holds.
 fn sync_file(path: &Path) -> Result<()> {
-    match File::open(path).and_then(|file| file.sync_data()) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        synced => synced.map_err(Error::io("sync", path)),
+    match File::open(path) {
+        Ok(file) => file.sync_data().map_err(Error::io("sync", path)),
+        Err(_) => Ok(()),
     }
 }
 
@@ -87,8 +87,12 @@ fn sync_folders(guild: &Path) -> Result<()> {
 /// Waits until the disk has the names in a folder.
 pub(super) fn sync_folder(path: &Path) -> Result<()> {
     match File::open(path).and_then(|folder| folder.sync_all()) {
-        // Not every file system can do that for a folder.
-        Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EBADF | libc::ENOTSUP)) => Ok(()),
+        // Not every file system can do that for a folder, and not every folder can be opened.
+        Err(error)
+            if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EBADF | libc::ENOTSUP | libc::EACCES)) =>
+        {
+            Ok(())
+        }
         synced => synced.map_err(Error::io("sync", path)),
     }
 }

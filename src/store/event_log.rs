@@ -119,6 +119,11 @@ impl EventLog {
         Ok(Some(SyncHandle { file, path: self.path.clone(), is_settled: Arc::clone(&self.is_settled) }))
     }
 
+    #[cfg(test)]
+    pub(super) fn is_settled(&self) -> bool {
+        self.is_settled.load(Ordering::Relaxed)
+    }
+
     fn cut_back(&mut self) -> io::Result<()> {
         self.file.set_len(self.length)?;
         self.torn = false;

@@ -23,6 +23,8 @@ mod links;
 mod list;
 mod lock;
 mod logged;
+#[cfg(test)]
+mod made;
 mod opref;
 mod platform;
 mod remove;
@@ -31,6 +33,7 @@ mod run_dir;
 mod run_edit;
 mod run_files;
 mod run_output;
+mod run_reader;
 mod secrets;
 mod status;
 mod task_folder;

@@ -54,7 +54,7 @@ fn free_name(trash: &Path, id: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::run_dir::tests::new_run;
+    use crate::store::made::new_run;
 
     fn finished(home: &Home, id: &str) -> PathBuf {
         let path = home.runs_dir().join(id);

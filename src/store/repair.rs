@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::list::{self, FILES};
+use super::list;
 use super::lock::{self, Lock, Refused};
 use super::logged::{self, LogState, Logged};
 use super::run_edit::RunEdit;
+use super::run_reader::FILES;
 use super::{Error, Result, durable, event_reader};
 
 /// The folder, in `.guild`, of what was damaged.
@@ -200,44 +201,17 @@ fn known(run: &Path, log: &Logged) -> Map<String, Value> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use chrono::Utc;
 
     use super::*;
-    use crate::model::{EVENT_FORMAT, EventKind, Outcome, RunStarted};
-    use crate::store::{EventLog, Opref, RunDir, RunInfo, Site, Status, summarise};
-
-    const ID: &str = "0123456789abcdef0123456789abcdef";
-
-    pub(in crate::store) fn started() -> EventKind {
-        let attrs =
-            json!({"opref": "script:/home/me '' '' job.lua", "label": "lab 2", "tags": ["t1"], "started_in": "/"});
-        EventKind::RunStarted(Box::new(RunStarted {
-            format: EVENT_FORMAT,
-            rille: "0.1.0".into(),
-            run_id: ID.into(),
-            door: "job".into(),
-            name: "job".into(),
-            file: "/home/me/job.lua".into(),
-            file_hash: String::new(),
-            argv: vec!["rille".into(), "run".into(), "job.lua".into()],
-            pid: 7,
-            host: "lab".into(),
-            user: "me".into(),
-            first_started: None,
-            rerun_of: None,
-            attrs: attrs.as_object().cloned().unwrap(),
-        }))
-    }
-
-    pub(in crate::store) fn finished(exit_code: i32) -> EventKind {
-        EventKind::RunFinished { outcome: Some(Outcome::Failed), exit_code, seconds: 1.5, reason: None }
-    }
+    use crate::model::EventKind;
+    use crate::store::made::{ID, finished, opref, started};
+    use crate::store::{EventLog, RunDir, RunInfo, Site, Status, summarise};
 
     /// Makes a run as a job leaves it, with these last events.
     fn run(folder: &Path, end: Vec<EventKind>) -> PathBuf {
-        let opref = Opref::for_script(Path::new("/home/me/job.lua"));
-        let (mut run, mut log) = RunDir::begin(Site::Among(folder), ID, std::process::id(), &opref).unwrap();
+        let (mut run, mut log) = RunDir::begin(Site::Among(folder), ID, std::process::id(), &opref()).unwrap();
         for (name, value) in [
             ("started_in", json!("/")),
             ("label", json!("lab 2")),

@@ -349,33 +349,17 @@ impl RunDir {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use std::thread;
 
     use chrono::Utc;
 
     use super::*;
-    use crate::store::repair::tests::{finished, started};
+    use crate::store::made::{begun, finished, new_run, opref, started};
     use crate::store::{Home, Status, list, load, settle};
-
-    fn opref() -> Opref {
-        Opref::for_script(Path::new("/home/me/job.lua"))
-    }
 
     fn me() -> u32 {
         std::process::id()
-    }
-
-    /// Begins a run of this process, which nobody sees yet.
-    fn begun(path: &Path) -> RunDir {
-        RunDir::begin(Site::At(path), "0123abcd", me(), &opref()).unwrap().0
-    }
-
-    /// Makes a run of this process.
-    pub(in crate::store) fn new_run(path: &Path) -> RunDir {
-        let mut run = begun(path);
-        run.appear().unwrap();
-        run
     }
 
     fn names(folder: &Path) -> String {
@@ -541,6 +525,34 @@ pub(super) mod tests {
         assert_eq!(labels, (0..10).rev().map(|host| format!("host {host}")).collect::<Vec<_>>());
         assert!(runs.iter().all(|run| run.status == Status::Completed), "{runs:?}");
         assert!(!home.runs_dir().join(".new").exists());
+    }
+
+    #[test]
+    fn few_runs_and_many_are_brought_to_the_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let runs: Vec<RunDir> = (0..10).map(|number| new_run(&dir.path().join(number.to_string()))).collect();
+        for run in &runs {
+            run.conclude(0, 1).unwrap();
+        }
+        for count in [0, 1, 3, 10] {
+            settle(&runs.iter().take(count).collect::<Vec<_>>()).unwrap();
+        }
+        // What a task has taken away is not waited for.
+        fs::remove_file(runs[0].path().join(".guild/attrs/stopped")).unwrap();
+        settle(&[&runs[0]]).unwrap();
+    }
+
+    #[test]
+    fn with_the_first_events_the_disk_gets_the_run_once_it_has_appeared() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut run, mut log) = RunDir::begin(Site::At(&dir.path().join("r")), "r", me(), &opref()).unwrap();
+        for is_settled in [false, true] {
+            log.append(vec![started()], Utc::now()).unwrap();
+            log.sync_handle().unwrap().unwrap().sync().unwrap();
+            assert_eq!(log.is_settled(), is_settled);
+            run.appear().unwrap();
+        }
+        assert!(log.sync_handle().unwrap().is_none());
     }
 
     #[test]

@@ -75,7 +75,7 @@ fn is_operation(pid: u32, id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::run_dir::tests::new_run;
+    use crate::store::made::new_run;
 
     #[test]
     fn a_run_of_rille_is_worked_on_by_who_holds_it() {
