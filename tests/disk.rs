@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -188,7 +189,7 @@ fn traced(project: &Project, args: &[&str]) -> Option<Vec<Call>> {
     let trace = project.path("trace");
     let mut command = project.command("strace");
     command
-        .args(["-f", "-y", "-s", "100000", "-e", "trace=write,fsync,fdatasync,syncfs,unlink,rename", "-o"])
+        .args(["-f", "-y", "-s", "100000", "-e", "trace=write,fsync,fdatasync,syncfs,unlink,unlinkat,rename", "-o"])
         .arg(&trace);
     command.arg(env!("CARGO_BIN_EXE_rille")).args(args);
     let ended = project.start_command(command).wait();
@@ -279,4 +280,28 @@ fn a_staged_run_is_on_the_disk_before_it_is_told() {
     // Made whole, and renamed once.
     let renames = calls.iter().filter(|call| call.name == "rename" && !call.has_ended).count();
     assert_eq!(renames, 1, "{calls:?}");
+}
+
+#[test]
+fn what_is_moved_is_on_the_disk_before_it_is_gone_from_where_it_was() {
+    let project = Project::new();
+    project.handmade("aa11", 1, &[(".guild/attrs/label", "one\n")]);
+    let removes = |call: &Call, run: &Path| {
+        let is_of_run = call.text.contains(&run.display().to_string());
+        ["unlink", "unlinkat", "rename"].contains(&call.name.as_str()) && is_of_run && !call.has_ended
+    };
+    // A zip file is synced, and then the folder by which it is found.
+    let source = project.home().join("runs/aa11");
+    let Some(calls) = traced(&project, &["export", "out/all.zip", "-m", "-y"]) else { return };
+    check_synced(&calls, &[project.path("out").display().to_string()], |call| removes(call, &source));
+    // With what links lead to a run is copied also on the same file system.
+    project.run(&["import", "out/all.zip"]).code(0);
+    project.run(&["export", "there"]).code(0);
+    project.run(&["runs", "rm", "-y", "-p", "aa11"]).code(0);
+    let source = project.path("there/aa11");
+    let Some(calls) = traced(&project, &["import", "there", "-m", "-y", "-r"]) else { return };
+    let gone = calls.iter().position(|call| removes(call, &source)).expect("it is removed");
+    let synced = calls[..gone].iter().filter(|call| call.name == "syncfs" && call.has_ended).count();
+    assert_eq!(synced, 1, "{:?}", &calls[..gone]);
+    assert!(project.home().join("runs/aa11/.guild/attrs/label").exists() && !source.exists());
 }

@@ -11,7 +11,7 @@ use rustix::fs::OFlags;
 use super::birth::Birth;
 use super::confined::{Confined, open_below};
 use super::links::Links;
-use super::{Error, Result};
+use super::{Error, Result, durable};
 
 /// Files of a run directory that mean something only where the run goes on.
 const OF_THE_MOMENT: [&str; 2] = [".guild/LOCK", ".guild/ballast"];
@@ -63,6 +63,8 @@ pub(crate) fn bring(run: &Path, folder: &Path, id: &str, how: Transfer) -> Resul
         return Ok(None);
     }
     if how.is_move {
+        // It is nowhere else then.
+        durable::settle_file_system(folder)?;
         fs::remove_dir_all(run).map_err(Error::io("remove", run))?;
     }
     Ok(Some(notes))

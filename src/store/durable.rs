@@ -33,16 +33,22 @@ pub(crate) fn settle(runs: &[&RunDir]) -> Result<()> {
     above.into_iter().try_for_each(sync_folder)
 }
 
+/// Brings everything to the disk that was written to the file systems of these runs.
 fn settle_file_systems(runs: &[&RunDir]) -> Result<()> {
     let mut seen = BTreeSet::new();
     for run in runs {
-        let folder = File::open(run.path()).map_err(Error::io("sync", run.path()))?;
-        let device = folder.metadata().map_err(Error::io("sync", run.path()))?.dev();
-        if seen.insert(device) {
-            rustix::fs::syncfs(&folder).map_err(|error| Error::io("sync", run.path())(error.into()))?;
+        let metadata = fs::metadata(run.path()).map_err(Error::io("sync", run.path()))?;
+        if seen.insert(metadata.dev()) {
+            settle_file_system(run.path())?;
         }
     }
     Ok(())
+}
+
+/// Brings everything to the disk that was written to the file system that this folder is on.
+pub(super) fn settle_file_system(folder: &Path) -> Result<()> {
+    let opened = File::open(folder).map_err(Error::io("sync", folder))?;
+    rustix::fs::syncfs(&opened).map_err(|error| Error::io("sync", folder)(error.into()))
 }
 
 /// Brings all metadata of the run with this `.guild` to the disk, but for its event log.
@@ -94,5 +100,28 @@ pub(super) fn sync_folder(path: &Path) -> Result<()> {
             Ok(())
         }
         synced => synced.map_err(Error::io("sync", path)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::made::new_run;
+    use super::*;
+
+    #[test]
+    fn few_ends_and_many_are_brought_to_the_disk_and_a_run_that_is_gone_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        for count in [1, MANY - 1, MANY, 3 * MANY] {
+            let path = |number: usize| folder.path().join(format!("{count}-{number}"));
+            let runs: Vec<RunDir> = (0..count).map(|number| new_run(&path(number))).collect();
+            let runs: Vec<&RunDir> = runs.iter().collect();
+            for run in &runs {
+                run.conclude(0, 1).unwrap();
+            }
+            settle(&runs).unwrap();
+            fs::remove_dir_all(path(0)).unwrap();
+            let error = settle(&runs).unwrap_err().to_string();
+            assert!(error.contains(&path(0).display().to_string()), "{error}");
+        }
     }
 }

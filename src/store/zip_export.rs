@@ -12,7 +12,7 @@ use zip::write::SimpleFileOptions;
 
 use super::copy::is_of_the_moment;
 use super::links::stays_among_runs;
-use super::{Error, Result};
+use super::{Error, Result, durable};
 
 /// A zip file that runs are added to. It appears, or takes the place of the one that was there, when it is whole.
 pub(crate) struct ZipExport {
@@ -148,7 +148,10 @@ impl ZipExport {
         let failed = || Error::io("write", &self.path);
         let file = self.writer.finish().map_err(|error| failed()(error.into()))?;
         file.sync_data().map_err(failed())?;
-        self.temporary.persist(&self.path).map(drop).map_err(|error| failed()(error.error))
+        self.temporary.persist(&self.path).map_err(|error| failed()(error.error))?;
+        // What is in it may be removed where it was from here on.
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        durable::sync_folder(folder.unwrap_or(Path::new(".")))
     }
 }
 
