@@ -92,6 +92,8 @@ fn hints(error: &store::Error) -> Vec<String> {
         store::Error::DirectoryUsed { .. } => "name a directory that is empty or does not exist.".into(),
         store::Error::LockHeld { .. } => "wait until it has ended, or name another run directory.".into(),
         store::Error::NewerFormat { .. } => "use the release of Rille that wrote it, or a newer one.".into(),
+        store::Error::TooLarge { .. } => "if it is meant so, allow more with --max-bytes or --max-entries.".into(),
+        store::Error::BadLink { .. } => "with -r what links lead to is copied in their place.".into(),
         store::Error::Running { .. } => "end it first, with 'rille runs stop' or Ctrl-C.".into(),
         store::Error::NoHome => "name a folder with --home or RILLE_HOME.".into(),
         store::Error::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => MAKE_ROOM.into(),

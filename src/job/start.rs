@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use crossbeam::channel::bounded;
 use parking_lot::{Mutex, RwLock};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -18,7 +20,7 @@ use super::{Door, Job, Settings, testing};
 use crate::engine::{self, Engine, Guarded, Journal, Limits, Origin, OutputTap, Runners, Surroundings, Timing};
 use crate::model::{EVENT_FORMAT, EventKind, JobInfo, RunStarted, RuntimeInfo, Stream};
 use crate::report::{self, Announcement, JobLog, Live, LiveHandle, Verbosity};
-use crate::store::{self, EventLog, Opref, RunDir};
+use crate::store::{self, EventLog, Opref, RunDir, Site};
 
 /// Why a run could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -46,14 +48,11 @@ impl Job {
             None => Uuid::new_v4().simple().to_string(),
         };
         engine::mark_host(&id);
-        let (run, log, before) = open(&settings, &id, pid)?;
-        keep_rerun(&run, &mut settings)?;
+        let Opened { run, log, now, before, testbed_file } = open(&mut settings, &id, pid)?;
         let directory = run.path().to_owned();
-        let now = chrono::Utc::now();
         let started = before.as_ref().and_then(|before| before.started).unwrap_or(now);
         let runtime = runtime_info(&settings, &run, started);
         let warning = before.as_ref().and_then(|before| changed_jobfile(before, &runtime, &settings));
-        let testbed_file = keep_testbed(&run, &settings)?;
 
         let live = live(&run, &settings, pid, &runtime)?;
         let console = live.handle();
@@ -64,7 +63,7 @@ impl Job {
         let journal = Journal::new(log, Box::new(move |event| audience.event(Arc::new(event))));
         let first_started = before.as_ref().and_then(|before| before.started);
         journal.record([run_started(&settings, &runtime, pid, first_started)].into_iter().chain(warning).collect())?;
-        if before.as_ref().is_none_or(|before| before.started.is_none()) {
+        if before.as_ref().is_some_and(|before| before.started.is_none()) {
             run.start(now.timestamp_micros())?;
         }
         let history = History::new(&settings, before);
@@ -173,30 +172,52 @@ fn live(run: &RunDir, settings: &Settings, pid: u32, runtime: &RuntimeInfo) -> R
     Ok(Live::start(report::Settings { log: Some(log), ..look })?)
 }
 
-/// Makes the directory of a run and its log, or opens those of the run that is resumed.
-fn open(settings: &Settings, id: &str, pid: u32) -> store::Result<(RunDir, EventLog, Option<Before>)> {
-    let Some(path) = &settings.resume else {
-        let path = settings.run_dir.clone().unwrap_or_else(|| settings.home.runs_dir().join(id));
-        let run = RunDir::create(&path, id, pid)?;
-        write_attributes(&run, settings)?;
-        let log = EventLog::create(&run.event_log())?;
-        return Ok((run, log, None));
-    };
-    let run = RunDir::reopen(path, pid)?;
-    // What is torn is cut off before anybody reads it.
-    let log = EventLog::open(&run.event_log())?;
-    let before = Before::read(&run.event_log())?;
-    Ok((run, log, Some(before)))
+/// A run directory whose run can begin.
+struct Opened {
+    run: RunDir,
+    log: EventLog,
+    /// When it begins.
+    now: DateTime<Utc>,
+    /// What the run was before it was resumed.
+    before: Option<Before>,
+    testbed_file: Option<PathBuf>,
 }
 
-/// Writes the testbed into the run directory, and returns where.
-fn keep_testbed(run: &RunDir, settings: &Settings) -> store::Result<Option<PathBuf>> {
+/// Makes the directory of a run with its log, or opens that of the run that is resumed.
+fn open(settings: &mut Settings, id: &str, pid: u32) -> store::Result<Opened> {
+    if let Some(path) = &settings.resume {
+        let mut run = RunDir::reopen(path, pid)?;
+        // What is torn is cut off before anybody reads it.
+        let log = EventLog::open(&run.event_log())?;
+        let before = Some(Before::read(&run.event_log())?);
+        keep_rerun(&run, settings)?;
+        let testbed_file = keep_files(&mut run, settings)?;
+        return Ok(Opened { run, log, now: Utc::now(), before, testbed_file });
+    }
+    let runs = settings.home.runs_dir();
+    let site = settings.run_dir.as_deref().map_or(Site::Among(&runs), Site::At);
+    let (mut run, log) = RunDir::begin(site, id, pid, &opref(settings))?;
+    write_attributes(&run, settings)?;
+    keep_rerun(&run, settings)?;
+    let testbed_file = keep_files(&mut run, settings)?;
+    let now = Utc::now();
+    run.start(now.timestamp_micros())?;
+    run.appear()?;
+    Ok(Opened { run, log, now, before: None, testbed_file })
+}
+
+/// Writes into the run directory what the run is given beside its metadata, and returns where the testbed is.
+fn keep_files(run: &mut RunDir, settings: &Settings) -> store::Result<Option<PathBuf>> {
+    run.appear_in_place()?;
+    if settings.door == Door::Test && settings.resume.is_none() {
+        testing::write_suite(run, settings)?;
+    }
     let Some(testbed) = &settings.testbed else { return Ok(None) };
     run.write_file(TESTBED_FILE, testbed.to_string().as_bytes())?;
     Ok(Some(run.path().join(TESTBED_FILE)))
 }
 
-fn runtime_info(settings: &Settings, run: &RunDir, started: chrono::DateTime<chrono::Utc>) -> RuntimeInfo {
+fn runtime_info(settings: &Settings, run: &RunDir, started: DateTime<Utc>) -> RuntimeInfo {
     let name = match settings.door {
         Door::Job | Door::Walk => settings.jobfile.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
         Door::Test => settings.label.clone().unwrap_or_else(|| settings.door.name().to_owned()),
@@ -220,7 +241,7 @@ fn run_started(
     settings: &Settings,
     runtime: &RuntimeInfo,
     pid: u32,
-    first_started: Option<chrono::DateTime<chrono::Utc>>,
+    first_started: Option<DateTime<Utc>>,
 ) -> EventKind {
     EventKind::RunStarted(Box::new(RunStarted {
         format: EVENT_FORMAT,
@@ -236,7 +257,19 @@ fn run_started(
         user: store::user(),
         first_started,
         rerun_of: settings.rerun.as_ref().map(|rerun| rerun.of.clone()),
+        attrs: logged_attributes(settings),
     }))
+}
+
+/// Returns the attributes that the log keeps as well.
+fn logged_attributes(settings: &Settings) -> serde_json::Map<String, Value> {
+    let attrs = [
+        ("opref", Value::from(opref(settings).to_string())),
+        ("started_in", settings.started_in.to_string_lossy().into()),
+        ("label", settings.label.as_deref().unwrap_or_default().into()),
+        ("tags", settings.run_tags.clone().into()),
+    ];
+    attrs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// Returns a warning if a run is resumed with another jobfile than it had.
@@ -247,15 +280,15 @@ fn changed_jobfile(before: &Before, runtime: &RuntimeInfo, settings: &Settings) 
     is_changed.then_some(EventKind::Warning { text, place: None })
 }
 
-fn write_attributes(run: &RunDir, settings: &Settings) -> Result<(), store::Error> {
+fn opref(settings: &Settings) -> Opref {
     match settings.door {
-        Door::Job | Door::Walk => run.write_opref(&Opref::for_script(&settings.jobfile))?,
-        Door::Test => {
-            // For Guild a script of that name in the folder where the tests were started.
-            run.write_opref(&Opref::for_script(&settings.jobfile.join(settings.door.name())))?;
-            testing::write_suite(run, settings)?;
-        }
+        Door::Job | Door::Walk => Opref::for_script(&settings.jobfile),
+        // For Guild a script of that name in the folder where the tests were started.
+        Door::Test => Opref::for_script(&settings.jobfile.join(settings.door.name())),
     }
+}
+
+fn write_attributes(run: &RunDir, settings: &Settings) -> Result<(), store::Error> {
     run.write_attr("cmd", &settings.command)?;
     run.write_attr("started_in", &settings.started_in.to_string_lossy())?;
     run.write_attr("flags", &serde_json::Map::new())?;

@@ -8,7 +8,10 @@ mod archive;
 mod archive_reader;
 mod archive_writer;
 mod attr;
+mod birth;
+mod confined;
 mod copy;
+mod durable;
 mod environment;
 mod error;
 mod event_log;
@@ -16,21 +19,28 @@ mod event_reader;
 mod filter;
 mod home;
 mod index;
+mod links;
 mod list;
 mod lock;
+mod logged;
+#[cfg(test)]
+mod made;
 mod opref;
 mod platform;
 mod remove;
+mod repair;
 mod run_dir;
 mod run_edit;
 mod run_files;
 mod run_output;
+mod run_reader;
 mod secrets;
 mod status;
 mod task_folder;
 pub(crate) mod tfevents;
 mod trash;
 mod worker;
+mod zip_end;
 mod zip_export;
 mod zip_import;
 
@@ -41,7 +51,9 @@ pub(crate) use annotations::{
 pub(crate) use archive::{ArchiveTarget, BadArchive, Jobfile, archive};
 pub(crate) use archive_reader::{archived_attribute, is_archive, with_archived_log};
 pub(crate) use attr::{decode as from_yaml, encode as yaml};
+pub(crate) use birth::sweep;
 pub(crate) use copy::{Transfer, bring};
+pub(crate) use durable::settle;
 pub(crate) use environment::{is_secret, recorded_environment};
 pub(crate) use error::Error;
 pub(crate) use event_log::{EventLog, SyncHandle};
@@ -53,7 +65,8 @@ pub(crate) use list::{RunDetails, RunInfo, attribute, list, load, summarise};
 pub(crate) use opref::{Opref, read_opref};
 pub(crate) use platform::{host, platform, user};
 pub(crate) use remove::remove;
-pub(crate) use run_dir::{RunDir, now_micros, run_id};
+pub(crate) use repair::{Repaired, repair};
+pub(crate) use run_dir::{RunDir, Site, now_micros, run_id};
 pub(crate) use run_files::{FileKind, RunFile, Walk, files, manifest, open_file, sourcecode_folder};
 pub(crate) use run_output::RunOutput;
 pub(crate) use secrets::Secrets;
@@ -64,7 +77,7 @@ pub(crate) use task_folder::{
 pub(crate) use trash::{purge, restore};
 pub(crate) use worker::{Worker, worker};
 pub(crate) use zip_export::ZipExport;
-pub(crate) use zip_import::ZipImport;
+pub(crate) use zip_import::{ImportLimits, ZipImport};
 
 /// The result of everything that the store does.
 pub(crate) type Result<T> = std::result::Result<T, Error>;

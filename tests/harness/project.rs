@@ -107,8 +107,10 @@ impl Project {
     /// Returns the runs in the home, in the order of their start.
     pub(crate) fn runs(&self) -> Vec<Run> {
         let folders = fs::read_dir(self.home().join("runs")).into_iter().flatten();
-        let mut runs: Vec<Run> =
-            folders.map(|folder| Run::at(folder.expect("it can be listed").path(), self)).collect();
+        let folders = folders.map(|folder| folder.expect("it can be listed"));
+        // Behind a dot a run is only made.
+        let is_seen = |folder: &fs::DirEntry| !folder.file_name().as_encoded_bytes().starts_with(b".");
+        let mut runs: Vec<Run> = folders.filter(is_seen).map(|folder| Run::at(folder.path(), self)).collect();
         runs.sort_by_key(|run| (run.try_attr("initialized").and_then(|at| at.as_u64()), run.path().to_owned()));
         runs
     }

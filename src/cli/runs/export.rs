@@ -65,7 +65,7 @@ fn to_folder(how: &TransferArgs, dest: &Path, runs: &[RunInfo]) -> Result<(Vec<V
     fs::create_dir_all(dest).map_err(store::Error::io("create", dest))?;
     let marker = dest.join(NOCOPY);
     fs::File::options().create(true).append(true).open(&marker).map_err(store::Error::io("write", &marker))?;
-    each(runs, |run| how.bring(run, dest))
+    each(runs, |run| how.bring(run, dest, false))
 }
 
 fn to_zip(how: &TransferArgs, home: &Home, dest: &Path, runs: &[RunInfo]) -> Result<(Vec<Value>, bool), Failure> {

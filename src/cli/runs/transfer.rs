@@ -39,9 +39,9 @@ impl TransferArgs {
         Question { text: &text, runs, weight, doing: "moving runs" }.ask(self.yes)
     }
 
-    /// Brings a run into a folder of runs. Returns what is told of it as JSON.
-    pub(super) fn bring(&self, run: &RunInfo, folder: &Path) -> Result<Value, Failure> {
-        let how = store::Transfer { is_move: self.moves, copy_links: self.copy_resources };
+    /// Brings a run into a folder of runs, perhaps one that comes from elsewhere. Returns what is told of it as JSON.
+    pub(super) fn bring(&self, run: &RunInfo, folder: &Path, is_strange: bool) -> Result<Value, Failure> {
+        let how = store::Transfer { is_move: self.moves, copy_links: self.copy_resources, is_strange };
         let path = folder.join(&run.id);
         match store::bring(&run.path, folder, &run.id, how)? {
             Some(notes) => Ok(self.brought(run, &path, &notes)),

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
+use serde_json::{Map, Value, json};
 
 use super::output::{Recorder, Recording};
 use super::state::{RunEnd, State};
@@ -15,7 +16,7 @@ use crate::engine::{
 };
 use crate::model::{EVENT_FORMAT, EventKind, JobInfo, RunStarted, Runnable, RuntimeInfo, Task, TaskNumber};
 use crate::operation;
-use crate::store::{self, EventLog, RunDir};
+use crate::store::{self, EventLog, RunDir, Site};
 
 /// How long the console of a run that was asked to stop is waited for.
 const LAST_OUTPUT: Duration = Duration::from_secs(2);
@@ -31,7 +32,7 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
     let pid = guarded.guardian_pid();
     // It answers while the run directory is made.
     let git = sourcecode::ask_git(&plan);
-    let (run, log) = open(&plan.place, pid)?;
+    let (run, log) = open(&plan, pid)?;
     engine::mark_host(run.id());
     let directory = run.path().to_owned();
     let journal = Journal::new(log, Box::new(drop));
@@ -46,7 +47,7 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
 
     let prepared = prepare::prepare(&mut plan, git, &state, audience, &|| engine.interrupted());
     let unfinished = match prepared {
-        Ok(prepared) if engine.interrupted().is_none() => match keep::same_runs(&plan, &directory) {
+        Ok(prepared) if engine.interrupted().is_none() => match same_runs(&plan, &state) {
             Some(same) => {
                 close(&engine)?;
                 return not_needed(&state, same);
@@ -77,13 +78,19 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
     Err(unfinished)
 }
 
-/// Makes the run directory, or takes it up again.
-fn open(place: &RunPlace, pid: u32) -> Result<(RunDir, EventLog), RunError> {
-    match place {
-        RunPlace::New { path, id, .. } => {
-            let run = RunDir::create(path, id, pid)?;
-            let log = EventLog::create(&run.event_log())?;
-            Ok((run, log))
+/// Returns the ids of the runs that are the same as the one that was prepared.
+fn same_runs(plan: &Plan, state: &State) -> Option<Vec<String>> {
+    let place = state.with_run(|run| run.place().to_owned())?;
+    keep::same_runs(plan, &place)
+}
+
+/// Begins the run directory, or takes it up again.
+fn open(plan: &Plan, pid: u32) -> Result<(RunDir, EventLog), RunError> {
+    match &plan.place {
+        RunPlace::New { path, id, is_outside } => {
+            let runs = plan.home.runs_dir();
+            let site = if *is_outside { Site::At(path) } else { Site::Among(&runs) };
+            Ok(RunDir::begin(site, id, pid, &plan.opref)?)
         }
         RunPlace::Again { path } => {
             let run = RunDir::reopen(path, pid)?;
@@ -276,5 +283,18 @@ fn run_started(plan: &Plan, runtime: &RuntimeInfo, pid: u32) -> EventKind {
         user: store::user(),
         first_started: None,
         rerun_of: None,
+        attrs: logged_attributes(plan),
     }))
+}
+
+/// Returns the attributes that the log keeps as well.
+fn logged_attributes(plan: &Plan) -> Map<String, Value> {
+    let attrs = json!({
+        "opref": plan.opref.to_string(), "label": plan.label, "tags": plan.tags, "flags": plan.values,
+        "user_flags": plan.user_flags, "random_seed": plan.random_seed,
+    });
+    match attrs {
+        Value::Object(attrs) => attrs.into_iter().filter(|(_, value)| !value.is_null()).collect(),
+        _ => Map::new(),
+    }
 }
