@@ -142,3 +142,24 @@ fn modules_say_what_they_are_for_and_nothing_is_left_undone() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// A want of threads is an error that is told, or that is done without. What panics for it would take the run with it.
+#[test]
+fn threads_are_asked_for_and_not_taken_for_granted() {
+    let mut wrong = Vec::new();
+    let mut asked = 0;
+    for source in sources().iter().filter(|source| !is_test_file(source)) {
+        // These are tests, and have files for their parts.
+        if source.path.starts_with("engine/simulator") || source.path.iter().any(|part| part == "tests") {
+            continue;
+        }
+        asked += source.code.matches("Builder::new()").count();
+        for taken in ["thread::spawn(", "scope.spawn(", "s.spawn("] {
+            if source.code.contains(taken) {
+                wrong.push(format!("src/{} calls {taken}…); thread::Builder returns the error", source.path.display()));
+            }
+        }
+    }
+    assert!(asked > 5, "only {asked} threads were found: does this test still read them?");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -54,6 +54,7 @@ mod scheduling;
 mod signals;
 mod sourcecode;
 mod status;
+mod surroundings;
 mod synchro;
 mod tap;
 mod tasks;

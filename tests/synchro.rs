@@ -758,6 +758,31 @@ fn the_socket_is_for_its_owner_alone() {
 }
 
 #[test]
+fn a_wait_can_be_given_up_however_the_word_comes() {
+    let (project, running) = waiting_job();
+    let mut asker = Speaker::connect(&running, &project);
+    asker.ask(HELLO);
+    // Main waits at this queue, so it stays empty for who comes later. In one piece, with more behind it, and one by one.
+    let (wait, cancel, add) =
+        (r#"{"op":"get","object":"queue:1"}"#, r#"{"op":"cancel"}"#, r#"{"op":"add","object":"dict:2","key":"n"}"#);
+    asker.send(&format!("{wait}\n{cancel}"));
+    assert_eq!(asker.answer()["error"]["kind"], "cancelled");
+    asker.send(&format!("{wait}\n{cancel}\n{add}\n{wait}\n{cancel}"));
+    assert_eq!(asker.answer()["error"]["kind"], "cancelled");
+    assert_eq!(asker.answer(), json!({ "ok": 1 }));
+    assert_eq!(asker.answer()["error"]["kind"], "cancelled");
+    asker.send(wait);
+    asker.send(cancel);
+    assert_eq!(asker.answer()["error"]["kind"], "cancelled");
+    // A word that comes too late gives up nothing.
+    assert_eq!(asker.ask(add), json!({ "ok": 2 }));
+    asker.send(cancel);
+    assert_eq!(asker.ask(add), json!({ "ok": 3 }));
+    asker.ask(r#"{"op":"put","object":"queue:1","value":"done"}"#);
+    running.wait().code(0);
+}
+
+#[test]
 fn an_interrupt_ends_what_main_waits_for() {
     let body = r#"local q, d = runtime.synchro.queue(), runtime.synchro.dict()
   local t = job.Task { testscript = "stay.lua", q = q, d = d }

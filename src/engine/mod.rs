@@ -250,8 +250,9 @@ impl Engine {
         answer
     }
 
-    /// Waits for the end of the engine's thread, after its answer to [`Engine::close`].
-    pub(crate) fn join(&self) {
+    /// Ends the engine's thread, after its answer to [`Engine::close`]: nobody hears any more who wants this process to end.
+    pub(crate) fn leave(&self) {
+        self.send(Request::Leave);
         if let Some(thread) = self.thread.lock().take() {
             // A panic of that thread has ended the process already.
             let _ = thread.join();

@@ -38,6 +38,8 @@ pub(super) enum Request {
     HeldBack { reply: Box<dyn FnOnce(Vec<TaskNumber>) + Send> },
     /// End what is alive, answer when nothing is, and stop.
     Close { reply: Sender<Result<(), Failure>> },
+    /// After that: nobody needs to know any more who wants the process to end.
+    Leave,
 }
 
 /// How a wait ended.
@@ -173,6 +175,7 @@ impl fmt::Debug for Request {
             Self::Stop { .. } => "Stop",
             Self::HeldBack { .. } => "HeldBack",
             Self::Close { .. } => "Close",
+            Self::Leave => "Leave",
         })
     }
 }

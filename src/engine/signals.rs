@@ -190,10 +190,32 @@ const HEEDED: [i32; 7] =
 
 /// Takes back what whoever started this process had it ignore or hold back, but for [`HEEDED`] and for SIGPIPE, which is
 /// ignored on purpose: without the end of children, for one, nothing here would work. Called before there is a second thread.
+///
+/// Descriptors beside the standard streams are not handed on either: who waits for the end of one would wait for whatever a
+/// task leaves behind.
 pub(crate) fn begin_clean() {
+    keep_descriptors();
     unblock_all();
     let kept = |signal: &i32| HEEDED.contains(signal) || *signal == libc::SIGPIPE;
     ignored().filter(|signal| !kept(signal)).for_each(set_default);
+}
+
+/// Has the programs that this process starts find the standard streams only.
+fn keep_descriptors() {
+    const FIRST: libc::c_uint = 3;
+    // SAFETY: the call changes a flag of descriptors, and nothing about what they are open on.
+    let done = unsafe {
+        libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC as libc::c_uint)
+    };
+    if done == 0 {
+        return;
+    }
+    // The kernel is older than that call.
+    let listed = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    for fd in listed.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()).filter(|fd| *fd > 2) {
+        // SAFETY: as above; one that is gone by now is an error that changes nothing.
+        unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
 }
 
 /// Ignores that a file has become as long as files may be here: writing to it fails, which is heard.

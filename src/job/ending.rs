@@ -1,16 +1,12 @@
 //! The end of a run: every result is written before it is called a result, and the exit code says the same as the reports.
 
 use std::io::Write;
-use std::time::Duration;
 
 use super::{HostCall, Job};
 use crate::engine::Failure;
 use crate::model::{EventKind, Outcome, RaisedError};
 use crate::report::{self, Closing, Look, Summary};
 use crate::store::{self, RunDir};
-
-/// How long an interrupted run waits for a terminal that takes nothing.
-const PATIENCE: Duration = Duration::from_millis(200);
 
 /// How the jobfile's part in the run ended.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +25,6 @@ impl Job {
     pub(crate) fn close(&self, serve: &mut dyn FnMut(HostCall)) {
         let answer = self.engine().close();
         let closed = self.wait_serving(&answer, serve).unwrap_or(Ok(()));
-        self.engine().join();
         // What failed before stands.
         let failure = self.failure.lock().take();
         *self.failure.lock() = failure.or(closed.err());
@@ -44,7 +39,9 @@ impl Job {
             }
         }
         let failure = self.failure.lock().take();
-        self.wrap_up(main, failure)
+        let code = self.wrap_up(main, failure);
+        self.engine().leave();
+        code
     }
 
     /// Ends a run whose `main` did not return after an interrupt. Called on the engine's thread; ends the process.
@@ -174,9 +171,8 @@ impl Job {
         let Some(live) = self.live.lock().take() else { return };
         let look = self.look();
         let directory = self.directory.display().to_string();
-        let interrupted = live.with_summary(|summary| summary.interrupt.is_some());
-        let patience = interrupted.then_some(PATIENCE);
-        live.finish(patience, |summary| {
+        let is_to_end = || self.engine().interrupted().is_some();
+        live.finish(&is_to_end, |summary| {
             let tail =
                 |row: &report::Row| store::output_tail(&self.directory, &row.path_of(report::telling_stream(row)?));
             let mut text = report::render(

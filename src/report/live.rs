@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::io::IsTerminal;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,10 @@ use crate::model::{Event, EventKind, Level, Stream, TaskNumber};
 
 /// Bytes of tasks' output that may wait for the console.
 const MAX_OUTPUT: usize = 4 * 1024 * 1024;
+
+/// How long a renderer may write nothing once the run is to end. It gives up a reader by itself, but a terminal that says it
+/// takes something, and does not take all of it, holds it.
+const STUCK_AFTER: Duration = Duration::from_secs(1);
 
 /// Something to be shown.
 #[derive(Debug)]
@@ -151,6 +155,7 @@ impl Fold {
 pub(crate) struct LiveHandle {
     sender: Sender<Message>,
     hurry: Sender<()>,
+    is_to_end: Arc<AtomicBool>,
     shared: Arc<Shared>,
 }
 
@@ -187,6 +192,9 @@ impl LiveHandle {
 
     /// Announces an event.
     pub(crate) fn event(&self, event: Arc<Event>) {
+        if matches!(event.kind, EventKind::Interrupted { .. }) {
+            self.is_to_end.store(true, Ordering::Relaxed);
+        }
         self.announce(Announcement::Event(event));
     }
 }
@@ -208,13 +216,14 @@ impl Live {
         let shared =
             Arc::new(Shared { fold: Mutex::new(fold), waiting: AtomicUsize::new(0), left_out: AtomicU64::new(0) });
         let written = settings.console.written();
+        let is_to_end = settings.console.is_to_end();
         let (end, ended) = bounded(1);
         let renderer = Renderer::new(settings, Arc::clone(&shared), inbox, hurried);
         let thread = std::thread::Builder::new().name("console".to_owned()).spawn(move || {
             renderer.run();
             let _ = end.send(());
         })?;
-        Ok(Live { handle: LiveHandle { sender, hurry, shared }, written, ended, thread })
+        Ok(Live { handle: LiveHandle { sender, hurry, is_to_end, shared }, written, ended, thread })
     }
 
     /// Returns a handle to announce with.
@@ -234,12 +243,12 @@ impl Live {
     }
 
     /// Ends the console: takes the progress bar away, writes what is waiting and then what `closing` says, and returns
-    /// the fold. A terminal that takes nothing for as long as `patience` is given up; `None` waits as long as it takes.
-    pub(crate) fn finish(self, patience: Option<Duration>, closing: impl FnOnce(&Summary) -> String) -> Summary {
+    /// the fold. It waits for the terminal as long as that takes, until the run `is_to_end`.
+    pub(crate) fn finish(self, is_to_end: &dyn Fn() -> bool, closing: impl FnOnce(&Summary) -> String) -> Summary {
         let text = self.with_summary(closing);
         let _ = self.handle.sender.send(Message::Stop(text));
         self.handle.hurry();
-        if self.wait(patience) {
+        if self.wait(is_to_end) {
             // A panic of the renderer was reported when it happened and must not take the results with it.
             let _ = self.thread.join();
         }
@@ -249,23 +258,22 @@ impl Live {
     }
 
     /// Waits for the renderer's end. Returns false when it is stuck.
-    fn wait(&self, patience: Option<Duration>) -> bool {
-        let Some(patience) = patience else {
-            let _ = self.ended.recv();
-            return true;
-        };
+    fn wait(&self, is_to_end: &dyn Fn() -> bool) -> bool {
         let mut seen = self.written.load(Ordering::Relaxed);
         let mut since = Instant::now();
         loop {
-            let left = patience.saturating_sub(since.elapsed());
-            match self.ended.recv_timeout(left.min(Duration::from_millis(50))) {
+            match self.ended.recv_timeout(Duration::from_millis(50)) {
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => return true,
                 Err(RecvTimeoutError::Timeout) => {}
             }
             let written = self.written.load(Ordering::Relaxed);
+            if !self.handle.is_to_end.load(Ordering::Relaxed) && is_to_end() {
+                self.handle.is_to_end.store(true, Ordering::Relaxed);
+                since = Instant::now();
+            }
             if written != seen {
                 (seen, since) = (written, Instant::now());
-            } else if since.elapsed() >= patience {
+            } else if self.handle.is_to_end.load(Ordering::Relaxed) && since.elapsed() >= STUCK_AFTER {
                 return false;
             }
         }

@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
 use parking_lot::Mutex;
@@ -107,7 +106,7 @@ fn without_a_terminal_there_is_a_line_a_task_and_the_last_word() {
     let live = Live::start(settings(out.clone(), err.clone(), false)).unwrap();
     announce(&live, job());
     assert_eq!(live.with_summary(super::summary::Summary::outcome), Some(Outcome::Errored));
-    let summary = live.finish(None, |summary| format!("{} tasks\n", summary.counts.total));
+    let summary = live.finish(&|| false, |summary| format!("{} tasks\n", summary.counts.total));
     assert_eq!((summary.counts.total, out.text().as_str()), (5, ""));
     let err = err.text();
     assert!(err.contains("   PASSED [   0.012s] connect\n") && err.ends_with("5 tasks\n"), "{err}");
@@ -127,7 +126,7 @@ fn prints_are_raw_acknowledged_and_in_order_and_output_is_whole_lines() {
     announce(&live, vec![end(finished(1, Outcome::Passed, None))]);
     flush(&live);
     assert_eq!(err.text(), "a | one\nsaid\na | half whole\na | rest\n   PASSED [   0.012s] a\n");
-    let _ = live.finish(None, |_| String::new());
+    let _ = live.finish(&|| false, |_| String::new());
 }
 
 #[test]
@@ -141,7 +140,7 @@ fn nobody_waits_for_a_stuck_terminal_and_results_are_had_all_the_same() {
     }
     announce(&live, vec![end(finished(1, Outcome::Passed, None))]);
     assert_eq!(live.with_summary(|summary| summary.counts.ended()), 1);
-    let summary = live.finish(Some(Duration::from_millis(100)), |_| "never seen".to_owned());
+    let summary = live.finish(&|| true, |_| "never seen".to_owned());
     assert_eq!((summary.counts.ended(), summary.counts.total), (1, 1));
     drop(let_go);
 }
@@ -158,7 +157,7 @@ fn output_that_a_slow_terminal_cannot_take_is_counted() {
         output(&live, text_line.repeat(16 * 1024).as_bytes());
     }
     drop(let_go);
-    let _ = live.finish(None, |_| "end\n".to_owned());
+    let _ = live.finish(&|| false, |_| "end\n".to_owned());
     let text = seen.text();
     assert!(text.contains("… 1048576 bytes of output not shown: the terminal was too slow\n"), "not told");
     assert_eq!(text.matches(&format!("a | {text_line}")).count(), 4 * 16 * 1024);
@@ -172,7 +171,7 @@ fn a_run_goes_on_when_its_reader_is_gone() {
     announce(&live, job());
     print(&live, Stream::Stderr, "lost");
     print(&live, Stream::Stdout, "kept");
-    let summary = live.finish(None, |_| "lost".to_owned());
+    let summary = live.finish(&|| false, |_| "lost".to_owned());
     assert_eq!((summary.counts.total, out.text().as_str()), (5, "kept"));
 }
 
@@ -191,7 +190,7 @@ fn the_bar_shows_who_runs_and_is_gone_at_the_end() {
     flush(&live);
     assert_eq!(err.text().len(), before, "no bar on an unfinished line");
     announce(&live, vec![end(finished(1, Outcome::Passed, None))]);
-    let _ = live.finish(None, |_| "the end\n".to_owned());
+    let _ = live.finish(&|| false, |_| "the end\n".to_owned());
     let text = err.text();
     let last = text.rsplit("the end").nth(1).unwrap();
     assert!(last.contains("\n   PASSED [   0.012s] first\n") && text.ends_with("the end\n"), "{text:?}");

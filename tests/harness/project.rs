@@ -167,21 +167,37 @@ impl Project {
     /// Starts a command that [`Project::command`] or [`Project::rille`] made. Its standard output and error go to files,
     /// so that neither side ever waits for the other.
     pub(crate) fn start_command(&self, mut command: Command) -> Running {
-        let number = self.inner.processes.fetch_add(1, Ordering::Relaxed);
-        let file = |stream: &str| self.root().join("io").join(format!("{number}.{stream}"));
-        let (stdout, stderr) = (file("stdout"), file("stderr"));
+        let [stdin, stdout, stderr] = self.next_streams();
         command.stdout(File::create(&stdout).expect("a file can be made"));
         command.stderr(File::create(&stderr).expect("a file can be made"));
         match &self.inner.stdin {
             None => command.stdin(Stdio::null()),
             Some(bytes) => {
-                let path = file("stdin");
-                fs::write(&path, bytes).expect("a file can be written");
-                command.stdin(File::open(path).expect("it can be read"))
+                fs::write(&stdin, bytes).expect("a file can be written");
+                command.stdin(File::open(stdin).expect("it can be read"))
             }
         };
+        self.spawn(command, stdout, stderr)
+    }
+
+    /// Starts a command with the standard streams that it was given.
+    pub(crate) fn start_as_it_is(&self, command: Command) -> Running {
+        let [_, stdout, stderr] = self.next_streams();
+        for file in [&stdout, &stderr] {
+            File::create(file).expect("a file can be made");
+        }
+        self.spawn(command, stdout, stderr)
+    }
+
+    fn spawn(&self, mut command: Command, stdout: PathBuf, stderr: PathBuf) -> Running {
         let child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         Running::new(self.clone(), child, stdout, stderr)
+    }
+
+    /// Returns the files for what the next process reads and writes.
+    fn next_streams(&self) -> [PathBuf; 3] {
+        let number = self.inner.processes.fetch_add(1, Ordering::Relaxed);
+        ["stdin", "stdout", "stderr"].map(|stream| self.root().join("io").join(format!("{number}.{stream}")))
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 
 use super::attempt_folder::AttemptFolder;
 use super::capped_file::CappedFile;
@@ -21,9 +22,11 @@ pub(in crate::engine) struct Folders {
 }
 
 impl Folders {
-    /// Makes the keeper of the run with this directory; each file may have `limit` bytes.
+    /// Makes the keeper of the run with this directory; each file may have `limit` bytes, and no more than files may have at
+    /// all here.
     pub(in crate::engine) fn new(directory: &Path, limit: u64) -> Self {
-        Self { directory: directory.to_owned(), limit }
+        let most = getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX);
+        Self { directory: directory.to_owned(), limit: limit.min(most) }
     }
 }
 

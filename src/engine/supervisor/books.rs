@@ -147,6 +147,8 @@ impl Books {
             Request::Stop { tasks, reason } => self.inputs.push(Input::Stop { tasks, reason }),
             // What can start has been started when the queue is empty.
             Request::HeldBack { reply } => reply(self.scheduler.held_back()),
+            // It is for who comes after the books.
+            Request::Leave => {}
             Request::Close { reply } => {
                 self.closing = Some(reply);
                 self.inputs.push(Input::StopAll(StopReason::Dangling));
@@ -320,6 +322,11 @@ impl Books {
         }
         // A wait on a task is over at once, so that main can put its things in order while tasks end.
         self.replies.extend(self.waiting.keys().map(|wait| (*wait, Answer::StillRunning)));
+    }
+
+    /// Takes in that the process is asked to end after its run has ended: nothing of that is recorded.
+    pub(super) fn note_interrupt(&self, signal: i32) {
+        let _ = self.first_signal.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
     }
 
     /// Returns whether the run was asked to stop.

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::Supervisor;
+use super::source::Source;
 use crate::engine::guardian;
+use crate::engine::request::Request;
 use crate::engine::spawner::Ask;
 use crate::model::EventKind;
 
@@ -36,6 +38,48 @@ impl Supervisor {
             libc::SIGCONT => {}
             libc::SIGQUIT => self.interrupt(signal, 2),
             _ => self.interrupt(signal, 1),
+        }
+    }
+
+    /// Hears who wants the process to end, until it leaves: all is recorded, and somebody may still wait for a console that
+    /// nobody reads.
+    pub(super) fn listen(self) {
+        loop {
+            while let Ok(request) = self.parts.requests.try_recv() {
+                if matches!(request, Request::Leave) {
+                    return;
+                }
+            }
+            let may_rest = self.parts.waker.falls_asleep(&self.parts.requests);
+            let ready = self.reactor.wait(if may_rest { None } else { Some(Duration::ZERO) });
+            self.parts.waker.is_up();
+            let control = &self.parts.control;
+            for source in ready.unwrap_or_default() {
+                let signals = match source {
+                    Source::Waker => {
+                        self.parts.waker.drain();
+                        continue;
+                    }
+                    Source::Signals => control.take_signals(),
+                    // Without it nobody would pass on a signal.
+                    Source::Guardian => match control.hear_guardian() {
+                        Some(signals) => signals,
+                        None => {
+                            self.parts.dispatcher.books.note_interrupt(libc::SIGKILL);
+                            return;
+                        }
+                    },
+                    Source::Spawner => continue,
+                };
+                for signal in signals {
+                    match signal {
+                        libc::SIGTSTP | libc::SIGTTIN if control.wants_terminal(signal) => {}
+                        libc::SIGTSTP | libc::SIGTTIN => control.stop_ourselves(),
+                        libc::SIGCONT => {}
+                        _ => self.parts.dispatcher.books.note_interrupt(signal),
+                    }
+                }
+            }
         }
     }
 

@@ -68,7 +68,7 @@ impl Supervisor {
                 Over::No => {}
                 Over::Closed(reply) => {
                     let _ = reply.send(self.parts.dispatcher.outcome());
-                    return;
+                    return self.listen();
                 }
                 Over::Abandoned(signal) => return (self.parts.on_abandoned)(signal),
             }

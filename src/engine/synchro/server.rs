@@ -186,15 +186,16 @@ impl Server {
     fn serve(&mut self, holder: HolderId) {
         let Some(connection) = self.connections.get_mut(&holder) else { return };
         let mut others = Vec::new();
-        if connection.take_cancel() {
-            let mut state = self.shared.state.lock();
-            state.cancel(holder, Instant::now());
-            others.append(&mut state.woken);
-        }
         let mut flushed = connection.flush();
-        while flushed.is_ok()
-            && let Some(frame) = connection.next_frame()
-        {
+        while flushed.is_ok() {
+            // It may have come in one piece with the request that it gives up.
+            if connection.take_cancel() {
+                let mut state = self.shared.state.lock();
+                state.cancel(holder, Instant::now());
+                others.append(&mut state.woken);
+                break;
+            }
+            let Some(frame) = connection.next_frame() else { break };
             match frame {
                 // What it was to give up has been answered meanwhile.
                 Frame::Request(request) if request.op == Op::Cancel => {}

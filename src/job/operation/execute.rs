@@ -247,7 +247,7 @@ fn not_needed(state: &State, same: Vec<String>) -> Result<Done, RunError> {
 
 fn close(engine: &Engine) -> Result<(), RunError> {
     let closed = engine.close().recv();
-    engine.join();
+    engine.leave();
     match closed {
         Ok(Err(failure)) => Err(RunError::Unrecordable(failure.to_string())),
         Ok(Ok(())) | Err(_) => Ok(()),
