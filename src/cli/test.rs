@@ -19,6 +19,7 @@ use super::near::near_file;
 use super::references::{ReferenceArgs, VariantArgs, select};
 use super::run::ReportOptions;
 use crate::job::{Door, MainEnd, Settings, TestPlan, read_suite, suite_text};
+use crate::model::may_be_behind;
 use crate::script;
 use crate::store::{self, Home};
 use crate::testing::{Quarantine, Standing, Test};
@@ -216,7 +217,8 @@ pub(crate) fn replay(args: &ReplayArgs, command: &[OsString], home: Option<&Path
     let mut tests = read_suite(&directory).map_err(|error| no_tests(&args.id, error))?;
     if args.failed {
         let bad = not_passed(&directory)?;
-        tests.retain(|test| bad.contains(&test.id.folder()));
+        // In the name of a folder secrets are masked.
+        tests.retain(|test| bad.iter().any(|folder| may_be_behind(folder, &test.id.folder())));
         if tests.is_empty() {
             eprintln!("nothing to run: every test of run {} passed", args.id);
             return Ok(4);
@@ -319,7 +321,7 @@ fn run(
         use_cache: !recorded.manner.no_dependency_cache,
         with_sysinfo: !recorded.manner.disable_sysinfo,
     };
-    let base = run_settings(loaded.config, home, subject, command)?;
+    let base = run_settings(loaded.config, home, subject, command);
     let settings = Settings {
         options: as_map(&recorded),
         run_dir: recorded.manner.run_dir,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{HostCall, Job};
 use crate::engine::Failure;
-use crate::model::{EventKind, Outcome, RaisedError};
+use crate::model::{EventKind, Masks, Outcome, RaisedError};
 use crate::report::{self, Closing, Look, Summary};
 use crate::store::{self, RunDir};
 
@@ -133,8 +133,11 @@ impl Job {
         run.conclude(self.exit_status(code), store::now_micros())?;
         let name = self.runtime.read().job.name.clone();
         let jobfile = store::Jobfile { path: &self.settings.jobfile, source: Some(&self.settings.source) };
-        let secrets = self.history.secrets.lock();
-        store::archive(run.path(), target, &name, jobfile, &secrets)
+        let masks = match self.settings.keeps_secrets {
+            true => Masks::default(),
+            false => self.history.secrets.lock().archive_masks(),
+        };
+        store::archive(run.path(), target, &name, jobfile, &masks)
     }
 
     /// Returns the attribute `exit_status` of a run that ends with this exit code.
@@ -169,8 +172,10 @@ impl Job {
         let interrupted = live.with_summary(|summary| summary.interrupt.is_some());
         let patience = interrupted.then_some(PATIENCE);
         live.finish(patience, |summary| {
-            let tail =
-                |row: &report::Row| store::output_tail(&self.directory, &row.path_of(report::telling_stream(row)?));
+            let tail = |row: &report::Row| {
+                let tail = store::output_tail(&self.directory, &row.path_of(report::telling_stream(row)?))?;
+                Some(self.masks.mask(&tail).into_owned())
+            };
             let mut text = report::render(
                 summary,
                 &Closing { look, run_dir: Some(&directory), still_running: false, tail: &tail },
@@ -184,7 +189,7 @@ impl Job {
         });
         for problem in problems {
             // With a closed terminal there is nobody to tell.
-            let _ = writeln!(std::io::stderr(), "error: {problem}");
+            let _ = writeln!(std::io::stderr(), "error: {}", self.masks.mask_text(problem));
         }
     }
 

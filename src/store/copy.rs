@@ -1,33 +1,37 @@
 //! Copying the directory of a run to where it appears when it is whole.
 
 use std::fs::{self, File, FileTimes};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use super::{Error, Result};
+use super::leaving::{has_no_secret, masked};
+use super::{Error, Result, Secrets};
 
 /// Files of a run directory that mean something only where the run goes on.
 const OF_THE_MOMENT: [&str; 2] = [".guild/LOCK", ".guild/ballast"];
 
 /// How a run is brought elsewhere.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Transfer {
+pub(crate) struct Transfer<'a> {
     /// It is not left where it was.
     pub(crate) is_move: bool,
     /// What links lead to is copied in their place.
     pub(crate) copy_links: bool,
+    /// What is masked in what is only read.
+    pub(crate) secrets: Option<&'a Secrets>,
 }
 
 /// Brings the run in the directory `run` to `folder`, under the name `id`. Returns what could not be copied, one note
 /// each; `None` if something of that name is there already, which stays.
-pub(crate) fn bring(run: &Path, folder: &Path, id: &str, how: Transfer) -> Result<Option<Vec<String>>> {
+pub(crate) fn bring(run: &Path, folder: &Path, id: &str, how: Transfer<'_>) -> Result<Option<Vec<String>>> {
     let target = folder.join(id);
     if target.symlink_metadata().is_ok() {
         return Ok(None);
     }
     fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-    if how.is_move && !how.copy_links {
+    let is_as_it_is = || how.secrets.map_or(Ok(true), |secrets| has_no_secret(run, &secrets.masks()));
+    if how.is_move && !how.copy_links && is_as_it_is().map_err(Error::io("read", run))? {
         match fs::rename(run, &target) {
             Ok(()) => return Ok(Some(Vec::new())),
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {}
@@ -38,7 +42,7 @@ pub(crate) fn bring(run: &Path, folder: &Path, id: &str, how: Transfer) -> Resul
     let incoming = incoming(folder)?;
     let made = incoming.path().join(id);
     let mut notes = Vec::new();
-    copy_tree(run, &made, how.copy_links, &mut notes)?;
+    copy_tree(run, &made, how, &mut notes)?;
     if let Err(error) = fs::rename(&made, &target) {
         let is_taken = matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists);
         return if is_taken { Ok(None) } else { Err(Error::io("write", &target)(error)) };
@@ -55,7 +59,8 @@ pub(super) fn incoming(folder: &Path) -> Result<tempfile::TempDir> {
 }
 
 /// Copies a folder with all that is in it.
-fn copy_tree(from: &Path, to: &Path, copy_links: bool, notes: &mut Vec<String>) -> Result<()> {
+fn copy_tree(from: &Path, to: &Path, how: Transfer<'_>, notes: &mut Vec<String>) -> Result<()> {
+    let copy_links = how.copy_links;
     let mut open = vec![(PathBuf::new(), Vec::<PathBuf>::new())];
     let mut modes = Vec::new();
     while let Some((relative, mut above)) = open.pop() {
@@ -86,7 +91,11 @@ fn copy_tree(from: &Path, to: &Path, copy_links: bool, notes: &mut Vec<String>) 
                     open.push((path, above.clone()));
                 }
             } else if kind.is_file() {
-                copy_file(&full, &to.join(&path))?;
+                let masked = how.secrets.map_or(Ok(None), |secrets| masked(&full, &path, secrets, notes));
+                match masked.map_err(Error::io("copy", &full))? {
+                    Some(mut content) => write_masked(&full, &to.join(&path), &mut content)?,
+                    None => copy_file(&full, &to.join(&path))?,
+                }
             } else {
                 notes.push(format!("{} is no file: left out", path.display()));
             }
@@ -103,6 +112,21 @@ fn copy_tree(from: &Path, to: &Path, copy_links: bool, notes: &mut Vec<String>) 
 /// Copies a file with its mode and its time, which tells how old something is.
 pub(super) fn copy_file(from: &Path, to: &Path) -> Result<()> {
     fs::copy(from, to).map_err(Error::io("copy", from))?;
+    keep_times(from, to);
+    Ok(())
+}
+
+/// Makes a file of this content that otherwise is a copy of another.
+fn write_masked(from: &Path, to: &Path, content: &mut dyn Read) -> Result<()> {
+    let mode = fs::metadata(from).map_err(Error::io("read", from))?.permissions();
+    let mut file = File::create(to).map_err(Error::io("create", to))?;
+    io::copy(content, &mut file).map_err(Error::io("write", to))?;
+    file.set_permissions(mode).map_err(Error::io("create", to))?;
+    keep_times(from, to);
+    Ok(())
+}
+
+fn keep_times(from: &Path, to: &Path) {
     let times =
         fs::metadata(from).and_then(|metadata| metadata.modified()).map(|time| FileTimes::new().set_modified(time));
     if let Ok(times) = times
@@ -111,7 +135,6 @@ pub(super) fn copy_file(from: &Path, to: &Path) -> Result<()> {
         // A copy with another time is a copy.
         let _ = file.set_times(times);
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -149,7 +172,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let run = run(dir.path());
         let to = dir.path().join("to");
-        let notes = bring(&run, &to, "cd", Transfer { copy_links: true, is_move: true }).unwrap().unwrap();
+        let notes =
+            bring(&run, &to, "cd", Transfer { copy_links: true, is_move: true, secrets: None }).unwrap().unwrap();
         assert_eq!(notes.len(), 2, "{notes:?}");
         assert!(to.join("cd/out/link").symlink_metadata().unwrap().is_file());
         assert!(to.join("cd/out/up").symlink_metadata().is_err());

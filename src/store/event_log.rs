@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::{Error, Result};
-use crate::model::{Event, EventKind};
+use crate::model::{Event, EventKind, Masks};
 
 /// An event log that this process appends to. The lock of the run directory keeps others from doing the same.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub(crate) struct EventLog {
     torn: bool,
     dirty: bool,
     buffer: Vec<u8>,
+    /// What takes the place of secrets in the events.
+    masks: Masks,
 }
 
 impl EventLog {
@@ -54,7 +56,22 @@ impl EventLog {
 
     fn new(file: File, path: &Path, length: u64, next_seq: u64) -> EventLog {
         let path = path.to_owned();
-        EventLog { file, path, next_seq, length, torn: false, dirty: false, buffer: Vec::new() }
+        EventLog {
+            file,
+            path,
+            next_seq,
+            length,
+            torn: false,
+            dirty: false,
+            buffer: Vec::new(),
+            masks: Masks::default(),
+        }
+    }
+
+    /// Returns the same log, with secrets masked in what is appended from now on.
+    pub(crate) fn masked_by(mut self, masks: Masks) -> EventLog {
+        self.masks = masks;
+        self
     }
 
     /// Appends events that happened at `time`, numbers them, and returns them as they are in the log: all of them, or
@@ -66,7 +83,8 @@ impl EventLog {
         }
         self.buffer.clear();
         let mut events = Vec::with_capacity(kinds.len());
-        for (seq, kind) in (self.next_seq..).zip(kinds) {
+        for (seq, mut kind) in (self.next_seq..).zip(kinds) {
+            kind.mask(&self.masks);
             let event = Event { seq, time, kind };
             serde_json::to_writer(&mut self.buffer, &event).map_err(|e| failed("encode", &self.path, e.into()))?;
             self.buffer.push(b'\n');
@@ -182,6 +200,7 @@ mod tests {
             user: "me".into(),
             first_started: None,
             rerun_of: None,
+            secrets: Vec::new(),
         }))
     }
 

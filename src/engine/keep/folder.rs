@@ -11,19 +11,20 @@ use super::capped_file::CappedFile;
 use super::{Keep, KeepOrder, Keeper, NoKeep};
 use crate::engine::request::Failure;
 use crate::engine::scheduler::Written;
-use crate::model::{OutputSize, Stream};
+use crate::model::{MaskStream, Masks, OutputSize, Stream};
 use crate::store;
 
 /// Makes folders of attempts in a run directory.
 pub(in crate::engine) struct Folders {
     directory: PathBuf,
     limit: u64,
+    masks: Masks,
 }
 
 impl Folders {
-    /// Makes the keeper of the run with this directory; each file may have `limit` bytes.
-    pub(in crate::engine) fn new(directory: &Path, limit: u64) -> Self {
-        Self { directory: directory.to_owned(), limit }
+    /// Makes the keeper of the run with this directory; each file may have `limit` bytes, and secrets are masked in it.
+    pub(in crate::engine) fn new(directory: &Path, limit: u64, masks: Masks) -> Self {
+        Self { directory: directory.to_owned(), limit, masks }
     }
 }
 
@@ -44,13 +45,16 @@ impl Keeper for Folders {
         if store::is_told_of_log(order.folder) {
             log.create(&folder).map_err(failed)?;
         }
-        Ok(Box::new(Kept { stdout: file("stdout"), stderr: file("stderr"), log, folder }))
+        let masked = [self.masks.stream(), self.masks.stream()];
+        Ok(Box::new(Kept { stdout: file("stdout"), stderr: file("stderr"), masked, log, folder }))
     }
 }
 
 struct Kept {
     stdout: CappedFile,
     stderr: CappedFile,
+    /// What masks each of them.
+    masked: [MaskStream; 2],
     log: CappedFile,
     folder: AttemptFolder,
 }
@@ -61,11 +65,17 @@ impl Keep for Kept {
     }
 
     fn store(&mut self, stream: Stream, bytes: &[u8]) -> Result<(), Failure> {
-        let file = match stream {
-            Stream::Stdout => &mut self.stdout,
-            Stream::Stderr => &mut self.stderr,
+        let (file, masked) = match stream {
+            Stream::Stdout => (&mut self.stdout, &mut self.masked[0]),
+            Stream::Stderr => (&mut self.stderr, &mut self.masked[1]),
         };
-        file.write(&self.folder, bytes).map_err(|error| Failure::at(&file.path(&self.folder), &error))
+        let mut written = Ok(());
+        masked.write(bytes, &mut |bytes| {
+            if written.is_ok() {
+                written = file.write(&self.folder, bytes);
+            }
+        });
+        written.map_err(|error| Failure::at(&file.path(&self.folder), &error))
     }
 
     fn store_log(&mut self, records: &[u8]) -> Result<(), Failure> {
@@ -86,16 +96,28 @@ impl Keep for Kept {
     }
 
     fn finish(self: Box<Self>, _: DateTime<Utc>) -> (Written, Option<Failure>) {
-        let Self { stdout, stderr, log, folder } = *self;
+        let Self { stdout, stderr, masked: [mut out, mut err], log, folder } = *self;
         let mut failure = None;
-        let mut finish = |file: CappedFile| {
+        let mut finish = |mut file: CappedFile, masked: Option<&mut MaskStream>| {
+            let mut written = Ok(());
+            if let Some(masked) = masked {
+                masked.finish(&mut |bytes| {
+                    if written.is_ok() {
+                        written = file.write(&folder, bytes);
+                    }
+                });
+            }
             let path = file.path(&folder);
-            file.finish(&folder).unwrap_or_else(|error| {
+            written.and_then(|()| file.finish(&folder)).unwrap_or_else(|error| {
                 failure.get_or_insert(Failure::at(&path, &error));
                 OutputSize::default()
             })
         };
-        let written = Written { stdout: finish(stdout), stderr: finish(stderr), log: finish(log) };
+        let written = Written {
+            stdout: finish(stdout, Some(&mut out)),
+            stderr: finish(stderr, Some(&mut err)),
+            log: finish(log, None),
+        };
         (written, failure)
     }
 }

@@ -240,7 +240,7 @@ impl Books {
         drop(runtime);
         match start {
             Ok(start) => {
-                self.live.insert(number, Live::new(id, task, keep, self.clock.now(), self.surroundings.output_limit));
+                self.live.insert(number, Live::new(id, task, keep, self.clock.now(), &self.surroundings));
                 Some(start)
             }
             Err(reason) => {

@@ -287,7 +287,7 @@ impl Books {
             let text = format!("{} of its processes could not be killed", left.unkillable);
             live.log.record(time, Level::Error, OWN_LOGGER, text.as_bytes());
         }
-        live.log.close_lines(time);
+        live.log.end(time);
         let logged = live.write_log();
         let folder = live.keep.folder().to_owned();
         let is_of_runner = live.runner.is_some();

@@ -148,7 +148,7 @@ impl Books {
             }
             Running::Stdout { log, log_only } => self.reported_output(task, Stream::Stdout, &log, log_only),
             Running::Stderr { log, log_only } => self.reported_output(task, Stream::Stderr, &log, log_only),
-            Running::Whiteboard { log } => self.write_file(task, "whiteboard", &log),
+            Running::Whiteboard { log } => self.write_file(task, "whiteboard", &self.surroundings.masks.mask(&log)),
             Running::File { path, log } => self.write_file(task, &path, &log),
             Running::Output { log } => {
                 let mut text = log;

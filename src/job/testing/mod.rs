@@ -22,7 +22,7 @@ use crate::model::{Cleared, Outcome, Place, QUARANTINE, Runnable, Task, TaskNumb
 use crate::store;
 use crate::testing::{JOBFILE_KIND, Reading, TapRules, Test};
 
-pub(super) use self::plan::write_suite;
+pub(super) use self::plan::{kept_secrets, write_suite};
 pub(crate) use self::plan::{read_suite, suite_text};
 
 /// The folder of a run's tests, in its directory.
@@ -186,7 +186,7 @@ impl Job {
         for index in order.into_iter().map(|place| place - 1) {
             let test = &plan.tests[index];
             let number = TaskNumber::try_from(submissions.len() + items.len() + 1).unwrap_or(TaskNumber::MAX);
-            let folder = format!("{TEST_RESULTS}/{}", test.id.folder());
+            let folder = format!("{TEST_RESULTS}/{}", self.masks.mask_text(&test.id.folder()));
             let path = self.directory.join(&folder);
             for (name, target) in &links[index] {
                 results::link_dependency(&path, name, target)?;
@@ -197,6 +197,7 @@ impl Job {
             task.tags.extend(until.map(|until| format!("{QUARANTINE}{until}")));
             let decided = problems[index].clone().map(|reason| (Outcome::Blocked, reason));
             let decided = decided.or_else(|| problem.map(|reason| (Outcome::Errored, reason)));
+            self.note_secrets(&task);
             if decided.is_none() && needs[index].is_empty() && sessions::may_share(test, plan, self.settings.retries) {
                 items.push(Item { number, folder, task });
                 continue;

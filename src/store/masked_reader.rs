@@ -1,0 +1,80 @@
+//! Reading with secrets masked, piece by piece: the size of what is read costs no memory.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use crate::model::{MaskStream, Masks};
+
+/// Bytes that are read at a time.
+const PIECE: usize = 256 << 10;
+
+/// Reads with secrets masked.
+pub(super) struct MaskedReader<R> {
+    from: R,
+    stream: MaskStream,
+    piece: Vec<u8>,
+    out: Vec<u8>,
+    /// How much of `out` was handed out.
+    given: usize,
+    is_at_end: bool,
+}
+
+impl<R: Read> MaskedReader<R> {
+    pub(super) fn new(masks: &Masks, from: R) -> Self {
+        Self { from, stream: masks.stream(), piece: Vec::new(), out: Vec::new(), given: 0, is_at_end: false }
+    }
+
+    /// Works one piece through.
+    fn fill(&mut self) -> io::Result<()> {
+        self.piece.resize(PIECE, 0);
+        let count = self.from.read(&mut self.piece)?;
+        self.out.clear();
+        self.given = 0;
+        let out = &mut self.out;
+        let mut add = |bytes: &[u8]| out.extend_from_slice(bytes);
+        match count {
+            0 => {
+                self.stream.finish(&mut add);
+                self.is_at_end = true;
+            }
+            count => self.stream.write(&self.piece[..count], &mut add),
+        }
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for MaskedReader<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while self.given == self.out.len() && !self.is_at_end {
+            match self.fill() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                done => done?,
+            }
+        }
+        let count = (&self.out[self.given..]).read(into)?;
+        self.given += count;
+        Ok(count)
+    }
+}
+
+/// Copies a file with secrets masked.
+pub(crate) fn copy_masked(from: &Path, to: &Path, masks: &Masks) -> io::Result<()> {
+    io::copy(&mut MaskedReader::new(masks, File::open(from)?), &mut File::create(to)?).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_on_the_border_of_two_pieces_is_masked() {
+        let masks = Masks::new(["hunter2hunter2"]);
+        for before in PIECE - 16..PIECE + 2 {
+            let text = ["x".repeat(before), "hunter2hunter2".repeat(2), "y".repeat(PIECE)].concat();
+            let mut read = String::new();
+            MaskedReader::new(&masks, text.as_bytes()).read_to_string(&mut read).unwrap();
+            assert!(read == ["x".repeat(before), "***".repeat(2), "y".repeat(PIECE)].concat(), "{before}");
+        }
+    }
+}
