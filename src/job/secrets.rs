@@ -45,13 +45,12 @@ fn kept(what: &str, variable: &str) -> String {
 pub(super) fn missing(secrets: &Secrets, had: &[String]) -> Option<String> {
     let missing: Vec<&str> =
         had.iter().map(String::as_str).filter(|name| !secrets.variables().any(|own| own == *name)).collect();
-    let (variable, is) = if missing.len() == 1 { ("variable", "is") } else { ("variables", "are") };
-    (!missing.is_empty()).then(|| {
-        format!(
-            "the run had secret {variable} that {is} not set now, and whose value is not kept: {}",
-            missing.join(", ")
-        )
-    })
+    let names = missing.join(", ");
+    match missing.len() {
+        0 => None,
+        1 => Some(format!("the run had a secret variable that is not set now, and whose value is not kept: {names}")),
+        _ => Some(format!("the run had secret variables that are not set now, and whose values are not kept: {names}")),
+    }
 }
 
 /// Returns a warning if the run in the directory `run` had secret variables that are not set now.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::{Error, Result};
-use crate::model::{EVENT_FORMAT, Event, EventKind};
+use crate::model::{EVENT_FORMAT, Event};
 
 /// Opens the event log at `path` for reading from its first event.
 pub(crate) fn read(path: &Path) -> Result<EventReader> {
@@ -25,15 +25,6 @@ pub(crate) fn read_from<R: Read>(log: R, path: &Path) -> EventReader<R> {
         offset: 0,
         next_offset: 0,
         ended: false,
-    }
-}
-
-/// Returns the names of the secret variables that the run in the directory `run` had when it was started first.
-pub(crate) fn secret_variables(run: &Path) -> Vec<String> {
-    let first = read(&run.join(".guild").join("events.jsonl")).ok().and_then(|mut events| events.next()?.ok());
-    match first.map(|event| event.kind) {
-        Some(EventKind::RunStarted(header)) => header.secrets,
-        _ => Vec::new(),
     }
 }
 

@@ -248,9 +248,9 @@ mod tests {
         // The path, what it holds, and what it holds elsewhere.
         let cases = [
             (".guild/output", "a hunter22\n", Some("a ***\n")),
-            (".guild/attrs/label", "hunter22\n", Some("'***'\n")),
+            (".guild/attrs/label", "hunter22\n", Some("\"***\"\n")),
             (".guild/attrs/started", "123456\n", Some("123456\n")),
-            (".guild/attrs/env", "A: x hunter22\nB: y\n", Some("B: y\n")),
+            (".guild/attrs/env", "A: x hunter22\nB: plain\n", Some("B: plain\n")),
             (".guild/attrs/flags", "token: hunter22\n", None),
             (".guild/attrs/cmd", "- plain\n", None),
             (".guild/events.jsonl", log, Some("…")),

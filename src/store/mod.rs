@@ -49,7 +49,7 @@ pub(crate) use copy::{Transfer, bring};
 pub(crate) use environment::recorded_environment;
 pub(crate) use error::Error;
 pub(crate) use event_log::{EventLog, SyncHandle};
-pub(crate) use event_reader::{EventLookup, read, read_from, secret_variables};
+pub(crate) use event_reader::{EventLookup, read, read_from};
 pub(crate) use filter::{Filter, Lookup, TimeRange};
 pub(crate) use home::Home;
 pub(crate) use index::{RunRow, ScalarRow, newest, newest_paths, row, rows};
@@ -61,7 +61,7 @@ pub(crate) use remove::remove;
 pub(crate) use run_dir::{RunDir, now_micros, run_id};
 pub(crate) use run_files::{FileKind, RunFile, Walk, files, manifest, open_file, sourcecode_folder};
 pub(crate) use run_output::RunOutput;
-pub(crate) use secrets::Secrets;
+pub(crate) use secrets::{Secrets, keep_secret_variables, secret_variables};
 pub(crate) use status::Status;
 pub(crate) use task_folder::{
     apart_folder, attempt_folder, discard, is_told_of_log, log_name, name_beside, output_tail, read_part, task_folder,

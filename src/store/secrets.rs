@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use memchr::memmem;
@@ -16,7 +17,8 @@ use serde_json::Value;
 
 use super::secret_names::{Meaning, is_secret, meaning};
 use super::secret_values::{is_private_key, is_public, is_switch, passwords_in_pairs, passwords_in_urls};
-use crate::model::{Masks, SHORTEST_SECRET};
+use super::{Result, RunDir, attribute, read};
+use crate::model::{EventKind, Masks, SHORTEST_SECRET};
 
 /// Variables whose values stand in every path and every report.
 const EVERYWHERE: [&str; 5] = ["USER", "LOGNAME", "USERNAME", "HOSTNAME", "HOST"];
@@ -176,6 +178,30 @@ impl Secrets {
     }
 }
 
+/// The attribute with the names of the secret variables that a run has. A run of a jobfile says it in its log.
+const ATTRIBUTE: &str = "env_secrets";
+
+/// Keeps the names of the secret variables that a run has, beside those that it had before it was started again.
+pub(crate) fn keep_secret_variables(run: &RunDir, mut names: Vec<String>) -> Result<()> {
+    names.extend(secret_variables(run.path()));
+    names.sort_unstable();
+    names.dedup();
+    if names.is_empty() { Ok(()) } else { run.write_attr(ATTRIBUTE, &names) }
+}
+
+/// Returns the names of the secret variables that the run in the directory `run` had when it was started first. Their
+/// values are not kept.
+pub(crate) fn secret_variables(run: &Path) -> Vec<String> {
+    if let Some(names) = attribute(run, ATTRIBUTE).and_then(|names| serde_json::from_value(names).ok()) {
+        return names;
+    }
+    let first = read(&run.join(".guild").join("events.jsonl")).ok().and_then(|mut events| events.next()?.ok());
+    match first.map(|event| event.kind) {
+        Some(EventKind::RunStarted(header)) => header.secrets,
+        _ => Vec::new(),
+    }
+}
+
 /// Names the variables, and none of their values.
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -234,7 +260,7 @@ mod tests {
 
     #[test]
     fn the_variable_of_a_value_is_named() {
-        let secrets = secrets(&[("API_TOKEN", "hunter22"), ("PASSWORD", "1"), ("PATH", "/usr/bin")]);
+        let secrets = secrets(&[("API_TOKEN", "hunter22"), ("PASSWORD", "12"), ("PATH", "/usr/bin")]);
         assert_eq!(secrets.variables().collect::<Vec<_>>(), ["API_TOKEN", "PASSWORD"]);
         assert_eq!(secrets.variable_in(b"--token=hunter22"), Some("API_TOKEN"));
         assert_eq!(secrets.variable_in_value(&json!({"a": [1, "x hunter22"]})), Some("API_TOKEN"));

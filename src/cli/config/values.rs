@@ -46,7 +46,7 @@ fn whole(value: &Json) -> Option<u32> {
     value.as_u64().and_then(|number| u32::try_from(number).ok())
 }
 
-/// Yes or no.
+/// True or false.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Json")]
 #[schemars(!try_from)]

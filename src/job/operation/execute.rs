@@ -34,6 +34,7 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
     let names = secrets::note(&mut plan);
     let masks = plan.masks();
     let (run, log) = open(&plan.place, pid, &masks)?;
+    store::keep_secret_variables(&run, names.clone())?;
     engine::mark_host(run.id());
     let directory = run.path().to_owned();
     let journal = Journal::new(log, Box::new(drop));

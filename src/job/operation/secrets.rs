@@ -41,7 +41,12 @@ fn is_reference(value: &str) -> bool {
 
 /// Returns the record of an operation as it is written down.
 pub(super) fn written(record: &OpRecord, secrets: &Secrets) -> OpRecord {
-    record.without_secrets(|name, value| !is_reference(value) && secrets.holds(name, value.as_bytes()))
+    let mut record =
+        record.without_secrets(|name, value| !is_reference(value) && secrets.holds(name, value.as_bytes()));
+    if let Some(label) = &mut record.label_template {
+        secrets.masks().mask_string(label);
+    }
+    record
 }
 
 /// Returns a warning for each secret that is kept, since the run is started again by what it is in.
@@ -49,8 +54,11 @@ pub(super) fn kept(plan: &Plan) -> Vec<String> {
     let secrets = &plan.secrets;
     let flags = plan.values.iter();
     let flags = flags.filter_map(|(name, value)| kept_value(secrets, &format!("the flag '{name}'"), value));
-    let command = json!(plan.record.op_cmd.cmd_args);
-    flags.chain(kept_value(secrets, "the command of the operation", &command)).collect()
+    let parts = [
+        ("the command of the operation", json!(plan.record.op_cmd.cmd_args)),
+        ("a dependency of the operation", json!(plan.record.deps)),
+    ];
+    flags.chain(parts.iter().filter_map(|(what, value)| kept_value(secrets, what, value))).collect()
 }
 
 /// Returns the options as they are written down.
