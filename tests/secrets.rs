@@ -442,8 +442,12 @@ fn a_run_of_tests_masks_what_it_shows_and_keeps_what_it_is_run_with() {
         let is_kept = kept.contains(&relative.as_str());
         assert!(is_kept || !(holds(&text, b"hunter22") || holds(&text, b"param-key")), "{relative}");
     }
-    project.run(&["replay", "latest"]).code(0);
-    project.run(&["replay", "latest", "--failed"]).code(4);
+    project.run(&["replay", "latest"]).code(0).stderr_lacks("the run had");
+    let mut without = project.rille(&["replay", &run.id()]);
+    without.env_remove("A_TOKEN");
+    project.start_command(without).wait().code(1).stderr_has("whose value is not kept: A_TOKEN");
+    project.run(&["replay", &run.id(), "--failed"]).code(4);
+    project.run(&["replay", "latest", "--failed"]).code(0);
 }
 
 #[test]

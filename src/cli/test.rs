@@ -18,7 +18,7 @@ use super::jobs::read_summary;
 use super::near::near_file;
 use super::references::{ReferenceArgs, VariantArgs, select};
 use super::run::ReportOptions;
-use crate::job::{Door, MainEnd, Settings, TestPlan, read_suite, suite_text};
+use crate::job::{Door, MainEnd, Settings, TestPlan, missing_secrets, read_suite, suite_text};
 use crate::model::may_be_behind;
 use crate::script;
 use crate::store::{self, Home};
@@ -208,7 +208,7 @@ pub(crate) fn main(args: &TestArgs, command: &[OsString], home: Option<&Path>) -
         return bisect::main(&tests, name, &limit.into_iter().collect::<Vec<_>>());
     }
     let recorded = Recorded { is_dry: args.dry_run, dependencies, manner: args.common.manner.clone() };
-    run(tests, recorded, &args.common, command, home)
+    run(tests, recorded, &args.common, command, home, None)
 }
 
 /// Runs the tests of an earlier run again and returns the exit code.
@@ -226,7 +226,7 @@ pub(crate) fn replay(args: &ReplayArgs, command: &[OsString], home: Option<&Path
     }
     let mut recorded = Recorded::read(&directory);
     recorded.manner = args.common.manner.clone().or(&recorded.manner);
-    run(tests, recorded, &args.common, command, home)
+    run(tests, recorded, &args.common, command, home, Some(&directory))
 }
 
 fn no_tests(id: &str, error: store::Error) -> Failure {
@@ -286,12 +286,14 @@ impl Manner {
     }
 }
 
+/// Runs tests, those of the run in the directory `earlier` where there is one.
 fn run(
     tests: Vec<Test>,
     recorded: Recorded,
     common: &CommonArgs,
     command: &[OsString],
     home: Option<&Path>,
+    earlier: Option<&Path>,
 ) -> Result<i32, Failure> {
     let folder = std::env::current_dir().map_err(|error| Failure::general(format!("the working folder: {error}")))?;
     let loaded = config::load(Path::new("."), &common.settings, home)?;
@@ -331,7 +333,11 @@ fn run(
         report_copies: common.reports.checked()?,
         ..base
     };
+    let missing = earlier.and_then(|run| missing_secrets(&settings.secrets, run));
     let job = begin(settings)?;
+    if let Some(text) = missing {
+        job.warn(text, None);
+    }
     for remark in loaded.remarks {
         job.warn(remark.text, remark.place);
     }

@@ -250,6 +250,26 @@ mod tests {
     }
 
     #[test]
+    fn secrets_are_masked_in_what_is_written_and_in_what_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.jsonl");
+        let masks = Masks::default();
+        let mut log = EventLog::create(&path).unwrap().masked_by(masks.clone());
+        let mut written = log.append(vec![warning("hunter22")], time()).unwrap();
+        masks.add(["hunter22"]);
+        written.extend(log.append(vec![warning("a hunter22"), finished(1)], time()).unwrap());
+        drop(log);
+        let mut log = EventLog::open(&path).unwrap().masked_by(masks);
+        written.extend(log.append(vec![warning("hunter22")], time()).unwrap());
+        let texts = written.iter().filter_map(|event| match &event.kind {
+            EventKind::Warning { text, .. } => Some(text.as_str()),
+            _ => None,
+        });
+        assert_eq!(texts.collect::<Vec<_>>(), ["hunter22", "a ***", "***"]);
+        assert_eq!(events_of(&path), written);
+    }
+
+    #[test]
     fn a_log_is_gone_on_with_behind_its_last_whole_line() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("events.jsonl");

@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::secret_names::is_secret;
 
 /// Values that switch something, whatever it is called.
@@ -113,6 +115,33 @@ pub(super) fn passwords_in_pairs(text: &str) -> Vec<String> {
     found
 }
 
+/// Returns the parts of a secret that are of use by themselves: what stands behind the name of a scheme, `Bearer …`, and what
+/// a JSON text calls secret.
+pub(super) fn parts_of_secrets(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Some((scheme, rest)) = text.trim().split_once(' ')
+        && ["basic", "bearer", "token"].contains(&scheme.to_lowercase().as_str())
+        && !rest.trim().contains(' ')
+    {
+        found.push(rest.trim().to_owned());
+    }
+    if text.trim_start().starts_with(['{', '[']) {
+        let value = serde_json::from_str::<Value>(text).unwrap_or_default();
+        collect_named("", &value, &mut found);
+    }
+    found
+}
+
+fn collect_named(name: &str, value: &Value, found: &mut Vec<String>) {
+    let is_named = is_secret(name) || ["auth", "key", "pass", "pwd"].contains(&name);
+    match value {
+        Value::String(text) if is_named => found.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|item| collect_named(name, item, found)),
+        Value::Object(map) => map.iter().for_each(|(name, value)| collect_named(name, value, found)),
+        _ => {}
+    }
+}
+
 fn add(found: &mut Vec<String>, password: &str) {
     // What stands for a password is none.
     if password.is_empty() || password.starts_with(['$', '<', '*']) {
@@ -178,6 +207,23 @@ mod tests {
         assert_eq!(passwords_in_pairs("Server=db;User Id=me;Password=hunter22;"), ["hunter22"]);
         assert_eq!(passwords_in_pairs("host=db password='hunter22' Pwd=x"), ["hunter22", "x"]);
         assert_eq!(passwords_in_pairs("AccountName=a;AccountKey=abc==;EndpointSuffix=x"), ["abc=="]);
+    }
+
+    #[test]
+    fn what_is_of_use_by_itself_is_secret_by_itself() {
+        let cases: [(&str, &[&str]); 5] = [
+            ("Bearer abcdef0123", &["abcdef0123"]),
+            ("correct horse battery", &[]),
+            (r#"{"auths": {"reg": {"auth": "dXNlcjpw"}}, "type": "x"}"#, &["dXNlcjpw"]),
+            (
+                r#"{"private_key": "-----BEGIN\nabc\n", "keys": ["no"], "api_tokens": ["one"]}"#,
+                &["-----BEGIN\nabc\n", "one"],
+            ),
+            ("{no json", &[]),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parts_of_secrets(text), expected, "{text}");
+        }
     }
 
     #[test]

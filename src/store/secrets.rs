@@ -16,7 +16,9 @@ use memchr::memmem;
 use serde_json::Value;
 
 use super::secret_names::{Meaning, is_secret, meaning};
-use super::secret_values::{is_private_key, is_public, is_switch, passwords_in_pairs, passwords_in_urls};
+use super::secret_values::{
+    is_private_key, is_public, is_switch, parts_of_secrets, passwords_in_pairs, passwords_in_urls,
+};
 use super::{Result, RunDir, attribute, read};
 use crate::model::{EventKind, Masks, SHORTEST_SECRET};
 
@@ -97,7 +99,10 @@ impl Secrets {
         let meaning = if self.is_hidden(name) { Meaning::Secret } else { meaning(name) };
         match meaning {
             Meaning::Secret if is_switch(value) && !self.is_hidden(name) => return None,
-            Meaning::Secret => found.push(value.to_vec()),
+            Meaning::Secret => {
+                found.push(value.to_vec());
+                found.extend(parts_of_secrets(&text).into_iter().map(String::into_bytes));
+            }
             Meaning::Address if is_switch(value) => return None,
             Meaning::Address => {
                 found.extend(passwords_in_pairs(&text).into_iter().map(String::into_bytes));

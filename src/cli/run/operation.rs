@@ -269,7 +269,12 @@ fn start(args: &OperationArgs, plan: Plan) -> Result<i32, Failure> {
 fn run(plan: Plan, operation: &str, is_background: bool) -> Result<i32, Failure> {
     let guarded =
         engine::split().map_err(|error| Failure::general(format!("cannot start the host process: {error}")))?;
-    let done = job::run(plan, guarded, Box::new(Terminal { is_background })).map_err(failure)?;
+    let masks = plan.masks();
+    let done = job::run(plan, guarded, Box::new(Terminal { is_background })).map_err(|error| {
+        let Failure { kind, mut message, mut hints } = failure(error);
+        std::iter::once(&mut message).chain(&mut hints).for_each(|text| masks.mask_string(text));
+        Failure { kind, message, hints }
+    })?;
     match done {
         Done::Ran { code, remark } => {
             if let Some(remark) = remark {

@@ -89,7 +89,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Returns what takes the place of secrets in what is only read. It grows with the secrets.
-    fn masks(&self) -> Masks {
+    pub(crate) fn masks(&self) -> Masks {
         if self.keeps_secrets { Masks::default() } else { self.secrets.masks() }
     }
 }
