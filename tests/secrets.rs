@@ -6,6 +6,7 @@ use std::process::Command;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use memchr::memmem;
 use serde_json::{Value, json};
 
 use crate::harness::{DEADLINE, Project, until};
@@ -104,7 +105,7 @@ fn needles(secret: &str) -> Vec<Vec<u8>> {
 }
 
 fn holds(text: &[u8], needle: &[u8]) -> bool {
-    text.windows(needle.len()).any(|window| window == needle)
+    memmem::find(text, needle).is_some()
 }
 
 /// Returns the files below a folder that hold one of the secrets, or have one in their path, with its variable.
