@@ -60,11 +60,14 @@ fn treatment(relative: &Path) -> Treatment {
     let top = relative.components().next().and_then(|part| part.as_os_str().to_str()).unwrap_or_default();
     let is_of_rille = folder == Path::new("")
         || ["tasks", "test-results", "dependencies", "jobdata"].contains(&top)
-        || top.starts_with("walks-");
-    match name {
+        || top.starts_with("walks-")
+        || folder.starts_with(".guild/tasks");
+    // Where a task has taken the name, and the tail of a file that was cut until it is put together.
+    let own = name.split(".tail").next().unwrap_or(name);
+    let own = own.strip_suffix(".rille").unwrap_or(own);
+    match own {
         "results.json" if folder == Path::new("") => Treatment::Json,
-        // Of a file that was cut, the tail has a name of its own until it is put together.
-        name if is_of_rille && RECORDS.contains(&name.split(".tail").next().unwrap_or(name)) => Treatment::Text,
+        own if is_of_rille && RECORDS.contains(&own) => Treatment::Text,
         _ => Treatment::Kept,
     }
 }
@@ -256,6 +259,8 @@ mod tests {
             (".guild/events.jsonl", log, Some("…")),
             ("results.json", "{\"a\": 123456, \"b\": \"hunter22\"}", Some("{\"a\":123456,\"b\":\"***\"}")),
             ("tasks/1-a/stdout", "hunter22", Some("***")),
+            ("tasks/1-a/stdout.rille", "hunter22", Some("***")),
+            (".guild/tasks/1/task.log", "hunter22", Some("***")),
             ("tasks/1-a/model.bin", "hunter22", None),
             ("stdout.txt", "hunter22", None),
             ("job.log", "plain\n", None),
