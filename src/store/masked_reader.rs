@@ -67,6 +67,39 @@ pub(crate) fn copy_masked(from: &Path, to: &Path, masks: &Masks) -> io::Result<(
 mod tests {
     use super::*;
 
+    /// Is interrupted before each byte, and fails at the end.
+    struct Slow(&'static [u8], bool);
+
+    impl Read for Slow {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            match self.0.split_first() {
+                _ if self.1 => Err(io::ErrorKind::Interrupted.into()),
+                None => Err(io::ErrorKind::UnexpectedEof.into()),
+                Some((byte, rest)) => {
+                    (self.0, into[0]) = (rest, *byte);
+                    Ok(1)
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_interrupt_is_no_error_and_an_error_is_told() {
+        let mut read = Vec::new();
+        let error = MaskedReader::new(&Masks::new(["hunter22"]), Slow(b"a hunter22 b", false)).read_to_end(&mut read);
+        assert_eq!((read.as_slice(), error.unwrap_err().kind()), (&b"a *** b"[..], io::ErrorKind::UnexpectedEof));
+    }
+
+    #[test]
+    fn a_copy_has_masks() {
+        let dir = tempfile::tempdir().unwrap();
+        let [from, to] = ["from", "to"].map(|name| dir.path().join(name));
+        std::fs::write(&from, "a hunter22").unwrap();
+        copy_masked(&from, &to, &Masks::new(["hunter22"])).unwrap();
+        assert_eq!(std::fs::read(&to).unwrap(), b"a ***");
+    }
+
     #[test]
     fn a_secret_on_the_border_of_two_pieces_is_masked() {
         let masks = Masks::new(["hunter2hunter3"]);

@@ -64,12 +64,14 @@ pub(crate) fn is_secret(name: &str) -> bool {
 pub(super) fn meaning(name: &str) -> Meaning {
     let mut words = words(name);
     // The variable of a flag. What is called a key there is one of a table.
-    let is_flag = words.len() > 1 && words[0] == "flag";
+    let is_flag = matches!(words.as_slice(), [first, _, ..] if first == "flag");
     if is_flag {
         words.remove(0);
     }
     // `DB_PASS_2` is another of its kind.
-    while words.len() > 1 && words.last().is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_digit())) {
+    let is_numbered =
+        |words: &[String]| matches!(words, [_, .., last] if last.bytes().all(|byte| byte.is_ascii_digit()));
+    while is_numbered(&words) {
         words.pop();
     }
     let joined = words.join("_");

@@ -183,7 +183,12 @@ mod tests {
 
     #[test]
     fn of_a_url_the_password_is_secret() {
-        let cases: [(&str, &[&str]); 16] = [
+        let cases: [(&str, &[&str]); 21] = [
+            ("amqp://guest:amqp@mq.lab", &[]),
+            ("url='git+ssh://me:git+ssh@x' amqp://me:git+ssh@y", &["git+ssh"]),
+            ("see \"https://x.lab/y?token=hunter22\" for more", &["hunter22"]),
+            ("https://x.lab/y?token=hunter22 https://z", &["hunter22"]),
+            ("postgres://ada:***@db postgres://ada:<word>@db postgres://ada:@db", &[]),
             ("postgres://ada:hunter22@db.lab:5432/x", &["hunter22"]),
             ("postgres://ada:p%40ss%2Fw@db.lab/x?sslmode=require", &["p@ss/w", "p%40ss%2Fw"]),
             ("mysql+pymysql://ada:a:b@db", &["a:b"]),

@@ -227,7 +227,9 @@ mod tests {
     #[test]
     fn values_are_secret_by_name_by_order_and_by_what_is_in_them() {
         // The variable, what it holds, and what of that is masked.
-        let cases: [(&str, &str, &[&str]); 26] = [
+        let cases: [(&str, &str, &[&str]); 28] = [
+            ("DB_URL", "undefined", &[]),
+            ("HTTP_AUTHORIZATION", "Bearer hunter22", &["Bearer hunter22", "hunter22"]),
             ("DB_PASSWORD", "hunter22", &["hunter22"]),
             ("DB_PASSWORD", "short", &[]),
             ("DB_PASSWORD", " hunter22\n", &["hunter22"]),
@@ -259,7 +261,29 @@ mod tests {
             let secrets = secrets(&[(name, value), ("USER", "ada-lovelace")]);
             let values: Vec<_> = secrets.values.keys().map(|value| String::from_utf8_lossy(value)).collect();
             assert_eq!(values, expected, "{name}={value}");
-            assert!(!format!("{secrets:?}").contains("hunter"));
+            let shown = format!("{secrets:?}");
+            assert!(!shown.contains("hunter") && (expected.is_empty() || shown.contains(name)), "{shown}");
+        }
+        assert!(!secrets(&[("DB_URL", "undefined")]).holds("DB_URL", b"undefined"));
+    }
+
+    #[test]
+    fn names_are_kept_where_values_are_not() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("run");
+        let run = RunDir::create(&path, &"0".repeat(32), std::process::id()).unwrap();
+        keep_secret_variables(&run, Vec::new()).unwrap();
+        assert!(secret_variables(&path).is_empty() && !path.join(".guild/attrs/env_secrets").exists());
+        let started = r#"{"seq":1,"time":"2026-11-21T09:00:00Z","event":"run-started","format":1,"rille":"0","run_id":"0",
+            "door":"job","name":"a","file":"/a","file_hash":"0","argv":[],"pid":1,"host":"h","user":"u","secrets":["Z_KEY"]}"#;
+        std::fs::write(path.join(".guild/events.jsonl"), started.replace('\n', "") + "\n").unwrap();
+        assert_eq!(secret_variables(&path), ["Z_KEY"]);
+        for (names, expected) in [
+            (["B_KEY", "A_KEY"], &["A_KEY", "B_KEY", "Z_KEY"][..]),
+            (["A_KEY", "C_KEY"], &["A_KEY", "B_KEY", "C_KEY", "Z_KEY"]),
+        ] {
+            keep_secret_variables(&run, names.map(str::to_owned).into()).unwrap();
+            assert_eq!(secret_variables(&path), expected);
         }
     }
 
@@ -282,8 +306,11 @@ mod tests {
             .add_values(&json!({"sw1": {"password": "sw1-word", "port": 1234, "credentials": {"a": ["cred-word"]}}}));
         secrets.add_named("api_token", &json!("tok-123456"));
         secrets.add_named("speed", &json!("960000000"));
-        let text = "hunter22 sw1-word cred-word tok-123456 960000000";
-        assert_eq!(secrets.archive_masks().mask_text(text), "*** *** *** *** 960000000");
-        assert_eq!(secrets.masks().mask_text(text), "*** sw1-word cred-word tok-123456 960000000");
+        secrets.add_named("size", &json!(730_000_000));
+        secrets.add_named("password", &json!(87_654_321));
+        let text = "hunter22 sw1-word cred-word tok-123456 87654321 960000000 730000000";
+        assert_eq!(secrets.archive_masks().mask_text(text), "*** *** *** *** *** 960000000 730000000");
+        assert_eq!(secrets.masks().mask_text(text), text.replace("hunter22", "***"));
+        assert_eq!((secrets.longest(), Secrets::default().longest()), (8, 0));
     }
 }

@@ -210,16 +210,14 @@ fn in_base64(value: &[u8], add: &mut dyn FnMut(String)) {
         // What comes before and behind has a part of the first digit and of the last one; what lies between is the same.
         let padded = [&b"\0\0"[..skipped], value].concat();
         let from = [0, 2, 3][skipped];
-        let shared = usize::from(padded.len() % 3 != 0);
         for encoded in [STANDARD_NO_PAD.encode(&padded), URL_SAFE_NO_PAD.encode(&padded)] {
-            add(encoded[from..encoded.len() - shared].to_owned());
-            for columns in COLUMNS.into_iter().filter(|columns| skipped == 0 && encoded.len() > *columns) {
-                for line in encoded.as_bytes().chunks(columns) {
-                    add(String::from_utf8_lossy(line).into_owned());
-                }
-            }
-            // Where nothing follows, the last digit is known too.
+            add(encoded[from..encoded.len() - 1].to_owned());
+            // Where nothing follows, or nothing is shared, the last digit is known too.
             add(encoded[from..].to_owned());
+            if skipped == 0 {
+                let lines = COLUMNS.into_iter().flat_map(|columns| encoded.as_bytes().chunks(columns));
+                lines.for_each(|line| add(String::from_utf8_lossy(line).into_owned()));
+            }
         }
     }
 }

@@ -116,3 +116,53 @@ impl Sieve {
         usize::try_from(hash >> (u64::BITS - self.bits)).unwrap_or(0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Windows that look like anything.
+    fn windows(count: u64) -> Vec<[u8; WINDOW]> {
+        let number = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        let letters = |n: u64| std::array::from_fn(|at| b'a' + (number(n).to_le_bytes()[at] & 15));
+        (0..count).map(letters).collect()
+    }
+
+    #[test]
+    fn every_window_passes_wherever_it_stands_and_little_else() {
+        let windows = windows(200);
+        let (ours, others) = windows.split_at(40);
+        let mut sieve = Sieve::default();
+        ours.iter().for_each(|window| sieve.add(*window));
+        let text: Vec<u8> =
+            (1..).zip(&windows).flat_map(|(n, window)| [&[b'-'; 9][..n % 9], window].concat()).collect();
+        let mut passed = Vec::new();
+        let mut from = 0;
+        while let Some(at) = sieve.next(&text, from) {
+            passed.push(at);
+            from = at + 1;
+        }
+        let begins = |window: &[u8; WINDOW]| text.windows(WINDOW).position(|part| part == window).unwrap();
+        assert!(ours.iter().all(|window| passed.contains(&begins(window))), "{passed:?}");
+        assert!(passed.len() < 60, "{} of {} places", passed.len(), text.len());
+        for length in 1..=WINDOW {
+            assert!(ours.iter().all(|window| sieve.passes(&window[..length])));
+        }
+        let wrong = others.iter().filter(|window| sieve.passes(*window)).count();
+        assert!(wrong < 20, "{wrong} of {}", others.len());
+        assert_eq!((sieve.next(&text, text.len()), sieve.next(b"abcde", 0)), (None, None));
+    }
+
+    #[test]
+    fn it_grows_with_what_it_holds() {
+        let mut sieve = Sieve::default();
+        assert_eq!((sieve.is_crowded(16), sieve.is_crowded(17)), (false, true));
+        let mut sizes = Vec::new();
+        while sieve.is_crowded(usize::MAX >> 8) {
+            sieve = sieve.larger();
+            sizes.push(sieve.places.len());
+        }
+        assert_eq!(sizes, [1 << 14, 1 << 16, 1 << 18, 1 << 20]);
+        assert_eq!(sieve.windows.len(), 1 << 20);
+    }
+}

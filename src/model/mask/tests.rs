@@ -57,7 +57,12 @@ fn in_pieces(masks: &Masks, text: &[u8], cuts: &[Index]) -> Vec<u8> {
 #[test]
 fn what_programs_print_of_a_secret_is_masked() {
     let secret = "p\u{e4}ss \"w/o'rd\" <&>\\ $x #1";
-    let quoted: [(&str, &str); 30] = [
+    let quoted: [(&str, &str); 35] = [
+        ("json in ascii, with capitals", r#"p\u00E4ss \"w/o'rd\" <&>\\ $x #1"#),
+        ("json of PHP, unescaped", r#"päss \"w\/o'rd\" <&>\\ $x #1"#),
+        ("repr with other quotes", r#"päss "w/o'rd" <&>\\ $x #1"#),
+        ("ascii with other quotes", r#"p\xe4ss "w/o'rd" <&>\\ $x #1"#),
+        ("SQL with backslashes", r#"päss \"w/o\'rd\" <&>\\ $x #1"#),
         ("as it is", "p\u{e4}ss \"w/o'rd\" <&>\\ $x #1"),
         ("json", r#"päss \"w/o'rd\" <&>\\ $x #1"#),
         ("json in ascii", r#"p\u00e4ss \"w/o'rd\" <&>\\ $x #1"#),
@@ -91,6 +96,19 @@ fn what_programs_print_of_a_secret_is_masked() {
     ];
     for (name, form) in quoted {
         assert_eq!(masked(&[secret], format!("a '{form}' b").as_bytes()), "a '***' b", "{name}: {form}");
+    }
+    let controlled = "bell\u{7}\"'\u{20ac}\u{1f600}.";
+    let shown = [
+        r#"bell\u0007\"'€😀."#,
+        r#"bell\u0007\"'\u20ac\ud83d\ude00."#,
+        r#"bell\u0007\"'\u20AC\uD83D\uDE00."#,
+        r#"bell\x07\"'€😀."#,
+        r#"bell\x07"\'€😀."#,
+        r#"bell\x07"\'\u20ac\U0001f600."#,
+        r#"bell\007\"'\342\202\254\360\237\230\200."#,
+    ];
+    for form in shown {
+        assert_eq!(masked(&[controlled], format!("a '{form}' b").as_bytes()), "a '***' b", "{form}");
     }
     let hex = secret.bytes().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     assert_eq!(masked(&[secret], format!("<{hex}>").as_bytes()), "<***>");
@@ -167,6 +185,14 @@ fn only_what_may_be_a_secret_is_kept_and_not_for_longer_than_somebody_waits() {
     assert_eq!(step(&mut stream, "hunter2hunt"), (String::new(), true));
     stream.let_go(&mut |_| panic!("it is kept"));
     assert_eq!(step(&mut stream, "s"), ("hunter2hunts".into(), false));
+    // No more than half of the shortest that it may become.
+    let masks = Masks::new(["hunter2hunter2hunter2", "other2other2other2", "other2othe"]);
+    for (beginning, is_let_go) in [("hunter2hun", true), ("hunter2hunt", false), ("other", true), ("other2", false)] {
+        let (mut stream, mut given) = (masks.stream(), Vec::new());
+        stream.write(beginning.as_bytes(), &mut |_| panic!("it is kept"));
+        stream.let_go(&mut |bytes| given.extend_from_slice(bytes));
+        assert_eq!(given == beginning.as_bytes(), is_let_go, "{beginning}");
+    }
     assert_eq!(step(&mut stream, "abcd"), (String::new(), true));
     stream.let_go(&mut |bytes| assert_eq!(bytes, b"abcd"));
     stream.let_go(&mut |_| panic!("it is out"));
@@ -197,7 +223,10 @@ fn secrets_that_become_known_hold_for_all_from_then_on() {
     other.add(["hunter22-longer"]);
     write(&mut stream, b"er22-longer ");
     assert_eq!(String::from_utf8_lossy(&out), "hunter22 *** *** ");
-    assert_eq!(format!("{masks:?}").matches("hunter").count(), 0);
+    let plain = Masks::new(["hunter22"]);
+    let shown = format!("{plain:?}");
+    // As it is, in digits of 16, with small letters and capitals, and in base 64 by its three places and two ends.
+    assert_eq!(shown, "Masks(9 forms)");
 }
 
 #[test]
