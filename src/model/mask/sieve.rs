@@ -133,7 +133,9 @@ mod tests {
         let windows = windows(200);
         let (ours, others) = windows.split_at(40);
         let mut sieve = Sieve::default();
-        ours.iter().for_each(|window| sieve.add(*window));
+        for window in ours {
+            sieve.add(*window);
+        }
         let text: Vec<u8> =
             (1..).zip(&windows).flat_map(|(n, window)| [&[b'-'; 9][..n % 9], window].concat()).collect();
         let mut passed = Vec::new();
