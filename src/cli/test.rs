@@ -16,6 +16,7 @@ use super::config::{self, SettingOptions};
 use super::history;
 use super::jobs::read_summary;
 use super::near::near_file;
+use super::present_masks;
 use super::references::{ReferenceArgs, VariantArgs, select};
 use super::run::ReportOptions;
 use crate::job::{Door, MainEnd, Settings, TestPlan, missing_secrets, read_suite, suite_text};
@@ -145,7 +146,9 @@ enum Order {
 /// Returns the places of tests, the longest first by how long they took in the latest runs of a home.
 fn longest_first(tests: &[Test], home: &Home) -> Result<Vec<usize>, Failure> {
     let history = history::of_home(home, history::USUAL)?;
-    let names: Vec<String> = tests.iter().map(|test| test.id.without_number()).collect();
+    // Earlier runs know them with secrets masked.
+    let masks = present_masks()?;
+    let names: Vec<String> = tests.iter().map(|test| masks.mask_text(&test.id.without_number()).into_owned()).collect();
     Ok(history.longest_first(names.iter().map(String::as_str)))
 }
 

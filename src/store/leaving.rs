@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::masked_reader::MaskedReader;
+use super::masked_reader::{MaskedReader, holds_secrets};
 use super::{Secrets, attr};
 use crate::model::{Event, Masks};
 
@@ -21,8 +21,21 @@ const READ_BACK: [&str; 9] =
 const WITHOUT_SECRETS: [&str; 2] = ["env", "run_params"];
 
 /// Files in the directory of a run, and in the folders of its tasks, that tell what happened.
-const RECORDS: [&str; 9] =
-    ["cmdline", "debug.log", "job.log", "report.html", "results.tap", "results.xml", "stderr", "stdout", "task.log"];
+const RECORDS: [&str; 10] = [
+    "cmdline",
+    "debug.log",
+    "job.log",
+    "report.html",
+    "results.tap",
+    "results.xml",
+    "stderr",
+    "stdout",
+    "task.log",
+    "whiteboard",
+];
+
+/// Folders in the directory of a run in which there are such files.
+const FOLDERS: [&str; 6] = ["dependencies", "jobdata", "quarantine", "sessions", "tasks", "test-results"];
 
 /// What becomes of a file.
 enum Treatment {
@@ -59,13 +72,15 @@ fn treatment(relative: &Path) -> Treatment {
     }
     let top = relative.components().next().and_then(|part| part.as_os_str().to_str()).unwrap_or_default();
     let is_of_rille = folder == Path::new("")
-        || ["tasks", "test-results", "dependencies", "jobdata"].contains(&top)
+        || FOLDERS.contains(&top)
         || top.starts_with("walks-")
         || folder.starts_with(".guild/tasks");
     // Where a task has taken the name, and the tail of a file that was cut until it is put together.
     let own = name.split(".tail").next().unwrap_or(name);
-    let own = own.strip_suffix(".rille").unwrap_or(own);
+    let own = own.strip_suffix(".rille").or_else(|| own.strip_suffix(".masked")).unwrap_or(own);
     match own {
+        // What the machine is, before and after tests.
+        _ if folder == Path::new("sysinfo/pre") || folder == Path::new("sysinfo/post") => Treatment::Text,
         "results.json" if folder == Path::new("") => Treatment::Json,
         own if is_of_rille && RECORDS.contains(&own) => Treatment::Text,
         _ => Treatment::Kept,
@@ -92,7 +107,7 @@ pub(super) fn masked(
         }
         return Ok(None);
     }
-    if !holds_any(&masks, File::open(file)?)? {
+    if !holds_secrets(&masks, File::open(file)?)? {
         return Ok(None);
     }
     let whole = || -> io::Result<String> { io::read_to_string(File::open(file)?) };
@@ -134,7 +149,7 @@ pub(super) fn has_no_secret(run: &Path, masks: &Masks) -> io::Result<bool> {
             let entry = entry?;
             let (kind, relative) = (entry.file_type()?, folder.join(entry.file_name()));
             let is_read = kind.is_file() && !matches!(treatment(&relative), Treatment::Kept);
-            if is_read && holds_any(masks, File::open(entry.path())?)? {
+            if is_read && holds_secrets(masks, File::open(entry.path())?)? {
                 return Ok(false);
             }
             if kind.is_dir() {
@@ -158,22 +173,6 @@ fn holds(masks: &Masks, value: &Value) -> bool {
         Value::Array(items) => items.iter().any(|item| holds(masks, item)),
         Value::Object(map) => map.values().any(|value| holds(masks, value)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
-/// Returns whether there is a secret in what is read.
-fn holds_any(masks: &Masks, mut from: impl Read) -> io::Result<bool> {
-    let (mut stream, mut piece) = (masks.stream(), vec![0; 256 << 10]);
-    let (mut came, mut went) = (0, 0);
-    loop {
-        let count = from.read(&mut piece)?;
-        if count == 0 {
-            stream.finish(&mut |bytes| went += bytes.len());
-            // A mask is shorter than any secret.
-            return Ok(went < came);
-        }
-        came += count;
-        stream.write(&piece[..count], &mut |bytes| went += bytes.len());
     }
 }
 
@@ -261,6 +260,11 @@ mod tests {
             ("tasks/1-a/stdout", "hunter22", Some("***")),
             ("tasks/1-a/stdout.rille", "hunter22", Some("***")),
             (".guild/tasks/1/task.log", "hunter22", Some("***")),
+            (".guild/tasks/1/stdout.masked", "hunter22", Some("***")),
+            ("test-results/1-a/whiteboard", "hunter22", Some("***")),
+            ("test-results/1-a/sysinfo/pre/env", "hunter22", None),
+            ("sessions/3-pytest-session/debug.log", "hunter22", Some("***")),
+            ("sysinfo/pre/cmdline", "hunter22", Some("***")),
             ("tasks/1-a/model.bin", "hunter22", None),
             ("stdout.txt", "hunter22", None),
             ("job.log", "plain\n", None),
@@ -286,7 +290,7 @@ mod tests {
         }
         assert!(!has_no_secret(dir.path(), &secrets.masks()).unwrap());
         let holds = "holds the value of the secret variable 'API_TOKEN', and stays as it is";
-        let paths = [".guild/attrs/flags", "tasks/1-a/model.bin", "stdout.txt"];
+        let paths = [".guild/attrs/flags", "test-results/1-a/sysinfo/pre/env", "tasks/1-a/model.bin", "stdout.txt"];
         assert_eq!(notes, paths.map(|path| format!("{path} {holds}")));
     }
 

@@ -63,6 +63,27 @@ pub(crate) fn copy_masked(from: &Path, to: &Path, masks: &Masks) -> io::Result<(
     io::copy(&mut MaskedReader::new(masks, File::open(from)?), &mut File::create(to)?).map(drop)
 }
 
+/// Copies the rest of a file with secrets masked.
+pub(crate) fn mask_into(from: &File, to: &mut File, masks: &Masks) -> io::Result<()> {
+    io::copy(&mut MaskedReader::new(masks, from), to).map(drop)
+}
+
+/// Returns whether there is a secret in what is read.
+pub(crate) fn holds_secrets(masks: &Masks, mut from: impl Read) -> io::Result<bool> {
+    let (mut stream, mut piece) = (masks.stream(), vec![0; 256 << 10]);
+    let (mut came, mut went) = (0, 0);
+    loop {
+        let count = from.read(&mut piece)?;
+        if count == 0 {
+            stream.finish(&mut |bytes| went += bytes.len());
+            // A mask is shorter than any secret.
+            return Ok(went < came);
+        }
+        came += count;
+        stream.write(&piece[..count], &mut |bytes| went += bytes.len());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

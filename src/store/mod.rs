@@ -54,7 +54,7 @@ pub(crate) use filter::{Filter, Lookup, TimeRange};
 pub(crate) use home::Home;
 pub(crate) use index::{RunRow, ScalarRow, newest, newest_paths, row, rows};
 pub(crate) use list::{RunDetails, RunInfo, attribute, list, load, summarise};
-pub(crate) use masked_reader::copy_masked;
+pub(crate) use masked_reader::{copy_masked, holds_secrets, mask_into};
 pub(crate) use opref::{Opref, read_opref};
 pub(crate) use platform::{host, platform, user};
 pub(crate) use remove::remove;

@@ -7,12 +7,13 @@
 use std::fs::File;
 use std::io::{self, Seek};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, fstat, openat, statat};
 use rustix::io::Errno;
 
-use crate::model::FilePlace;
+use crate::model::{FilePlace, Masks};
 use crate::store;
 
 /// See the module.
@@ -125,6 +126,33 @@ impl AttemptFolder {
         file.rewind()?;
         io::copy(&mut file, &mut copy)?;
         Ok(FilePlace::Apart)
+    }
+
+    /// Masks the secrets in a file that somebody else has made here. What is something else is left alone.
+    pub(super) fn mask(&self, name: &str, masks: &Masks) -> io::Result<()> {
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let Ok(file) = openat(&self.descriptor, name, flags, Mode::empty()) else { return Ok(()) };
+        let mut file = File::from(file);
+        let meta = file.metadata()?;
+        // One that has another name elsewhere is not only of this folder.
+        if meta.is_file() && meta.nlink() == 1 { self.mask_file(name, &mut file, masks) } else { Ok(()) }
+    }
+
+    /// Masks the secrets in a file. As long as it is not whole, all of it is where the task does not see it.
+    pub(super) fn mask_file(&self, name: &str, file: &mut File, masks: &Masks) -> io::Result<()> {
+        file.rewind()?;
+        if !store::holds_secrets(masks, &*file)? {
+            return Ok(());
+        }
+        let name = format!("{name}.masked");
+        let mut masked = self.create_apart(&name)?;
+        file.rewind()?;
+        store::mask_into(&*file, &mut masked, masks)?;
+        masked.rewind()?;
+        file.set_len(0)?;
+        file.rewind()?;
+        io::copy(&mut masked, file)?;
+        self.remove_apart(&name)
     }
 
     fn is_in_place(&self, file: &File, name: &str, place: FilePlace) -> bool {

@@ -46,7 +46,9 @@ impl Keeper for Folders {
             log.create(&folder).map_err(failed)?;
         }
         let masked = [self.masks.stream(), self.masks.stream()];
-        Ok(Box::new(Kept { stdout: file("stdout"), stderr: file("stderr"), masked, log, folder }))
+        let (stdout, stderr) = (file("stdout"), file("stderr"));
+        let (has_runner, masks) = (order.has_runner, self.masks.clone());
+        Ok(Box::new(Kept { stdout, stderr, masked, log, folder, has_runner, masks }))
     }
 }
 
@@ -57,6 +59,8 @@ struct Kept {
     masked: [MaskStream; 2],
     log: CappedFile,
     folder: AttemptFolder,
+    has_runner: bool,
+    masks: Masks,
 }
 
 impl Keep for Kept {
@@ -96,8 +100,16 @@ impl Keep for Kept {
     }
 
     fn finish(self: Box<Self>, _: DateTime<Utc>) -> (Written, Option<Failure>) {
-        let Self { stdout, stderr, masked: [mut out, mut err], log, folder } = *self;
+        let Self { stdout, stderr, masked: [mut out, mut err], log, folder, has_runner, masks } = *self;
         let mut failure = None;
+        if has_runner && !masks.is_empty() {
+            for file in [&stdout, &stderr] {
+                // The runner was not to be hindered, and hears of no secrets.
+                if let Err(error) = file.mask_foreign(&folder, &masks) {
+                    failure.get_or_insert(Failure::at(&file.path(&folder), &error));
+                }
+            }
+        }
         let mut finish = |mut file: CappedFile, masked: Option<&mut MaskStream>| {
             let mut written = Ok(());
             if let Some(masked) = masked {
@@ -108,7 +120,7 @@ impl Keep for Kept {
                 });
             }
             let path = file.path(&folder);
-            written.and_then(|()| file.finish(&folder)).unwrap_or_else(|error| {
+            written.and_then(|()| file.finish(&folder, &masks)).unwrap_or_else(|error| {
                 failure.get_or_insert(Failure::at(&path, &error));
                 OutputSize::default()
             })

@@ -39,8 +39,8 @@ impl Live {
         surroundings: &Surroundings,
     ) -> Self {
         let way = Way::of(task);
-        let runner =
-            matches!(way, Way::Runner(_)).then(|| Box::new(RunnerBooks::new(&task.id, now, surroundings.output_limit)));
+        let runner = matches!(way, Way::Runner(_))
+            .then(|| Box::new(RunnerBooks::new(&task.id, now, surroundings.output_limit, &surroundings.masks)));
         Self {
             id,
             log: TaskLog::new(keep.log_position().is_none(), 0, &task.id, &surroundings.masks),

@@ -44,8 +44,11 @@ impl TaskLog {
     /// Takes a record in. Lines of output that have no end yet come before it.
     pub(super) fn record(&mut self, time: DateTime<Utc>, level: Level, logger: &str, text: &[u8]) {
         self.close_lines(time);
-        let text = self.masks.mask(text).into_owned();
-        self.add(time, level, logger, &text);
+        if self.masks.is_empty() {
+            return self.add(time, level, logger, text);
+        }
+        let masks = self.masks.clone();
+        self.add(time, level, &masks.mask_text(logger), &masks.mask(text));
     }
 
     /// Takes in what was written to a stream: its whole lines become one record, the rest waits for its end.
