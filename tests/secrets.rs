@@ -1,5 +1,7 @@
 //! Secrets: in nothing that is only read of a run, and taken from the environment of whoever starts it again.
 
+mod runners;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
