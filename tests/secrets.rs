@@ -184,6 +184,17 @@ fn an_operation_leaves_no_secret_in_its_run_in_exports_and_on_the_console() {
     assert_eq!(lost, Vec::<&str>::new());
     assert!(run.attr("op")["op-cmd"]["cmd-env"].get("OWN_TOKEN").is_none());
 
+    for change in [
+        ["label", "--append", SECRETS[2].1],
+        ["label", "--prepend", SECRETS[3].1],
+        ["tag", "--add", SECRETS[4].1],
+        ["comment", "--add", SECRETS[5].1],
+    ] {
+        let changed = project.run(&[&["runs"][..], &change, &["-y", "latest"]].concat());
+        changed.code(0);
+        nothing_in(&[changed.out_bytes(), changed.err().as_bytes()].concat(), change[0]);
+    }
+    assert_eq!((run.attr("label"), run.attr("comments")[1]["body"].clone()), (json!("*** with *** ***"), json!("***")));
     project.run(&["run", "op", "--stage"]).code(0);
     project.run(&["runs", "export", "-y", "out"]).code(0);
     project.run(&["runs", "export", "-y", "out.zip"]).code(0);

@@ -56,14 +56,13 @@ const ENDS: [(&str, &str); 6] = [
 #[test]
 fn nothing_that_a_runner_sends_or_writes_holds_a_secret() {
     let path = std::env::var("PATH").unwrap_or_default();
-    let jobs: String = (1..)
-        .zip(ENDS)
-        .map(|(number, (end, _))| {
-            format!(
-                "job.run {{ taskid = 't{number}', testscript = {{ kind = 'foo', kwargs = {{ code = [==[{SAID}{end}]==] }} }} }}\n"
-            )
-        })
-        .collect();
+    let job = |(number, (end, _)): (usize, (&str, &str))| {
+        let code = [SAID, end].concat();
+        format!(
+            "job.run {{ taskid = 't{number}', testscript = {{ kind = 'foo', kwargs = {{ code = [==[{code}]==] }} }} }}"
+        )
+    };
+    let jobs = (1..).zip(ENDS).map(job).collect::<Vec<_>>().join("\n");
     let project = project();
     let bin = project.path("bin").display().to_string();
     let project = project.env("PATH", format!("{bin}:{path}")).executable("bin/avocado-runner-foo", RUNNER).main(&jobs);
@@ -104,7 +103,7 @@ fn ran_without_leak(project: &Project, ended: &Ended) -> Vec<Value> {
     nothing_leaks(run.path(), &[]);
     project.run(&["runs", "archive", "latest", "run.zip"]).code(0);
     nothing_leaks(&unzip(project, "run.zip"), &[]);
-    run.results()["tests"].as_array().unwrap().clone()
+    run.results()["tests"].as_array().expect("a run of tests has a list of them").clone()
 }
 
 /// What a test of each kind writes by itself into what it is told of.

@@ -320,4 +320,35 @@ mod tests {
         folder.withdraw("debug.log", &own);
         assert!(!folder.path().join("debug.log").exists());
     }
+
+    #[test]
+    fn what_others_wrote_is_masked_in_their_file_and_in_nothing_else() {
+        let run = tempfile::tempdir().unwrap();
+        let folder = AttemptFolder::make(run.path(), "tasks/1-a", ".guild/tasks/1").unwrap();
+        let masks = Masks::new(["hunter22"]);
+        let (path, outside) = (folder.path().join("stdout"), run.path().join("outside"));
+        let text = "a hunter22 b\u{ff}".repeat(100_000);
+        let after = |make: &dyn Fn()| {
+            make();
+            folder.mask("stdout", &masks).unwrap();
+            let kept = fs::read_to_string(&path).ok();
+            let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir(&path));
+            kept
+        };
+        assert_eq!(after(&|| fs::write(&path, &text).unwrap()), Some(text.replace("hunter22", "***")));
+        assert_eq!(after(&|| fs::write(&path, "plain").unwrap()).as_deref(), Some("plain"));
+        assert_eq!(after(&|| ()), None);
+        assert_eq!(after(&|| fs::create_dir(&path).unwrap()), None);
+        fs::write(&outside, "hunter22").unwrap();
+        assert_eq!(after(&|| symlink(&outside, &path).unwrap()).as_deref(), Some("hunter22"));
+        assert_eq!(after(&|| fs::hard_link(&outside, &path).unwrap()).as_deref(), Some("hunter22"));
+        assert!(!run.path().join(".guild").join("tasks/1").exists(), "nothing is left of the way");
+        // The engine's own, to which the task has written.
+        let mut own = folder.create("stdout").unwrap();
+        own.file.write_all(b"ours\n").unwrap();
+        fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"hunter22\n").unwrap();
+        folder.mask_file("stdout", &mut own.file, &masks).unwrap();
+        own.file.write_all(b"the end").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "ours\n***\nthe end");
+    }
 }
