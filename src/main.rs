@@ -12,6 +12,10 @@ mod store;
 mod testing;
 mod walk;
 
+#[cfg(test)]
+#[path = "../tests/harness/skipped.rs"]
+mod skipped;
+
 fn main() {
     engine::begin_clean();
     let args: Vec<_> = std::env::args_os().collect();

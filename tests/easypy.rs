@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::harness::{Ended, Project, check_results, has_program};
+use crate::harness::{Ended, Project, check_results, needs};
 
 /// Runs a jobfile with this body of `main`.
 fn job(body: &str) -> Ended {
@@ -390,8 +390,7 @@ fn case_36_plugins_run_in_order_and_a_failure_is_exit_3() {
 
 #[test]
 fn case_37_an_archive_holds_the_run_with_its_secrets_masked() {
-    if !has_program("python3") {
-        eprintln!("skipped: python3 is missing, which reads the archive here");
+    if !needs("python3") {
         return;
     }
     let project = Project::new()

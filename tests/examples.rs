@@ -16,6 +16,8 @@ use regex::Regex;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
+use crate::harness::needs;
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const RILLE: &str = env!("CARGO_BIN_EXE_rille");
 
@@ -168,8 +170,7 @@ fn the_tour_of_operations() {
 
 #[test]
 fn the_tour_of_tests() {
-    if Command::new("python3").arg("--version").output().is_err() {
-        eprintln!("skipped: python3 is missing, whose tests are run");
+    if !needs("python3") {
         return;
     }
     tour("A tour of tests", &desk_with("tests"));
@@ -177,8 +178,7 @@ fn the_tour_of_tests() {
 
 #[test]
 fn the_tour_of_walks() {
-    if Command::new("python3").arg("--version").output().is_err() {
-        eprintln!("skipped: python3 is missing, whose store is tested");
+    if !needs("python3") {
         return;
     }
     tour("A tour of walks", &desk_with("kv-walks"));
@@ -247,8 +247,7 @@ fn hashes_fails_when_a_program_answers_otherwise() {
 
 /// Runs the device lab; returns its exit code, what it wrote, and results.json. `None` without python3.
 fn device_lab(options: &str) -> Option<(i32, String, serde_json::Value)> {
-    if Command::new("python3").arg("--version").output().is_err() {
-        eprintln!("skipped: python3 is missing, whose servers are tested");
+    if !needs("python3") {
         return None;
     }
     let desk = Desk::new();

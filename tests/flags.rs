@@ -1,18 +1,11 @@
 //! Flags on their way to what runs: decoded, checked, as arguments, variables of the environment and of Python.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::json;
 
-use crate::harness::{Project, has_program};
-
-/// Returns the Guild that is installed: the one that is named, else that of the `PATH`.
-fn guild() -> Option<PathBuf> {
-    let named = std::env::var_os("RILLE_TEST_GUILD").map(PathBuf::from);
-    let paths = std::env::var_os("PATH").unwrap_or_default();
-    named.or_else(|| std::env::split_paths(&paths).map(|path| path.join("guild")).find(|path| path.is_file()))
-}
+use crate::harness::{Project, guild_program, needs};
 
 /// Runs a module by the program that hands flags on; returns what it printed and what its last line of errors is.
 fn run_module(python: &Path, main: &str, project: &Project, dest: &str, words: &[&str]) -> (String, String) {
@@ -43,8 +36,7 @@ if __name__ == '__main__':
 
 #[test]
 fn a_module_gets_its_flags_as_it_wants_them() {
-    if !has_program("python3") {
-        println!("skipped: there is no python3");
+    if !needs("python3") {
         return;
     }
     let project = Project::new()
@@ -129,7 +121,7 @@ fn a_module_gets_its_flags_as_it_wants_them() {
         let prefix = "guild: ";
         assert_eq!(found.strip_prefix(prefix).unwrap_or(found), expected, "{main} {dest} {words:?}: {error}");
     };
-    let guild = guild().map(|guild| guild.with_file_name("python"));
+    let guild = guild_program().map(|guild| guild.with_file_name("python"));
     for (dest, words, expected) in &cases {
         check(Path::new("python3"), "rille.op_main", dest, words, expected);
         if let Some(guild) = &guild {
@@ -144,8 +136,7 @@ fn a_module_gets_its_flags_as_it_wants_them() {
 
 #[test]
 fn an_error_is_told_by_the_lines_of_the_module() {
-    if !has_program("python3") {
-        println!("skipped: there is no python3");
+    if !needs("python3") {
         return;
     }
     let project = Project::new().file("m.py", "x = 1\n\n\ndef f():\n    raise ValueError(x)\n\n\nf()\n");
@@ -272,8 +263,7 @@ fn commands_and_variables_can_be_looked_at() {
 
 #[test]
 fn a_python_script_has_its_flags_as_variables() {
-    if !has_program("python3") {
-        println!("skipped: there is no python3");
+    if !needs("python3") {
         return;
     }
     let project = Project::new()

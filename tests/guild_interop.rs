@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::harness::{Ended, Project, Run, has_program};
+use crate::harness::{Ended, Project, Run, guild_program};
 
 /// Two operations that shells can run: one makes a file and scalars, the other needs it.
 const GUILD_FILE: &str = r"
@@ -23,16 +23,6 @@ train:
 const PREPARE: &str = "echo \"rows: $1\"\necho oops >&2\nseq $1 > data.txt\n";
 
 const TRAIN: &str = "test -s data.txt || exit 9\nfor step in 1 2 3; do echo \"loss: $1$step (step $step)\"; done\n";
-
-/// Returns the Guild that is installed.
-fn guild() -> Option<PathBuf> {
-    let named = std::env::var_os("RILLE_TEST_GUILD").map(PathBuf::from);
-    let found = named.or_else(|| has_program("guild").then(|| PathBuf::from("guild")));
-    if found.is_none() {
-        println!("skipped: there is no guild; name one with RILLE_TEST_GUILD");
-    }
-    found
-}
 
 fn project() -> Project {
     Project::new().file("guild.yml", GUILD_FILE).file("prepare.sh", PREPARE).file("train.sh", TRAIN)
@@ -56,7 +46,7 @@ fn run_named(project: &Project, operation: &str) -> Run {
 
 #[test]
 fn guild_works_on_runs_of_operations() {
-    let Some(guild) = guild() else { return };
+    let Some(guild) = guild_program() else { return };
     let project = project();
     project.run(&["run", "prepare", "-y", "--label", "a label", "--tag", "t1"]).code(0).stdout_has("rows: 3");
     project.run(&["run", "train", "-y", "lr=0.25"]).code(0).stdout_has("loss: 0.253 (step 3)");
@@ -102,7 +92,7 @@ fn guild_works_on_runs_of_operations() {
 
 #[test]
 fn guild_compares_runs_of_a_lua_definition() {
-    let Some(guild) = guild() else { return };
+    let Some(guild) = guild_program() else { return };
     let definition = "local op = require \"rille.op\"\n\
         op.define(\"train\", { exec = \"echo loss: 0.5\", flags = { lr = 0.1 } })\n\
         op.define(\"m:train\", { exec = \"echo loss: ${lr}\", flags = { lr = 0.2 } })\n";
@@ -119,7 +109,7 @@ fn guild_compares_runs_of_a_lua_definition() {
 
 #[test]
 fn guild_restarts_a_run_of_an_operation() {
-    let Some(guild) = guild() else { return };
+    let Some(guild) = guild_program() else { return };
     let project = project();
     project.run(&["run", "prepare", "-y"]).code(0);
     let run = project.the_run();
@@ -133,7 +123,7 @@ fn guild_restarts_a_run_of_an_operation() {
 
 #[test]
 fn rille_works_on_runs_that_guild_made() {
-    let Some(guild) = guild() else { return };
+    let Some(guild) = guild_program() else { return };
     let project = project();
     // Guild makes no home.
     fs::create_dir(project.root().join("guild-home")).unwrap();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::harness::{Ended, Project, has_program};
+use crate::harness::{Ended, Project, guild_program, needs};
 
 fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/iris")
@@ -54,8 +54,7 @@ fn the_data_are_those_of_fisher() {
 
 #[test]
 fn iris_runs_by_either_definition() {
-    if !has_program("python3") {
-        println!("skipped: there is no python3");
+    if !needs("python3") {
         return;
     }
     for definition in ["rille.lua", "guild.yml"] {
@@ -87,11 +86,7 @@ fn both_definitions_stand_side_by_side() {
 
 #[test]
 fn iris_runs_with_guild() {
-    let named = std::env::var("RILLE_TEST_GUILD").ok();
-    let Some(guild) = named.or_else(|| has_program("guild").then(|| "guild".to_owned())) else {
-        println!("skipped: there is no guild; name one with RILLE_TEST_GUILD");
-        return;
-    };
+    let Some(guild) = guild_program() else { return };
     let project = without("rille.lua");
     fs::create_dir_all(project.home()).unwrap();
     follow(|words| {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Ended, Project};
+use crate::harness::{Ended, Project, avocado_programs};
 
 const UNITTEST: &str = "import unittest\n\nclass Login(unittest.TestCase):\n    \"\"\"\n    :avocado: tags=net,level:low\n    \"\"\"\n\
     \x20   def test_good(self):\n        pass\n\n    def test_bad(self):\n        \"\"\"\n        :avocado: tags=slow\n\
@@ -257,18 +257,9 @@ fn variants_multiply_tests() {
     project.run(&["list", "a.sh", "--variants", "w.json"]).code(2).stderr_has("hint: did you mean v.json?");
 }
 
-/// Returns the folder of Avocado's programs.
-fn avocado() -> Option<PathBuf> {
-    let found = std::env::var_os("RILLE_TEST_AVOCADO").map(PathBuf::from);
-    if found.is_none() {
-        println!("skipped: name the folder of Avocado's programs with RILLE_TEST_AVOCADO");
-    }
-    found
-}
-
 #[test]
 fn avocado_finds_the_same_tests_and_reads_the_recipes() {
-    let Some(avocado) = avocado() else { return };
+    let Some(avocado) = avocado_programs() else { return };
     let deep = "from login import Login\nimport inst\nclass More(Login):\n    \"\"\":avocado: tags=more\"\"\"\n    def test_more(self): pass\n\
         class Inst2(inst.Inst):\n    def test_two(self): pass\nclass Off(Login):\n    \"\"\":avocado: disable\"\"\"\n";
     let project = project().file("tests/more.py", deep).file("avocado.conf", "");

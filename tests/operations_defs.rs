@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::harness::{Project, has_program};
+use crate::harness::{Project, guild_program};
 
 /// Returns a project with this `rille.lua`, after the line that requires the module as `op`.
 fn lua(text: &str) -> Project {
@@ -655,11 +655,7 @@ const SHARED: [&str; 3] = [
 
 #[test]
 fn guild_reads_the_same_from_its_files() {
-    let named = std::env::var("RILLE_TEST_GUILD").ok();
-    let Some(guild) = named.or_else(|| has_program("guild").then(|| "guild".to_owned())) else {
-        println!("skipped: there is no guild; name one with RILLE_TEST_GUILD");
-        return;
-    };
+    let Some(guild) = guild_program() else { return };
     for text in SHARED {
         let project =
             yaml(text).file("more.yml", "- model: inc\n  operations: {x: {main: guild.pass, flags: {q: off}}}\n");

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::harness::{Project, pytest_programs, until};
+use crate::harness::{Project, pytest_programs, skipped, until};
 
 /// Items of every way to end.
 const WAYS: &str = r#"
@@ -307,7 +307,7 @@ fn without_pytest_the_interpreter_that_was_tried_is_named() {
 fn a_thousand_small_items_are_no_slower_than_with_xdist() {
     let Some(programs) = pytest_programs() else { return };
     if !programs.join("pytest").is_file() {
-        println!("skipped: there is no pytest beside that python3");
+        skipped("there is no pytest beside that python3");
         return;
     }
     let mut project = Project::new().env("PATH", path(&programs));

@@ -7,7 +7,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{DEADLINE, Ended, Project, Run, check_results, has_program};
+use crate::harness::{DEADLINE, Ended, Project, Run, check_results, needs};
 
 /// The files of a run and the options that write them again.
 const FORMS: [(&str, &str); 4] =
@@ -288,8 +288,7 @@ fn whatever_a_task_writes_the_reports_can_be_read() {
     let page = run.text("report.html");
     assert_eq!((page.matches("</script>").count(), page.matches("<!--").count()), (1, 0));
     assert_eq!(run.text("results.tap").lines().filter(|line| line.starts_with("not ok")).count(), 1);
-    if !has_program("python3") {
-        println!("skipped: there is no python3");
+    if !needs("python3") {
         return;
     }
     let program = "import sys, xml.etree.ElementTree as e\n\
@@ -343,8 +342,7 @@ fn reports_go_where_they_are_asked_for() {
 
 #[test]
 fn the_script_of_the_page_sorts_and_filters() {
-    if !has_program("node") {
-        println!("skipped: there is no node");
+    if !needs("node") {
         return;
     }
     let project = Project::new().main("job.run { testscript = '/bin/true' }");

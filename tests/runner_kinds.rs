@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::process::CommandExt;
 
-use crate::harness::{Ended, Project, has_program};
+use crate::harness::{Ended, Project, has_program, needs, skipped};
 
 fn run(project: &Project, kind: &str, args: &[&str]) -> Ended {
     let mut command = project.rille(&[&["runnable-run"], args].concat());
@@ -91,8 +91,7 @@ class T(unittest.TestCase):
 
 #[test]
 fn methods_of_unittest_classes_are_run() {
-    if !has_program("python3") {
-        println!("skipped: there is no python3");
+    if !needs("python3") {
         return;
     }
     let project = Project::new().file("folder/my_test.py", UNITTEST);
@@ -284,7 +283,7 @@ fn packages_of_python_are_installed_and_uninstalled() {
         start(command)
     };
     if python(&["-m", "pip", "--version"]).exit_code() != Some(0) {
-        println!("skipped: python3 has no pip");
+        skipped("python3 has no pip");
         return;
     }
     python(&["wheel.py"]).code(0);

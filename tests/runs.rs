@@ -5,7 +5,7 @@ use std::fs;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::harness::{DEADLINE, Project, Run, check_results, has_program};
+use crate::harness::{DEADLINE, Project, Run, check_results, guild_program};
 
 /// The attributes that every run has at its end.
 const ATTRIBUTES: [&str; 13] = [
@@ -316,11 +316,7 @@ fn a_run_directory_with_other_files_is_refused_and_left_as_it_is() {
 
 #[test]
 fn guild_reads_the_runs() {
-    let named = std::env::var("RILLE_TEST_GUILD").ok();
-    let Some(guild) = named.or_else(|| has_program("guild").then(|| "guild".to_owned())) else {
-        println!("skipped: there is no guild; name one with RILLE_TEST_GUILD");
-        return;
-    };
+    let Some(guild) = guild_program() else { return };
     let project = Project::new().main("job.run { testscript = '/bin/' .. runtime.argv[1] }");
     project.job(&["true", "--label", "good one", "--tag", "t1"]).code(0);
     project.job(&["false"]).code(1);

@@ -1,6 +1,7 @@
 //! What Rille does to runs that Guild made, and Guild to what Rille did, with the real program.
 
 use std::fs;
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ const GUILDFILE: &str = "prep:\n  exec: >-\n    sh -c 'echo hi > out.txt; echo l
 /// A project whose runs Guild has made, in the home that both use.
 struct Both {
     project: Project,
-    guild: String,
+    guild: PathBuf,
 }
 
 impl Both {

@@ -103,6 +103,73 @@ fn a_zip_that_leads_out_is_refused_whole() {
 }
 
 #[test]
+fn links_that_lead_out_together_are_refused() {
+    let project = Project::new();
+    let victim = project.path("victim");
+    fs::create_dir(&victim).unwrap();
+    fs::write(victim.join("label"), "precious\n").unwrap();
+    let path = project.path("chain.zip");
+    let mut zip = ZipWriter::new(File::create(&path).unwrap());
+    let options = SimpleFileOptions::default();
+    zip.start_file("aa11/.guild/opref", options).unwrap();
+    zip.write_all(b"script:/a '' '' b").unwrap();
+    zip.add_symlink("aa11/d/e", "..", options).unwrap();
+    let climb =
+        format!("{}{}{}", "d/e/".repeat(12), "../".repeat(24), victim.display().to_string().trim_start_matches('/'));
+    zip.add_symlink("aa11/k", climb.as_str(), options).unwrap();
+    zip.add_symlink("aa11/.guild/attrs", format!("../{climb}"), options).unwrap();
+    zip.finish().unwrap();
+    project.run(&["import", "chain.zip"]).code(7).stderr_has("leads out of it");
+    project.run(&["runs", "label", "aa11", "--set", "overwritten", "-y"]).code(2);
+    assert!(project.runs().is_empty());
+    assert_eq!(fs::read_to_string(victim.join("label")).unwrap(), "precious\n");
+}
+
+#[test]
+fn a_run_of_a_folder_with_a_link_that_leads_out_is_refused_and_others_are_not() {
+    let project = with_runs();
+    project.run(&["export", "there"]).code(0);
+    fs::write(project.path("data"), "of the user").unwrap();
+    symlink(project.path("data"), project.path("there/aa11/data")).unwrap();
+    let import = |args: &[&str]| project.run(&[&["--home", "home2", "import", "there"], args].concat());
+    let refused = import(&[]);
+    refused.code(1).stderr_has("data is a link that leads out of it, to ").stderr_has("skipping run aa11");
+    refused.stderr_has("Imported 1 run(s) from there");
+    assert!(!project.path("home2/runs/aa11").exists() && project.path("home2/runs/bb22").exists());
+    import(&["aa11"]).code(7).stderr_has("hint: with -r what links lead to is copied in their place.");
+    import(&["aa11", "-m", "-y"]).code(7);
+    assert!(project.path("there/aa11/data").is_symlink());
+    import(&["-r"]).code(0);
+    assert!(project.path("home2/runs/aa11/data").symlink_metadata().unwrap().is_file());
+    assert_eq!(project.read("home2/runs/aa11/data"), "of the user");
+}
+
+#[test]
+fn a_zip_that_holds_too_much_is_refused_before_anything_is_written() {
+    let project = with_runs();
+    project.run(&["export", "runs.zip"]).code(0);
+    let import = |args: &[&str]| project.run(&[&["--home", "home2", "import", "runs.zip"], args].concat());
+    let refused = import(&["--max-entries", "3"]);
+    refused.code(7).stderr_has("entries, and at most 3 are taken").stderr_has("--max-entries");
+    assert!(!project.path("home2/runs").exists());
+    import(&["--max-entries", "100", "--max-bytes", "1M"]).code(0);
+    // A million entries are told by the end of the file, which is all that is read of it.
+    let mut end = Vec::new();
+    end.extend(b"PK\x06\x06");
+    end.extend(44_u64.to_le_bytes());
+    end.extend([45, 0, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    end.extend(1_000_000_u64.to_le_bytes());
+    end.extend(1_000_000_u64.to_le_bytes());
+    end.extend([0; 16]);
+    end.extend(b"PK\x06\x07\0\0\0\0");
+    end.extend(0_u64.to_le_bytes());
+    end.extend(1_u32.to_le_bytes());
+    end.extend(b"PK\x05\x06\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\0\0");
+    fs::write(project.path("runs.zip"), end).unwrap();
+    import(&[]).code(7).stderr_has("runs.zip holds 1000000 entries, and at most 100000 are taken");
+}
+
+#[test]
 fn an_export_into_itself_or_onto_a_file_is_refused() {
     let project = with_runs();
     let inside = project.home().join("runs/aa11/out");

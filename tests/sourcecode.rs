@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::harness::{Project, has_program};
+use crate::harness::{Project, needs};
 
 /// Returns the copies that the manifest of the one run tells of.
 fn copies(project: &Project) -> Vec<String> {
@@ -45,7 +45,7 @@ fn an_exec_operation_has_its_files_in_the_run_directory() {
 
 #[test]
 fn inside_a_repository_git_says_what_source_code_is() {
-    if !has_program("git") {
+    if !needs("git") {
         return;
     }
     let project = Project::new()
@@ -72,7 +72,7 @@ fn inside_a_repository_git_says_what_source_code_is() {
 
 #[test]
 fn a_clean_commit_has_no_star() {
-    if !has_program("git") {
+    if !needs("git") {
         return;
     }
     let project = Project::new().file("guild.yml", "op:\n  exec: 'true'\n");

@@ -9,21 +9,12 @@ use std::path::PathBuf;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{DEADLINE, Ended, Project, Running, until};
+use crate::harness::{DEADLINE, Ended, Project, Running, needs, until};
 
 /// Checks that a run has left no socket behind.
 #[track_caller]
 fn assert_tidy(ended: &Ended) {
     assert!(!ended.the_run().has("synchro"), "the folder of the socket is left\n{ended}");
-}
-
-/// Whether there is a Python, without which a test says so and ends.
-fn has_python() -> bool {
-    let found = std::process::Command::new("python3").arg("-V").output().is_ok_and(|done| done.status.success());
-    if !found {
-        eprintln!("skipped: there is no python3");
-    }
-    found
 }
 
 /// A connection to the socket of a run under way, as a task's process would make it.
@@ -572,7 +563,7 @@ fn a_killed_shell_command_releases_its_lock() {
 
 #[test]
 fn a_python_task_speaks_the_protocol() {
-    if !has_python() {
+    if !needs("python3") {
         return;
     }
     let script = r#"
@@ -749,7 +740,7 @@ fn the_socket_is_for_its_owner_alone() {
     let folder = project.the_run().path().join("synchro");
     let mode = |path: &PathBuf| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
     assert_eq!((mode(&folder), mode(&folder.join("socket"))), (0o700, 0o600));
-    if rustix::process::geteuid().is_root() && has_python() {
+    if rustix::process::geteuid().is_root() && needs("python3") {
         // Also where the folder lets somebody in, the server does not.
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).expect("a mode can be set");
         fs::set_permissions(folder.join("socket"), fs::Permissions::from_mode(0o777)).expect("a mode can be set");

@@ -8,7 +8,7 @@ use serde_json::Map;
 
 use super::Failure;
 use super::config::{self, Color, Config, Limit, Seconds};
-use crate::engine;
+use crate::engine::{self, Guarded};
 use crate::job::{Door, Job, Selection, Settings, StartError, WalkOptions, WalkSettings};
 use crate::model::SectionChoice;
 use crate::store::{self, Home, Secrets};
@@ -69,12 +69,17 @@ pub(crate) fn run_settings(config: Config, home: Home, subject: Subject, command
     }
 }
 
+/// Parts this process into the host of a run and its guardian; returns in the host.
+pub(crate) fn split() -> Result<Guarded, Failure> {
+    engine::split()
+        .map_err(|error| Failure::no_result(format!("cannot start the host process: {}", engine::explain(&error))))
+}
+
 /// Starts a run. From here on this is the host; the process the user started stays behind as its guardian.
 pub(crate) fn begin(settings: Settings) -> Result<Arc<Job>, Failure> {
-    let guarded =
-        engine::split().map_err(|error| Failure::general(format!("cannot start the host process: {error}")))?;
+    let guarded = split()?;
     Job::begin(settings, guarded).map_err(|error| match error {
         StartError::Store(error) => Failure::from(error),
-        error @ StartError::System(_) => Failure::general(error.to_string()),
+        error @ StartError::System(_) => Failure::no_result(error.to_string()),
     })
 }

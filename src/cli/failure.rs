@@ -11,8 +11,8 @@ pub(crate) enum FailureKind {
     General,
     /// What was asked for makes no sense.
     Usage,
-    /// A run could not be recorded or read back.
-    Storage,
+    /// A run could not be carried out, recorded or read back: there is no result to trust.
+    NoResult,
     /// This signal came before there was a result.
     Interrupted(i32),
 }
@@ -39,6 +39,11 @@ impl Failure {
         Failure { kind: FailureKind::General, message: message.into(), hints: Vec::new() }
     }
 
+    /// Returns a failure after which there is no result to trust.
+    pub(crate) fn no_result(message: impl Into<String>) -> Failure {
+        Failure { kind: FailureKind::NoResult, message: message.into(), hints: Vec::new() }
+    }
+
     /// Adds a hint.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hints.push(hint.into());
@@ -50,7 +55,7 @@ impl Failure {
         match self.kind {
             FailureKind::General => 1,
             FailureKind::Usage => 2,
-            FailureKind::Storage => 7,
+            FailureKind::NoResult => 7,
             FailureKind::Interrupted(signal) => 128 + signal,
         }
     }
@@ -59,7 +64,7 @@ impl Failure {
 impl From<store::Error> for Failure {
     fn from(error: store::Error) -> Failure {
         let kind = match &error {
-            error if error.is_storage() => FailureKind::Storage,
+            error if error.is_storage() => FailureKind::NoResult,
             store::Error::Running { .. } => FailureKind::General,
             _ => FailureKind::Usage,
         };
@@ -87,6 +92,8 @@ fn hints(error: &store::Error) -> Vec<String> {
         store::Error::DirectoryUsed { .. } => "name a directory that is empty or does not exist.".into(),
         store::Error::LockHeld { .. } => "wait until it has ended, or name another run directory.".into(),
         store::Error::NewerFormat { .. } => "use the release of Rille that wrote it, or a newer one.".into(),
+        store::Error::TooLarge { .. } => "if it is meant so, allow more with --max-bytes or --max-entries.".into(),
+        store::Error::BadLink { .. } => "with -r what links lead to is copied in their place.".into(),
         store::Error::Running { .. } => "end it first, with 'rille runs stop' or Ctrl-C.".into(),
         store::Error::NoHome => "name a folder with --home or RILLE_HOME.".into(),
         store::Error::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => MAKE_ROOM.into(),

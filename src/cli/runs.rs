@@ -23,6 +23,7 @@ mod merge;
 mod open;
 mod publish;
 mod purge;
+mod repair;
 mod report;
 mod restore;
 mod rm;
@@ -83,6 +84,8 @@ pub(crate) enum RunsCommand {
     Restore(restore::RestoreArgs),
     /// Delete runs of the trash for good
     Purge(purge::PurgeArgs),
+    /// Write again what is damaged of runs, by their event logs
+    Repair(repair::RepairArgs),
     /// Stop running runs
     Stop(stop::StopArgs),
     /// Change the labels of runs
@@ -126,6 +129,7 @@ pub(crate) fn main(args: RunsArgs, home: &Home) -> Result<i32, Failure> {
         Some(RunsCommand::Rm(args)) => rm::main(&args, home),
         Some(RunsCommand::Restore(args)) => restore::main(&args, home),
         Some(RunsCommand::Purge(args)) => purge::main(&args, home),
+        Some(RunsCommand::Repair(args)) => repair::main(&args, home),
         Some(RunsCommand::Stop(args)) => stop::main(&args, home),
         Some(RunsCommand::Label(args)) => label::main(&args, home),
         Some(RunsCommand::Tag(args)) => tag::main(&args, home),

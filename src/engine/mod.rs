@@ -32,6 +32,7 @@ mod supervisor;
 mod surroundings;
 mod synchro;
 mod verdict;
+mod wants;
 mod way;
 
 use std::io;
@@ -73,6 +74,7 @@ pub(crate) use self::stop_run::{StopEnd, StopRefused, Stopping};
 pub(crate) use self::supervisor::OPERATION_KIND;
 pub(crate) use self::surroundings::{Surroundings, variable};
 pub(crate) use self::synchro::{Synchro, SynchroClient};
+pub(crate) use self::wants::explain;
 
 /// What an engine is made with.
 pub(crate) struct Settings {

@@ -60,6 +60,11 @@ impl Failure {
         Self(format!("{what}: {error}"))
     }
 
+    /// Says that nothing could be started for so long.
+    pub(super) fn starved(want: &str) -> Self {
+        Self(format!("no task could be started: {want}"))
+    }
+
     /// Names the path that could not be written.
     pub(crate) fn at(path: &Path, error: &io::Error) -> Self {
         Self(format!("cannot write {}: {error}", path.display()))

@@ -27,6 +27,8 @@ pub(crate) enum StopReason {
     Protocol,
     /// The host was asked to stop by this signal.
     Interrupted(i32),
+    /// There was no room for any process.
+    Starved,
     /// The run can no longer be recorded.
     Unrecordable,
 }
@@ -43,7 +45,8 @@ impl StopReason {
             Self::Dangling => 6,
             Self::Protocol => 7,
             Self::Interrupted(_) => 8,
-            Self::Unrecordable => 9,
+            Self::Starved => 9,
+            Self::Unrecordable => 10,
         }
     }
 
@@ -55,7 +58,7 @@ impl StopReason {
     /// Returns the outcome of a task that was ended for this reason.
     pub(super) const fn outcome(self) -> Outcome {
         match self {
-            Self::Terminated | Self::Interrupted(_) | Self::Unrecordable => Outcome::Aborted,
+            Self::Terminated | Self::Interrupted(_) | Self::Starved | Self::Unrecordable => Outcome::Aborted,
             Self::TimeLimit(_)
             | Self::Silence(_)
             | Self::RunLimit(_)
@@ -145,6 +148,7 @@ impl StopReason {
                 Some(name) => format!("the run was interrupted by {name}"),
                 None => format!("the run was interrupted by signal {number}"),
             },
+            Self::Starved => "there was no room for any process".to_owned(),
             Self::Unrecordable => "the run could no longer be recorded".to_owned(),
         }
     }

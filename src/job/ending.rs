@@ -100,11 +100,13 @@ impl Job {
         note(&mut problems, self.journal.record(vec![end]));
         note(&mut problems, self.write_reports(&run));
         note(&mut problems, self.leave_test_results());
-        note(&mut problems, self.journal.sync());
+        let stopped = store::now_micros();
+        note(&mut problems, run.conclude(self.exit_status(code), stopped));
+        note(&mut problems, self.settle(&run));
         // What the log says of its end must not be better than it was, and neither what the archive does.
         for archived in [false, true] {
             if archived {
-                note(&mut problems, self.make_archive(&run, code));
+                note(&mut problems, self.make_archive(&run));
             }
             if !problems.is_empty() && code != 7 {
                 code = 7;
@@ -113,10 +115,11 @@ impl Job {
                 let end = finished(code, &problems);
                 note(&mut problems, self.journal.record(vec![end]));
                 note(&mut problems, self.write_reports(&run));
+                note(&mut problems, run.conclude(self.exit_status(code), stopped));
+                note(&mut problems, self.settle(&run));
             }
         }
-        let status = self.exit_status(code);
-        note(&mut problems, run.finish(status, store::now_micros()));
+        note(&mut problems, run.release());
         if !problems.is_empty() {
             code = 7;
         }
@@ -124,13 +127,18 @@ impl Job {
         code
     }
 
-    /// Makes the archive, if one is wanted. It shows how the run ended, so that is written first.
-    fn make_archive(&self, run: &RunDir, code: i32) -> Result<(), store::Error> {
+    /// Brings the end of the run to the disk: the log, which tells everything, and then what is found by it.
+    fn settle(&self, run: &RunDir) -> Result<(), store::Error> {
+        self.journal.sync()?;
+        store::settle(&[run])
+    }
+
+    /// Makes the archive, if one is wanted. It shows how the run ended, which is written by now.
+    fn make_archive(&self, run: &RunDir) -> Result<(), store::Error> {
         let Some(target) = &self.settings.archive else { return Ok(()) };
         // The job's log is to be in it to its end.
         super::start::flush(&self.console);
         run.write_attr("archive", &target.path().to_string_lossy())?;
-        run.conclude(self.exit_status(code), store::now_micros())?;
         let name = self.runtime.read().job.name.clone();
         let jobfile = store::Jobfile { path: &self.settings.jobfile, source: Some(&self.settings.source) };
         let masks = match self.settings.keeps_secrets {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use crossbeam::channel::bounded;
 use parking_lot::{Mutex, RwLock};
 use serde_json::Value;
@@ -19,7 +20,7 @@ use super::{Door, Job, Settings, secrets, testing};
 use crate::engine::{self, Engine, Guarded, Journal, Limits, Origin, OutputTap, Runners, Surroundings, Timing};
 use crate::model::{EVENT_FORMAT, EventKind, JobInfo, Masks, RunStarted, RuntimeInfo, Stream};
 use crate::report::{self, Announcement, JobLog, Live, LiveHandle, Verbosity};
-use crate::store::{self, EventLog, Opref, RunDir};
+use crate::store::{self, EventLog, Opref, RunDir, Site};
 
 /// Why a run could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +29,7 @@ pub(crate) enum StartError {
     #[error(transparent)]
     Store(#[from] store::Error),
     /// The system did not give what an engine needs.
-    #[error("cannot start the engine: {0}")]
+    #[error("cannot start the engine: {}", engine::explain(.0))]
     System(#[from] std::io::Error),
 }
 
@@ -48,14 +49,11 @@ impl Job {
         };
         engine::mark_host(&id);
         let masks = settings.masks();
-        let (run, log, before) = open(&settings, &id, pid, &masks)?;
-        keep_rerun(&run, &mut settings)?;
+        let Opened { run, log, now, before, testbed_file } = open(&mut settings, &id, pid, &masks)?;
         let directory = run.path().to_owned();
-        let now = chrono::Utc::now();
         let first_started = before.as_ref().and_then(|before| before.started);
         let runtime = runtime_info(&settings, &run, first_started.unwrap_or(now));
         let warnings = warnings(&settings, before.as_ref(), &runtime);
-        let testbed_file = keep_testbed(&run, &settings)?;
 
         let live = live(&run, &settings, pid, &runtime, &masks)?;
         let (console, audience) = (live.handle(), live.handle());
@@ -64,7 +62,7 @@ impl Job {
         }
         let journal = Journal::new(log, Box::new(move |event| audience.event(Arc::new(event))));
         journal.record([run_started(&settings, &runtime, pid, first_started)].into_iter().chain(warnings).collect())?;
-        if first_started.is_none() {
+        if before.is_some() && first_started.is_none() {
             run.start(now.timestamp_micros())?;
         }
         let history = History::new(&mut settings, before);
@@ -174,30 +172,53 @@ fn live(run: &RunDir, settings: &Settings, pid: u32, runtime: &RuntimeInfo, mask
     Ok(Live::start(report::Settings { log: Some(log), masks: masks.clone(), ..look })?)
 }
 
-/// Makes the directory of a run and its log, or opens those of the run that is resumed.
-fn open(settings: &Settings, id: &str, pid: u32, masks: &Masks) -> store::Result<(RunDir, EventLog, Option<Before>)> {
-    let Some(path) = &settings.resume else {
-        let path = settings.run_dir.clone().unwrap_or_else(|| settings.home.runs_dir().join(id));
-        let run = RunDir::create(&path, id, pid)?;
-        write_attributes(&run, settings, masks)?;
-        let log = EventLog::create(&run.event_log())?.masked_by(masks.clone());
-        return Ok((run, log, None));
-    };
-    let run = RunDir::reopen(path, pid)?;
-    // What is torn is cut off before anybody reads it.
-    let log = EventLog::open(&run.event_log())?.masked_by(masks.clone());
-    let before = Before::read(&run.event_log())?;
-    Ok((run, log, Some(before)))
+/// A run directory whose run can begin.
+struct Opened {
+    run: RunDir,
+    log: EventLog,
+    /// When it begins.
+    now: DateTime<Utc>,
+    /// What the run was before it was resumed.
+    before: Option<Before>,
+    testbed_file: Option<PathBuf>,
 }
 
-/// Writes the testbed into the run directory, and returns where.
-fn keep_testbed(run: &RunDir, settings: &Settings) -> store::Result<Option<PathBuf>> {
+/// Makes the directory of a run with its log, or opens that of the run that is resumed.
+fn open(settings: &mut Settings, id: &str, pid: u32, masks: &Masks) -> store::Result<Opened> {
+    if let Some(path) = &settings.resume {
+        let mut run = RunDir::reopen(path, pid)?;
+        // What is torn is cut off before anybody reads it.
+        let log = EventLog::open(&run.event_log())?.masked_by(masks.clone());
+        let before = Some(Before::read(&run.event_log())?);
+        keep_rerun(&run, settings)?;
+        let testbed_file = keep_files(&mut run, settings, masks)?;
+        return Ok(Opened { run, log, now: Utc::now(), before, testbed_file });
+    }
+    let runs = settings.home.runs_dir();
+    let site = settings.run_dir.as_deref().map_or(Site::Among(&runs), Site::At);
+    let (mut run, log) = RunDir::begin(site, id, pid, &opref(settings))?;
+    let log = log.masked_by(masks.clone());
+    write_attributes(&run, settings, masks)?;
+    keep_rerun(&run, settings)?;
+    let testbed_file = keep_files(&mut run, settings, masks)?;
+    let now = Utc::now();
+    run.start(now.timestamp_micros())?;
+    run.appear()?;
+    Ok(Opened { run, log, now, before: None, testbed_file })
+}
+
+/// Writes into the run directory what the run is given beside its metadata, and returns where the testbed is.
+fn keep_files(run: &mut RunDir, settings: &Settings, masks: &Masks) -> store::Result<Option<PathBuf>> {
+    run.appear_in_place()?;
+    if settings.door == Door::Test && settings.resume.is_none() {
+        testing::write_suite(run, settings, masks)?;
+    }
     let Some(testbed) = &settings.testbed else { return Ok(None) };
     run.write_file(TESTBED_FILE, testbed.to_string().as_bytes())?;
     Ok(Some(run.path().join(TESTBED_FILE)))
 }
 
-fn runtime_info(settings: &Settings, run: &RunDir, started: chrono::DateTime<chrono::Utc>) -> RuntimeInfo {
+fn runtime_info(settings: &Settings, run: &RunDir, started: DateTime<Utc>) -> RuntimeInfo {
     let name = match settings.door {
         Door::Job | Door::Walk => settings.jobfile.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
         Door::Test => settings.label.clone().unwrap_or_else(|| settings.door.name().to_owned()),
@@ -221,7 +242,7 @@ fn run_started(
     settings: &Settings,
     runtime: &RuntimeInfo,
     pid: u32,
-    first_started: Option<chrono::DateTime<chrono::Utc>>,
+    first_started: Option<DateTime<Utc>>,
 ) -> EventKind {
     EventKind::RunStarted(Box::new(RunStarted {
         format: EVENT_FORMAT,
@@ -238,7 +259,19 @@ fn run_started(
         first_started,
         rerun_of: settings.rerun.as_ref().map(|rerun| rerun.of.clone()),
         secrets: settings.secrets.variables().map(str::to_owned).collect(),
+        attrs: logged_attributes(settings),
     }))
+}
+
+/// Returns the attributes that the log keeps as well.
+fn logged_attributes(settings: &Settings) -> serde_json::Map<String, Value> {
+    let attrs = [
+        ("opref", Value::from(opref(settings).to_string())),
+        ("started_in", settings.started_in.to_string_lossy().into()),
+        ("label", settings.label.as_deref().unwrap_or_default().into()),
+        ("tags", settings.run_tags.clone().into()),
+    ];
+    attrs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// Returns what is to be known of the beginning: of secrets that the run would need and does not have, of those that stay in
@@ -265,15 +298,15 @@ fn changed_jobfile(before: &Before, runtime: &RuntimeInfo, settings: &Settings) 
     is_changed.then_some(EventKind::Warning { text, place: None })
 }
 
-fn write_attributes(run: &RunDir, settings: &Settings, masks: &Masks) -> Result<(), store::Error> {
+fn opref(settings: &Settings) -> Opref {
     match settings.door {
-        Door::Job | Door::Walk => run.write_opref(&Opref::for_script(&settings.jobfile))?,
-        Door::Test => {
-            // For Guild a script of that name in the folder where the tests were started.
-            run.write_opref(&Opref::for_script(&settings.jobfile.join(settings.door.name())))?;
-            testing::write_suite(run, settings, masks)?;
-        }
+        Door::Job | Door::Walk => Opref::for_script(&settings.jobfile),
+        // For Guild a script of that name in the folder where the tests were started.
+        Door::Test => Opref::for_script(&settings.jobfile.join(settings.door.name())),
     }
+}
+
+fn write_attributes(run: &RunDir, settings: &Settings, masks: &Masks) -> Result<(), store::Error> {
     run.write_attr("cmd", &settings.command)?;
     run.write_attr("started_in", &settings.started_in.to_string_lossy())?;
     run.write_attr("flags", &serde_json::Map::new())?;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     Exit, LogRange, Outcome, Place, SectionNumber, SectionPlan, SerialRan, TaskNumber, TestStatus, WalksFinished,
@@ -156,6 +156,10 @@ pub(crate) struct RunStarted {
     /// again has to have them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) secrets: Vec<String>,
+    /// Attributes of the run that its other events do not tell, so that they can be had again from the log: `opref`, `label`,
+    /// `tags`, `flags`, …
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub(crate) attrs: Map<String, Value>,
 }
 
 /// A task as it was queued.

@@ -1,5 +1,7 @@
 //! Masks in events: in what people read of them. What programs go by, numbers, outcomes and where files are, stays.
 
+use serde_json::Value;
+
 use super::{
     EventKind, Masks, Place, PluginFailed, RaisedError, RunStarted, SectionFinished, SectionPlan, SectionStarted,
     SerialRan, TaskFinished, TaskPlanned, TaskQueued, WalkCause, WalkFailed, WalkShrunk, WalksEnd, WalksFinished,
@@ -106,8 +108,16 @@ impl RunStarted {
             first_started: _,
             rerun_of: _,
             secrets: _,
+            attrs,
         } = self;
         [name, file].into_iter().chain(argv).for_each(|text| masks.mask_string(text));
+        for (name, value) in attrs {
+            match (name.as_str(), value) {
+                // Where the attributes are lost these are read back to start the run again.
+                ("flags" | "user_flags", Value::Object(flags)) => flags.retain(|_, value| !masks.finds_in(value)),
+                (_, value) => masks.mask_value(value),
+            }
+        }
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) use event::{
 pub(crate) use exit::Exit;
 pub(crate) use file_slice::FileSlice;
 pub(crate) use filter_mistake::FilterMistake;
-pub(crate) use inside::{clean_path, is_inside};
+pub(crate) use inside::{clean_path, is_inside, link_stays};
 pub(crate) use level::Level;
 pub(crate) use logic::{Logic, LogicKind, Token, Tokens, near_word, parse_logic};
 pub(crate) use lua_text::{LuaText, LuaWord};

@@ -34,6 +34,7 @@ pub(super) fn run_started() -> EventKind {
         first_started: None,
         rerun_of: None,
         secrets: Vec::new(),
+        attrs: serde_json::Map::new(),
     }))
 }
 

@@ -58,6 +58,24 @@ pub(crate) enum Error {
         /// What is wrong with it, with the line where there are lines.
         what: String,
     },
+    /// What is to be brought here holds more than is taken.
+    #[error("{} holds {what}, and at most {limit} are taken", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// How much of what.
+        what: String,
+        /// The limit.
+        limit: u64,
+    },
+    /// A run that is to be brought here has a link that does not stay among the runs.
+    #[error("{} {what}", path.display())]
+    BadLink {
+        /// The link.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
     /// An event log was written by a newer release.
     #[error("{} has event format {found}, and this release reads formats up to {known}", path.display())]
     NewerFormat {
@@ -95,7 +113,12 @@ impl Error {
     /// damaged file. The others are mistakes in what was asked for.
     pub(crate) const fn is_storage(&self) -> bool {
         match self {
-            Error::Io { .. } | Error::LockHeld { .. } | Error::Corrupt { .. } | Error::NewerFormat { .. } => true,
+            Error::Io { .. }
+            | Error::LockHeld { .. }
+            | Error::Corrupt { .. }
+            | Error::TooLarge { .. }
+            | Error::BadLink { .. }
+            | Error::NewerFormat { .. } => true,
             Error::DirectoryUsed { .. }
             | Error::NoSuchRun { .. }
             | Error::Ambiguous { .. }

@@ -6,11 +6,13 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::{Error, Result};
+use super::{Error, Result, durable};
 use crate::model::{Event, EventKind, Masks};
 
 /// An event log that this process appends to. The lock of the run directory keeps others from doing the same.
@@ -24,6 +26,8 @@ pub(crate) struct EventLog {
     /// Whether a failed append has left bytes behind `length`.
     torn: bool,
     dirty: bool,
+    /// Whether the disk has the rest of the run as it was when it began.
+    is_settled: Arc<AtomicBool>,
     buffer: Vec<u8>,
     /// What takes the place of secrets in the events.
     masks: Masks,
@@ -32,9 +36,14 @@ pub(crate) struct EventLog {
 impl EventLog {
     /// Makes a new, empty log. Fails if there is one.
     pub(crate) fn create(path: &Path) -> Result<EventLog> {
+        EventLog::create_as(path, path)
+    }
+
+    /// The same at `path`, from where it is moved to `place`.
+    pub(super) fn create_as(path: &Path, place: &Path) -> Result<EventLog> {
         let opened = OpenOptions::new().read(true).append(true).create_new(true).open(path);
-        let file = opened.map_err(Error::io("create", path))?;
-        Ok(EventLog::new(file, path, 0, 1))
+        let file = opened.map_err(Error::io("create", place))?;
+        Ok(EventLog::new(file, place, 0, 1))
     }
 
     /// Opens a log to go on with it. A torn last line, which a host left that was killed while it wrote, is cut off.
@@ -63,6 +72,7 @@ impl EventLog {
             length,
             torn: false,
             dirty: false,
+            is_settled: Arc::default(),
             buffer: Vec::new(),
             masks: Masks::default(),
         }
@@ -116,7 +126,12 @@ impl EventLog {
             return Ok(None);
         }
         let file = self.file.try_clone().map_err(Error::io("sync", &self.path))?;
-        Ok(Some(SyncHandle { file, path: self.path.clone() }))
+        Ok(Some(SyncHandle { file, path: self.path.clone(), is_settled: Arc::clone(&self.is_settled) }))
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_settled(&self) -> bool {
+        self.is_settled.load(Ordering::Relaxed)
     }
 
     fn cut_back(&mut self) -> io::Result<()> {
@@ -131,12 +146,25 @@ impl EventLog {
 pub(crate) struct SyncHandle {
     file: File,
     path: PathBuf,
+    is_settled: Arc<AtomicBool>,
 }
 
 impl SyncHandle {
-    /// Waits until the disk has every event that was written when this was made.
+    /// Waits until the disk has every event that was written when this was made. With the first of them it gets what else
+    /// there is of the run, without which a log is found by nobody.
     pub(crate) fn sync(&self) -> Result<()> {
-        self.file.sync_data().map_err(Error::io("sync", &self.path))
+        self.file.sync_data().map_err(Error::io("sync", &self.path))?;
+        if self.is_settled.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        match self.path.parent().map(durable::settle_whole) {
+            // The run has not appeared yet.
+            Some(Err(Error::Io { source, .. })) if source.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Some(settled) => settled?,
+            None => {}
+        }
+        self.is_settled.store(true, Ordering::Relaxed);
+        Ok(())
     }
 }
 
@@ -201,6 +229,7 @@ mod tests {
             first_started: None,
             rerun_of: None,
             secrets: Vec::new(),
+            attrs: serde_json::Map::new(),
         }))
     }
 

@@ -55,6 +55,11 @@ impl<R: Read> EventReader<R> {
         self.offset
     }
 
+    /// Returns where the event that was read last ends, which is where the next one begins.
+    pub(super) const fn end(&self) -> u64 {
+        self.next_offset
+    }
+
     /// Reads the next line; `None` at the end, and at a torn last line, which is no event: it was never announced.
     fn next_event(&mut self) -> Option<Result<Event>> {
         self.line.clear();
@@ -71,22 +76,25 @@ impl<R: Read> EventReader<R> {
     }
 
     fn parse(&self) -> Result<Event> {
-        let number = self.number;
-        if number == 1
-            && let Ok(Head { event, format: Some(found) }) = serde_json::from_slice(&self.line)
-            && event == "run-started"
-            && found > EVENT_FORMAT
-        {
-            return Err(Error::NewerFormat { path: self.path.clone(), found, known: EVENT_FORMAT });
-        }
-        let event: Event = serde_json::from_slice(&self.line)
-            .map_err(|e| Error::corrupt(&self.path, format!("line {number} is no event: {e}")))?;
-        if event.seq == number {
+        let event = parse_line(&self.line, self.number, &self.path)?;
+        if event.seq == self.number {
             Ok(event)
         } else {
-            Err(Error::corrupt(&self.path, format!("line {number} holds event {}", event.seq)))
+            Err(Error::corrupt(&self.path, format!("line {} holds event {}", self.number, event.seq)))
         }
     }
+}
+
+/// Reads the event in a line of the log at `path`. Its number is not looked at.
+pub(super) fn parse_line(line: &[u8], number: u64, path: &Path) -> Result<Event> {
+    if number == 1
+        && let Ok(Head { event, format: Some(found) }) = serde_json::from_slice(line)
+        && event == "run-started"
+        && found > EVENT_FORMAT
+    {
+        return Err(Error::NewerFormat { path: path.to_owned(), found, known: EVENT_FORMAT });
+    }
+    serde_json::from_slice(line).map_err(|e| Error::corrupt(path, format!("line {number} is no event: {e}")))
 }
 
 impl<R: Read> Iterator for EventReader<R> {

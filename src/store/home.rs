@@ -108,6 +108,7 @@ impl Home {
             let entry = entry.map_err(Error::io("list", &runs))?;
             // A name that is not UTF-8 was given by neither Rille nor Guild.
             if let Ok(name) = entry.file_name().into_string()
+                && !list::is_hidden(&name)
                 && list::may_be_run(&entry.path(), &name)
             {
                 ids.push(name);

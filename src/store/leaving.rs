@@ -163,16 +163,7 @@ pub(super) fn has_no_secret(run: &Path, masks: &Masks) -> io::Result<bool> {
 /// Takes out of a map what holds a secret, wherever in the map it stands.
 fn leave_out(masks: &Masks, value: &mut Value) {
     if let Value::Object(map) = value {
-        map.retain(|_, value| !holds(masks, value));
-    }
-}
-
-fn holds(masks: &Masks, value: &Value) -> bool {
-    match value {
-        Value::String(text) => masks.finds(text.as_bytes()),
-        Value::Array(items) => items.iter().any(|item| holds(masks, item)),
-        Value::Object(map) => map.values().any(|value| holds(masks, value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        map.retain(|_, value| !masks.finds_in(value));
     }
 }
 

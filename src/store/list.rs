@@ -1,18 +1,18 @@
 //! What is known of runs. Each run is read by itself: one that is damaged is one row marked so, never an error for the
 //! others.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{Error, Opref, Result, Status, attr, status};
+use super::birth::GUILD_TO_BE;
+use super::logged::{self, LogState, Logged};
+use super::run_reader::Reader;
+use super::{Error, Opref, Result, Status, status};
 
 /// The length of the ids that Rille and Guild give.
 const ID_LENGTH: usize = 32;
@@ -29,6 +29,10 @@ pub(crate) struct RunInfo {
     /// Why it is corrupt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) damage: Option<String>,
+    /// What became of a corrupt run whose event log is whole. Start, end, exit status and label are by the log, too, where
+    /// they cannot be had otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) log_status: Option<Status>,
     /// The operation or jobfile, `model:op` or `op`.
     pub(crate) operation: Option<String>,
     /// The whole operation reference, in the words of the file.
@@ -72,22 +76,27 @@ pub(super) fn newest_first(one: &RunInfo, other: &RunInfo) -> std::cmp::Ordering
     time(other).cmp(&time(one)).then_with(|| one.id.cmp(&other.id))
 }
 
+/// Returns whether an entry of the folder of runs is passed over: no id begins with a dot, and runs are made behind one.
+pub(super) fn is_hidden(name: &str) -> bool {
+    name.starts_with('.')
+}
+
 /// Returns whether an entry of the folder of runs is one: it has metadata, or it has the name of a run and something in
-/// it, but no metadata. An empty directory is a run that is being made this instant.
+/// it, but no metadata. In an empty directory a run may be about to be made, and in one with a `.guild` to be it is made.
 pub(super) fn may_be_run(path: &Path, name: &str) -> bool {
     if path.join(".guild").exists() {
         return true;
     }
     let has_name_of_run = name.len() == ID_LENGTH && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-    has_name_of_run && fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some())
+    let entries = || fs::read_dir(path).into_iter().flatten().flatten();
+    has_name_of_run && entries().any(|entry| entry.file_name() != GUILD_TO_BE)
 }
 
 /// Returns what a list shows of the run in the directory `path`.
 pub(crate) fn summarise(path: &Path) -> RunInfo {
     let mut reader = Reader::new(path);
-    let mut info = info(path, &mut reader);
-    info.mark_damage(reader.damage);
-    info
+    let info = info(path, &mut reader);
+    complete(info, reader)
 }
 
 fn info(path: &Path, reader: &mut Reader) -> RunInfo {
@@ -100,15 +109,77 @@ fn info(path: &Path, reader: &mut Reader) -> RunInfo {
         path: path.to_owned(),
         status,
         damage: None,
+        log_status: None,
         operation: opref.as_ref().map(Opref::operation),
         opref: opref.as_ref().map(Opref::to_string),
         initialized: reader.time("initialized"),
         started: reader.time("started"),
         stopped: reader.time("stopped"),
         exit_status,
-        label: reader.attr::<Value>("label").and_then(text),
+        label: reader.attr::<Value>("label").filter(|label| !label.is_object() && !label.is_array()).and_then(text),
         tags: reader.attr::<Vec<Value>>("tags").into_iter().flatten().filter_map(text).collect(),
         marked: reader.attr("marked").unwrap_or(false),
+    }
+}
+
+/// Looks at what else there is of a run, and marks it as corrupt if something is not as it should be.
+fn complete(mut info: RunInfo, mut reader: Reader) -> RunInfo {
+    // What is being written may be met half written.
+    let is_moving = matches!(info.status, Status::Running | Status::Pending);
+    if is_moving {
+        reader.empty.clear();
+    } else {
+        reader.check_kinds();
+    }
+    let log = match info.status {
+        Status::Running | Status::Pending | Status::Staged => LogState::Absent,
+        _ => logged::look(&reader.guild),
+    };
+    let mut damage: Vec<String> = std::mem::take(&mut reader.damage);
+    damage.extend(reader.empty.drain(..).map(|name| format!("attribute '{name}' is empty")));
+    match &log {
+        LogState::Absent => {
+            // Nobody but Rille writes it, and Rille never without a log.
+            let is_ours = !is_moving && info.status != Status::Staged && reader.has("started_in");
+            damage.extend(is_ours.then(|| "it has no event log".to_owned()));
+        }
+        LogState::Empty => {
+            damage.extend((info.exit_status == Some(0)).then(|| "its event log is empty".to_owned()));
+        }
+        LogState::Damaged(what) => damage.push(format!("event log: {what}")),
+        LogState::Whole(logged) => compare(&mut info, &reader, logged, &mut damage),
+    }
+    // The same may have been read twice.
+    let mut seen = std::collections::HashSet::new();
+    damage.retain(|what| seen.insert(what.clone()));
+    if damage.is_empty() {
+        return info;
+    }
+    info.status = Status::Corrupt;
+    info.damage = Some(damage.join("; "));
+    if let LogState::Whole(logged) = &log {
+        info.log_status = Some(logged.status());
+        info.fill(logged);
+    }
+    info
+}
+
+/// Compares what the attributes say with what the log says, which holds.
+fn compare(info: &mut RunInfo, reader: &Reader, logged: &Logged, damage: &mut Vec<String>) {
+    for name in ["id", "initialized"] {
+        damage.extend((!reader.has(name)).then(|| format!("attribute '{name}' is missing")));
+    }
+    match (info.exit_status, logged.end) {
+        // A host that was killed when only this was left to write has left its lock: then reports are missing, too, and the
+        // run can be resumed as one that is lost.
+        (None, Some(_)) if !reader.guild.join("LOCK").is_file() && damage.is_empty() => {
+            damage.push("attribute 'exit_status' is missing".to_owned());
+        }
+        (Some(_), Some(end)) if info.stopped.is_none() => info.stopped = Some(end.stopped),
+        (Some(0), None) if !info.started.is_some_and(|started| logged.is_older_than(started)) => {
+            damage.push("its event log has no end".to_owned());
+        }
+        _ => {}
     }
 }
 
@@ -121,26 +192,30 @@ pub(crate) fn load(path: &Path) -> Result<RunDetails> {
 /// Returns everything that is recorded of the run in the directory `path`. Each file is read once.
 pub(super) fn details(path: &Path) -> RunDetails {
     let mut reader = Reader::new(path);
-    let mut names = Vec::new();
-    // No folder of attributes is an empty one: a run that must have some is missed them below.
-    for entry in fs::read_dir(&reader.attrs).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if let Some(text) = reader.file(&entry.path(), &name) {
-            reader.texts.insert(name.clone(), text);
-            names.push(name);
-        }
-    }
-    reader.has_all = true;
-    let mut info = info(path, &mut reader);
+    let (info, attrs) = all(path, &mut reader);
+    let info = complete(info, reader);
+    let flags = attrs.get("flags").and_then(Value::as_object).cloned().unwrap_or_default();
+    RunDetails { info, flags, attrs }
+}
+
+/// Returns the names of the attributes of a run that are not as they should be, `opref` for its opref.
+pub(super) fn bad_attributes(path: &Path) -> BTreeSet<String> {
+    let mut reader = Reader::new(path);
+    all(path, &mut reader);
+    reader.bad
+}
+
+fn all(path: &Path, reader: &mut Reader) -> (RunInfo, BTreeMap<String, Value>) {
+    let names = reader.read_all();
+    let info = info(path, reader);
     let mut attrs = BTreeMap::new();
     for name in names {
         if let Some(value) = reader.attr::<Value>(&name) {
+            reader.check_shape(&name, &value);
             attrs.insert(name, value);
         }
     }
-    info.mark_damage(reader.damage);
-    let flags = attrs.get("flags").and_then(Value::as_object).cloned().unwrap_or_default();
-    RunDetails { info, flags, attrs }
+    (info, attrs)
 }
 
 /// Returns an attribute of the run in the directory `path`; `None` if it is not there, null, or damaged.
@@ -149,81 +224,21 @@ pub(crate) fn attribute(path: &Path, name: &str) -> Option<Value> {
 }
 
 impl RunInfo {
-    /// Adds what was found damaged, which makes the run corrupt unless it is still being written.
-    fn mark_damage(&mut self, damage: Vec<String>) {
-        let mut all: Vec<String> = self.damage.take().into_iter().chain(damage).collect();
-        // The same attribute may have been read twice.
-        let mut seen = std::collections::HashSet::new();
-        all.retain(|what| seen.insert(what.clone()));
-        if !all.is_empty() {
-            self.status = Status::Corrupt;
-            self.damage = Some(all.join("; "));
+    /// Takes from the log what is not known otherwise.
+    fn fill(&mut self, logged: &Logged) {
+        self.initialized = self.initialized.or(Some(logged.started));
+        self.started = self.started.or(Some(logged.started));
+        self.stopped = self.stopped.or(logged.end.map(|end| end.stopped));
+        self.exit_status = self.exit_status.or(logged.end.map(|end| end.exit_status));
+        if self.opref.is_none() {
+            let opref = logged.opref();
+            (self.operation, self.opref) = (Some(opref.operation()), Some(opref.to_string()));
         }
-    }
-}
-
-/// Reads the files of one run and collects what is wrong with them.
-pub(super) struct Reader {
-    attrs: PathBuf,
-    /// What was read in advance.
-    texts: BTreeMap<String, String>,
-    /// Whether that is everything there is.
-    has_all: bool,
-    damage: Vec<String>,
-}
-
-impl Reader {
-    fn new(run: &Path) -> Reader {
-        Reader { attrs: run.join(".guild/attrs"), texts: BTreeMap::new(), has_all: false, damage: Vec::new() }
-    }
-
-    /// Returns an attribute; `None` if it is not there, null, or damaged.
-    fn attr<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
-        let text = match self.texts.get(name) {
-            Some(text) => Cow::Borrowed(text.as_str()),
-            None if self.has_all => return None,
-            None => Cow::Owned(self.file(&self.attrs.join(name), name)?),
-        };
-        match attr::decode::<Option<T>>(&text) {
-            Ok(value) => value,
-            Err(e) => {
-                let what = e.lines().next().unwrap_or_default().to_owned();
-                self.damage.push(format!("attribute '{name}': {what}"));
-                None
-            }
-        }
-    }
-
-    /// Returns an attribute that holds microseconds since 1970.
-    fn time(&mut self, name: &str) -> Option<DateTime<Utc>> {
-        let micros: i64 = self.attr(name)?;
-        let time = DateTime::from_timestamp_micros(micros);
-        if time.is_none() {
-            self.damage.push(format!("attribute '{name}': {micros} is no time"));
-        }
-        time
-    }
-
-    /// Returns the operation reference. Only a run that is being prepared may be without.
-    fn opref(&mut self, path: &Path, status: Status) -> Option<Opref> {
-        let Some(text) = self.file(path, "opref") else {
-            let is_being_made = matches!(status, Status::Running | Status::Pending | Status::Lost);
-            if !is_being_made && self.damage.is_empty() {
-                self.damage.push("it has no opref".to_owned());
-            }
-            return None;
-        };
-        Opref::parse(&text).map_err(|what| self.damage.push(format!("opref: {what}"))).ok()
-    }
-
-    fn file(&mut self, path: &Path, name: &str) -> Option<String> {
-        match fs::read_to_string(path) {
-            Ok(text) => Some(text),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => None,
-            Err(e) => {
-                self.damage.push(format!("{name}: {e}"));
-                None
-            }
+        let attr = |name: &str| logged.header.attrs.get(name).cloned();
+        self.label = self.label.take().or_else(|| attr("label").and_then(text));
+        if self.tags.is_empty() {
+            let tags = attr("tags").and_then(|tags| tags.as_array().cloned());
+            self.tags = tags.into_iter().flatten().filter_map(text).collect();
         }
     }
 }

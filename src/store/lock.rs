@@ -14,6 +14,9 @@ use super::{Error, Result};
 /// How long a lock that readers look at (see [`is_held`]) is tried for. One look takes microseconds.
 const READERS_PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long it is waited between two tries.
+const AGAIN: Duration = Duration::from_micros(100);
+
 /// A lock that this process holds.
 ///
 /// Dropping it closes the file and so gives up the `flock`, but leaves the file: that is what tells a run that was
@@ -67,7 +70,7 @@ impl Lock {
                         return Err(Refused::Held(holder(&file, path)));
                     }
                     drop(file);
-                    std::thread::yield_now();
+                    std::thread::sleep(AGAIN);
                 }
             }
         }
@@ -76,6 +79,13 @@ impl Lock {
     fn write(&self, pid: u32) -> io::Result<()> {
         self.file.set_len(0)?;
         (&self.file).write_all(pid.to_string().as_bytes())
+    }
+
+    /// Takes note that the folder `from`, in which the file is, has been renamed to `to`.
+    pub(super) fn has_moved(&mut self, from: &Path, to: &Path) {
+        if let Ok(relative) = self.path.strip_prefix(from) {
+            self.path = to.join(relative);
+        }
     }
 
     /// Removes the file while the lock is held, and gives the lock up.
@@ -113,7 +123,7 @@ fn read_pid(file: &File) -> Option<u32> {
 
 /// Returns who holds the lock: the recorded process if it is alive, else the one the kernel names. The file may still
 /// hold nothing, or the pid of a dead holder, when the new one has only just locked it.
-fn holder(file: &File, path: &Path) -> Option<u32> {
+pub(super) fn holder(file: &File, path: &Path) -> Option<u32> {
     let recorded = read_pid(file);
     let is_alive = |pid: &u32| Path::new("/proc").join(pid.to_string()).exists();
     recorded.filter(is_alive).or_else(|| holder_by_kernel(path)).or(recorded)
@@ -133,7 +143,7 @@ pub(super) fn holder_by_kernel(path: &Path) -> Option<u32> {
     })
 }
 
-fn is_file_at(file: &File, path: &Path) -> io::Result<bool> {
+pub(super) fn is_file_at(file: &File, path: &Path) -> io::Result<bool> {
     let ours = file.metadata()?;
     match fs::metadata(path) {
         Ok(there) => Ok((ours.dev(), ours.ino()) == (there.dev(), there.ino())),

@@ -54,13 +54,14 @@ fn free_name(trash: &Path, id: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::RunDir;
+    use crate::store::made::new_run;
 
     fn finished(home: &Home, id: &str) -> PathBuf {
         let path = home.runs_dir().join(id);
-        let run = RunDir::create(&path, id, std::process::id()).unwrap();
+        let run = new_run(&path);
         run.write_file("out/a", b"a").unwrap();
-        run.finish(0, 1).unwrap();
+        run.conclude(0, 1).unwrap();
+        run.release().unwrap();
         path
     }
 
@@ -91,10 +92,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let home = Home::locate(Some(dir.path())).unwrap();
         let path = home.runs_dir().join("ab");
-        let run = RunDir::create(&path, "ab", std::process::id()).unwrap();
+        let run = new_run(&path);
         for permanent in [false, true] {
             assert!(matches!(remove(&home, &path, permanent), Err(Error::Running { id }) if id == "ab"));
         }
-        run.finish(0, 1).unwrap();
+        run.conclude(0, 1).unwrap();
+        run.release().unwrap();
     }
 }

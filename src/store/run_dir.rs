@@ -1,8 +1,9 @@
 //! A run directory that this process writes.
 //!
-//! Every file of metadata is written to a temporary file and renamed, so a reader sees all of it or nothing. None is
-//! synced one by one: what was written survives the death of any process, and what must survive the death of the
-//! machine, the results, is in the event log, which is synced.
+//! It is made where nobody looks and appears whole; see [`super::birth`]. From then on every file of metadata is written to a
+//! temporary file and renamed, so a reader sees all of it or nothing. What was written survives the death of any process;
+//! what must survive the death of the machine is in the event log, which is synced, and at the end in the last attributes;
+//! see [`super::durable`].
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -13,8 +14,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rustix::fs::FallocateFlags;
 use serde::Serialize;
 
+use super::birth::{Birth, lock_held};
+use super::durable;
 use super::lock::{self, Lock, Refused};
-use super::{Error, Opref, Result, attr};
+use super::{Error, EventLog, Opref, Result, attr};
 
 /// The size of the ballast, in bytes: room for the last events and attributes of a run on a full disk.
 const BALLAST: u64 = 64 * 1024;
@@ -25,10 +28,24 @@ const GUARDIANS_PATIENCE: Duration = Duration::from_secs(10);
 /// A run directory whose lock this process holds.
 #[derive(Debug)]
 pub(crate) struct RunDir {
+    /// The place that it has, or gets.
     path: PathBuf,
+    /// Its `.guild`, where it is now.
+    guild: PathBuf,
     id: String,
+    /// While nobody sees it. It goes before the lock does.
+    birth: Option<Birth>,
     lock: Lock,
     temporaries: AtomicU64,
+}
+
+/// Where a new run directory is made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Site<'a> {
+    /// In this folder of runs, by the name of the id.
+    Among(&'a Path),
+    /// It is this one, which the user named.
+    At(&'a Path),
 }
 
 /// Returns the time now in microseconds since 1970, the unit of Guild's `initialized`, `started` and `stopped`.
@@ -41,44 +58,55 @@ pub(crate) fn now_micros() -> i64 {
 pub(crate) fn run_id(path: &Path) -> String {
     let id = fs::read_to_string(path.join(".guild/attrs/id")).ok();
     let id = id.and_then(|text| attr::decode::<Option<String>>(&text).ok().flatten());
-    // Of a run of Guild, and of one that was broken off in its first moment.
+    // Of a run of Guild, and of one whose attribute is damaged.
     let name = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     id.filter(|id| !id.is_empty()).unwrap_or_else(name)
 }
 
 impl RunDir {
-    /// Makes the directory `path` the run `id` of the process `pid`, pending until [`RunDir::start`].
+    /// Begins the run `id` of the process `pid`, with its event log, where nobody sees it until [`RunDir::appear`]; dropped
+    /// before that it leaves nothing.
     ///
     /// Fails at once if another live process holds the directory, if it holds a run, or if it holds anything else.
-    pub(crate) fn create(path: &Path, id: &str, pid: u32) -> Result<RunDir> {
-        let path = std::path::absolute(path).map_err(Error::io("find", path))?;
-        let guild = path.join(".guild");
-        fs::create_dir_all(&path).map_err(Error::io("create", &path))?;
-        if let Some(error) = used(&path, &guild)? {
-            let lock = guild.join("LOCK");
-            let is_held = lock::is_held(&lock).map_err(Error::io("read", &lock))?;
-            return Err(if is_held { lock_held(path, lock::recorded_pid(&lock)) } else { error });
-        }
-        let attrs = guild.join("attrs");
-        fs::create_dir_all(&attrs).map_err(Error::io("create", &attrs))?;
-
-        let lock = match Lock::acquire(&guild.join("LOCK"), pid) {
-            Ok(lock) => lock,
-            Err(Refused::Held(pid)) => return Err(lock_held(path, pid)),
-            Err(Refused::Failed(error)) => return Err(error),
+    pub(crate) fn begin(site: Site<'_>, id: &str, pid: u32, opref: &Opref) -> Result<(RunDir, EventLog)> {
+        let (path, (birth, lock)) = match site {
+            Site::Among(folder) => (folder.join(id), Birth::among_runs(folder, id, pid)?),
+            Site::At(path) => {
+                let path = std::path::absolute(path).map_err(Error::io("find", path))?;
+                let begun = Birth::at(&path, pid)?;
+                (path, begun)
+            }
         };
-        // Looked at again under the lock: another host may have run and ended in between.
-        if let Some(error) = used(&path, &guild)? {
-            lock.release()?;
-            return Err(error);
-        }
-        let run = RunDir { path, id: id.to_owned(), lock, temporaries: AtomicU64::new(0) };
+        let temporaries = AtomicU64::new(0);
+        let run = RunDir { guild: birth.guild(), path, id: id.to_owned(), birth: Some(birth), lock, temporaries };
+        run.put("opref", opref.to_string().as_bytes())?;
         run.reserve_ballast()?;
-        let pending = run.guild("PENDING");
-        File::create(&pending).map_err(Error::io("create", &pending))?;
+        let attrs = run.guild("attrs");
+        fs::create_dir(&attrs).map_err(run.failed("create", Path::new(".guild/attrs")))?;
         run.write_attr("id", &id)?;
         run.write_attr("initialized", &now_micros())?;
-        Ok(run)
+        let log = EventLog::create_as(&run.guild("events.jsonl"), &run.event_log())?;
+        Ok((run, log))
+    }
+
+    /// Has the run appear at its place. It is pending until [`RunDir::start`], unless that was called before. The second call
+    /// does nothing.
+    ///
+    /// Fails if a run of another process has appeared there meanwhile.
+    pub(crate) fn appear(&mut self) -> Result<()> {
+        let Some(birth) = &mut self.birth else { return Ok(()) };
+        if !self.guild.join("attrs/started").exists() {
+            File::create(self.guild.join("PENDING")).map_err(Error::io("create", &self.path))?;
+        }
+        birth.appear(Some(&mut self.lock))?;
+        self.birth = None;
+        self.guild = self.path.join(".guild");
+        Ok(())
+    }
+
+    /// Has the run appear if its directory was there before: files beside its `.guild` would be seen in it.
+    pub(crate) fn appear_in_place(&mut self) -> Result<()> {
+        if self.birth.as_ref().is_some_and(Birth::is_in_place) { self.appear() } else { Ok(()) }
     }
 
     /// Takes up the run in the directory `path` again for the process `pid`, pending until [`RunDir::restart`].
@@ -96,7 +124,7 @@ impl RunDir {
         let patience = Instant::now() + GUARDIANS_PATIENCE;
         while super::status::recorded_process_lives(&lock_path) {
             if Instant::now() > patience {
-                return Err(lock_held(path, lock::recorded_pid(&lock_path)));
+                return Err(lock_held(&path, &guild, lock::recorded_pid(&lock_path)));
             }
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -105,10 +133,9 @@ impl RunDir {
             Err(Refused::Held(_)) => return Err(Error::Running { id }),
             Err(Refused::Failed(error)) => return Err(error),
         };
-        let run = RunDir { path, id, lock, temporaries: AtomicU64::new(0) };
+        let run = RunDir { path, guild, id, birth: None, lock, temporaries: AtomicU64::new(0) };
         run.reserve_ballast()?;
-        let pending = run.guild("PENDING");
-        File::create(&pending).map_err(Error::io("create", &pending))?;
+        run.put("PENDING", b"")?;
         Ok(run)
     }
 
@@ -129,27 +156,42 @@ impl RunDir {
         Ok(())
     }
 
-    /// Leaves the run staged since `staged_micros`, to be started later, and gives it up.
-    pub(crate) fn stage(self, staged_micros: i64) -> Result<()> {
+    /// Leaves the run staged since `staged_micros`, to be started later, and gives it up. It is on the disk then.
+    pub(crate) fn stage(mut self, staged_micros: i64) -> Result<()> {
         // Guild lists a staged run by this time.
         self.write_attr("started", &staged_micros)?;
-        let staged = self.guild("STAGED");
-        File::create(&staged).map_err(Error::io("create", &staged))?;
+        self.put("STAGED", b"")?;
         // What happens to it begins when it is started.
         self.remove("events.jsonl")?;
         self.remove("PENDING")?;
         self.free_ballast()?;
-        self.lock.release()
+        // Between the one lock and the place that it gets: else it might be swept.
+        let staged = File::open(self.guild("STAGED")).map_err(self.failed("open", Path::new(".guild/STAGED")))?;
+        staged.lock_shared().map_err(self.failed("lock", Path::new(".guild/STAGED")))?;
+        self.lock.release()?;
+        if let Some(mut birth) = self.birth.take() {
+            birth.appear(None)?;
+        }
+        durable::settle_whole(&self.path.join(".guild"))
     }
 
     /// Removes a run that came to nothing, for good.
     pub(crate) fn discard(self) -> Result<()> {
-        fs::remove_dir_all(&self.path).map_err(Error::io("remove", &self.path))
+        match self.birth {
+            Some(birth) => drop(birth),
+            None => fs::remove_dir_all(&self.path).map_err(Error::io("remove", &self.path))?,
+        }
+        Ok(())
     }
 
-    /// Returns the absolute path of the run directory.
+    /// Returns the absolute path of the run directory, which it has from the moment on that it appears.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Returns where the files of the run are now.
+    pub(crate) fn place(&self) -> &Path {
+        self.birth.as_ref().map_or(&self.path, Birth::files)
     }
 
     /// Returns the id of the run.
@@ -159,33 +201,47 @@ impl RunDir {
 
     /// Returns the path of the event log.
     pub(crate) fn event_log(&self) -> PathBuf {
-        self.guild("events.jsonl")
+        self.path.join(".guild/events.jsonl")
     }
 
     /// Returns the path of a file in `.guild`.
     fn guild(&self, name: &str) -> PathBuf {
-        self.path.join(".guild").join(name)
+        self.guild.join(name)
+    }
+
+    /// Returns where a file of the run is now.
+    fn locate(&self, relative: &Path) -> PathBuf {
+        match relative.strip_prefix(".guild") {
+            Ok(name) => self.guild.join(name),
+            Err(_) => self.place().join(relative),
+        }
+    }
+
+    /// Returns a function that wraps what the system said with what was `action` on which file, by the place that it gets.
+    fn failed(&self, action: &'static str, relative: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
+        Error::io(action, &self.path.join(relative))
     }
 
     /// Writes the attribute `name`.
     pub(crate) fn write_attr(&self, name: &str, value: &impl Serialize) -> Result<()> {
-        let path = self.guild("attrs").join(name);
-        let text = attr::encode(value).map_err(|e| Error::io("encode", &path)(io::Error::other(e)))?;
-        // The temporary file is not beside the attribute: Guild takes every file there for one.
-        self.replace(&path, &self.guild(""), |mut file| file.write_all(text.as_bytes()))
+        let relative = Path::new("attrs").join(name);
+        let text = attr::encode(value);
+        let text =
+            text.map_err(|e| self.failed("encode", &Path::new(".guild").join(&relative))(io::Error::other(e)))?;
+        self.put(relative, text.as_bytes())
     }
 
-    /// Writes what was run.
-    pub(crate) fn write_opref(&self, opref: &Opref) -> Result<()> {
-        let text = opref.to_string();
-        self.replace(&self.guild("opref"), &self.guild(""), |mut file| file.write_all(text.as_bytes()))
+    /// Writes a file in `.guild`.
+    fn put(&self, name: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
+        // The temporary file is not beside an attribute: Guild takes every file there for one.
+        self.replace(&Path::new(".guild").join(name), &self.guild, |mut file| file.write_all(bytes))
     }
 
     /// Opens a file of the run that grows while it goes on. One that is there already, of a run that is resumed, grows on.
     pub(crate) fn append_file(&self, relative: impl AsRef<Path>) -> Result<File> {
-        let path = self.path.join(relative);
+        let path = self.locate(relative.as_ref());
         let file = OpenOptions::new().create(true).append(true).open(&path);
-        file.map_err(Error::io("create", &path))
+        file.map_err(self.failed("create", relative.as_ref()))
     }
 
     /// Writes a file of the run, by its path relative to the run directory. Its folder is made if it is not there.
@@ -199,26 +255,32 @@ impl RunDir {
         relative: impl AsRef<Path>,
         content: impl FnOnce(&File) -> io::Result<()>,
     ) -> Result<()> {
-        let path = self.path.join(relative);
-        let folder = path.parent().unwrap_or(&self.path).to_owned();
-        fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
-        self.replace(&path, &folder, content)
+        let relative = relative.as_ref();
+        let path = self.locate(relative);
+        let folder = path.parent().unwrap_or(&self.path);
+        fs::create_dir_all(folder).map_err(self.failed("create", relative.parent().unwrap_or(relative)))?;
+        self.replace(relative, folder, content)
     }
 
     /// Removes a file of the run, if it is there.
     pub(crate) fn remove_file(&self, relative: impl AsRef<Path>) -> Result<()> {
-        self.remove_at(&self.path.join(relative))
+        self.remove_at(relative.as_ref())
     }
 
-    /// Puts `content` in the place of the file `path`, by way of a temporary file in `folder`.
-    fn replace(&self, path: &Path, folder: &Path, content: impl FnOnce(&File) -> io::Result<()>) -> Result<()> {
+    /// Puts `content` in the place of a file, by way of a temporary file in `folder`. While nobody sees the run it is written
+    /// straight to its place.
+    fn replace(&self, relative: &Path, folder: &Path, content: impl FnOnce(&File) -> io::Result<()>) -> Result<()> {
+        let path = self.locate(relative);
+        if self.birth.is_some() {
+            return File::create(&path).and_then(|file| content(&file)).map_err(self.failed("write", relative));
+        }
         let number = self.temporaries.fetch_add(1, Ordering::Relaxed);
         let temporary = folder.join(format!(".new-{number}"));
         let written = File::create(&temporary).and_then(|file| content(&file));
         written.and_then(|()| fs::rename(&temporary, path)).map_err(|source| {
             // On a full disk the part that was written is room for something else.
             let _ = fs::remove_file(&temporary);
-            Error::io("write", path)(source)
+            self.failed("write", relative)(source)
         })
     }
 
@@ -233,24 +295,30 @@ impl RunDir {
         self.remove("ballast")
     }
 
-    /// Writes how the run ended, while it is still held: what is made of it from now on shows its end. See
-    /// [`RunDir::finish`].
+    /// Writes how the run ended: 0 is completed, a negative number terminated by that signal, any other an error. It is
+    /// still held; what is made of it from now on shows its end. See [`durable::settle`] and [`RunDir::release`].
     pub(crate) fn conclude(&self, exit_status: i32, stopped_micros: i64) -> Result<()> {
-        self.write_attr("exit_status", &exit_status)?;
-        self.write_attr("stopped", &stopped_micros)
-    }
-
-    /// Ends the run: 0 is completed, a negative number terminated by that signal, any other an error.
-    ///
-    /// The lock is given up last, and also when the records could not be written; the first error is returned.
-    pub(crate) fn finish(self, exit_status: i32, stopped_micros: i64) -> Result<()> {
         // The room that was kept for this, first. Then the status: killed after it, the run is what it says, before it,
         // lost.
         let freed = self.free_ballast();
-        let recorded = self.remove("PENDING").and_then(|()| self.write_attr("exit_status", &exit_status));
-        let recorded = recorded.and_then(|()| self.write_attr("stopped", &stopped_micros));
-        let released = self.lock.release();
-        freed.and(recorded).and(released)
+        let recorded = self.remove("PENDING").and_then(|()| self.write_last("exit_status", i64::from(exit_status)));
+        let recorded = recorded.and_then(|()| self.write_last("stopped", stopped_micros));
+        freed.and(recorded)
+    }
+
+    fn write_last(&self, name: &str, number: i64) -> Result<()> {
+        let relative = Path::new(".guild/attrs").join(name);
+        self.replace(&relative, &self.guild, |mut file| {
+            writeln!(file, "{number}")?;
+            // The disk is waited for once, when the event log is brought there.
+            durable::begin_to_write(file);
+            Ok(())
+        })
+    }
+
+    /// Gives up the run, whose end is written.
+    pub(crate) fn release(self) -> Result<()> {
+        self.lock.release()
     }
 
     fn reserve_ballast(&self) -> Result<()> {
@@ -260,107 +328,176 @@ impl RunDir {
             .create(true)
             .truncate(true)
             .open(&path)
-            .map_err(Error::io("create", &path))?;
+            .map_err(self.failed("create", Path::new(".guild/ballast")))?;
         match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, BALLAST) {
             // Not every file system can reserve; a run without ballast is still a run.
             Ok(()) | Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => Ok(()),
-            Err(e) => Err(Error::io("reserve room in", &path)(e.into())),
+            Err(e) => Err(self.failed("reserve room in", Path::new(".guild/ballast"))(e.into())),
         }
     }
 
     fn remove(&self, name: &str) -> Result<()> {
-        self.remove_at(&self.guild(name))
+        self.remove_at(&Path::new(".guild").join(name))
     }
 
-    #[expect(clippy::unused_self, reason = "only who holds the run may change its files")]
-    fn remove_at(&self, path: &Path) -> Result<()> {
-        match fs::remove_file(path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path)(e)),
+    fn remove_at(&self, relative: &Path) -> Result<()> {
+        match fs::remove_file(self.locate(relative)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(self.failed("remove", relative)(e)),
             _ => Ok(()),
         }
     }
-}
-
-/// Returns why no new run can be made in the directory, if so: it holds a run, or files and no run.
-fn used(path: &Path, guild: &Path) -> Result<Option<Error>> {
-    let holds_run = guild.join("opref").exists() || guild.join("events.jsonl").exists();
-    let mut entries = fs::read_dir(path).map_err(Error::io("list", path))?;
-    let used = holds_run || entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != ".guild"));
-    Ok(used.then(|| Error::DirectoryUsed { path: path.to_owned(), holds_run }))
-}
-
-fn lock_held(path: PathBuf, pid: Option<u32>) -> Error {
-    let host = fs::read_to_string(path.join(".guild/attrs/host")).ok();
-    let host = host.and_then(|text| attr::decode::<Option<String>>(&text).ok().flatten());
-    Error::LockHeld { path, pid, host }
 }
 
 #[cfg(test)]
 mod tests {
     use std::thread;
 
-    use super::*;
-    use crate::store::{EventLog, Home, Status, list, load};
+    use chrono::Utc;
 
-    fn opref() -> Opref {
-        Opref::for_script(Path::new("/home/me/job.lua"))
+    use super::*;
+    use crate::store::made::{begun, finished, new_run, opref, started};
+    use crate::store::{Home, Status, list, load, settle};
+
+    fn me() -> u32 {
+        std::process::id()
+    }
+
+    fn names(folder: &Path) -> String {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names.join(" ")
     }
 
     #[test]
     fn a_run_goes_from_pending_to_its_end() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("r");
-        let run = RunDir::create(&path, "0123abcd", std::process::id()).unwrap();
-        let names = |folder: &str| {
-            let entries = fs::read_dir(path.join(folder)).unwrap();
-            let mut names: Vec<String> =
-                entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-            names.sort();
-            names.join(" ")
-        };
-        assert_eq!(names(".guild"), "LOCK PENDING attrs ballast");
-        assert_eq!(names(".guild/attrs"), "id initialized");
-        assert_eq!(fs::metadata(path.join(".guild/ballast")).unwrap().len(), BALLAST);
-        run.write_opref(&opref()).unwrap();
+        let run = new_run(&path);
+        let guild = path.join(".guild");
+        assert_eq!(names(&guild), "LOCK PENDING attrs ballast events.jsonl opref");
+        assert_eq!(names(&guild.join("attrs")), "id initialized");
+        assert_eq!(fs::metadata(guild.join("ballast")).unwrap().len(), BALLAST);
         run.start(1_795_247_695_970_581).unwrap();
         run.write_file("tasks/1-a/whiteboard", b"x").unwrap();
         run.write_file("tasks/1-a/whiteboard", b"yz").unwrap();
-        assert_eq!(names(".guild"), "LOCK attrs ballast opref");
+        assert_eq!(names(&guild), "LOCK attrs ballast events.jsonl opref");
         assert_eq!(load(&path).unwrap().info.status, Status::Running);
-        run.finish(-15, 1_795_247_696_836_704).unwrap();
-        assert_eq!(names(".guild"), "attrs opref");
-        assert_eq!(names(".guild/attrs"), "exit_status id initialized started stopped");
+        run.conclude(-15, 1_795_247_696_836_704).unwrap();
+        settle(&[&run]).unwrap();
+        assert_eq!(names(&guild), "LOCK attrs events.jsonl opref");
+        assert_eq!(load(&path).unwrap().info.status, Status::Running);
+        run.release().unwrap();
+        assert_eq!(names(&guild), "attrs events.jsonl opref");
+        assert_eq!(names(&guild.join("attrs")), "exit_status id initialized started stopped");
         assert_eq!(fs::read(path.join("tasks/1-a/whiteboard")).unwrap(), b"yz");
-        assert_eq!(fs::read_to_string(path.join(".guild/attrs/exit_status")).unwrap(), "-15\n");
-        assert_eq!(fs::read_to_string(path.join(".guild/opref")).unwrap(), "script:/home/me '' '' job.lua");
+        assert_eq!(fs::read_to_string(guild.join("attrs/exit_status")).unwrap(), "-15\n");
+        assert_eq!(fs::read_to_string(guild.join("opref")).unwrap(), "script:/home/me '' '' job.lua");
         assert_eq!(load(&path).unwrap().info.status, Status::Terminated);
+        assert_eq!(names(dir.path()), "r");
+    }
+
+    #[test]
+    fn nobody_sees_a_run_before_it_appears_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::locate(Some(dir.path())).unwrap();
+        let runs = home.runs_dir();
+        let id = "0".repeat(32);
+        let (mut run, _log) = RunDir::begin(Site::Among(&runs), &id, me(), &opref()).unwrap();
+        run.write_attr("label", &"x").unwrap();
+        run.write_file("jobdata/pwd", b"/").unwrap();
+        run.start(2).unwrap();
+        assert!(list(&home).unwrap().is_empty() && home.ids().unwrap().is_empty());
+        assert_eq!(names(&runs), ".new");
+        // Who looks for what was left by the dead leaves it alone.
+        super::super::sweep(&runs);
+        assert!(run.place().join(".guild/attrs/label").exists());
+        run.appear().unwrap();
+        assert_eq!(names(&runs), id);
+        assert_eq!(names(run.path()), ".guild jobdata");
+        assert_eq!(names(&run.path().join(".guild")), "LOCK attrs ballast events.jsonl opref");
+        let listed = list(&home).unwrap();
+        assert_eq!((listed[0].status, listed[0].label.as_deref()), (Status::Running, Some("x")));
+        run.write_attr("label", &"y").unwrap();
+        run.write_file("jobdata/pwd", b"/home").unwrap();
+        assert_eq!(fs::read_to_string(run.path().join("jobdata/pwd")).unwrap(), "/home");
+    }
+
+    #[test]
+    fn a_folder_of_the_user_stays_and_gets_its_metadata_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("0".repeat(32));
+        fs::create_dir(&path).unwrap();
+        let inode = |path: &Path| std::os::unix::fs::MetadataExt::ino(&fs::metadata(path).unwrap());
+        let before = inode(&path);
+        let mut run = begun(&path);
+        assert!(!crate::store::list::may_be_run(&path, &"0".repeat(32)));
+        run.appear_in_place().unwrap();
+        run.write_file("testbed.json", b"{}").unwrap();
+        run.start(1).unwrap();
+        assert_eq!((names(&path), inode(&path)), (".guild testbed.json".to_owned(), before));
+        assert_eq!(load(&path).unwrap().info.status, Status::Running);
+    }
+
+    #[test]
+    fn a_run_that_comes_to_nothing_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (new, there) = (dir.path().join("new"), dir.path().join("there"));
+        fs::create_dir(&there).unwrap();
+        for path in [&new, &there] {
+            drop(begun(path));
+            begun(path).discard().unwrap();
+        }
+        assert_eq!(names(dir.path()), "there");
+        assert_eq!(names(&there), "");
+        new_run(&new).discard().unwrap();
+        assert_eq!(names(dir.path()), "there");
+    }
+
+    #[test]
+    fn a_staged_run_has_no_lock_and_no_log() {
+        let dir = tempfile::tempdir().unwrap();
+        let (hidden, seen) = (dir.path().join("hidden"), dir.path().join("seen"));
+        begun(&hidden).stage(5).unwrap();
+        new_run(&seen).stage(5).unwrap();
+        for path in [hidden, seen] {
+            assert_eq!(names(&path.join(".guild")), "STAGED attrs opref");
+            assert_eq!(load(&path).unwrap().info.status, Status::Staged);
+            let again = RunDir::reopen(&path, me()).unwrap();
+            again.begin_again().unwrap();
+            again.start(6).unwrap();
+            assert_eq!(names(&path.join(".guild")), "LOCK attrs ballast opref");
+        }
+        assert_eq!(names(dir.path()), "hidden seen");
     }
 
     #[test]
     fn the_second_host_on_a_directory_fails_at_once_and_names_the_first() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("r");
-        let first = RunDir::create(&path, "r", std::process::id()).unwrap();
-        let second = || RunDir::create(&path, "r", 1).map(|_| ()).unwrap_err().to_string();
-        let expected = format!("{} is in use by process {}", path.display(), std::process::id());
-        assert_eq!(second(), expected, "before it is known what runs");
+        let second = || RunDir::begin(Site::At(&path), "r", 1, &opref()).map(|_| ()).unwrap_err().to_string();
+        let expected = format!("{} is in use by process {}", path.display(), me());
+        let mut first = begun(&path);
+        assert_eq!(second(), expected, "before it is seen");
         first.write_attr("host", &"vm").unwrap();
-        first.write_opref(&opref()).unwrap();
+        first.appear().unwrap();
         first.start(1).unwrap();
         first.write_file("results.json", b"{}").unwrap();
         assert_eq!(second(), format!("{expected} on vm"), "while it runs");
-        first.finish(0, 2).unwrap();
+        first.conclude(0, 2).unwrap();
+        first.release().unwrap();
         assert_eq!(second(), format!("{} already holds a run", path.display()));
         assert!(!path.join(".guild/LOCK").exists());
+        assert_eq!(names(dir.path()), "r");
     }
 
     #[test]
     fn a_directory_with_other_files_is_refused_and_left_as_it_is() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("thesis.tex"), "").unwrap();
-        let error = RunDir::create(dir.path(), "r", 1).unwrap_err();
+        let error = RunDir::begin(Site::At(dir.path()), "r", 1, &opref()).unwrap_err();
         assert!(matches!(error, Error::DirectoryUsed { holds_run: false, .. }), "{error}");
-        assert!(!dir.path().join(".guild").exists());
+        assert_eq!(names(dir.path()), "thesis.tex");
     }
 
     #[test]
@@ -372,12 +509,14 @@ mod tests {
                 let home = &home;
                 scope.spawn(move || {
                     let id = format!("{host:032x}");
-                    let run = RunDir::create(&home.runs_dir().join(&id), &id, std::process::id()).unwrap();
-                    run.write_opref(&opref()).unwrap();
+                    let runs = home.runs_dir();
+                    let (mut run, mut log) = RunDir::begin(Site::Among(&runs), &id, me(), &opref()).unwrap();
                     run.write_attr("label", &format!("host {host}")).unwrap();
-                    drop(EventLog::create(&run.event_log()).unwrap());
                     run.start(i64::from(host) + 1).unwrap();
-                    run.finish(0, i64::from(host) + 2).unwrap();
+                    run.appear().unwrap();
+                    log.append(vec![started(), finished(0)], Utc::now()).unwrap();
+                    run.conclude(0, i64::from(host) + 2).unwrap();
+                    run.release().unwrap();
                 });
             }
         });
@@ -385,28 +524,71 @@ mod tests {
         let labels: Vec<_> = runs.iter().map(|run| run.label.clone().unwrap()).collect();
         assert_eq!(labels, (0..10).rev().map(|host| format!("host {host}")).collect::<Vec<_>>());
         assert!(runs.iter().all(|run| run.status == Status::Completed), "{runs:?}");
+        assert!(!home.runs_dir().join(".new").exists());
+    }
+
+    #[test]
+    fn few_runs_and_many_are_brought_to_the_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let runs: Vec<RunDir> = (0..10).map(|number| new_run(&dir.path().join(number.to_string()))).collect();
+        for run in &runs {
+            run.conclude(0, 1).unwrap();
+        }
+        for count in [0, 1, 3, 10] {
+            settle(&runs.iter().take(count).collect::<Vec<_>>()).unwrap();
+        }
+        // What a task has taken away is not waited for.
+        fs::remove_file(runs[0].path().join(".guild/attrs/stopped")).unwrap();
+        settle(&[&runs[0]]).unwrap();
+    }
+
+    #[test]
+    fn with_the_first_events_the_disk_gets_the_run_once_it_has_appeared() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut run, mut log) = RunDir::begin(Site::At(&dir.path().join("r")), "r", me(), &opref()).unwrap();
+        for is_settled in [false, true] {
+            log.append(vec![started()], Utc::now()).unwrap();
+            log.sync_handle().unwrap().unwrap().sync().unwrap();
+            assert_eq!(log.is_settled(), is_settled);
+            run.appear().unwrap();
+        }
+        assert!(log.sync_handle().unwrap().is_none());
     }
 
     #[test]
     fn ten_hosts_on_one_directory_make_one_run() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("r");
-        let results: Vec<Result<RunDir>> = thread::scope(|scope| {
-            let hosts: Vec<_> =
-                (0..10).map(|_| scope.spawn(|| RunDir::create(&path, "r", std::process::id()))).collect();
-            hosts.into_iter().map(|host| host.join().unwrap()).collect()
-        });
-        let (made, refused): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
-        assert_eq!(made.len(), 1);
-        for error in refused {
-            let error = error.unwrap_err();
-            assert!(matches!(error, Error::LockHeld { pid: Some(pid), .. } if pid == std::process::id()), "{error}");
+        for exists in [false, true] {
+            for _ in 0..20 {
+                let dir = tempfile::tempdir().unwrap();
+                let path = dir.path().join("r");
+                if exists {
+                    fs::create_dir(&path).unwrap();
+                }
+                let attempt = || -> Result<RunDir> {
+                    let (mut run, _log) = RunDir::begin(Site::At(&path), "r", me(), &opref())?;
+                    run.appear()?;
+                    Ok(run)
+                };
+                let results: Vec<Result<RunDir>> = thread::scope(|scope| {
+                    let hosts: Vec<_> = (0..10).map(|_| scope.spawn(attempt)).collect();
+                    hosts.into_iter().map(|host| host.join().unwrap()).collect()
+                });
+                let (made, refused): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+                assert_eq!(made.len(), 1);
+                for error in refused {
+                    let error = error.unwrap_err();
+                    let is_named = matches!(error, Error::LockHeld { pid: Some(pid), .. } if pid == me());
+                    assert!(is_named, "{error}");
+                }
+                drop(made);
+                assert_eq!((names(dir.path()).as_str(), names(&path).as_str()), ("r", ".guild"));
+            }
         }
     }
 
     #[test]
     fn errors_name_the_path() {
-        let error = RunDir::create(Path::new("/proc/no/run"), "r", 1).unwrap_err();
+        let error = RunDir::begin(Site::At(Path::new("/proc/no/run")), "r", 1, &opref()).unwrap_err();
         assert!(error.is_storage());
         assert!(error.to_string().starts_with("cannot create /proc/no/run: "), "{error}");
     }

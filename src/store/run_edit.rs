@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Error, Result, attr};
+use super::{Error, Result, attr, durable};
 
 /// A run whose attributes nobody else changes while this lives.
 #[derive(Debug)]
@@ -54,11 +54,9 @@ impl RunEdit {
         let text = attr::encode(value).map_err(|what| Error::corrupt(&path, what))?;
         let failed = || Error::io("write", &path);
         fs::create_dir_all(self.guild.join("attrs")).map_err(failed())?;
-        let mut builder = tempfile::Builder::new();
-        // Readable as any other attribute. It is not made beside them: Guild takes every file there for one.
-        builder.prefix(".new-").permissions(fs::Permissions::from_mode(0o666));
-        let mut temporary = builder.tempfile_in(&self.guild).map_err(failed())?;
+        let mut temporary = temporary(&self.guild).map_err(failed())?;
         temporary.write_all(text.as_bytes()).map_err(failed())?;
+        durable::begin_to_write(temporary.as_file());
         temporary.persist(&path).map(drop).map_err(|error| failed()(error.error))
     }
 
@@ -74,6 +72,12 @@ impl RunEdit {
     fn path(&self, name: &str) -> PathBuf {
         self.guild.join("attrs").join(name)
     }
+}
+
+/// Makes a temporary file that is to become one in `.guild`, readable as any other. It is not made beside attributes: Guild
+/// takes every file there for one.
+pub(super) fn temporary(guild: &Path) -> io::Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new().prefix(".new-").permissions(fs::Permissions::from_mode(0o666)).tempfile_in(guild)
 }
 
 fn first_line(text: &str) -> String {

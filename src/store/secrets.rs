@@ -188,7 +188,7 @@ const ATTRIBUTE: &str = "env_secrets";
 
 /// Keeps the names of the secret variables that a run has, beside those that it had before it was started again.
 pub(crate) fn keep_secret_variables(run: &RunDir, mut names: Vec<String>) -> Result<()> {
-    names.extend(secret_variables(run.path()));
+    names.extend(secret_variables(run.place()));
     names.sort_unstable();
     names.dedup();
     if names.is_empty() { Ok(()) } else { run.write_attr(ATTRIBUTE, &names) }
@@ -271,7 +271,8 @@ mod tests {
     fn names_are_kept_where_values_are_not() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("run");
-        let run = RunDir::create(&path, &"0".repeat(32), std::process::id()).unwrap();
+        let mut run = crate::store::made::begun(&path);
+        run.appear().unwrap();
         keep_secret_variables(&run, Vec::new()).unwrap();
         assert!(secret_variables(&path).is_empty() && !path.join(".guild/attrs/env_secrets").exists());
         let started = r#"{"seq":1,"time":"2026-11-21T09:00:00Z","event":"run-started","format":1,"rille":"0","run_id":"0",

@@ -75,18 +75,19 @@ fn is_operation(pid: u32, id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::RunDir;
+    use crate::store::made::new_run;
 
     #[test]
     fn a_run_of_rille_is_worked_on_by_who_holds_it() {
         let dir = tempfile::tempdir().unwrap();
         let me = std::process::id();
-        let run = RunDir::create(dir.path(), "ab", me).unwrap();
+        let run = new_run(dir.path());
         assert_eq!(worker(dir.path()), Worker::Process { pid: me, holder: Some(me) });
         // A number that means another process is not believed.
         fs::write(dir.path().join(".guild/LOCK"), "1").unwrap();
         assert_eq!(worker(dir.path()), Worker::Process { pid: me, holder: Some(me) });
-        run.finish(0, 1).unwrap();
+        run.conclude(0, 1).unwrap();
+        run.release().unwrap();
         assert_eq!(worker(dir.path()), Worker::Nobody);
     }
 

@@ -10,12 +10,10 @@ use chrono::{DateTime, Datelike, Local, Timelike};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
+use super::copy::is_of_the_moment;
 use super::leaving::masked;
-use super::{Error, Result, Secrets};
-use crate::model::clean_path;
-
-/// Files of a run directory that mean something only where the run goes on.
-const OF_THE_MOMENT: [&str; 2] = [".guild/LOCK", ".guild/ballast"];
+use super::links::stays_among_runs;
+use super::{Error, Result, Secrets, durable};
 
 /// A zip file that runs are added to. It appears, or takes the place of the one that was there, when it is whole.
 pub(crate) struct ZipExport<'a> {
@@ -79,7 +77,7 @@ impl<'a> ZipExport<'a> {
             names.sort_unstable();
             for name in names {
                 let path = folder.join(name);
-                if OF_THE_MOMENT.iter().any(|name| path == Path::new(name)) {
+                if is_of_the_moment(&path) {
                     continue;
                 }
                 if let Some(below) = self.entry(run, id, &path, &above, &mut notes)? {
@@ -162,14 +160,11 @@ impl<'a> ZipExport<'a> {
         let failed = || Error::io("write", &self.path);
         let file = self.writer.finish().map_err(|error| failed()(error.into()))?;
         file.sync_data().map_err(failed())?;
-        self.temporary.persist(&self.path).map(drop).map_err(|error| failed()(error.error))
+        self.temporary.persist(&self.path).map_err(|error| failed()(error.error))?;
+        // What is in it may be removed where it was from here on.
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        durable::sync_folder(folder.unwrap_or(Path::new(".")))
     }
-}
-
-/// Returns whether a link at `path`, which begins with the id of its run, leads to something in the folder of runs.
-pub(super) fn stays_among_runs(path: &Path, leads_to: &Path) -> bool {
-    let from = path.parent().unwrap_or(Path::new(""));
-    clean_path(&from.join(leads_to)).is_some_and(|path| !path.as_os_str().is_empty())
 }
 
 fn options(metadata: &fs::Metadata) -> SimpleFileOptions {
@@ -183,24 +178,4 @@ fn options(metadata: &fs::Metadata) -> SimpleFileOptions {
     });
     // The form knows no time before 1980.
     options.last_modified_time(time.unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn links_between_runs_stay_and_others_do_not() {
-        let cases = [
-            ("ab/x", "../cd/x", true),
-            ("ab/sub/x", "../../cd", true),
-            ("ab/x", "y", true),
-            ("ab/x", "../../cache/x", false),
-            ("ab/x", "/etc/passwd", false),
-            ("ab/x", "..", false),
-        ];
-        for (path, leads_to, expected) in cases {
-            assert_eq!(stays_among_runs(Path::new(path), Path::new(leads_to)), expected, "{path} -> {leads_to}");
-        }
-    }
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
@@ -106,8 +107,10 @@ impl Project {
     /// Returns the runs in the home, in the order of their start.
     pub(crate) fn runs(&self) -> Vec<Run> {
         let folders = fs::read_dir(self.home().join("runs")).into_iter().flatten();
-        let mut runs: Vec<Run> =
-            folders.map(|folder| Run::at(folder.expect("it can be listed").path(), self)).collect();
+        let folders = folders.map(|folder| folder.expect("it can be listed"));
+        // Behind a dot a run is only made.
+        let is_seen = |folder: &fs::DirEntry| !folder.file_name().as_encoded_bytes().starts_with(b".");
+        let mut runs: Vec<Run> = folders.filter(is_seen).map(|folder| Run::at(folder.path(), self)).collect();
         runs.sort_by_key(|run| (run.try_attr("initialized").and_then(|at| at.as_u64()), run.path().to_owned()));
         runs
     }
@@ -122,6 +125,7 @@ impl Project {
 
     /// Makes a command in the working folder, with the project's environment and nothing of the machine but its `PATH`.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        heed_signals();
         let mut command = Command::new(program);
         command
             .current_dir(self.path(""))
@@ -179,4 +183,16 @@ impl Project {
         let child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         Running::new(self.clone(), child, stdout, stderr)
     }
+}
+
+/// Has the programs that tests start heed signals that whoever started the tests has them ignore: a shell ignores SIGINT for
+/// what it puts into the background.
+fn heed_signals() {
+    static DONE: Once = Once::new();
+    DONE.call_once(|| {
+        for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGHUP, libc::SIGTERM] {
+            // SAFETY: the default is no code of this process.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+    });
 }

@@ -7,7 +7,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::{counts, ends, listed, names, reason, sh};
-use crate::harness::{Project, avocado_programs, has_program};
+use crate::harness::{Project, avocado_programs, needs};
 
 #[test]
 fn every_kind_has_its_outcomes() {
@@ -52,8 +52,7 @@ fn every_kind_has_its_outcomes() {
 
 #[test]
 fn each_test_of_python_is_a_test() {
-    if !has_program("python3") {
-        println!("skipped: there is no python3");
+    if !needs("python3") {
         return;
     }
     let project = Project::new().file(

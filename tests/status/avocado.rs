@@ -1,19 +1,10 @@
 //! The runners of Avocado itself, as they are.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::harness::{Ended, Project};
+use crate::harness::{Ended, Project, avocado_programs};
 
 use super::file;
-
-/// Returns the folder with Avocado's programs that `RILLE_TEST_AVOCADO` names. A test that finds none says so and ends.
-fn avocado() -> Option<PathBuf> {
-    let found = std::env::var_os("RILLE_TEST_AVOCADO").map(PathBuf::from).filter(|bin| bin.join("avocado").is_file());
-    if found.is_none() {
-        println!("skipped: there is no Avocado; name the folder of its programs with RILLE_TEST_AVOCADO");
-    }
-    found
-}
 
 /// Runs recipes, each of them the content of a Lua table, by Avocado's own runner of its kind.
 fn run(bin: &Path, project: Project, recipes: &[(&str, &str, &str)]) -> Ended {
@@ -34,7 +25,7 @@ fn run(bin: &Path, project: Project, recipes: &[(&str, &str, &str)]) -> Ended {
 
 #[test]
 fn noop_exec_test_and_tap_have_their_outcomes() {
-    let Some(bin) = avocado() else { return };
+    let Some(bin) = avocado_programs() else { return };
     let project = Project::new()
         .executable(
             "both.sh",
@@ -72,7 +63,7 @@ fn noop_exec_test_and_tap_have_their_outcomes() {
 
 #[test]
 fn python_unittests_and_instrumented_tests_have_their_outcomes() {
-    let Some(bin) = avocado() else { return };
+    let Some(bin) = avocado_programs() else { return };
     let unit = "import unittest\n\
                 class T(unittest.TestCase):\n\
                 \x20   def test_good(self): pass\n\
@@ -115,7 +106,7 @@ fn python_unittests_and_instrumented_tests_have_their_outcomes() {
 
 #[test]
 fn a_time_limit_ends_a_runner_with_all_that_it_started() {
-    let Some(bin) = avocado() else { return };
+    let Some(bin) = avocado_programs() else { return };
     let project = Project::new()
         .executable("slow.sh", "#!/bin/sh\necho begun\nsetsid sleep 1000 &\nsleep 1000\n")
         .env("PATH", format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default()))

@@ -233,7 +233,8 @@ finished()"#;
     let project = project(&(foo("t", code) + &foo("u", "assert ':' in URI; finished('skip')")));
     for address in ["127.0.0.1:0", "[::1]:0"] {
         if std::net::TcpListener::bind(address).is_err() {
-            println!("skipped: nothing can listen at {address} here");
+            // Not every machine has both families of addresses, and there is nothing to install for it.
+            println!("left out: nothing can listen at {address} here");
             continue;
         }
         let ended = project.job(&["--status-listen", address]);

@@ -20,10 +20,10 @@ use self::audience::Terminal;
 use self::background::{Background, Side};
 use self::choose::Chosen;
 use self::options::{OperationArgs, OperationCli, OperationCommand};
+use crate::cli::begin::split;
 use crate::cli::config::{self, Loaded};
 use crate::cli::output::write_out;
 use crate::cli::{Failure, FailureKind, MAKE_ROOM};
-use crate::engine;
 use crate::job::missing_secrets;
 use crate::job::operation::{self as job, Done, Plan, RunError, RunPlace, Wants};
 use crate::model::Masks;
@@ -267,8 +267,7 @@ fn start(args: &OperationArgs, plan: Plan) -> Result<i32, Failure> {
 }
 
 fn run(plan: Plan, operation: &str, is_background: bool) -> Result<i32, Failure> {
-    let guarded =
-        engine::split().map_err(|error| Failure::general(format!("cannot start the host process: {error}")))?;
+    let guarded = split()?;
     let masks = plan.masks();
     let done = job::run(plan, guarded, Box::new(Terminal { is_background })).map_err(|error| {
         let Failure { kind, mut message, mut hints } = failure(error);
@@ -320,7 +319,7 @@ fn failure(error: RunError) -> Failure {
             return Failure::general(text);
         }
         RunError::Interrupted(signal) => FailureKind::Interrupted(*signal),
-        error if error.is_storage() => FailureKind::Storage,
+        error if error.leaves_no_result() => FailureKind::NoResult,
         _ => FailureKind::General,
     };
     let message = error.to_string();

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::list::{local_time, short_id};
+use super::list::{label_or_damage, local_time, short_id};
 use crate::cli::Failure;
 use crate::store::{Lookup, RunRow, ScalarRow};
 
@@ -230,10 +230,8 @@ impl Core {
             Core::Time => seconds(row).map(|s| format!("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)).into(),
             Core::SourceCode => row.digest().map(short_id).into(),
             Core::Status => info.status.name().into(),
-            Core::Label => match (&info.damage, &info.label) {
-                (Some(damage), _) => damage.clone().into(),
-                (None, label) => label.clone().into(),
-            },
+            Core::Label if info.damage.is_some() => label_or_damage(info).into(),
+            Core::Label => info.label.clone().into(),
         }
     }
 }

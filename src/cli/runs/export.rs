@@ -77,7 +77,7 @@ fn to_folder(
     fs::create_dir_all(dest).map_err(store::Error::io("create", dest))?;
     let marker = dest.join(NOCOPY);
     fs::File::options().create(true).append(true).open(&marker).map_err(store::Error::io("write", &marker))?;
-    each(runs, |run| how.bring(run, dest, secrets))
+    each(runs, |run| how.bring(run, dest, false, secrets))
 }
 
 fn to_zip(

@@ -10,7 +10,8 @@ use super::export::is_zip;
 use super::selection::Unnamed;
 use super::transfer::{TransferArgs, exists, without_running};
 use crate::cli::Failure;
-use crate::store::{self, Home, RunInfo, ZipImport};
+use crate::model::parse_size;
+use crate::store::{self, Home, ImportLimits, RunInfo, ZipImport};
 
 /// Which runs are imported, and where from. Without RUN all that the filter leaves in.
 #[derive(Args, Debug)]
@@ -18,8 +19,18 @@ pub(crate) struct ImportArgs {
     /// The folder or the .zip file with the runs, as `rille runs export` and Guild make them
     #[arg(value_name = "SOURCE")]
     source: PathBuf,
+    /// Take a .zip file whose content has up to so many bytes, as in 10G [default: 2G, or 20 times the size of the file]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    max_bytes: Option<u64>,
+    /// Take a .zip file with up to so many files and folders [default: 100000]
+    #[arg(long, value_name = "N")]
+    max_entries: Option<u64>,
     #[command(flatten)]
     how: TransferArgs,
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    parse_size(text).ok_or_else(|| "SIZE is a whole number, with K, M, G or T behind it if you like".to_owned())
 }
 
 /// Imports the runs.
@@ -48,7 +59,7 @@ pub(crate) fn main(args: &ImportArgs, home: &Home) -> Result<i32, Failure> {
         return Ok(i32::from(!runs.is_empty()));
     }
     let to = home.runs_dir();
-    let (imported, all) = each(&runs, |run| args.how.bring(run, &to, None))?;
+    let (imported, all) = each(&runs, |run| args.how.bring(run, &to, true, None))?;
     finish(args, &imported, all)
 }
 
@@ -58,7 +69,12 @@ fn from_zip(args: &ImportArgs, home: &Home, source: &Path) -> Result<i32, Failur
             Failure::usage("runs cannot be moved out of a zip file").hint("leave -m out, and remove the file then.")
         );
     }
-    let mut zip = ZipImport::open(source)?;
+    let limits = ImportLimits::default();
+    let limits = ImportLimits {
+        bytes: args.max_bytes.unwrap_or(limits.bytes),
+        entries: args.max_entries.unwrap_or(limits.entries),
+    };
+    let mut zip = ZipImport::open(source, limits)?;
     let outline = zip.outline()?;
     let runs = args.how.chosen.select(&home.with_runs_in(outline.path().to_owned()), Unnamed::All)?;
     if !goes_on(args, &runs)? {

@@ -160,6 +160,9 @@ fn describe(details: &RunDetails) -> String {
     line("status", info.status.name());
     if let Some(damage) = &info.damage {
         line("damage", damage);
+        if let Some(status) = info.log_status {
+            line("by_log", status.name());
+        }
     }
     line("initialized", &local_time(info.initialized));
     line("started", &local_time(info.started));

@@ -1,5 +1,6 @@
 //! `rille runs list`: a table of runs, or JSON.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
@@ -64,6 +65,9 @@ pub(crate) fn main(args: &ListArgs, home: &Home) -> Result<i32, Failure> {
         None if args.deleted => home.trash(),
         None => home.clone(),
     };
+    if archived.is_none() {
+        store::sweep(&home.runs_dir());
+    }
     let (rows, found) = rows(args, &home)?;
     // They may be many, and the process ends next: that takes them apart faster.
     let rows = ManuallyDrop::new(rows);
@@ -154,18 +158,23 @@ fn page(args: &ListArgs, rows: &[RunRow]) -> String {
 
 /// Returns the cells of a run: short id, number, operation, start, status, label, tags.
 fn cells(run: &RunInfo, number: usize) -> [String; 7] {
-    let label = match (&run.damage, &run.label) {
-        (Some(damage), _) => damage,
-        (None, Some(label)) => label,
-        (None, None) => "",
-    };
+    let label = label_or_damage(run);
     let marked = if run.marked { " [marked]" } else { "" };
     let operation = format!("{}{marked}", run.operation.as_deref().unwrap_or("?"));
     // The label of an operation names its tags already.
     let tags = run.tags.iter().filter(|tag| !label.split_whitespace().any(|word| word == tag.as_str()));
     let tags = tags.map(|tag| format!("#{tag}")).collect::<Vec<_>>().join(" ");
     let (id, start, status) = (short_id(&run.id), local_time(run.started), run.status.to_string());
-    [id, number.to_string(), operation, start, status, label.to_owned(), tags].map(|cell| one_line(&cell))
+    [id, number.to_string(), operation, start, status, label.into_owned(), tags].map(|cell| one_line(&cell))
+}
+
+/// Returns the label of a run, or what is damaged of it, with what its log says became of it.
+pub(super) fn label_or_damage(run: &RunInfo) -> Cow<'_, str> {
+    match (&run.damage, run.log_status) {
+        (Some(damage), Some(status)) => Cow::Owned(format!("{status} by its log; {damage}")),
+        (Some(damage), None) => Cow::Borrowed(damage),
+        (None, _) => Cow::Borrowed(run.label.as_deref().unwrap_or_default()),
+    }
 }
 
 /// Returns what `--verbose` shows below a run.

@@ -39,10 +39,16 @@ impl TransferArgs {
         Question { text: &text, runs, weight, doing: "moving runs" }.ask(self.yes)
     }
 
-    /// Brings a run into a folder of runs. Returns what is told of it as JSON.
+    /// Brings a run into a folder of runs, perhaps one that comes from elsewhere. Returns what is told of it as JSON.
     /// Of what is only read, these secrets are masked.
-    pub(super) fn bring(&self, run: &RunInfo, folder: &Path, secrets: Option<&Secrets>) -> Result<Value, Failure> {
-        let how = store::Transfer { is_move: self.moves, copy_links: self.copy_resources, secrets };
+    pub(super) fn bring(
+        &self,
+        run: &RunInfo,
+        folder: &Path,
+        is_strange: bool,
+        secrets: Option<&Secrets>,
+    ) -> Result<Value, Failure> {
+        let how = store::Transfer { is_move: self.moves, copy_links: self.copy_resources, is_strange, secrets };
         let path = folder.join(&run.id);
         match store::bring(&run.path, folder, &run.id, how)? {
             Some(notes) => Ok(self.brought(run, &path, &notes)),

@@ -11,12 +11,19 @@ use crate::model::{EventKind, Exit, Message, Outcome, TaskFinished, TaskNumber};
 /// How long the process of a script may still be there that has ended, however short the grace is.
 const LINGER: Duration = Duration::from_secs(2);
 
+/// How often it is tried to start a task for which there was no room while others ran.
+const LOOK_FOR_ROOM: Duration = Duration::from_secs(1);
+
+/// How often it is tried where nothing runs, and for how long.
+const HUNGRY_LOOK: Duration = Duration::from_millis(100);
+pub(super) const STARVING: Duration = Duration::from_secs(5);
+
 impl Scheduler {
     pub(super) fn start_ready(&mut self, now: Duration) {
         while self.closed.is_none() {
             let tasks = &self.tasks;
             let is_ready = |number| tasks.get(&number).is_some_and(|entry| matches!(entry.phase, Phase::Ready));
-            let Some((number, slots)) = self.ready.take(is_ready) else { break };
+            let Some((number, slots)) = self.ready.take(now, is_ready) else { break };
             let Some(entry) = self.tasks.get_mut(&number) else { continue };
             entry.attempt += 1;
             let at_the_door = self.has_hooks && !entry.is_greeted;
@@ -43,6 +50,7 @@ impl Scheduler {
         let attempt = entry.attempt;
         let Phase::Active(active) = &mut entry.phase else { return };
         entry.last = None;
+        self.starving_since = None;
         active.has_process = true;
         active.started = now;
         if active.stop.is_none() {
@@ -73,17 +81,25 @@ impl Scheduler {
             .tasks
             .iter()
             .any(|(number, entry)| *number != task && matches!(&entry.phase, Phase::Active(a) if a.has_process));
-        if !others_run || self.active(task).is_some_and(|active| active.stop.is_some()) {
-            self.spawn_failed(task, reason, now);
-            return;
-        }
         let Some(entry) = self.tasks.get_mut(&task) else { return };
         let Phase::Active(active) = std::mem::replace(&mut entry.phase, Phase::Ready) else { return };
         entry.attempt -= 1;
         let Some(spec) = &entry.task else { return };
         self.ready.give_back(entry.group, &spec.resources, &active.slots);
+        if let Some(stop) = active.stop {
+            return self.settle_unstarted(task, stop.outcome_of_unstarted(), stop.text_for_unstarted(), Some(stop));
+        }
         self.ready.push_front(task, entry.group, &spec.resources);
-        self.ready.hold_until_release();
+        if others_run {
+            self.starving_since = None;
+            // One of them may wait for this one, and the room may be taken by strangers.
+            return self.ready.hold_until(now + LOOK_FOR_ROOM);
+        }
+        self.ready.hold_until(now + HUNGRY_LOOK);
+        let since = *self.starving_since.get_or_insert(now);
+        if now.saturating_sub(since) >= STARVING {
+            self.effects.push(Effect::Starve { want: reason });
+        }
     }
 
     pub(super) fn heard(&mut self, task: TaskNumber, message: Message, now: Duration) {

@@ -59,7 +59,8 @@ pub(crate) enum Input {
     Spawned { task: TaskNumber, pid: i32 },
     /// It could not be started, for a reason that lies in the task.
     SpawnFailed { task: TaskNumber, reason: String },
-    /// It could not be started for want of processes or descriptors; it is tried again when another task has ended.
+    /// It could not be started for want of processes or descriptors; it is tried again when another task has ended, and
+    /// after a while.
     SpawnDeferred { task: TaskNumber, reason: String },
     /// A message came on the task's channel.
     Message { task: TaskNumber, message: Message },
@@ -131,6 +132,8 @@ pub(crate) enum Effect {
     Signal { task: TaskNumber, reason: StopReason },
     /// Kill everything of the task until nothing is left; answered by `Exited` and `Gone`.
     Kill { task: TaskNumber },
+    /// Nothing can be started, for this want, and nothing runs that would end: the run is over.
+    Starve { want: String },
     /// The task has its final outcome.
     Settled { task: TaskNumber, end: End },
     /// Answer somebody who waits.
@@ -189,6 +192,8 @@ pub(crate) struct Scheduler {
     max_failures: Option<u32>,
     /// How many tasks have ended badly, those left out that only prepare others.
     failures: u32,
+    /// Since when nothing runs for want of room.
+    starving_since: Option<Duration>,
     /// Set once nothing may start any more.
     closed: Option<StopReason>,
     effects: Vec<Effect>,
@@ -252,6 +257,7 @@ impl Scheduler {
             settled: VecDeque::new(),
             open: 0,
             has_hooks: false,
+            starving_since: None,
             closed: None,
             effects: Vec::new(),
         }
@@ -312,7 +318,9 @@ impl Scheduler {
     /// Returns when `Tick` is due at the latest.
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
         let timer = self.timers.peek().map(|Reverse((at, _))| *at);
-        timer.into_iter().chain(self.waiters.next_deadline()).min()
+        // Once nothing may start, what is held does not matter.
+        let held = self.ready.next_deadline().filter(|_| self.closed.is_none());
+        timer.into_iter().chain(self.waiters.next_deadline()).chain(held).min()
     }
 
     /// Returns how long a runner may say nothing.

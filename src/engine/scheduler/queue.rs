@@ -1,6 +1,7 @@
 //! The tasks that could start, and what still holds them: the limits and the resources.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::time::Duration;
 
 use super::resources::{Capacity, Resources, Slots};
 use crate::model::TaskNumber;
@@ -38,7 +39,7 @@ pub(super) struct ReadyQueue {
     resources: Resources,
     lines: Vec<Line>,
     arrivals: i64,
-    held: bool,
+    held_until: Option<Duration>,
 }
 
 struct Line {
@@ -57,7 +58,7 @@ impl ReadyQueue {
             resources: Resources::new(limits.capacity),
             lines: Vec::new(),
             arrivals: 0,
-            held: false,
+            held_until: None,
         }
     }
 
@@ -78,9 +79,14 @@ impl ReadyQueue {
         line.queue.push_front((arrival, task));
     }
 
-    /// Starts nothing more until a running task has ended.
-    pub(super) fn hold_until_release(&mut self) {
-        self.held = true;
+    /// Starts nothing more until a running task has ended, or until this time.
+    pub(super) const fn hold_until(&mut self, at: Duration) {
+        self.held_until = Some(at);
+    }
+
+    /// Returns when what is held may start.
+    pub(super) fn next_deadline(&self) -> Option<Duration> {
+        self.held_until.filter(|_| !self.lines.is_empty())
     }
 
     fn line(&mut self, group: Option<Group>, wish: &BTreeMap<String, u64>) -> &mut Line {
@@ -93,8 +99,9 @@ impl ReadyQueue {
     }
 
     /// Takes the task that is to start now. Entries that are no longer `is_ready` are dropped on the way.
-    pub(super) fn take(&mut self, is_ready: impl Fn(TaskNumber) -> bool) -> Option<(TaskNumber, Slots)> {
-        if self.held || self.at_once.is_some_and(|limit| self.running >= limit) {
+    pub(super) fn take(&mut self, now: Duration, is_ready: impl Fn(TaskNumber) -> bool) -> Option<(TaskNumber, Slots)> {
+        self.held_until = self.held_until.filter(|at| *at > now);
+        if self.held_until.is_some() || self.at_once.is_some_and(|limit| self.running >= limit) {
             return None;
         }
         for line in &mut self.lines {
@@ -145,7 +152,7 @@ impl ReadyQueue {
     /// Returns what a task that was taken held.
     pub(super) fn give_back(&mut self, group: Option<Group>, wish: &BTreeMap<String, u64>, slots: &Slots) {
         self.running -= 1;
-        self.held = false;
+        self.held_until = None;
         self.resources.give_back(wish, slots);
         if let Some(group) = group
             && let Some(running) = self.running_in_group.get_mut(&group.id)

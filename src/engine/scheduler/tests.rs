@@ -50,6 +50,10 @@ impl Sim {
                         self.log.push(format!("signal {task} {}", reason.signal().as_raw()));
                     }
                     Effect::Kill { task } => self.log.push(format!("kill {task}")),
+                    Effect::Starve { want } => {
+                        self.log.push(format!("starve {want}"));
+                        inputs.insert(0, Input::StopAll(StopReason::Starved));
+                    }
                     Effect::Settled { task, end } => {
                         self.log.push(format!("settled {task} {}", end.outcome));
                         assert!(self.ends.insert(task, end).is_none(), "task {task} settled twice");
@@ -317,20 +321,62 @@ fn one_who_waits_with_a_limit_ends_the_task_or_leaves_it() {
     assert_eq!(sim.ends[&1].stopped, Some(StopReason::WaitLimit(limit)));
 }
 
+/// Says that there is no room for a task that was to start.
+fn refuse(sim: &mut Sim, task: TaskNumber) {
+    sim.running.remove(&task);
+    sim.feed(Input::SpawnDeferred { task, reason: "no more".into() });
+}
+
 #[test]
-fn want_of_processes_defers_a_start_until_another_task_ends() {
+fn want_of_processes_defers_a_start_until_another_task_ends_or_a_while_has_passed() {
     let mut sim = sim();
     sim.spawns = false;
     sim.submit(vec![task(1), task(2)]);
     sim.feed(Input::Spawned { task: 1, pid: 1 });
-    sim.running.remove(&2);
-    sim.feed(Input::SpawnDeferred { task: 2, reason: "no more".into() });
+    refuse(&mut sim, 2);
     assert_eq!(sim.taken(), "spawn 1.1, spawn 2.1");
+    // Whoever runs may wait for the one that does not.
+    sim.advance(1.0);
+    assert_eq!(sim.taken(), "spawn 2.1");
+    refuse(&mut sim, 2);
     sim.exit(1, Exit::Code(0));
     assert_eq!(sim.taken(), "settled 1 passed, spawn 2.1");
-    sim.running.remove(&2);
-    sim.feed(Input::SpawnDeferred { task: 2, reason: "no more".into() });
-    assert_eq!(sim.taken(), "settled 2 errored");
+    refuse(&mut sim, 2);
+    assert_eq!(sim.scheduler.next_deadline(), Some(sim.now + Duration::from_millis(100)), "nothing runs: soon");
+    sim.advance(0.1);
+    assert_eq!(sim.taken(), "spawn 2.1");
+    sim.feed(Input::Spawned { task: 2, pid: 2 });
+    sim.exit(2, Exit::Code(0));
+    assert_eq!(sim.taken(), "settled 2 passed");
+}
+
+#[test]
+fn a_run_in_which_nothing_can_start_for_five_seconds_is_over() {
+    let mut sim = sim();
+    sim.spawns = false;
+    sim.submit(vec![task(1), task(2)]);
+    refuse(&mut sim, 1);
+    refuse(&mut sim, 2);
+    let mut tries = 0;
+    while sim.ends.is_empty() {
+        let next = sim.scheduler.next_deadline().expect("it is tried again");
+        assert!(next > sim.now, "without a busy wait");
+        sim.now = next;
+        sim.feed(Input::Tick);
+        let wanting: Vec<TaskNumber> = sim.running.iter().copied().collect();
+        for task in wanting {
+            tries += 1;
+            refuse(&mut sim, task);
+        }
+        assert!(sim.now < Duration::from_secs(6));
+    }
+    assert!(sim.now >= Duration::from_secs(5) && tries >= 50, "{tries} tries in {:?}", sim.now);
+    assert!(sim.taken().contains("starve no more"));
+    for number in [1, 2] {
+        assert_eq!(sim.ends[&number].outcome, Outcome::Aborted);
+        assert_eq!(sim.reason(number), "did not start: there was no room for any process");
+    }
+    assert!(sim.scheduler.is_idle());
 }
 
 #[test]

@@ -79,6 +79,7 @@ fn started() -> EventKind {
         first_started: None,
         rerun_of: None,
         secrets: Vec::new(),
+        attrs: serde_json::Map::new(),
     }))
 }
 

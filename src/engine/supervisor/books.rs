@@ -67,7 +67,10 @@ pub(in crate::engine) struct Books {
     pub(super) wishes: Vec<(AttemptId, Wish)>,
     /// Attempts that were heard of, whose logs are to be stored.
     pub(super) heard: Vec<TaskNumber>,
+    /// Why the run ends with no result.
     failure: Option<Failure>,
+    /// Nothing more is written.
+    is_unrecordable: bool,
     interrupted: Option<Interrupted>,
     /// Nobody answers for tasks that are announced.
     hooks_given_up: bool,
@@ -117,6 +120,7 @@ impl Books {
             wishes: Vec::new(),
             heard: Vec::new(),
             failure: None,
+            is_unrecordable: false,
             interrupted: None,
             hooks_given_up: false,
             closing: None,
@@ -180,6 +184,10 @@ impl Books {
                 self.ask(task, Ask::Signal(reason.signal().as_raw()));
             }
             Effect::Kill { task } => self.ask(task, Ask::Kill),
+            Effect::Starve { want } => {
+                self.failure.get_or_insert_with(|| Failure::starved(&want));
+                self.inputs.push(Input::StopAll(StopReason::Starved));
+            }
             Effect::Settled { task, end } => {
                 self.folders.remove(&task);
                 (self.hooks.on_settled)(task, end);
@@ -271,7 +279,7 @@ impl Books {
     /// Writes the events that came together. Returns false if that failed just now.
     fn write_records(&mut self) -> bool {
         let records = std::mem::take(&mut self.records);
-        if records.is_empty() || self.failure.is_some() {
+        if records.is_empty() || self.is_unrecordable {
             return true;
         }
         match self.journal.record(records) {
@@ -292,8 +300,8 @@ impl Books {
 
     /// Ends the run because it can no longer be recorded.
     pub(super) fn fail(&mut self, failure: Failure) {
-        if self.failure.is_none() {
-            self.failure = Some(failure);
+        if !std::mem::replace(&mut self.is_unrecordable, true) {
+            self.failure.get_or_insert(failure);
             self.inputs.push(Input::StopAll(StopReason::Unrecordable));
         }
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
+use serde_json::{Map, Value, json};
 
 use super::output::{Recorder, Recording};
 use super::state::{RunEnd, State};
@@ -15,7 +16,7 @@ use crate::engine::{
 };
 use crate::model::{EVENT_FORMAT, EventKind, JobInfo, Masks, RunStarted, Runnable, RuntimeInfo, Task, TaskNumber};
 use crate::operation;
-use crate::store::{self, EventLog, RunDir};
+use crate::store::{self, EventLog, RunDir, Site};
 
 /// How long the console of a run that was asked to stop is waited for.
 const LAST_OUTPUT: Duration = Duration::from_secs(2);
@@ -33,7 +34,7 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
     let git = sourcecode::ask_git(&plan);
     let names = secrets::note(&mut plan);
     let masks = plan.masks();
-    let (run, log) = open(&plan.place, pid, &masks)?;
+    let (run, log) = open(&plan, pid, &masks)?;
     store::keep_secret_variables(&run, names.clone())?;
     engine::mark_host(run.id());
     let directory = run.path().to_owned();
@@ -49,7 +50,7 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
 
     let prepared = prepare::prepare(&mut plan, git, &state, audience, &|| engine.interrupted());
     let unfinished = match prepared {
-        Ok(prepared) if engine.interrupted().is_none() => match keep::same_runs(&plan, &directory) {
+        Ok(prepared) if engine.interrupted().is_none() => match same_runs(&plan, &state) {
             Some(same) => {
                 close(&engine)?;
                 return not_needed(&state, same);
@@ -73,19 +74,26 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
     close(&engine)?;
     let end = match &unfinished {
         RunError::Interrupted(signal) => RunEnd::interrupted(*signal),
-        error if error.is_storage() => RunEnd::unrecorded(error.to_string()),
+        error if error.leaves_no_result() => RunEnd::unrecorded(error.to_string()),
         error => RunEnd::unstarted(error.to_string()),
     };
     state.end(&end)?;
     Err(unfinished)
 }
 
-/// Makes the run directory, or takes it up again.
-fn open(place: &RunPlace, pid: u32, masks: &Masks) -> Result<(RunDir, EventLog), RunError> {
-    match place {
-        RunPlace::New { path, id, .. } => {
-            let run = RunDir::create(path, id, pid)?;
-            let log = EventLog::create(&run.event_log())?;
+/// Returns the ids of the runs that are the same as the one that was prepared.
+fn same_runs(plan: &Plan, state: &State) -> Option<Vec<String>> {
+    let place = state.with_run(|run| run.place().to_owned())?;
+    keep::same_runs(plan, &place)
+}
+
+/// Begins the run directory, or takes it up again.
+fn open(plan: &Plan, pid: u32, masks: &Masks) -> Result<(RunDir, EventLog), RunError> {
+    match &plan.place {
+        RunPlace::New { path, id, is_outside } => {
+            let runs = plan.home.runs_dir();
+            let site = if *is_outside { Site::At(path) } else { Site::Among(&runs) };
+            let (run, log) = RunDir::begin(site, id, pid, &plan.opref)?;
             Ok((run, log.masked_by(masks.clone())))
         }
         RunPlace::Again { path } => {
@@ -283,5 +291,18 @@ fn run_started(plan: &Plan, runtime: &RuntimeInfo, pid: u32, secrets: Vec<String
         first_started: None,
         rerun_of: None,
         secrets,
+        attrs: logged_attributes(plan),
     }))
+}
+
+/// Returns the attributes that the log keeps as well.
+fn logged_attributes(plan: &Plan) -> Map<String, Value> {
+    let attrs = json!({
+        "opref": plan.opref.to_string(), "label": plan.label, "tags": plan.tags, "flags": plan.values,
+        "user_flags": plan.user_flags, "random_seed": plan.random_seed,
+    });
+    match attrs {
+        Value::Object(attrs) => attrs.into_iter().filter(|(_, value)| !value.is_null()).collect(),
+        _ => Map::new(),
+    }
 }

@@ -190,7 +190,7 @@ pub(crate) enum RunError {
     #[error(transparent)]
     Store(#[from] crate::store::Error),
     /// The system did not give what an engine needs.
-    #[error("cannot start the engine: {0}")]
+    #[error("cannot start the engine: {}", crate::engine::explain(.0))]
     System(#[from] std::io::Error),
     /// The disk does not take what the run is made of.
     #[error("the run could not be recorded: {0}")]
@@ -204,11 +204,11 @@ pub(crate) enum RunError {
 }
 
 impl RunError {
-    /// Returns whether the run could not be recorded.
-    pub(crate) const fn is_storage(&self) -> bool {
+    /// Returns whether the run could not be carried out or recorded.
+    pub(crate) const fn leaves_no_result(&self) -> bool {
         match self {
             RunError::Store(error) => error.is_storage(),
-            RunError::Full(_) | RunError::Unrecordable(_) => true,
+            RunError::Full(_) | RunError::Unrecordable(_) | RunError::System(_) => true,
             _ => false,
         }
     }

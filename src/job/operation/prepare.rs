@@ -28,7 +28,11 @@ pub(super) fn prepare(
     interrupted: &dyn Fn() -> Option<i32>,
 ) -> Result<Prepared, RunError> {
     let check = || interrupted().map_or(Ok(()), |signal| Err(RunError::Interrupted(signal)));
-    with(state, |run| write_attributes(run, plan))?;
+    with_mut(state, |run| {
+        write_attributes(run, plan)?;
+        // What takes its time is done where it can be seen.
+        if is_short(plan) { run.appear_in_place() } else { run.appear() }
+    })?;
     check()?;
     sourcecode::provide(plan, git.as_mut(), state, audience, interrupted)?;
     check()?;
@@ -54,6 +58,19 @@ pub(super) fn with<T>(state: &State, work: impl FnOnce(&RunDir) -> store::Result
     }
 }
 
+/// The same for what changes where the run is.
+fn with_mut<T>(state: &State, work: impl FnOnce(&mut RunDir) -> store::Result<T>) -> Result<T, RunError> {
+    match state.with_run_mut(work) {
+        Some(result) => Ok(result?),
+        None => Err(RunError::Interrupted(libc::SIGINT)),
+    }
+}
+
+/// Returns whether nothing has to be copied, or waited for, before the operation can start.
+fn is_short(plan: &Plan) -> bool {
+    plan.record.deps.is_empty() && !sourcecode::has_to_copy(plan)
+}
+
 /// Writes what is known before anything is done.
 fn write_attributes(run: &RunDir, plan: &Plan) -> store::Result<()> {
     let masks = plan.masks();
@@ -61,8 +78,8 @@ fn write_attributes(run: &RunDir, plan: &Plan) -> store::Result<()> {
     run.write_attr("flags", &plan.values)?;
     run.write_attr("user_flags", &plan.user_flags)?;
     run.write_attr("run_params", &secrets::options(plan))?;
-    if matches!(plan.place, RunPlace::New { .. }) {
-        run.write_opref(&plan.opref)?;
+    let is_new = matches!(plan.place, RunPlace::New { .. });
+    if is_new {
         run.write_attr("host", &store::host())?;
         run.write_attr("user", &store::user())?;
         run.write_attr("platform", &store::platform())?;
@@ -78,7 +95,7 @@ fn write_attributes(run: &RunDir, plan: &Plan) -> store::Result<()> {
         Some(body) => {
             let (body, host, user) = (masks.mask_text(body).into_owned(), store::host(), store::user());
             let comment = store::Comment { body, host, time: store::now_micros(), user, ..Default::default() };
-            store::add_comment(run.path(), &comment)
+            if is_new { run.write_attr("comments", &[comment]) } else { store::add_comment(run.path(), &comment) }
         }
         None => Ok(()),
     }
@@ -186,9 +203,10 @@ fn write_command(run: &RunDir, plan: &Plan, prepared: &Prepared) -> store::Resul
 /// Writes that the operation starts now, with the environment that it gets.
 pub(super) fn mark_started(plan: &Plan, state: &State, prepared: &Prepared) -> Result<(), RunError> {
     let recorded = recorded_environment(plan, prepared);
-    with(state, |run| {
+    with_mut(state, |run| {
         run.write_attr("env", &recorded)?;
-        run.start(store::now_micros())
+        run.start(store::now_micros())?;
+        run.appear()
     })
 }
 

@@ -38,6 +38,15 @@ pub(super) fn record_commit(
     }
 }
 
+/// Returns whether source code has to be brought into the run directory.
+pub(super) fn has_to_copy(plan: &Plan) -> bool {
+    match &plan.source {
+        SourceCode::Project { rules, .. } => !is_unwanted() && sourcecode::is_wanted(rules),
+        SourceCode::Run(_) => true,
+        SourceCode::Kept => false,
+    }
+}
+
 /// Returns whether there is to be no source code whatever a definition says.
 fn is_unwanted() -> bool {
     std::env::var_os("NO_SOURCECODE").is_some_and(|value| value == "1")
@@ -86,7 +95,7 @@ fn copy_from_project(
         explain: false,
     };
     let chosen = sourcecode::plan(&request).map_err(failed)?;
-    let directory = with(state, |run| Ok(run.path().to_owned()))?;
+    let directory = with(state, |run| Ok(run.place().to_owned()))?;
     let dest = plan.record.sourcecode.dest.as_deref().unwrap_or(".");
     let Snapshot { manifest, digest, notices } = chosen.copy(&directory, dest).map_err(failed)?;
     for notice in notices {

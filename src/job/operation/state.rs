@@ -71,24 +71,38 @@ impl State {
         self.run.lock().as_ref().map(work)
     }
 
+    /// The same for what changes where the run is.
+    pub(super) fn with_run_mut<T>(&self, work: impl FnOnce(&mut RunDir) -> T) -> Option<T> {
+        self.run.lock().as_mut().map(work)
+    }
+
     /// Takes the run from those who could still end it.
     pub(super) fn take(&self) -> Option<RunDir> {
         self.run.lock().take()
     }
 
-    /// Writes how the run ended. Only the first call does anything.
+    /// Writes how the run ended, and returns when it is on the disk. Only the first call does anything.
     pub(super) fn end(&self, end: &RunEnd) -> store::Result<()> {
-        let Some(run) = self.take() else { return Ok(()) };
+        let Some(mut run) = self.take() else { return Ok(()) };
+        run.appear()?;
         let finished = EventKind::RunFinished {
             outcome: end.outcome,
             exit_code: end.code,
             seconds: self.started.elapsed().as_secs_f64(),
             reason: end.reason.clone(),
         };
-        let recorded = self.journal.record(vec![finished]).and_then(|()| self.journal.sync());
+        let recorded = self.journal.record(vec![finished]);
         // The attributes are what others read: they are written also where the log could not be.
-        let status = if recorded.is_err() && end.exit_status == 0 { 1 } else { end.exit_status };
-        let ended = run.finish(status, store::now_micros());
-        recorded.and(ended)
+        let conclude = |has_failed: bool| {
+            let status = if has_failed && end.exit_status == 0 { 1 } else { end.exit_status };
+            run.conclude(status, store::now_micros())
+        };
+        let concluded = conclude(recorded.is_err());
+        let settled = recorded.and_then(|()| self.journal.sync()).and_then(|()| store::settle(&[&run]));
+        if settled.is_err() {
+            let _ = conclude(true);
+        }
+        let released = run.release();
+        settled.and(concluded).and(released)
     }
 }

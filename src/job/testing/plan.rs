@@ -52,7 +52,7 @@ pub(crate) fn suite_text(tests: &[Test]) -> Vec<u8> {
 
 /// Writes the tests into a run directory, and what they were started by as Avocado keeps it.
 pub(crate) fn write_suite(run: &RunDir, settings: &Settings, masks: &Masks) -> store::Result<()> {
-    let folder = run.path().join(FOLDER);
+    let folder = run.place().join(FOLDER);
     std::fs::create_dir_all(&folder).map_err(store::Error::io("create", &folder))?;
     run.write_file(SUITE_FILE, &settings.source)?;
     let words: Vec<_> = settings.command.iter().map(|word| masks.mask_text(word)).collect();

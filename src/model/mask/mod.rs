@@ -138,6 +138,16 @@ impl Masks {
         !self.is_empty() && !self.shared.patterns.read().search(text, true).spans.is_empty()
     }
 
+    /// Returns whether there is a secret in a value, the names in it left aside.
+    pub(crate) fn finds_in(&self, value: &Value) -> bool {
+        match value {
+            Value::String(text) => self.finds(text.as_bytes()),
+            Value::Array(items) => items.iter().any(|item| self.finds_in(item)),
+            Value::Object(map) => map.values().any(|value| self.finds_in(value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        }
+    }
+
     /// Returns what masks a stream that comes in pieces.
     pub(crate) fn stream(&self) -> MaskStream {
         MaskStream::new(self.clone())

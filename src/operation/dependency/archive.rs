@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::Count;
 use super::unpack::{ArchiveKind, Budget, Limits};
-use crate::model::is_inside;
+use crate::model::{is_inside, link_stays};
 use crate::operation::inside::make_parents;
 
 /// Why an archive was not unpacked.
@@ -157,19 +157,11 @@ impl Unpacker<'_> {
         }
     }
 
-    /// Makes a link. It must lead to inside of the archive, told from its text alone: parents are no links, and `..` stands
-    /// at its beginning only, so that no other link can lead it elsewhere.
+    /// Makes a link. It must lead to inside of the archive, told from its text alone: its parents are no links.
     fn link(&self, path: &Path, target: &Path) -> Done {
-        let leaves = || Problem::Refused(format!("the link '{}' to '{}' leaves it", path.display(), target.display()));
-        let mut depth = path.components().count() - 1;
-        let mut is_down = false;
-        for component in target.components() {
-            match component {
-                Component::CurDir => {}
-                Component::ParentDir if depth > 0 && !is_down => depth -= 1,
-                Component::Normal(_) => is_down = true,
-                Component::ParentDir | Component::RootDir | Component::Prefix(_) => return Err(leaves()),
-            }
+        if !link_stays(path, target) {
+            let text = format!("the link '{}' to '{}' leaves it", path.display(), target.display());
+            return Err(Problem::Refused(text));
         }
         if target.as_os_str().is_empty() || target.as_os_str().as_bytes().contains(&0) {
             return Err(Problem::Refused(format!("the link '{}' leads nowhere", path.display())));

@@ -14,7 +14,7 @@ use super::stamp::Stamp;
 use crate::store::{RunInfo, Status};
 
 /// The version of the table. A file of another version is made anew.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// How long another process that writes is waited for.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -39,11 +39,12 @@ const TABLE: &str = "CREATE TABLE runs (
     cmd TEXT NOT NULL,
     names TEXT NOT NULL,
     events TEXT NOT NULL,
-    scalars TEXT NOT NULL
+    scalars TEXT NOT NULL,
+    log_status TEXT
 ) WITHOUT ROWID";
 
 const COLUMNS: &str = "id, stamp, status, damage, operation, opref, initialized, started, stopped, exit_status, label, tags, \
-                       marked, digest, flags, comments, cmd, names, events, scalars";
+                       marked, digest, flags, comments, cmd, names, events, scalars, log_status";
 
 /// An index that can be read.
 pub(super) struct Database {
@@ -84,6 +85,7 @@ pub(super) struct Stored {
     /// The event files, a path a line.
     events: String,
     scalars: String,
+    log_status: Option<&'static str>,
 }
 
 impl Database {
@@ -273,6 +275,7 @@ impl Known<'_> {
             path,
             status,
             damage: row.get(3)?,
+            log_status: row.get::<_, Option<String>>(20)?.and_then(|status| status.parse().ok()),
             operation: row.get(4)?,
             opref: row.get(5)?,
             initialized,
@@ -349,6 +352,7 @@ impl Stored {
             names: row.names.clone(),
             events: events.join("\n"),
             scalars: scalars::encode(row.scalars()),
+            log_status: info.log_status.map(Status::name),
         })
     }
 
@@ -374,6 +378,7 @@ impl Stored {
             self.names,
             self.events,
             self.scalars,
+            self.log_status,
         ])?;
         Ok(())
     }

@@ -6,6 +6,7 @@
 
 mod database;
 mod newest;
+mod parallel;
 mod row;
 mod scalars;
 mod stamp;
@@ -13,7 +14,6 @@ mod stamp;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::thread;
 
 use self::database::{Damaged, Database, Stored};
 pub(crate) use self::newest::{newest, newest_paths};
@@ -21,9 +21,6 @@ pub(crate) use self::row::RunRow;
 pub(crate) use self::scalars::ScalarRow;
 use self::stamp::Stamp;
 use super::{Error, Home, Result, list};
-
-/// Runs that are worth a thread.
-const RUNS_PER_THREAD: usize = 64;
 
 /// What was found of the runs between two ids.
 #[derive(Default)]
@@ -66,37 +63,24 @@ pub(crate) fn row(path: &Path) -> RunRow {
 /// Looks at every entry of the folder of runs, by several threads where there are many; each goes through the index by a
 /// connection of its own.
 fn look_at_all(folder: &Path, names: &[String], database: Option<&Database>) -> Found {
-    let length = names.len().div_ceil(threads_for(names.len())).max(1);
-    let (first, rest) = names.split_at(length.min(names.len()));
-    let begins = |part: &[String]| part.first().cloned();
+    let length = parallel::part_length(names.len());
+    let end_of = |start: usize| names.len().min(start + length);
+    let first_of = |start: usize| names.get(start).map(String::as_str);
+    let own = || look_at_part(folder, &names[..end_of(0)], ("", first_of(end_of(0))), database);
     let file = database.and_then(Database::file);
-    let file = file.as_deref();
-    thread::scope(|scope| {
-        let parts: Vec<_> = rest
-            .chunks(length)
-            .enumerate()
-            .map(|(number, part)| {
-                let end = begins(&rest[((number + 1) * length).min(rest.len())..]);
-                scope.spawn(move || {
-                    let database = file.and_then(|file| Database::try_read(file).ok());
-                    look_at_part(folder, part, (&part[0], end.as_deref()), database.as_ref())
-                })
-            })
-            .collect();
-        let mut all = look_at_part(folder, first, ("", begins(rest).as_deref()), database);
-        for part in parts {
-            match part.join() {
-                Ok(mut part) => {
-                    all.rows.append(&mut part.rows);
-                    all.changed.append(&mut part.changed);
-                    all.gone.append(&mut part.gone);
-                    all.is_damaged |= part.is_damaged;
-                }
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        all
-    })
+    let look = |start: usize| {
+        let database = file.as_deref().and_then(|file| Database::try_read(file).ok());
+        let end = end_of(start);
+        look_at_part(folder, &names[start..end], (&names[start], first_of(end)), database.as_ref())
+    };
+    let mut all = Found::default();
+    for mut part in parallel::side_by_side(own, (end_of(0)..names.len()).step_by(length), look) {
+        all.rows.append(&mut part.rows);
+        all.changed.append(&mut part.changed);
+        all.gone.append(&mut part.gone);
+        all.is_damaged |= part.is_damaged;
+    }
+    all
 }
 
 /// Looks at entries of the folder of runs, which are in order, along with what the index has from one id up to another.
@@ -172,42 +156,13 @@ fn names(folder: &Path) -> Result<Vec<String>> {
         let entry = entry.map_err(Error::io("list", folder))?;
         let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
         // A name that is not UTF-8 was given by neither Rille nor Guild.
-        if let (false, Ok(name)) = (is_file, entry.file_name().into_string()) {
+        if let (false, Ok(name)) = (is_file, entry.file_name().into_string())
+            && !list::is_hidden(&name)
+        {
             names.push(name);
         }
     }
     Ok(names)
-}
-
-/// Returns how many threads so many runs are worth.
-fn threads_for(runs: usize) -> usize {
-    let processors = thread::available_parallelism().map_or(1, usize::from).min(16);
-    processors.min(runs / RUNS_PER_THREAD).max(1)
-}
-
-/// Does `work` for each of `names`, by as many threads as there are processors where there are many.
-fn in_parallel<N: Sync, T: Send>(names: &[N], work: impl Fn(&N) -> Option<T> + Sync) -> Vec<T> {
-    let threads = threads_for(names.len());
-    if threads == 1 {
-        return names.iter().filter_map(&work).collect();
-    }
-    thread::scope(|scope| {
-        let parts: Vec<_> = names
-            .chunks(names.len().div_ceil(threads))
-            .map(|part| {
-                let work = &work;
-                scope.spawn(move || part.iter().filter_map(work).collect::<Vec<T>>())
-            })
-            .collect();
-        let mut all = Vec::with_capacity(names.len());
-        for part in parts {
-            match part.join() {
-                Ok(part) => all.extend(part),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        all
-    })
 }
 
 #[cfg(test)]

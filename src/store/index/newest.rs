@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
-use super::{RunRow, in_parallel, names, stamp};
+use super::parallel::in_parallel;
+use super::{RunRow, names, stamp};
 use crate::store::{Home, Result, attr, list};
 
 /// The newest runs of a home, and how many there are in all.

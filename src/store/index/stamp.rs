@@ -14,8 +14,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustix::fs::{AtFlags, Mode, OFlags};
 
 /// Files below `.guild` that are written into, and are shown or filtered by.
-const FILES: [&CStr; 11] = [
+const FILES: [&CStr; 12] = [
     c"opref",
+    c"events.jsonl",
     c"attrs",
     c"attrs/exit_status",
     c"attrs/started",

@@ -61,7 +61,7 @@ fn python() -> Option<PathBuf> {
     let guild = std::env::var_os("RILLE_TEST_GUILD").map(PathBuf::from);
     let python = guild.map(|guild| guild.with_file_name("python")).filter(|python| python.exists());
     if python.is_none() {
-        println!("skipped: there is no TensorBoard; name a guild beside it with RILLE_TEST_GUILD");
+        crate::skipped::skipped("there is no TensorBoard; name a guild beside it with RILLE_TEST_GUILD");
     }
     python
 }

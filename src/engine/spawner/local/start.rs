@@ -18,6 +18,7 @@ use crate::engine::scheduler::Slots;
 use crate::engine::spawner::{NotStarted, Start, What};
 use crate::engine::surroundings::{Surroundings, variable};
 use crate::engine::synchro::Synchro;
+use crate::engine::wants;
 
 /// The argument by which a task process knows its role.
 pub(crate) const TASK_ROLE: &str = "--as-task-process";
@@ -101,7 +102,7 @@ pub(super) fn stdin(start: &Start) -> Result<Option<OwnedFd>, NotStarted> {
     let Some(path) = &start.stdin else { return Ok(None) };
     match File::open(path) {
         Ok(file) => Ok(Some(file.into())),
-        Err(error) if is_want(&error) => Err(exhausted("a descriptor for standard input", &error)),
+        Err(error) if wants::is_want(&error) => Err(exhausted("a descriptor for standard input", &error)),
         Err(error) => Err(NotStarted::Task(format!("cannot read stdin from {}: {error}", path.display()))),
     }
 }
@@ -133,19 +134,13 @@ fn visible_devices(slots: &[u64]) -> Option<String> {
 
 /// Says that something is used up.
 pub(super) fn exhausted(what: &str, error: &io::Error) -> NotStarted {
-    NotStarted::Exhausted(format!("cannot get {what}: {error}"))
-}
-
-/// Returns whether an error tells of a want that may pass.
-fn is_want(error: &io::Error) -> bool {
-    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
-    matches!(errno, Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE))
+    NotStarted::Exhausted(format!("cannot get {what}: {}", wants::explain(error)))
 }
 
 /// Says why a program could not be started.
 pub(super) fn refused(image: &Image, start: &Start, error: &io::Error) -> NotStarted {
     let program = Path::new(image.program()).display();
-    if is_want(error) {
+    if wants::is_want(error) {
         return exhausted("a process", error);
     }
     NotStarted::Task(match error.raw_os_error().map(Errno::from_raw_os_error) {

@@ -44,7 +44,7 @@ fn a_scalar_is_there_while_the_operation_runs() {
     sink.begin().unwrap();
     sink.write(Stream::Stdout, b"loss: 1\n").unwrap();
     while read_scalars(run.path()).scalars.is_empty() {
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(1));
     }
     // It was never started, or is still running: its end is not needed for this.
     recording.finish(None).unwrap();
@@ -112,7 +112,7 @@ fn what_cannot_be_written_is_told_once_and_nobody_waits_for_it() {
             assert_eq!(path, PathBuf::from("events"));
             break error;
         }
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(1));
     };
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     assert!(follower.has_room());

@@ -1,0 +1,3 @@
+#!/bin/sh
+echo faulty >&2
+exit 3
