@@ -280,6 +280,7 @@ fn show_names_every_key_and_every_place() {
     plugin_timeout  300.0  default
     log_levels."lib.part"  DEBUG  [ROOT]/work/rille.toml:4
     secrets.hide  -  default
+    secrets.keep  false  default
     walk.workers  -  default
     walk.verbose  -  default
     walk.log_dir  -  default
@@ -307,7 +308,7 @@ fn the_schema_accepts_what_the_program_takes_and_refuses_what_it_refuses() {
         "",
         "jobs = 1\ngrace = 0\noutput_limit = '64M'\ncolor = 'never'\nverbosity = 'silent'\nretries = 0\nmax_failures = 1",
         "output_limit = 1024\nplugins = []\nplugin_timeout = 0.5\nhome = 'x'\nlabel = ''\ntags = ['a']\n[resources]\ngpus = 2\nmem = '4GiB'",
-        "[log_levels]\nroot = 'info'\nlib.part = 'DEBUG'\n'a.b' = 'ERROR'\n[secrets]\nhide = ['A*']",
+        "[log_levels]\nroot = 'info'\nlib.part = 'DEBUG'\n'a.b' = 'ERROR'\n[secrets]\nhide = ['A*']\nkeep = true",
     ];
     let bad = [
         "jobs = 0",
@@ -325,6 +326,7 @@ fn the_schema_accepts_what_the_program_takes_and_refuses_what_it_refuses() {
         "[log_levels]\nroot = 10",
         "[log_levels]\nroot = 'LOUD'",
         "secrets = { hide = 'x' }",
+        "secrets = { keep = 'x' }",
     ];
     let cases = good.iter().map(|text| (text, true)).chain(bad.iter().map(|text| (text, false)));
     for (text, is_good) in cases {

@@ -51,6 +51,7 @@ mod runs_transfer;
 mod runs_trash;
 mod runtime;
 mod scheduling;
+mod secrets;
 mod signals;
 mod sourcecode;
 mod status;

@@ -11,7 +11,7 @@ use super::config::{self, Color, Config, Limit, Seconds};
 use crate::engine::{self, Guarded};
 use crate::job::{Door, Job, Selection, Settings, StartError, WalkOptions, WalkSettings};
 use crate::model::SectionChoice;
-use crate::store::{self, Home};
+use crate::store::{self, Home, Secrets};
 
 /// What is run.
 pub(crate) struct Subject {
@@ -25,14 +25,9 @@ pub(crate) struct Subject {
 
 /// Returns the settings of a run as files, environment variables and common options have them. `command` is the command
 /// line as it was typed.
-pub(crate) fn run_settings(
-    config: Config,
-    home: Home,
-    subject: Subject,
-    command: &[OsString],
-) -> Result<Settings, Failure> {
-    let is_hidden = config::hidden(&config.secrets.hide)?;
-    Ok(Settings {
+pub(crate) fn run_settings(config: Config, home: Home, subject: Subject, command: &[OsString]) -> Settings {
+    let secrets = Secrets::of(&config.secrets.hide, std::env::vars_os());
+    Settings {
         options: Map::new(),
         home,
         run_dir: None,
@@ -68,9 +63,10 @@ pub(crate) fn run_settings(
         testbed: None,
         verbosity: config.verbosity.map(config::Verbosity::choice).unwrap_or_default(),
         color: config.color.map(Color::choice).unwrap_or_default(),
-        environment: store::recorded_environment(std::env::vars_os().filter(|(name, _)| !is_hidden(name))),
-        hide: config.secrets.hide,
-    })
+        environment: store::recorded_environment(std::env::vars_os(), &secrets),
+        keeps_secrets: config.secrets.keeps(),
+        secrets,
+    }
 }
 
 /// Parts this process into the host of a run and its guardian; returns in the host.

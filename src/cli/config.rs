@@ -18,7 +18,6 @@ use clap::{Args, Subcommand};
 use serde_json::{Value as Json, json};
 
 pub(crate) use self::file::Remark;
-pub(crate) use self::hide::matcher as hidden;
 pub(crate) use self::keys::{Config, schema};
 pub(crate) use self::load::{Loaded, load};
 pub(crate) use self::machine::cpus;

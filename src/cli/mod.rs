@@ -31,7 +31,8 @@ use std::path::{Path, PathBuf};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use self::failure::{Failure, FailureKind, MAKE_ROOM};
-use crate::store::Home;
+use crate::model::Masks;
+use crate::store::{Home, Secrets};
 
 /// Runs experiments, tests and combinatorial walks from Lua jobfiles.
 #[derive(Parser, Debug)]
@@ -160,6 +161,20 @@ fn configured_home(option: Option<&Path>) -> Result<Home, Failure> {
         return Ok(Home::locate(option)?);
     }
     config::load(Path::new("."), &config::SettingOptions::default(), None)?.home()
+}
+
+/// Returns what is secret in the environment, for commands that show or copy what was recorded, and whether it is to be
+/// left as it is: an option says so, or the settings.
+fn present_secrets(keeps: bool) -> Result<(Secrets, bool), Failure> {
+    let options = config::SettingOptions { keep_secrets: keeps, ..config::SettingOptions::default() };
+    let config = config::load(Path::new("."), &options, None)?.config;
+    Ok((Secrets::of(&config.secrets.hide, std::env::vars_os()), config.secrets.keeps()))
+}
+
+/// Returns the masks of what is secret in the environment, for commands that show what was recorded.
+fn present_masks() -> Result<Masks, Failure> {
+    let (secrets, keeps) = present_secrets(false)?;
+    Ok(if keeps { Masks::default() } else { secrets.masks() })
 }
 
 fn complain(failure: &Failure) {

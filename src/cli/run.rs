@@ -121,7 +121,7 @@ pub(crate) fn main(
         choice,
         parameters: args.sections.parameters(),
         testbed,
-        ..run_settings(config, home, Subject { door: job::Door::Job, file: jobfile, source }, command)?
+        ..run_settings(config, home, Subject { door: job::Door::Job, file: jobfile, source }, command)
     };
     let job = begin(settings)?;
     for remark in loaded.remarks {

@@ -16,9 +16,11 @@ use super::config::{self, SettingOptions};
 use super::history;
 use super::jobs::read_summary;
 use super::near::near_file;
+use super::present_masks;
 use super::references::{ReferenceArgs, VariantArgs, select};
 use super::run::ReportOptions;
-use crate::job::{Door, MainEnd, Settings, TestPlan, read_suite, suite_text};
+use crate::job::{Door, MainEnd, Settings, TestPlan, missing_secrets, read_suite, suite_text};
+use crate::model::may_be_behind;
 use crate::script;
 use crate::store::{self, Home};
 use crate::testing::{Quarantine, Standing, Test};
@@ -144,7 +146,9 @@ enum Order {
 /// Returns the places of tests, the longest first by how long they took in the latest runs of a home.
 fn longest_first(tests: &[Test], home: &Home) -> Result<Vec<usize>, Failure> {
     let history = history::of_home(home, history::USUAL)?;
-    let names: Vec<String> = tests.iter().map(|test| test.id.without_number()).collect();
+    // Earlier runs know them with secrets masked.
+    let masks = present_masks()?;
+    let names: Vec<String> = tests.iter().map(|test| masks.mask_text(&test.id.without_number()).into_owned()).collect();
     Ok(history.longest_first(names.iter().map(String::as_str)))
 }
 
@@ -207,7 +211,7 @@ pub(crate) fn main(args: &TestArgs, command: &[OsString], home: Option<&Path>) -
         return bisect::main(&tests, name, &limit.into_iter().collect::<Vec<_>>());
     }
     let recorded = Recorded { is_dry: args.dry_run, dependencies, manner: args.common.manner.clone() };
-    run(tests, recorded, &args.common, command, home)
+    run(tests, recorded, &args.common, command, home, None)
 }
 
 /// Runs the tests of an earlier run again and returns the exit code.
@@ -216,7 +220,8 @@ pub(crate) fn replay(args: &ReplayArgs, command: &[OsString], home: Option<&Path
     let mut tests = read_suite(&directory).map_err(|error| no_tests(&args.id, error))?;
     if args.failed {
         let bad = not_passed(&directory)?;
-        tests.retain(|test| bad.contains(&test.id.folder()));
+        // In the name of a folder secrets are masked.
+        tests.retain(|test| bad.iter().any(|folder| may_be_behind(folder, &test.id.folder())));
         if tests.is_empty() {
             eprintln!("nothing to run: every test of run {} passed", args.id);
             return Ok(4);
@@ -224,7 +229,7 @@ pub(crate) fn replay(args: &ReplayArgs, command: &[OsString], home: Option<&Path
     }
     let mut recorded = Recorded::read(&directory);
     recorded.manner = args.common.manner.clone().or(&recorded.manner);
-    run(tests, recorded, &args.common, command, home)
+    run(tests, recorded, &args.common, command, home, Some(&directory))
 }
 
 fn no_tests(id: &str, error: store::Error) -> Failure {
@@ -284,12 +289,14 @@ impl Manner {
     }
 }
 
+/// Runs tests, those of the run in the directory `earlier` where there is one.
 fn run(
     tests: Vec<Test>,
     recorded: Recorded,
     common: &CommonArgs,
     command: &[OsString],
     home: Option<&Path>,
+    earlier: Option<&Path>,
 ) -> Result<i32, Failure> {
     let folder = std::env::current_dir().map_err(|error| Failure::general(format!("the working folder: {error}")))?;
     let loaded = config::load(Path::new("."), &common.settings, home)?;
@@ -319,7 +326,7 @@ fn run(
         use_cache: !recorded.manner.no_dependency_cache,
         with_sysinfo: !recorded.manner.disable_sysinfo,
     };
-    let base = run_settings(loaded.config, home, subject, command)?;
+    let base = run_settings(loaded.config, home, subject, command);
     let settings = Settings {
         options: as_map(&recorded),
         run_dir: recorded.manner.run_dir,
@@ -329,7 +336,11 @@ fn run(
         report_copies: common.reports.checked()?,
         ..base
     };
+    let missing = earlier.and_then(|run| missing_secrets(&settings.secrets, run));
     let job = begin(settings)?;
+    if let Some(text) = missing {
+        job.warn(text, None);
+    }
     for remark in loaded.remarks {
         job.warn(remark.text, remark.place);
     }

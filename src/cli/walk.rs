@@ -13,7 +13,7 @@ use super::config::{self, SettingOptions};
 use super::near::near_file;
 use super::run::{ReportOptions, read_jobfile, unfinished};
 use super::test::ReplayArgs;
-use crate::job::{Door, FAILED_TRACE, MainEnd, Settings, WalkOptions, WalkSettings};
+use crate::job::{Door, FAILED_TRACE, MainEnd, Settings, WalkOptions, WalkSettings, missing_secrets};
 use crate::model::{RaisedError, WalkEnd, WalkOrder, WalkSuite};
 use crate::script;
 use crate::store::{self, Home};
@@ -117,7 +117,7 @@ pub(crate) fn main(args: WalkArgs, command: &[OsString], home: Option<&Path>) ->
         resume,
         walks,
         report_copies: args.reports.checked()?,
-        ..run_settings(loaded.config, home, subject, command)?
+        ..run_settings(loaded.config, home, subject, command)
     };
     let job = begin(settings)?;
     for remark in loaded.remarks {
@@ -169,8 +169,12 @@ pub(crate) fn replay(args: &ReplayArgs, command: &[OsString], home: Option<&Path
     let home = loaded.home()?;
     let subject = Subject { door: Door::Walk, file: file.clone(), source };
     let report_copies = args.common.reports.checked()?;
-    let settings = Settings { report_copies, ..run_settings(loaded.config, home, subject, command)? };
+    let settings = Settings { report_copies, ..run_settings(loaded.config, home, subject, command) };
+    let missing = missing_secrets(&settings.secrets, &run_of_trace(&trace));
     let job = begin(settings)?;
+    if let Some(text) = missing {
+        job.warn(text, None);
+    }
     let given = WalkSuite { state: state.clone(), ..WalkSuite::default() };
     let order = WalkOrder::Replay { walk: found.walk, state, step: args.step };
     let ended = job.replay_walk(file, given, &order, None, &mut |_| {});
@@ -178,11 +182,18 @@ pub(crate) fn replay(args: &ReplayArgs, command: &[OsString], home: Option<&Path
     let end = match ended {
         // Its task fails, and so the run.
         Ok(ended) if ended.end == WalkEnd::Failed => {
-            println!("walk {id} failed: {}", ended.error.map_or_else(String::new, |error| error.message));
+            let message = ended.error.map_or_else(String::new, |error| error.message);
+            println!("walk {id} failed: {}", job.masks().mask_text(&message));
             MainEnd::default()
         }
         Ok(ended) => {
-            let state = ended.state.map_or_else(|| "nil".to_owned(), |state| state.to_string());
+            let state = ended.state.map_or_else(
+                || "nil".to_owned(),
+                |mut state| {
+                    job.masks().mask_value(&mut state);
+                    state.to_string()
+                },
+            );
             let word = if ended.end == WalkEnd::Cancelled { "was cancelled" } else { "passed" };
             println!("walk {id} {word}; its state: {state}");
             MainEnd::default()
@@ -193,6 +204,11 @@ pub(crate) fn replay(args: &ReplayArgs, command: &[OsString], home: Option<&Path
         }
     };
     Ok(job.end(&end))
+}
+
+/// Returns the directory of the run in which a trace was written, where it lies in one.
+fn run_of_trace(trace: &Path) -> PathBuf {
+    trace.parent().and_then(Path::parent).unwrap_or(Path::new("")).to_owned()
 }
 
 /// Returns the trace of the walks of a run that failed; of several suites the last one's. The latest run is the latest of

@@ -141,7 +141,10 @@ impl Engine {
                 }));
                 Box::new(Sinks::new(sink, &surroundings.directory))
             }
-            None => Box::new(Folders::new(&surroundings.directory, surroundings.output_limit)),
+            None => {
+                let Surroundings { directory, output_limit, masks, .. } = &surroundings;
+                Box::new(Folders::new(directory, *output_limit, masks.clone()))
+            }
         };
         let spawner = Local::new(surroundings.clone(), guarded.view, settings.status_listen, reads_much)?;
         let books = Books::new(BookParts {

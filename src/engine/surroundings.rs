@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use super::synchro::Synchro;
+use crate::model::Masks;
 
 /// See the module.
 #[derive(Clone)]
@@ -20,6 +21,8 @@ pub(crate) struct Surroundings {
     pub(crate) output_limit: u64,
     /// What the processes of the run share, once there is anything.
     pub(crate) synchro: Arc<OnceLock<Synchro>>,
+    /// What takes the place of secrets in what tasks write.
+    pub(crate) masks: Masks,
 }
 
 /// The environment variables by which a task learns where it is.

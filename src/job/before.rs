@@ -21,6 +21,8 @@ pub(super) struct Before {
     pub(super) seconds: f64,
     /// The hash of the jobfile when it was run last.
     pub(super) file_hash: Option<String>,
+    /// The secret variables that it had then.
+    pub(super) secrets: Vec<String>,
     /// Ended tasks that may stand as they are, by id.
     ended: HashMap<String, Past>,
     /// Folders of tasks that were not brought to an end, by id.
@@ -68,6 +70,7 @@ impl Before {
             started: None,
             seconds: 0.0,
             file_hash: None,
+            secrets: Vec::new(),
             ended: HashMap::new(),
             unfinished: HashMap::new(),
             taken: HashSet::new(),
@@ -83,6 +86,7 @@ impl Before {
                 before.leave(open.drain().map(|(_, task)| task));
                 before.started.get_or_insert(header.first_started.unwrap_or(event.time));
                 before.file_hash = Some(header.file_hash.clone());
+                before.secrets.clone_from(&header.secrets);
                 part = Some((event.time, event.time));
             }
             part = part.map(|(first, _)| (first, event.time));

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::{HostCall, Job};
 use crate::engine::Failure;
-use crate::model::{EventKind, Outcome, RaisedError};
+use crate::model::{EventKind, Masks, Outcome, RaisedError};
 use crate::report::{self, Closing, Look, Summary};
 use crate::store::{self, RunDir};
 
@@ -138,8 +138,11 @@ impl Job {
         run.write_attr("archive", &target.path().to_string_lossy())?;
         let name = self.runtime.read().job.name.clone();
         let jobfile = store::Jobfile { path: &self.settings.jobfile, source: Some(&self.settings.source) };
-        let secrets = self.history.secrets.lock();
-        store::archive(run.path(), target, &name, jobfile, &secrets)
+        let masks = match self.settings.keeps_secrets {
+            true => Masks::default(),
+            false => self.history.secrets.lock().archive_masks(),
+        };
+        store::archive(run.path(), target, &name, jobfile, &masks)
     }
 
     /// Returns the attribute `exit_status` of a run that ends with this exit code.
@@ -173,8 +176,10 @@ impl Job {
         let directory = self.directory.display().to_string();
         let is_to_end = || self.engine().interrupted().is_some();
         live.finish(&is_to_end, |summary| {
-            let tail =
-                |row: &report::Row| store::output_tail(&self.directory, &row.path_of(report::telling_stream(row)?));
+            let tail = |row: &report::Row| {
+                let tail = store::output_tail(&self.directory, &row.path_of(report::telling_stream(row)?))?;
+                Some(self.masks.mask(&tail).into_owned())
+            };
             let mut text = report::render(
                 summary,
                 &Closing { look, run_dir: Some(&directory), still_running: false, tail: &tail },
@@ -188,7 +193,7 @@ impl Job {
         });
         for problem in problems {
             // With a closed terminal there is nobody to tell.
-            let _ = writeln!(std::io::stderr(), "error: {problem}");
+            let _ = writeln!(std::io::stderr(), "error: {}", self.masks.mask_text(problem));
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a job does with earlier runs: it goes on with one, repeats a part of one, and leaves what others can go on with.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
@@ -23,7 +23,7 @@ pub(super) struct History {
     before: Mutex<Option<Before>>,
     /// Seconds that the run took before it was resumed.
     pub(super) seconds: f64,
-    /// What is not to be in the archive; only known where one is made.
+    /// What is secret, by the environment and by what tasks get.
     pub(super) secrets: Mutex<Secrets>,
     /// What was recorded of walks before the run was resumed, by suite.
     pub(super) walks: Mutex<HashMap<u32, Vec<EventKind>>>,
@@ -31,12 +31,9 @@ pub(super) struct History {
 }
 
 impl History {
-    pub(super) fn new(settings: &Settings, mut before: Option<Before>) -> Self {
-        let mut secrets = Secrets::new(&settings.hide);
-        if settings.archive.is_some() {
-            secrets.add_variables(std::env::vars_os());
-            settings.testbed.iter().for_each(|testbed| secrets.add_values(testbed));
-        }
+    pub(super) fn new(settings: &mut Settings, mut before: Option<Before>) -> Self {
+        let mut secrets = std::mem::take(&mut settings.secrets);
+        settings.testbed.iter().for_each(|testbed| secrets.add_values(testbed));
         Self {
             inputs: Inputs::new(&settings.argv, settings.testbed.as_ref()),
             seconds: before.as_ref().map_or(0.0, |before| before.seconds),
@@ -114,15 +111,26 @@ impl Job {
         Some(before.claim(&self.directory, number, changed.as_ref().unwrap_or(task)))
     }
 
-    fn note_secrets(&self, task: &Task) {
-        if self.settings.archive.is_none() {
-            return;
+    /// Takes note of the secrets in variables that a task gets, before anything that it says is written.
+    pub(super) fn note_environment(&self, env: &BTreeMap<String, Option<String>>) {
+        if !env.is_empty() {
+            let values = env.iter().filter_map(|(name, value)| Some((name.into(), value.as_ref()?.into())));
+            self.history.secrets.lock().add_variables(values);
         }
+    }
+
+    /// Takes note of what a task is given that is secret. What its parameters call so is to be in no archive; a program
+    /// gets them as variables.
+    pub(super) fn note_secrets(&self, task: &Task) {
+        self.note_environment(&task.env);
+        let given = || task.runnable.kwargs.iter().filter(|(name, _)| *name != "testbed");
         let mut secrets = self.history.secrets.lock();
-        let values = task.env.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
-        secrets.add_variables(values.map(|(name, value)| (name.into(), value.into())));
-        for (name, value) in task.runnable.kwargs.iter().filter(|(name, _)| *name != "testbed") {
-            secrets.add_named(name, value);
+        if task.runnable.kind != "lua" {
+            let texts = given().filter_map(|(name, value)| Some((name.into(), value.as_str()?.into())));
+            secrets.add_variables(texts.collect::<Vec<_>>());
+        }
+        if self.settings.archive.is_some() {
+            given().for_each(|(name, value)| secrets.add_named(name, value));
         }
     }
 }

@@ -16,6 +16,7 @@ mod reports;
 mod rerun;
 mod resolve;
 mod roster;
+mod secrets;
 mod sections;
 mod select;
 mod settings;
@@ -34,7 +35,7 @@ use parking_lot::{Mutex, RwLock};
 use self::arguments::Unread;
 use self::roster::Roster;
 use crate::engine::{End, Engine, Failure, Group, Journal, OnLimit, Runners, StopReason, Synchro};
-use crate::model::{EventKind, Level, Outcome, Place, QUARANTINE, RuntimeInfo, Stream, Task, TaskNumber};
+use crate::model::{EventKind, Level, Masks, Outcome, Place, QUARANTINE, RuntimeInfo, Stream, Task, TaskNumber};
 use crate::report::{Announcement, Live, LiveHandle};
 use crate::store::RunDir;
 
@@ -45,6 +46,7 @@ pub(crate) use self::ending::MainEnd;
 pub(crate) use self::executables::{PYTEST_MAIN, printed_by, pytest_items, python_folders, run_again};
 pub(crate) use self::reports::{ReportCopy, ReportForm};
 pub(crate) use self::rerun::{Condition, Rerun};
+pub(crate) use self::secrets::missing_secrets;
 pub(crate) use self::sections::{SectionFilter, quoted};
 pub(crate) use self::select::Selection;
 pub(crate) use self::settings::{Door, Settings};
@@ -69,6 +71,8 @@ pub(crate) struct Job {
     runners: Runners,
     started: Instant,
     history: history::History,
+    /// What takes the place of secrets in all that is only read.
+    masks: Masks,
     next_group: Mutex<u32>,
     /// The number of the last suite of walks.
     next_suite: Mutex<u32>,
@@ -121,8 +125,9 @@ impl Job {
     pub(crate) fn define(&self, mut draft: Box<Draft>) -> TaskNumber {
         let place = draft.place.clone();
         let remarks = std::mem::take(&mut draft.remarks);
+        self.note_environment(&draft.env);
         let mut roster = self.roster.lock();
-        let number = roster.add(draft);
+        let number = roster.add(draft, &self.masks);
         let decided = roster.get(number).and_then(|entry| entry.decided.clone());
         drop(roster);
         for text in remarks.into_iter().chain(decided.map(|(_, reason)| reason)) {
@@ -220,7 +225,7 @@ impl Job {
             stdin: draft.stdin.map(absolute),
             max_runtime: draft.max_runtime,
             retries: draft.retries.unwrap_or(self.settings.retries),
-            needs: draft.needs.into_iter().map(|need| need.replace('/', "_")).collect(),
+            needs: draft.needs.iter().map(|need| self.masks.mask_text(need).replace('/', "_")).collect(),
             resources: draft.resources,
             // Nobody puts himself into quarantine.
             tags: draft.tags.into_iter().filter(|tag| !tag.starts_with(QUARANTINE)).collect(),
@@ -334,6 +339,11 @@ impl Job {
     /// Returns what tasks may read of the run.
     pub(crate) fn runtime(&self) -> RuntimeInfo {
         self.runtime.read().clone()
+    }
+
+    /// Returns the masks of the run.
+    pub(crate) const fn masks(&self) -> &Masks {
+        &self.masks
     }
 
     /// Returns the settings.

@@ -71,7 +71,10 @@ fn is_of_tests(summary: &Summary) -> bool {
 impl Job {
     /// Writes every report into the run directory, then those that are wanted elsewhere.
     pub(super) fn write_reports(&self, run: &RunDir) -> Result<(), store::Error> {
-        let read = |path: &str, begin: u64, size: u64| store::read_part(&self.directory, path, begin, size);
+        let read = |path: &str, begin: u64, size: u64| {
+            let (part, length) = store::read_part(&self.directory, path, begin, size)?;
+            Some((self.masks.mask(&part).into_owned(), length))
+        };
         self.with_summary(|summary| {
             for form in ReportForm::ALL {
                 run.write_file_with(form.file_name(), |file| form.write(summary, &self.directory, false, &read, file))?;

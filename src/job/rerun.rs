@@ -65,6 +65,9 @@ pub(crate) struct Rerun {
     pub(crate) of: String,
     /// The testcases by task id; `None` for all of them.
     pub(crate) tasks: BTreeMap<String, Option<Vec<String>>>,
+    /// The secret variables that it had.
+    #[serde(skip)]
+    pub(crate) secrets: Vec<String>,
 }
 
 /// A task while the log is read.
@@ -92,6 +95,7 @@ impl Rerun {
             match event?.kind {
                 EventKind::RunStarted(header) => {
                     rerun.of = header.run_id;
+                    rerun.secrets = header.secrets;
                     tasks.clear();
                     rerun.tasks.clear();
                 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::draft::Draft;
 use crate::engine::End;
-use crate::model::{Outcome, Place, TaskNumber};
+use crate::model::{Masks, Outcome, Place, TaskNumber};
 
 /// The tasks of a run in the order in which they were made.
 #[derive(Default)]
@@ -26,11 +26,12 @@ pub(super) struct Entry {
 }
 
 impl Roster {
-    /// Adds a task under the id it asked for, or the default. A reused id gets its outcome here.
-    pub(super) fn add(&mut self, mut draft: Box<Draft>) -> TaskNumber {
+    /// Adds a task under the id it asked for, or the default. A reused id gets its outcome here. Ids are names of folders and
+    /// stand in every report, so they have their masks from the beginning.
+    pub(super) fn add(&mut self, mut draft: Box<Draft>, masks: &Masks) -> TaskNumber {
         let number = TaskNumber::try_from(self.entries.len() + 1).unwrap_or(TaskNumber::MAX);
         let asked = draft.taskid.take().filter(|id| !id.is_empty());
-        let id = asked.map_or_else(|| format!("Task-{number}"), |id| id.replace('/', "_"));
+        let id = asked.map_or_else(|| format!("Task-{number}"), |id| self.masked(&id, masks).replace('/', "_"));
         let mut decided = draft.problem.take().map(|problem| (Outcome::Errored, problem));
         match self.by_id.get(&id) {
             None => {
@@ -46,6 +47,18 @@ impl Roster {
         let place = draft.place.clone();
         self.entries.push(Entry { id, place, draft: Some(draft), decided, pid: None, end: None });
         number
+    }
+
+    /// Returns an id with its secrets masked. Two that differ in a secret are still two.
+    fn masked(&self, id: &str, masks: &Masks) -> String {
+        let masked = masks.mask_text(id).into_owned();
+        let mut unique = masked.clone();
+        let mut count = 1;
+        while masked != id && self.by_id.contains_key(&unique) {
+            count += 1;
+            unique = format!("{masked}-{count}");
+        }
+        unique
     }
 
     pub(super) fn get(&self, number: TaskNumber) -> Option<&Entry> {

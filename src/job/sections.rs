@@ -5,7 +5,7 @@
 
 mod parse;
 
-use crate::model::{SectionChoice, nearest};
+use crate::model::{SectionChoice, may_be_behind, nearest};
 
 use self::parse::Expression;
 
@@ -78,7 +78,9 @@ impl SectionFilter {
     }
 
     fn is_in_list(&self, uid: &str, base: &str) -> bool {
-        self.only.as_ref().is_none_or(|only| only.iter().any(|one| one == uid || one == base))
+        // The uids of a rerun are those of a log, where secrets are masked.
+        let is_one = |one: &String| one == base || may_be_behind(one, uid);
+        self.only.as_ref().is_none_or(|only| only.iter().any(is_one))
     }
 }
 

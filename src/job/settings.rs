@@ -12,9 +12,9 @@ use super::rerun::Rerun;
 use super::select::Selection;
 use super::walk::WalkSettings;
 use crate::engine::Capacity;
-use crate::model::{Level, SectionChoice};
+use crate::model::{Level, Masks, SectionChoice};
 use crate::report::{ColorChoice, Verbosity};
-use crate::store::{ArchiveTarget, Home};
+use crate::store::{ArchiveTarget, Home, Secrets};
 
 /// Which front door a run came by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -113,6 +113,15 @@ pub(crate) struct Settings {
     pub(crate) color: ColorChoice,
     /// The environment, as the run records it.
     pub(crate) environment: BTreeMap<String, String>,
-    /// Patterns of names of environment variables that the user calls secret.
-    pub(crate) hide: Vec<String>,
+    /// What is secret in the environment.
+    pub(crate) secrets: Secrets,
+    /// The values of secrets are kept in what is only read.
+    pub(crate) keeps_secrets: bool,
+}
+
+impl Settings {
+    /// Returns what takes the place of secrets in what is only read. It grows with the secrets.
+    pub(super) fn masks(&self) -> Masks {
+        if self.keeps_secrets { Masks::default() } else { self.secrets.masks() }
+    }
 }

@@ -16,9 +16,9 @@ use super::before::Before;
 use super::history::{History, keep_rerun};
 use super::inputs::hex;
 use super::roster::Roster;
-use super::{Door, Job, Settings, testing};
+use super::{Door, Job, Settings, secrets, testing};
 use crate::engine::{self, Engine, Guarded, Journal, Limits, Origin, OutputTap, Runners, Surroundings, Timing};
-use crate::model::{EVENT_FORMAT, EventKind, JobInfo, RunStarted, RuntimeInfo, Stream};
+use crate::model::{EVENT_FORMAT, EventKind, JobInfo, Masks, RunStarted, RuntimeInfo, Stream};
 use crate::report::{self, Announcement, JobLog, Live, LiveHandle, Verbosity};
 use crate::store::{self, EventLog, Opref, RunDir, Site};
 
@@ -48,25 +48,24 @@ impl Job {
             None => Uuid::new_v4().simple().to_string(),
         };
         engine::mark_host(&id);
-        let Opened { run, log, now, before, testbed_file } = open(&mut settings, &id, pid)?;
+        let masks = settings.masks();
+        let Opened { run, log, now, before, testbed_file } = open(&mut settings, &id, pid, &masks)?;
         let directory = run.path().to_owned();
-        let started = before.as_ref().and_then(|before| before.started).unwrap_or(now);
-        let runtime = runtime_info(&settings, &run, started);
-        let warning = before.as_ref().and_then(|before| changed_jobfile(before, &runtime, &settings));
+        let first_started = before.as_ref().and_then(|before| before.started);
+        let runtime = runtime_info(&settings, &run, first_started.unwrap_or(now));
+        let warnings = warnings(&settings, before.as_ref(), &runtime);
 
-        let live = live(&run, &settings, pid, &runtime)?;
-        let console = live.handle();
-        let audience = live.handle();
-        if before.as_ref().is_some_and(|before| before.started.is_some()) {
+        let live = live(&run, &settings, pid, &runtime, &masks)?;
+        let (console, audience) = (live.handle(), live.handle());
+        if first_started.is_some() {
             run.restart(now.timestamp_micros())?;
         }
         let journal = Journal::new(log, Box::new(move |event| audience.event(Arc::new(event))));
-        let first_started = before.as_ref().and_then(|before| before.started);
-        journal.record([run_started(&settings, &runtime, pid, first_started)].into_iter().chain(warning).collect())?;
-        if before.as_ref().is_some_and(|before| before.started.is_none()) {
+        journal.record([run_started(&settings, &runtime, pid, first_started)].into_iter().chain(warnings).collect())?;
+        if before.is_some() && first_started.is_none() {
             run.start(now.timestamp_micros())?;
         }
-        let history = History::new(&settings, before);
+        let history = History::new(&mut settings, before);
 
         let synchro = Arc::new(OnceLock::new());
         let surroundings = Surroundings {
@@ -76,6 +75,7 @@ impl Job {
             testbed_file,
             output_limit: settings.output_limit,
             synchro: Arc::clone(&synchro),
+            masks: masks.clone(),
         };
         let tap = (settings.verbosity >= Verbosity::Normal).then(|| tap(live.handle(), settings.verbosity));
         let runners = runners(&settings);
@@ -95,6 +95,7 @@ impl Job {
             runners,
             started: Instant::now(),
             history,
+            masks,
             next_group: Mutex::new(0),
             next_suite: Mutex::new(0),
             next_replay: Mutex::new(0),
@@ -106,8 +107,7 @@ impl Job {
         });
         let (starts, ends, abandoned) = (Arc::clone(&job.roster), Arc::clone(&job.roster), Arc::clone(&job));
         let (starting, ending) = (Arc::clone(&job.synchro), Arc::clone(&job.synchro));
-        let calls = Arc::clone(&job);
-        let pausing = job.console.clone();
+        let (calls, pausing) = (Arc::clone(&job), job.console.clone());
         let engine = Engine::start(engine::Settings {
             guarded,
             journal,
@@ -166,10 +166,10 @@ fn runners(settings: &Settings) -> Runners {
 }
 
 /// Starts the renderers that follow the run, its log file among them.
-fn live(run: &RunDir, settings: &Settings, pid: u32, runtime: &RuntimeInfo) -> Result<Live, StartError> {
-    let log = JobLog::new(Box::new(run.append_file(LOG_FILE)?), pid, &runtime.job.name);
+fn live(run: &RunDir, settings: &Settings, pid: u32, runtime: &RuntimeInfo, masks: &Masks) -> Result<Live, StartError> {
+    let log = JobLog::new(Box::new(run.append_file(LOG_FILE)?), pid, &runtime.job.name, masks.clone());
     let look = report::Settings::standard(settings.color, settings.verbosity);
-    Ok(Live::start(report::Settings { log: Some(log), ..look })?)
+    Ok(Live::start(report::Settings { log: Some(log), masks: masks.clone(), ..look })?)
 }
 
 /// A run directory whose run can begin.
@@ -184,22 +184,23 @@ struct Opened {
 }
 
 /// Makes the directory of a run with its log, or opens that of the run that is resumed.
-fn open(settings: &mut Settings, id: &str, pid: u32) -> store::Result<Opened> {
+fn open(settings: &mut Settings, id: &str, pid: u32, masks: &Masks) -> store::Result<Opened> {
     if let Some(path) = &settings.resume {
         let mut run = RunDir::reopen(path, pid)?;
         // What is torn is cut off before anybody reads it.
-        let log = EventLog::open(&run.event_log())?;
+        let log = EventLog::open(&run.event_log())?.masked_by(masks.clone());
         let before = Some(Before::read(&run.event_log())?);
         keep_rerun(&run, settings)?;
-        let testbed_file = keep_files(&mut run, settings)?;
+        let testbed_file = keep_files(&mut run, settings, masks)?;
         return Ok(Opened { run, log, now: Utc::now(), before, testbed_file });
     }
     let runs = settings.home.runs_dir();
     let site = settings.run_dir.as_deref().map_or(Site::Among(&runs), Site::At);
     let (mut run, log) = RunDir::begin(site, id, pid, &opref(settings))?;
-    write_attributes(&run, settings)?;
+    let log = log.masked_by(masks.clone());
+    write_attributes(&run, settings, masks)?;
     keep_rerun(&run, settings)?;
-    let testbed_file = keep_files(&mut run, settings)?;
+    let testbed_file = keep_files(&mut run, settings, masks)?;
     let now = Utc::now();
     run.start(now.timestamp_micros())?;
     run.appear()?;
@@ -207,10 +208,10 @@ fn open(settings: &mut Settings, id: &str, pid: u32) -> store::Result<Opened> {
 }
 
 /// Writes into the run directory what the run is given beside its metadata, and returns where the testbed is.
-fn keep_files(run: &mut RunDir, settings: &Settings) -> store::Result<Option<PathBuf>> {
+fn keep_files(run: &mut RunDir, settings: &Settings, masks: &Masks) -> store::Result<Option<PathBuf>> {
     run.appear_in_place()?;
     if settings.door == Door::Test && settings.resume.is_none() {
-        testing::write_suite(run, settings)?;
+        testing::write_suite(run, settings, masks)?;
     }
     let Some(testbed) = &settings.testbed else { return Ok(None) };
     run.write_file(TESTBED_FILE, testbed.to_string().as_bytes())?;
@@ -257,6 +258,7 @@ fn run_started(
         user: store::user(),
         first_started,
         rerun_of: settings.rerun.as_ref().map(|rerun| rerun.of.clone()),
+        secrets: settings.secrets.variables().map(str::to_owned).collect(),
         attrs: logged_attributes(settings),
     }))
 }
@@ -270,6 +272,22 @@ fn logged_attributes(settings: &Settings) -> serde_json::Map<String, Value> {
         ("tags", settings.run_tags.clone().into()),
     ];
     attrs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Returns what is to be known of the beginning: of secrets that the run would need and does not have, of those that stay in
+/// what it is started by, and of a jobfile that is another.
+fn warnings(settings: &Settings, before: Option<&Before>, runtime: &RuntimeInfo) -> Vec<EventKind> {
+    let secrets = &settings.secrets;
+    let had = settings.rerun.iter().flat_map(|rerun| &rerun.secrets);
+    let had: Vec<String> = had.chain(before.iter().flat_map(|before| &before.secrets)).cloned().collect();
+    let mut texts = Vec::from_iter(secrets::missing(secrets, &had));
+    texts.extend(secrets::kept_words(secrets, &settings.command));
+    texts.extend(settings.testbed.iter().filter_map(|testbed| secrets::kept_value(secrets, "the testbed", testbed)));
+    if settings.door == Door::Test {
+        texts.extend(testing::kept_secrets(settings));
+    }
+    let warnings = texts.into_iter().map(|text| EventKind::Warning { text, place: None });
+    warnings.chain(before.and_then(|before| changed_jobfile(before, runtime, settings))).collect()
 }
 
 /// Returns a warning if a run is resumed with another jobfile than it had.
@@ -288,16 +306,18 @@ fn opref(settings: &Settings) -> Opref {
     }
 }
 
-fn write_attributes(run: &RunDir, settings: &Settings) -> Result<(), store::Error> {
+fn write_attributes(run: &RunDir, settings: &Settings, masks: &Masks) -> Result<(), store::Error> {
     run.write_attr("cmd", &settings.command)?;
     run.write_attr("started_in", &settings.started_in.to_string_lossy())?;
     run.write_attr("flags", &serde_json::Map::new())?;
-    run.write_attr("label", &settings.label.as_deref().unwrap_or_default())?;
-    run.write_attr("tags", &settings.run_tags)?;
+    run.write_attr("label", &masks.mask_text(settings.label.as_deref().unwrap_or_default()))?;
+    run.write_attr("tags", &settings.run_tags.iter().map(|tag| masks.mask_text(tag)).collect::<Vec<_>>())?;
     run.write_attr("host", &store::host())?;
     run.write_attr("user", &store::user())?;
     run.write_attr("platform", &store::platform())?;
-    run.write_attr("run_params", &settings.options)?;
+    let mut params = Value::Object(settings.options.clone());
+    secrets::leave_out(&settings.secrets, &mut params);
+    run.write_attr("run_params", &params)?;
     run.write_attr("env", &settings.environment)
 }
 

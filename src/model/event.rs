@@ -152,6 +152,10 @@ pub(crate) struct RunStarted {
     /// The id of the run of which this one repeats a part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rerun_of: Option<String>,
+    /// The names of the secret environment variables that it has. Their values are not kept, so that whoever starts the run
+    /// again has to have them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) secrets: Vec<String>,
     /// Attributes of the run that its other events do not tell, so that they can be had again from the log: `opref`, `label`,
     /// `tags`, `flags`, …
     #[serde(default, skip_serializing_if = "Map::is_empty")]

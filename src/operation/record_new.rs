@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::encode::split;
+use super::encode::{as_argument, split};
 use super::record::FLAG_ARGS;
 use super::{
     Body, DependencyRecord, Flag, FlagPassing, OpCommand, OpRecord, Operation, Resource, Source, SourceCodeRecord,
@@ -61,11 +61,11 @@ impl OpRecord {
         }
     }
 
-    /// Returns the record as it is written down: without the values of variables that may be secret, which a later start
-    /// takes from its own environment.
-    pub(crate) fn without_secrets(&self, is_secret: impl Fn(&str) -> bool) -> OpRecord {
+    /// Returns the record as it is written down: without the variables that are secret by their name and value, which a
+    /// later start takes from its own environment.
+    pub(crate) fn without_secrets(&self, is_secret: impl Fn(&str, &str) -> bool) -> OpRecord {
         let mut record = self.clone();
-        record.op_cmd.cmd_env.retain(|name, _| !is_secret(name) && !self.env_secrets.contains(name));
+        record.op_cmd.cmd_env.retain(|name, value| !is_secret(name, &as_argument(value)));
         record
     }
 }
@@ -361,7 +361,7 @@ mod tests {
         operation.env_secrets = vec!["MINE".to_owned()];
         let mut record = OpRecord::new(&operation).unwrap();
         record.accept_flags(&["extra".to_owned()]);
-        let written = record.without_secrets(|name| name.contains("TOKEN"));
+        let written = record.without_secrets(|name, value| name.contains("TOKEN") || value == "x");
         assert_eq!(written.op_cmd.cmd_env.keys().collect::<Vec<_>>(), ["PLAIN", "PROJECT_DIR"]);
         assert!(written.op_cmd.cmd_flags.contains_key("extra"));
         let value = serde_json::to_value(&written).unwrap();

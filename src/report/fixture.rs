@@ -33,6 +33,7 @@ pub(super) fn run_started() -> EventKind {
         user: "ada".into(),
         first_started: None,
         rerun_of: None,
+        secrets: Vec::new(),
         attrs: serde_json::Map::new(),
     }))
 }

@@ -8,7 +8,7 @@ use super::lines::{Look, Verbosity, line};
 use super::live::Announcement;
 use super::style::Paint;
 use super::summary::Summary;
-use crate::model::{EventKind, Level, Outcome, RecordForm, Stream};
+use crate::model::{EventKind, Level, Masks, Outcome, RecordForm, Stream};
 
 /// Bytes of records after which they are written.
 const BATCH: usize = 64 << 10;
@@ -18,12 +18,14 @@ pub(crate) struct JobLog {
     out: Box<dyn Write + Send>,
     form: RecordForm,
     batch: Vec<u8>,
+    masks: Masks,
 }
 
 impl JobLog {
     /// Makes the log of a job by that name, whose host is process `pid`.
-    pub(crate) fn new(out: Box<dyn Write + Send>, pid: u32, name: &str) -> Self {
-        Self { out, form: RecordForm::new(pid, name), batch: Vec::new() }
+    pub(crate) fn new(out: Box<dyn Write + Send>, pid: u32, name: &str, masks: Masks) -> Self {
+        let form = RecordForm::new(pid, &masks.mask_text(name));
+        Self { out, form, batch: Vec::new(), masks }
     }
 
     /// Takes in what is announced. What tasks write is in their own logs.
@@ -38,10 +40,11 @@ impl JobLog {
             }
             Announcement::Print { stream, bytes, .. } => {
                 let logger = if *stream == Stream::Stderr { "stderr" } else { "stdout" };
-                self.form.write(&mut self.batch, Utc::now(), Level::Info, logger, bytes);
+                self.form.write(&mut self.batch, Utc::now(), Level::Info, logger, &self.masks.mask(bytes));
             }
             Announcement::Log { level, logger, text } => {
-                self.form.write(&mut self.batch, Utc::now(), *level, logger, text);
+                let logger = self.masks.mask_text(logger);
+                self.form.write(&mut self.batch, Utc::now(), *level, &logger, &self.masks.mask(text));
             }
             Announcement::Output { .. } | Announcement::Flush(_) => {}
         }

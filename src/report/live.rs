@@ -21,7 +21,7 @@ use super::lines::{Look, Verbosity};
 use super::renderer::{BATCH, Renderer};
 use super::style::ColorChoice;
 use super::summary::Summary;
-use crate::model::{Event, EventKind, Level, Stream, TaskNumber};
+use crate::model::{Event, EventKind, Level, Masks, Stream, TaskNumber};
 
 /// Bytes of tasks' output that may wait for the console.
 const MAX_OUTPUT: usize = 4 * 1024 * 1024;
@@ -80,6 +80,8 @@ pub(crate) struct Settings {
     pub(crate) console: Console,
     /// The log of the job, which gets everything whatever the look.
     pub(crate) log: Option<JobLog>,
+    /// What takes the place of secrets.
+    pub(crate) masks: Masks,
 }
 
 impl Settings {
@@ -95,6 +97,7 @@ impl Settings {
             size: terminal_size,
             console: Console::standard(),
             log: None,
+            masks: Masks::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
 use parking_lot::Mutex;
@@ -10,8 +11,7 @@ use super::console::Console;
 use super::fixture::{end, events, finished, job, queued, run_started, started};
 use super::lines::Look;
 use super::live::{Announcement, Live, Settings};
-use crate::model::Stream;
-use crate::model::{EventKind, Outcome};
+use crate::model::{EventKind, Masks, Outcome, Stream};
 
 /// A stream that can be looked at.
 #[derive(Clone, Default)]
@@ -74,7 +74,8 @@ impl Write for Gone {
 
 fn settings(stdout: impl Write + Send + 'static, stderr: impl Write + Send + 'static, bar: bool) -> Settings {
     let console = Console::new(Box::new(stdout), Box::new(stderr));
-    Settings { look: Look::default(), bar, stdout_is_terminal: bar, size: || (80, 24), console, log: None }
+    let (look, masks) = (Look::default(), Masks::default());
+    Settings { look, bar, stdout_is_terminal: bar, size: || (80, 24), console, log: None, masks }
 }
 
 fn announce(live: &Live, kinds: Vec<EventKind>) {
@@ -127,6 +128,31 @@ fn prints_are_raw_acknowledged_and_in_order_and_output_is_whole_lines() {
     flush(&live);
     assert_eq!(err.text(), "a | one\nsaid\na | half whole\na | rest\n   PASSED [   0.012s] a\n");
     let _ = live.finish(&|| false, |_| String::new());
+}
+
+#[test]
+fn secrets_are_masked_and_a_question_is_not_kept_from_who_waits_for_it() {
+    let (out, err) = (Screen::default(), Screen::default());
+    let masks = Masks::new(["hunter2hunter2"]);
+    let live = Live::start(Settings { masks, ..settings(out.clone(), err.clone(), false) }).unwrap();
+    announce(&live, vec![queued(1, "a", 0), started(1, 1)]);
+    print(&live, Stream::Stdout, "it is hunter2");
+    print(&live, Stream::Stdout, "hunter2.\n");
+    assert_eq!(out.text(), "it is ***.\n");
+    print(&live, Stream::Stdout, "hunt");
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    while out.text() != "it is ***.\nhunt" && std::time::Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert_eq!(out.text(), "it is ***.\nhunt");
+    print(&live, Stream::Stdout, "er2hunter2 and hunter");
+    output(&live, b"hunter2hun");
+    output(&live, b"ter2\n");
+    let (level, text) = (crate::model::Level::Info, b"x hunter2hunter2".to_vec());
+    live.handle().announce(Announcement::Log { level, logger: String::new(), text });
+    let _ = live.finish(&|| false, |_| String::new());
+    assert_eq!(out.text(), "it is ***.\nhunt*** and hunter");
+    assert!(err.text().contains("a | ***\n") && err.text().contains("root: x ***\n"), "{}", err.text());
 }
 
 #[test]

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::style::{Paint, clean_output};
-use crate::model::Stream;
-use crate::model::TaskNumber;
+use crate::model::{MaskStream, Masks, Stream, TaskNumber};
 
 /// An unfinished line is held up to this many bytes; a longer one is shown in pieces.
 const MAX_LINE: usize = 8 * 1024;
@@ -12,12 +11,35 @@ const MAX_LINE: usize = 8 * 1024;
 /// The unfinished lines of all tasks.
 #[derive(Debug, Default)]
 pub(super) struct OutputLines {
-    held: BTreeMap<(TaskNumber, Stream), Vec<u8>>,
+    held: BTreeMap<Key, Vec<u8>>,
+    masks: Masks,
+    /// What keeps the beginnings of secrets, of the tasks that have written one.
+    streams: BTreeMap<Key, MaskStream>,
 }
 
+/// Which stream of which task.
+type Key = (TaskNumber, Stream);
+
 impl OutputLines {
+    /// Makes one that masks secrets.
+    pub(super) fn new(masks: Masks) -> OutputLines {
+        OutputLines { masks, ..OutputLines::default() }
+    }
+
     /// Takes bytes of a task in and writes the lines that are whole by now.
-    pub(super) fn take(&mut self, key: (TaskNumber, Stream), bytes: &[u8], id: &str, paint: Paint, out: &mut Vec<u8>) {
+    pub(super) fn take(&mut self, key: Key, bytes: &[u8], id: &str, paint: Paint, out: &mut Vec<u8>) {
+        if self.masks.is_empty() {
+            self.take_masked(key, bytes, id, paint, out);
+            return;
+        }
+        let mut stream = self.streams.remove(&key).unwrap_or_else(|| self.masks.stream());
+        stream.write(bytes, &mut |bytes| self.take_masked(key, bytes, id, paint, out));
+        if !stream.is_idle() {
+            self.streams.insert(key, stream);
+        }
+    }
+
+    fn take_masked(&mut self, key: Key, bytes: &[u8], id: &str, paint: Paint, out: &mut Vec<u8>) {
         let mut held = self.held.remove(&key).unwrap_or_default();
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -46,6 +68,9 @@ impl OutputLines {
     /// Writes the unfinished lines of a task that has ended.
     pub(super) fn end(&mut self, task: TaskNumber, id: &str, paint: Paint, out: &mut Vec<u8>) {
         for stream in [Stream::Stdout, Stream::Stderr] {
+            if let Some(mut kept) = self.streams.remove(&(task, stream)) {
+                kept.finish(&mut |bytes| self.take_masked((task, stream), bytes, id, paint, out));
+            }
             if let Some(held) = self.held.remove(&(task, stream)) {
                 show(id, &held, paint, out);
             }
@@ -54,7 +79,7 @@ impl OutputLines {
 
     /// Returns the tasks that have an unfinished line.
     pub(super) fn tasks(&self) -> Vec<TaskNumber> {
-        self.held.keys().map(|(task, _)| *task).collect()
+        self.held.keys().chain(self.streams.keys()).map(|(task, _)| *task).collect()
     }
 }
 
@@ -105,6 +130,20 @@ mod tests {
         lines.take((1, Stream::Stderr), b"err\n", "a", Paint::default(), &mut out);
         lines.take((1, Stream::Stdout), b"more\n", "a", Paint::default(), &mut out);
         assert_eq!(String::from_utf8(out).unwrap(), "b | two\na | err\na | one more\n");
+    }
+
+    #[test]
+    fn secrets_are_masked_however_they_come() {
+        let mut lines = OutputLines::new(Masks::new(["hunter2hunter2"]));
+        let mut out = Vec::new();
+        for piece in ["it is hunter2", "hunter2.\nhunt", "ing\nhunter2hunter", "2\nhunter2"] {
+            lines.take((1, Stream::Stdout), piece.as_bytes(), "a", Paint::default(), &mut out);
+        }
+        assert_eq!(lines.tasks(), [1]);
+        lines.end(1, "a", Paint::default(), &mut out);
+        let expected = "a | it is ***.\na | hunting\na | ***\na | hunter2\n";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+        assert!(lines.tasks().is_empty());
     }
 
     #[test]

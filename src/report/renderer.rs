@@ -15,7 +15,7 @@ use super::outlines::OutputLines;
 use super::progress::{Progress, TICK};
 use super::style::clean;
 use super::summary::Summary;
-use crate::model::{Level, Stream, TaskNumber};
+use crate::model::{Level, MaskStream, Masks, Stream, TaskNumber};
 
 /// Bytes after which a batch is written, whatever waits.
 pub(super) const BATCH: usize = 256 * 1024;
@@ -23,6 +23,10 @@ pub(super) const BATCH: usize = 256 * 1024;
 /// The time between two writes that nobody waits for: each redraws the bar, and each wakes this thread, which costs short
 /// tasks more than the text does.
 const PACE: Duration = Duration::from_millis(50);
+
+/// How long what may be the beginning of a secret is kept from the console if nothing follows: whoever prints a question
+/// waits for an answer.
+const STALL: Duration = Duration::from_millis(100);
 
 /// The renderer's state.
 pub(super) struct Renderer {
@@ -35,7 +39,12 @@ pub(super) struct Renderer {
     stdout_is_terminal: bool,
     progress: Option<Progress>,
     lines: OutputLines,
+    /// What masks the prints of the jobfile: to standard output, and to standard error.
+    prints: [MaskStream; 2],
+    /// Since when something of them is kept.
+    kept: Option<Instant>,
     log: Option<JobLog>,
+    masks: Masks,
     batch: Batch,
     /// Whether the terminal's last line will be unfinished after this batch, so that no bar can stand there.
     open_line: bool,
@@ -83,7 +92,7 @@ impl Batch {
 impl Renderer {
     /// Makes a renderer that has shown nothing yet.
     pub(super) fn new(settings: Settings, shared: Arc<Shared>, inbox: Receiver<Message>, hurry: Receiver<()>) -> Self {
-        let Settings { look, bar, stdout_is_terminal, size, console, log } = settings;
+        let Settings { look, bar, stdout_is_terminal, size, console, log, masks } = settings;
         let progress = bar.then(|| Progress::new(Canvas::new(size), look.paint, Instant::now()));
         Renderer {
             shared,
@@ -93,8 +102,11 @@ impl Renderer {
             look,
             stdout_is_terminal,
             progress,
-            lines: OutputLines::default(),
+            prints: [masks.stream(), masks.stream()],
+            kept: None,
+            lines: OutputLines::new(masks.clone()),
             log,
+            masks,
             batch: Batch::default(),
             open_line: false,
             line_was_open: false,
@@ -107,6 +119,9 @@ impl Renderer {
         loop {
             let more = self.digest();
             let now = Instant::now();
+            if self.left_of_stall(now).is_some_and(|left| left.is_zero()) {
+                self.let_go();
+            }
             if (self.batch.is_urgent() || self.left_of_pace(now).is_zero()) && self.write(now) {
                 return;
             }
@@ -115,7 +130,8 @@ impl Renderer {
             }
             let left = self.left_of_pace(now);
             if left.is_zero() {
-                self.wait(self.progress.is_some().then_some(TICK));
+                let tick = self.progress.is_some().then_some(TICK);
+                self.wait(tick.into_iter().chain(self.left_of_stall(now)).min());
             } else {
                 // What comes meanwhile does not wake this thread, unless it is urgent.
                 let _ = self.hurry.recv_timeout(left);
@@ -126,6 +142,21 @@ impl Renderer {
     /// Returns how long the next write has to wait if nobody waits for it.
     fn left_of_pace(&self, now: Instant) -> Duration {
         self.written.map_or(Duration::ZERO, |written| PACE.saturating_sub(now.duration_since(written)))
+    }
+
+    /// Returns how long what is kept of a print may be kept still.
+    fn left_of_stall(&self, now: Instant) -> Option<Duration> {
+        self.kept.map(|since| STALL.saturating_sub(now.duration_since(since)))
+    }
+
+    /// Shows what is kept of a print: nothing followed.
+    fn let_go(&mut self) {
+        self.kept = None;
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let mut text = Vec::new();
+            self.prints[index(stream)].let_go(&mut |bytes| text.extend_from_slice(bytes));
+            self.put(stream, &text);
+        }
     }
 
     /// Waits until something comes, or so long.
@@ -198,7 +229,11 @@ impl Renderer {
                 self.say(&text);
             }
             Announcement::Print { stream, bytes, done } => {
-                self.put(stream, &bytes);
+                let mut text = Vec::new();
+                let print = &mut self.prints[index(stream)];
+                print.write(&bytes, &mut |bytes| text.extend_from_slice(bytes));
+                self.kept = self.prints.iter().any(MaskStream::is_holding).then_some(now);
+                self.put(stream, &text);
                 self.batch.waiting.push(done);
             }
             Announcement::Log { level, logger, text } => self.logged(level, &logger, &text),
@@ -212,14 +247,17 @@ impl Renderer {
             return;
         }
         let paint = self.look.paint;
-        let text = String::from_utf8_lossy(text.strip_suffix(b"\n").unwrap_or(text)).into_owned();
+        let text = self.masks.mask(text.strip_suffix(b"\n").unwrap_or(text));
+        let text = String::from_utf8_lossy(&text).into_owned();
         let lines: Vec<_> = text.split('\n').map(|line| clean(line, paint)).collect();
         let name = if logger.is_empty() { "root" } else { logger };
         let level = match level {
             Level::Debug | Level::Info => paint.dim(level).to_string(),
             Level::Warning | Level::Error | Level::Critical => paint.warning(level).to_string(),
         };
-        self.say(format!("{level} {}: {}\n", clean(name, paint), lines.join("\n    ")).as_bytes());
+        self.say(
+            format!("{level} {}: {}\n", clean(&self.masks.mask_text(name), paint), lines.join("\n    ")).as_bytes(),
+        );
     }
 
     fn end_output(&mut self, task: TaskNumber, summary: &Summary) {
@@ -231,6 +269,11 @@ impl Renderer {
     fn stop(&mut self, text: &str, summary: &Summary) {
         for task in self.lines.tasks() {
             self.end_output(task, summary);
+        }
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let mut text = Vec::new();
+            self.prints[index(stream)].finish(&mut |bytes| text.extend_from_slice(bytes));
+            self.put(stream, &text);
         }
         self.say(text.as_bytes());
         self.batch.last = true;
@@ -309,6 +352,13 @@ impl Writer<'_> {
         for (stream, text) in &self.pending {
             self.console.write(*stream, text);
         }
+    }
+}
+
+const fn index(stream: Stream) -> usize {
+    match stream {
+        Stream::Stdout => 0,
+        Stream::Stderr => 1,
     }
 }
 

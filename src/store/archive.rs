@@ -13,9 +13,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::archive_writer::{Format, Stamp, Writer};
-use super::secrets::{Masker, Secrets};
 use super::{Error, Result, attr, run_id};
-use crate::model::EventKind;
+use crate::model::{EventKind, Masks};
 
 /// Files of a run directory that mean something only while the run goes on.
 const OF_THE_MOMENT: [&str; 3] = [".guild/LOCK", ".guild/PENDING", ".guild/ballast"];
@@ -95,29 +94,28 @@ pub(crate) struct Jobfile<'a> {
     pub(crate) source: Option<&'a [u8]>,
 }
 
-/// Makes the archive of the run in the directory `run`, whose reporting name is `name`. It appears under its name when it
-/// is whole.
+/// Makes the archive of the run in the directory `run`, whose reporting name is `name`, with the secrets of `masks` masked
+/// wherever they stand. It appears under its name when it is whole.
 pub(crate) fn archive(
     run: &Path,
     target: &ArchiveTarget,
     name: &str,
     jobfile: Jobfile<'_>,
-    secrets: &Secrets,
+    masks: &Masks,
 ) -> Result<()> {
     let folder = target.path.parent().unwrap_or(Path::new("/"));
     let failed = || Error::io("write the archive", &target.path);
     let mut builder = tempfile::Builder::new();
     builder.prefix(".rille-archive-").permissions(fs::Permissions::from_mode(0o666));
     let temporary = builder.tempfile_in(folder).map_err(failed())?;
-    let masker = secrets.masker();
     let short = run_id(run);
     let top = format!("{}-{}", safe(name), short.get(..8).unwrap_or(&short));
     let file = temporary.as_file().try_clone().map_err(failed())?;
     let skipped = temporary.path().to_owned();
     let mut packing = Packing {
         writer: Writer::new(target.format, file).map_err(failed())?,
-        masker: &masker,
-        top: masker.mask(OsStr::new(&top)),
+        masks,
+        top: masks.mask(top.as_bytes()).into_owned(),
         names: HashSet::new(),
         notes: Vec::new(),
         skipped: &skipped,
@@ -139,7 +137,7 @@ pub(crate) fn archive(
 /// An archive that is being packed.
 struct Packing<'a> {
     writer: Writer,
-    masker: &'a Masker,
+    masks: &'a Masks,
     top: Vec<u8>,
     /// Names that are taken: two that differ in a secret are the same with it masked.
     names: HashSet<Vec<u8>>,
@@ -193,7 +191,7 @@ impl Packing<'_> {
         if kind.is_symlink() {
             let Ok(to) = fs::read_link(path) else { return Ok(()) };
             let name = self.name(relative);
-            let to = OsString::from_vec(self.masker.mask(to.as_os_str()));
+            let to = OsString::from_vec(self.masks.mask(to.as_os_str().as_bytes()).into_owned());
             return self.writer.link(&name, &to, Stamp::of(metadata));
         }
         if !kind.is_file() {
@@ -222,30 +220,19 @@ impl Packing<'_> {
 
     /// Returns an attribute with the secrets masked as a document again: a mask that stands bare is no YAML.
     fn masked_attribute(&self, relative: &Path, file: &mut File) -> Option<String> {
-        if self.masker.is_idle() || !relative.starts_with(".guild/attrs") {
+        if self.masks.is_empty() || !relative.starts_with(".guild/attrs") {
             return None;
         }
         let mut text = String::new();
         file.take(LARGEST_ATTRIBUTE).read_to_string(&mut text).ok()?;
-        let value: Value = attr::decode(&text).ok()?;
-        attr::encode(&self.masked_value(value)).ok()
-    }
-
-    fn masked_value(&self, value: Value) -> Value {
-        let mask = |text: &str| String::from_utf8_lossy(&self.masker.mask(OsStr::new(text))).into_owned();
-        match value {
-            Value::String(text) => Value::String(mask(&text)),
-            Value::Array(items) => items.into_iter().map(|item| self.masked_value(item)).collect(),
-            Value::Object(map) => {
-                map.into_iter().map(|(name, value)| (mask(&name), self.masked_value(value))).collect()
-            }
-            other => other,
-        }
+        let mut value: Value = attr::decode(&text).ok()?;
+        self.masks.mask_value(&mut value);
+        attr::encode(&value).ok()
     }
 
     fn file(&mut self, relative: &Path, stamp: Stamp, content: &mut (impl Read + io::Seek)) -> io::Result<()> {
         let name = self.name(relative);
-        if let Some(error) = self.writer.file(&name, stamp, content, self.masker)? {
+        if let Some(error) = self.writer.file(&name, stamp, content, self.masks)? {
             self.notes.push(format!("{}: not whole: {error}", relative.display()));
         }
         Ok(())
@@ -290,7 +277,7 @@ impl Packing<'_> {
 
     /// Returns the name of an entry in the archive.
     fn name(&mut self, relative: &Path) -> OsString {
-        let masked = self.masker.mask(relative.as_os_str());
+        let masked = self.masks.mask(relative.as_os_str().as_bytes());
         let mut name = [&self.top[..], b"/", &masked].concat();
         while !self.names.insert(name.clone()) {
             name.push(b'+');

@@ -12,7 +12,8 @@ use tar::{EntryType, Header};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use super::secrets::Masker;
+use super::masked_reader::MaskedReader;
+use crate::model::Masks;
 
 /// The form of an archive, which its name tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +94,7 @@ impl Writer {
         name: &OsStr,
         stamp: Stamp,
         content: &mut (impl Read + Seek),
-        masker: &Masker,
+        masks: &Masks,
     ) -> io::Result<Option<io::Error>> {
         let length = content.seek(SeekFrom::End(0))?;
         content.rewind()?;
@@ -102,17 +103,17 @@ impl Writer {
             Writer::Zip(zip) => {
                 let options = options(stamp).large_file(length > u64::from(u32::MAX) / 2);
                 zip.start_file(name.to_string_lossy(), options)?;
-                io::copy(&mut masker.reader(&mut from), zip)?;
+                io::copy(&mut MaskedReader::new(masks, &mut from), zip)?;
             }
             Writer::Tar(tar) => {
                 // The size comes first, and masks change it.
-                let size = match masker.is_idle() {
+                let size = match masks.is_empty() {
                     true => length,
-                    false => io::copy(&mut masker.reader(&mut from), &mut io::sink())?,
+                    false => io::copy(&mut MaskedReader::new(masks, &mut from), &mut io::sink())?,
                 };
                 from.from.rewind()?;
                 // A file that has changed in between must not break those that follow.
-                let content = masker.reader(&mut from).chain(io::repeat(0)).take(size);
+                let content = MaskedReader::new(masks, &mut from).chain(io::repeat(0)).take(size);
                 tar.append_data(&mut header(stamp, EntryType::Regular, size), Path::new(name), content)?;
             }
         }

@@ -1,7 +1,7 @@
 //! Copying the directory of a run to where it appears when it is whole.
 
 use std::fs::{self, File, FileTimes, Metadata};
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -10,21 +10,24 @@ use rustix::fs::OFlags;
 
 use super::birth::Birth;
 use super::confined::{Confined, open_below};
+use super::leaving::{has_no_secret, masked};
 use super::links::Links;
-use super::{Error, Result, durable};
+use super::{Error, Result, Secrets, durable};
 
 /// Files of a run directory that mean something only where the run goes on.
 const OF_THE_MOMENT: [&str; 2] = [".guild/LOCK", ".guild/ballast"];
 
 /// How a run is brought elsewhere.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Transfer {
+pub(crate) struct Transfer<'a> {
     /// It is not left where it was.
     pub(crate) is_move: bool,
     /// What links lead to is copied in their place.
     pub(crate) copy_links: bool,
     /// It comes from elsewhere: links of it that do not stay among the runs are refused.
     pub(crate) is_strange: bool,
+    /// What is masked in what is only read.
+    pub(crate) secrets: Option<&'a Secrets>,
 }
 
 /// Returns whether a file of a run directory, by its path in it, is not taken along.
@@ -34,14 +37,15 @@ pub(super) fn is_of_the_moment(path: &Path) -> bool {
 
 /// Brings the run in the directory `run` to `folder`, under the name `id`. Returns what could not be copied, one note
 /// each; `None` if something of that name is there already, which stays.
-pub(crate) fn bring(run: &Path, folder: &Path, id: &str, how: Transfer) -> Result<Option<Vec<String>>> {
+pub(crate) fn bring(run: &Path, folder: &Path, id: &str, how: Transfer<'_>) -> Result<Option<Vec<String>>> {
     let target = folder.join(id);
     if target.symlink_metadata().is_ok() {
         return Ok(None);
     }
     fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
     let links = how.is_strange.then(|| Links::among(folder)).transpose().map_err(Error::io("open", folder))?;
-    if how.is_move && !how.copy_links {
+    let is_as_it_is = || how.secrets.map_or(Ok(true), |secrets| has_no_secret(run, &secrets.masks()));
+    if how.is_move && !how.copy_links && is_as_it_is().map_err(Error::io("read", run))? {
         if let Some(links) = &links {
             judge_tree(run, Path::new(id), links)?;
         }
@@ -55,8 +59,15 @@ pub(crate) fn bring(run: &Path, folder: &Path, id: &str, how: Transfer) -> Resul
     // Half a run must not be taken for one: it is made where nobody looks for runs.
     let (mut birth, _lock) = Birth::of_copy(folder, id)?;
     let confined = Confined::open(birth.base()).map_err(Error::io("open", birth.base()))?;
-    let mut copy =
-        Copy { from: run, id: Path::new(id), to: confined, links, follows_links: how.copy_links, notes: Vec::new() };
+    let mut copy = Copy {
+        from: run,
+        id: Path::new(id),
+        to: confined,
+        links,
+        follows_links: how.copy_links,
+        secrets: how.secrets,
+        notes: Vec::new(),
+    };
     copy.tree()?;
     let notes = std::mem::take(&mut copy.notes);
     if !birth.appear_or_yield()? {
@@ -99,6 +110,8 @@ struct Copy<'a> {
     links: Option<Links>,
     /// What links lead to is copied in their place.
     follows_links: bool,
+    /// What is masked in what is only read.
+    secrets: Option<&'a Secrets>,
     notes: Vec<String>,
 }
 
@@ -166,7 +179,12 @@ impl Copy<'_> {
                 .and_then(|root| open_below(root.as_fd(), path, OFlags::RDONLY | OFlags::NONBLOCK))
                 .map(File::from),
         };
-        let mut source = opened.map_err(Error::io("copy", &full))?;
+        let source = opened.map_err(Error::io("copy", &full))?;
+        let masked = self.secrets.map_or(Ok(None), |secrets| masked(&full, path, secrets, &mut self.notes));
+        let mut source: Box<dyn Read> = match masked.map_err(Error::io("copy", &full))? {
+            Some(masked) => masked,
+            None => Box::new(source),
+        };
         let mut copy = self.to.file(&target, 0o600).map_err(Error::io("create", &target))?;
         io::copy(&mut source, &mut copy).map_err(Error::io("copy", &full))?;
         copy.set_permissions(seen.permissions()).map_err(Error::io("copy", &full))?;
@@ -240,7 +258,7 @@ mod tests {
                 fs::remove_file(run.join("out/broken")).unwrap();
                 symlink(leads_to, run.join(path)).unwrap();
                 let to = dir.path().join("to");
-                let how = Transfer { is_move, copy_links: false, is_strange: true };
+                let how = Transfer { is_move, copy_links: false, is_strange: true, secrets: None };
                 let error = bring(&run, &to, "ab", how).unwrap_err();
                 assert!(matches!(&error, Error::BadLink { path: found, .. } if found == Path::new(path)), "{error}");
                 assert_eq!(fs::read_dir(&to).unwrap().count(), 0, "nothing is left behind");

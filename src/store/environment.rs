@@ -2,39 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 
-/// Parts of a variable's name, in lower case, for which its value is never written to disk.
-const SECRET_PARTS: [&str; 11] = [
-    "password",
-    "passwd",
-    "passphrase",
-    "token",
-    "secret",
-    "credential",
-    "api_key",
-    "apikey",
-    "private_key",
-    "access_key",
-    "auth",
-];
+use super::Secrets;
 
-/// Returns the variables to record as the attribute `env`: all but `_`, which names the last program the shell started,
-/// and those whose name looks secret. Bytes that are not UTF-8 become U+FFFD, since YAML has no other bytes.
+/// Returns the variables to record as the attribute `env`: all but `_`, which names the last program the shell started, and
+/// those that are secret or hold what is: a run is started again with what is recorded, so that a mask would be taken for a
+/// value. Bytes that are not UTF-8 become U+FFFD, since YAML has no other bytes.
 pub(crate) fn recorded_environment(
     variables: impl IntoIterator<Item = (OsString, OsString)>,
+    secrets: &Secrets,
 ) -> BTreeMap<String, String> {
     variables
         .into_iter()
+        .filter(|(name, value)| name != "_" && !secrets.holds(&name.to_string_lossy(), value.as_bytes()))
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
-        .filter(|(name, _)| name != "_" && !is_secret(name))
         .collect()
-}
-
-/// Returns whether the value of a variable of this name may be a secret.
-pub(crate) fn is_secret(name: &str) -> bool {
-    // An author is no authority.
-    let name = name.to_lowercase().replace("author_", "").replace("authors", "");
-    SECRET_PARTS.iter().any(|part| name.contains(part))
 }
 
 #[cfg(test)]
@@ -43,33 +26,46 @@ mod tests {
 
     use super::*;
 
+    fn recorded(variables: &[(&str, &str)], hide: &[&str]) -> Vec<String> {
+        let mut secrets = Secrets::new(hide.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>().as_slice());
+        let variables = || variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        secrets.add_variables(variables());
+        recorded_environment(variables(), &secrets).into_keys().collect()
+    }
+
     #[test]
-    fn secrets_and_the_last_program_are_left_out() {
+    fn secrets_copies_of_them_and_the_last_program_are_left_out() {
         let left_out = [
-            "_",
-            "PGPASSWORD",
-            "Db_Passwd",
-            "GITHUB_TOKEN",
-            "MY_SECRET_THING",
-            "GOOGLE_APPLICATION_CREDENTIALS",
-            "X_API_KEY",
-            "OPENAPIKEY",
-            "SSH_PRIVATE_KEY",
-            "AWS_ACCESS_KEY_ID",
-            "SSH_AUTH_SOCK",
+            ("_", "/usr/bin/rille"),
+            ("PGPASSWORD", "v"),
+            ("API_TOKEN", "hunter22"),
+            ("DATABASE_URL", "sqlite:///x.db"),
+            ("http_proxy", "http://me:proxy-word@proxy:3128"),
+            ("DEPLOY", "-----BEGIN PRIVATE KEY-----\nabcdefgh\n-----END PRIVATE KEY-----"),
+            ("JAVA_OPTS", "-Dtoken=hunter22 -Xmx1g"),
+            ("CURL_HEADER", "Authorization: Basic dXNlcjpodW50ZXIyMg=="),
+            ("MY_PLACE", "under the mat"),
         ];
-        let kept = ["PATH", "HOME", "LANG", "__", "KEYBOARD", "PWD", "GIT_AUTHOR_NAME"];
-        let variables = left_out.iter().chain(&kept).map(|name| (OsString::from(name), OsString::from("v")));
-        let recorded = recorded_environment(variables);
-        let mut expected = kept.map(str::to_owned);
+        let kept = [
+            ("PATH", "/usr/bin"),
+            ("HOME", "/root"),
+            ("SSH_AUTH_SOCK", "/tmp/ssh-x/agent.1"),
+            ("USE_TOKEN", "true"),
+            ("GIT_AUTHOR_NAME", "Ada"),
+            ("INDEX_URL", "https://host:8080/simple"),
+            ("SHORT", "v"),
+            ("EMPTY_PASSWORD", ""),
+        ];
+        let all: Vec<_> = left_out.into_iter().chain(kept).collect();
+        let mut expected = kept.map(|(name, _)| name.to_owned());
         expected.sort();
-        assert_eq!(recorded.into_keys().collect::<Vec<_>>(), expected);
+        assert_eq!(recorded(&all, &["my_*"]), expected);
     }
 
     #[test]
     fn bytes_that_are_no_text_are_shown_as_such() {
         let bytes = OsString::from_vec(vec![b'a', 0xff]);
-        let recorded = recorded_environment([(OsString::from("X"), bytes)]);
+        let recorded = recorded_environment([(OsString::from("X"), bytes)], &Secrets::default());
         assert_eq!(recorded["X"], "a\u{fffd}");
     }
 }

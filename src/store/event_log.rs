@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::{Error, Result, durable};
-use crate::model::{Event, EventKind};
+use crate::model::{Event, EventKind, Masks};
 
 /// An event log that this process appends to. The lock of the run directory keeps others from doing the same.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub(crate) struct EventLog {
     /// Whether the disk has the rest of the run as it was when it began.
     is_settled: Arc<AtomicBool>,
     buffer: Vec<u8>,
+    /// What takes the place of secrets in the events.
+    masks: Masks,
 }
 
 impl EventLog {
@@ -72,7 +74,14 @@ impl EventLog {
             dirty: false,
             is_settled: Arc::default(),
             buffer: Vec::new(),
+            masks: Masks::default(),
         }
+    }
+
+    /// Returns the same log, with secrets masked in what is appended from now on.
+    pub(crate) fn masked_by(mut self, masks: Masks) -> EventLog {
+        self.masks = masks;
+        self
     }
 
     /// Appends events that happened at `time`, numbers them, and returns them as they are in the log: all of them, or
@@ -84,7 +93,8 @@ impl EventLog {
         }
         self.buffer.clear();
         let mut events = Vec::with_capacity(kinds.len());
-        for (seq, kind) in (self.next_seq..).zip(kinds) {
+        for (seq, mut kind) in (self.next_seq..).zip(kinds) {
+            kind.mask(&self.masks);
             let event = Event { seq, time, kind };
             serde_json::to_writer(&mut self.buffer, &event).map_err(|e| failed("encode", &self.path, e.into()))?;
             self.buffer.push(b'\n');
@@ -218,6 +228,7 @@ mod tests {
             user: "me".into(),
             first_started: None,
             rerun_of: None,
+            secrets: Vec::new(),
             attrs: serde_json::Map::new(),
         }))
     }
@@ -265,6 +276,26 @@ mod tests {
         assert_eq!(written.iter().map(|event| event.seq).collect::<Vec<_>>(), [1, 2, 3, 4]);
         assert_eq!(events_of(&path), written);
         assert!(EventLog::create(&path).is_err(), "a log is never begun twice");
+    }
+
+    #[test]
+    fn secrets_are_masked_in_what_is_written_and_in_what_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.jsonl");
+        let masks = Masks::default();
+        let mut log = EventLog::create(&path).unwrap().masked_by(masks.clone());
+        let mut written = log.append(vec![warning("hunter22")], time()).unwrap();
+        masks.add(["hunter22"]);
+        written.extend(log.append(vec![warning("a hunter22"), finished(1)], time()).unwrap());
+        drop(log);
+        let mut log = EventLog::open(&path).unwrap().masked_by(masks);
+        written.extend(log.append(vec![warning("hunter22")], time()).unwrap());
+        let texts = written.iter().filter_map(|event| match &event.kind {
+            EventKind::Warning { text, .. } => Some(text.as_str()),
+            _ => None,
+        });
+        assert_eq!(texts.collect::<Vec<_>>(), ["hunter22", "a ***", "***"]);
+        assert_eq!(events_of(&path), written);
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub(super) fn started() -> EventKind {
         user: "me".into(),
         first_started: None,
         rerun_of: None,
+        secrets: Vec::new(),
         attrs: attrs.as_object().cloned().unwrap(),
     }))
 }

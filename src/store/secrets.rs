@@ -1,44 +1,50 @@
-//! What is secret of a run, and how it is taken out of what leaves the machine.
+//! What is secret of a run, by the environment that its host has and what its tasks get on top of that.
 //!
-//! A value is secret by its name: that of an environment variable, or of a key in a testbed or in parameters. It is found
-//! as it is and in the forms that JSON, XML, YAML, URLs and base 64 give it. The output is worked through piece by piece,
-//! so that its size costs no memory.
+//! A variable is secret by its name, because the user says so, or by what is in it: a private key, a URL with a password. Of
+//! a way to something, a URL among them, the password alone is secret, and of no use is a secret that everybody knows: a
+//! value that only switches something, a common word, a place on this machine, the name of the user. What testbeds and
+//! parameters call a password is secret where a run leaves the machine, in an archive, and nowhere else.
 
-use std::collections::BTreeSet;
-use std::ffi::{OsStr, OsString};
-use std::io::{self, Read};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fmt;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
-use aho_corasick::{AhoCorasick, MatchKind};
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use memchr::memmem;
 use serde_json::Value;
 
-use super::environment::is_secret;
+use super::secret_names::{Meaning, is_secret, meaning};
+use super::secret_values::{
+    is_private_key, is_public, is_switch, parts_of_secrets, passwords_in_pairs, passwords_in_urls,
+};
+use super::{Result, RunDir, attribute, read};
+use crate::model::{EventKind, Masks, SHORTEST_SECRET};
 
-/// What stands in the place of a secret.
-const MASK: &[u8] = b"***";
+/// Variables whose values stand in every path and every report.
+const EVERYWHERE: [&str; 5] = ["USER", "LOGNAME", "USERNAME", "HOSTNAME", "HOST"];
 
-/// Shorter values, `1`, `yes` or `false`, are no secrets: they would be masked wherever they happen to stand.
-const MIN_LENGTH: usize = 6;
-
-/// A form that came out shorter than this would be found by chance.
-const MIN_ENCODED: usize = 8;
-
-/// Bytes that are searched at a time.
-const PIECE: usize = 256 << 10;
-
-/// Values that are secret.
-#[derive(Clone, Debug, Default)]
+/// Secrets of a run.
+#[derive(Default)]
 pub(crate) struct Secrets {
-    values: BTreeSet<Vec<u8>>,
     /// Names of variables that the user calls secret.
     hidden: GlobSet,
+    /// Names that a definition calls so.
+    own: BTreeSet<String>,
+    /// The variables that are secret, also those whose values are too short to be masked.
+    names: BTreeSet<String>,
+    /// Which variable has a value.
+    values: BTreeMap<Vec<u8>, String>,
+    masks: Masks,
+    /// What names in testbeds and parameters call secret.
+    named: BTreeSet<Vec<u8>>,
+    /// Values that are no secrets, since they stand everywhere.
+    known: BTreeSet<Vec<u8>>,
 }
 
 impl Secrets {
-    /// Makes an empty collection. Beside what is secret by its name, so are variables whose names match these patterns.
+    /// Makes an empty collection. Beside what is secret anyway, so are variables whose names match these patterns.
     pub(crate) fn new(hide: &[String]) -> Self {
         let mut hidden = GlobSetBuilder::new();
         // They were checked when the settings were read.
@@ -46,23 +52,115 @@ impl Secrets {
         globs.for_each(|glob| {
             hidden.add(glob);
         });
-        Self { values: BTreeSet::new(), hidden: hidden.build().unwrap_or_default() }
+        Self { hidden: hidden.build().unwrap_or_default(), ..Self::default() }
     }
 
-    /// Adds the values of those variables whose names say that they are secret.
+    /// Calls variables of these names secret as well.
+    pub(crate) fn hide(mut self, names: &[String]) -> Self {
+        self.own.extend(names.iter().cloned());
+        self
+    }
+
+    /// Returns the secrets of this environment.
+    pub(crate) fn of(hide: &[String], variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let mut secrets = Self::new(hide);
+        secrets.add_variables(variables);
+        secrets
+    }
+
+    /// Adds the secret ones of these variables.
     pub(crate) fn add_variables(&mut self, variables: impl IntoIterator<Item = (OsString, OsString)>) {
+        let variables: Vec<_> = variables.into_iter().collect();
+        let everywhere = variables.iter().filter(|(name, _)| EVERYWHERE.iter().any(|known| name == known));
+        self.known.extend(everywhere.map(|(_, value)| value.as_bytes().to_vec()));
         for (name, value) in variables {
-            if is_secret(&name.to_string_lossy()) || self.hidden.is_match(&name) {
-                self.add(value.as_bytes());
+            let name = name.to_string_lossy().into_owned();
+            let Some(found) = self.secrets_in(&name, value.as_bytes()) else { continue };
+            for value in found {
+                self.add(&value, &name);
             }
+            self.names.insert(name);
         }
+    }
+
+    fn add(&mut self, value: &[u8], name: &str) {
+        let value = value.trim_ascii();
+        if value.len() < SHORTEST_SECRET || is_public(value) || self.known.contains(value) {
+            return;
+        }
+        self.masks.add([value]);
+        self.values.entry(value.to_vec()).or_insert_with(|| name.to_owned());
+    }
+
+    /// Returns what is secret in the value of a variable; `None` if the variable is not.
+    fn secrets_in(&self, name: &str, value: &[u8]) -> Option<Vec<Vec<u8>>> {
+        let text = String::from_utf8_lossy(value);
+        let mut found: Vec<Vec<u8>> = passwords_in_urls(&text).into_iter().map(String::into_bytes).collect();
+        let meaning = if self.is_hidden(name) { Meaning::Secret } else { meaning(name) };
+        match meaning {
+            Meaning::Secret if is_switch(value) && !self.is_hidden(name) => return None,
+            Meaning::Secret => {
+                found.push(value.to_vec());
+                found.extend(parts_of_secrets(&text).into_iter().map(String::into_bytes));
+            }
+            Meaning::Address if is_switch(value) => return None,
+            Meaning::Address => {
+                found.extend(passwords_in_pairs(&text).into_iter().map(String::into_bytes));
+                if found.is_empty() && !text.contains("://") {
+                    found.push(value.to_vec());
+                }
+            }
+            Meaning::Plain if is_private_key(value) => found.push(value.to_vec()),
+            Meaning::Plain if found.is_empty() => return None,
+            Meaning::Plain => {}
+        }
+        Some(found)
+    }
+
+    fn is_hidden(&self, name: &str) -> bool {
+        self.own.contains(name) || self.hidden.is_match(name)
+    }
+
+    /// Returns whether a variable is secret, or has a secret in its value.
+    pub(crate) fn holds(&self, name: &str, value: &[u8]) -> bool {
+        self.secrets_in(name, value).is_some() || self.masks.finds(value)
+    }
+
+    /// Returns the names of the variables that are secret, in order.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
+    /// Returns a secret variable whose value stands in a text.
+    pub(crate) fn variable_in(&self, text: &[u8]) -> Option<&str> {
+        self.values.iter().find(|(value, _)| memmem::find(text, value).is_some()).map(|(_, name)| name.as_str())
+    }
+
+    /// Returns the length of the longest value.
+    pub(super) fn longest(&self) -> usize {
+        self.values.keys().map(Vec::len).max().unwrap_or(0)
+    }
+
+    /// Returns a secret variable whose value stands in a value, or is one.
+    pub(crate) fn variable_in_value(&self, value: &Value) -> Option<&str> {
+        match value {
+            Value::String(text) => self.variable_in(text.as_bytes()),
+            Value::Array(items) => items.iter().find_map(|item| self.variable_in_value(item)),
+            Value::Object(map) => map.values().find_map(|value| self.variable_in_value(value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => None,
+        }
+    }
+
+    /// Returns the masks of what variables hold. They grow with this.
+    pub(crate) fn masks(&self) -> Masks {
+        self.masks.clone()
     }
 
     /// Adds the texts in `value` if `name` says that it is secret, and those within it whose own names do.
     pub(crate) fn add_named(&mut self, name: &str, value: &Value) {
         match value {
-            Value::String(text) if is_secret(name) => self.add(text.as_bytes()),
-            Value::Number(number) if is_secret(name) => self.add(number.to_string().as_bytes()),
+            Value::String(text) if is_secret(name) => drop(self.named.insert(text.as_bytes().to_vec())),
+            Value::Number(number) if is_secret(name) => drop(self.named.insert(number.to_string().into_bytes())),
             Value::Array(items) => items.iter().for_each(|item| self.add_named(name, item)),
             Value::Object(map) => {
                 for (key, value) in map {
@@ -79,274 +177,141 @@ impl Secrets {
         self.add_named("", value);
     }
 
-    fn add(&mut self, value: &[u8]) {
-        let value = value.trim_ascii();
-        if value.len() < MIN_LENGTH {
-            return;
-        }
-        if self.values.insert(value.to_vec()) {
-            // A key of many lines is logged line by line.
-            let lines = value.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-            let lines: Vec<_> = lines.filter(|line| line.len() >= MIN_ENCODED).map(<[u8]>::to_vec).collect();
-            self.values.extend(lines);
-        }
-    }
-
-    /// Returns what masks these secrets.
-    pub(crate) fn masker(&self) -> Masker {
-        let forms: BTreeSet<Vec<u8>> = self.values.iter().flat_map(|value| forms(value)).collect();
-        let longest = forms.iter().map(Vec::len).max().unwrap_or(0);
-        // Only too many bytes of secrets for the memory make this fail, and then nothing may get out.
-        let automaton = (!forms.is_empty()).then(|| {
-            let built = AhoCorasick::builder().match_kind(MatchKind::Standard).build(&forms);
-            built.expect("the secrets of an environment fit into an automaton")
-        });
-        Masker { automaton, longest }
+    /// Returns the masks of all that must not leave the machine.
+    pub(crate) fn archive_masks(&self) -> Masks {
+        Masks::new(self.values.keys().chain(&self.named))
     }
 }
 
-/// Returns a value in all forms in which it may be written down.
-fn forms(value: &[u8]) -> Vec<Vec<u8>> {
-    let mut forms = vec![value.to_vec()];
-    if let Ok(text) = std::str::from_utf8(value) {
-        let json = serde_json::to_string(text).unwrap_or_default();
-        // Without the quotes around it.
-        let json = json.get(1..json.len().saturating_sub(1)).unwrap_or_default().to_owned();
-        let ascii: String = json.chars().map(|c| if c.is_ascii() { c.to_string() } else { utf16_escapes(c) }).collect();
-        let xml = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        forms.extend([
-            json.replace('/', "\\/").into_bytes(),
-            // A JSON document within a JSON document.
-            json.replace('\\', "\\\\").replace('"', "\\\"").into_bytes(),
-            json.into_bytes(),
-            ascii.into_bytes(),
-            xml.replace('"', "&quot;").replace('\'', "&#39;").into_bytes(),
-            xml.replace('"', "&quot;").replace('\'', "&apos;").into_bytes(),
-            xml.replace('"', "&quot;").into_bytes(),
-            xml.into_bytes(),
-            text.replace('\'', "''").into_bytes(),
-            text.replace('\'', "'\\''").into_bytes(),
-        ]);
-    }
-    for upper in [true, false] {
-        let url = percent(value, upper, b"-_.~");
-        forms.extend([url.replace("%20", "+").into_bytes(), url.into_bytes()]);
-        forms.push(percent(value, upper, b"-_.~/:@!$&'()*+,;=").into_bytes());
-    }
-    for skipped in 0..3 {
-        // In base 64 the neighbours of a value change the first and the last digit; what lies between is the same.
-        let padded = [&b"\0\0"[..skipped], value].concat();
-        let from = [0, 2, 3][skipped];
-        let cut = usize::from(padded.len() % 3 != 0);
-        for encoded in [STANDARD_NO_PAD.encode(&padded), URL_SAFE_NO_PAD.encode(&padded)] {
-            let inner = &encoded.as_bytes()[from..encoded.len() - cut];
-            if inner.len() >= MIN_ENCODED {
-                forms.push(inner.to_vec());
-            }
-        }
-    }
-    forms.retain(|form| form.len() >= MIN_LENGTH);
-    forms
+/// The attribute with the names of the secret variables that a run has. A run of a jobfile says it in its log.
+const ATTRIBUTE: &str = "env_secrets";
+
+/// Keeps the names of the secret variables that a run has, beside those that it had before it was started again.
+pub(crate) fn keep_secret_variables(run: &RunDir, mut names: Vec<String>) -> Result<()> {
+    names.extend(secret_variables(run.place()));
+    names.sort_unstable();
+    names.dedup();
+    if names.is_empty() { Ok(()) } else { run.write_attr(ATTRIBUTE, &names) }
 }
 
-fn utf16_escapes(c: char) -> String {
-    let units = c.encode_utf16(&mut [0; 2]).to_vec();
-    units.iter().flat_map(|unit| ["\\u".to_owned(), format!("{unit:04x}")]).collect()
-}
-
-fn percent(value: &[u8], upper: bool, plain: &[u8]) -> String {
-    let encode = |byte: &u8| match byte {
-        byte if byte.is_ascii_alphanumeric() || plain.contains(byte) => char::from(*byte).to_string(),
-        byte if upper => format!("%{byte:02X}"),
-        byte => format!("%{byte:02x}"),
-    };
-    value.iter().map(encode).collect()
-}
-
-/// Replaces secrets in what passes through.
-#[derive(Debug)]
-pub(crate) struct Masker {
-    automaton: Option<AhoCorasick>,
-    longest: usize,
-}
-
-impl Masker {
-    /// Returns whether nothing is secret.
-    pub(crate) const fn is_idle(&self) -> bool {
-        self.automaton.is_none()
+/// Returns the names of the secret variables that the run in the directory `run` had when it was started first. Their
+/// values are not kept.
+pub(crate) fn secret_variables(run: &Path) -> Vec<String> {
+    if let Some(names) = attribute(run, ATTRIBUTE).and_then(|names| serde_json::from_value(names).ok()) {
+        return names;
     }
-
-    /// Returns a text with the secrets masked.
-    pub(crate) fn mask(&self, text: &OsStr) -> Vec<u8> {
-        let mut masked = Vec::with_capacity(text.len());
-        // Memory can be read.
-        let _ = self.reader(text.as_bytes()).read_to_end(&mut masked);
-        masked
-    }
-
-    /// Returns a reader of the same with the secrets masked.
-    pub(crate) const fn reader<R: Read>(&self, from: R) -> MaskedReader<'_, R> {
-        MaskedReader { masker: self, from, buffer: Vec::new(), covered: 0, out: Vec::new(), given: 0, ended: false }
+    let first = read(&run.join(".guild").join("events.jsonl")).ok().and_then(|mut events| events.next()?.ok());
+    match first.map(|event| event.kind) {
+        Some(EventKind::RunStarted(header)) => header.secrets,
+        _ => Vec::new(),
     }
 }
 
-/// Reads with secrets masked.
-pub(crate) struct MaskedReader<'a, R> {
-    masker: &'a Masker,
-    from: R,
-    buffer: Vec<u8>,
-    /// Bytes at the front of the buffer that a mask already stands for.
-    covered: usize,
-    out: Vec<u8>,
-    /// How much of `out` was handed out.
-    given: usize,
-    ended: bool,
-}
-
-impl<R: Read> Read for MaskedReader<'_, R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let Some(automaton) = &self.masker.automaton else { return self.from.read(into) };
-        while self.given == self.out.len() && !self.ended {
-            self.fill(automaton)?;
-        }
-        let count = (&self.out[self.given..]).read(into)?;
-        self.given += count;
-        Ok(count)
+/// Names the variables, and none of their values.
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secrets").field("names", &self.names).finish_non_exhaustive()
     }
-}
-
-impl<R: Read> MaskedReader<'_, R> {
-    /// Works one piece through.
-    fn fill(&mut self, automaton: &AhoCorasick) -> io::Result<()> {
-        self.ended = (&mut self.from).take(PIECE as u64).read_to_end(&mut self.buffer)? == 0;
-        let length = self.buffer.len();
-        // Whatever begins before this is known to its end.
-        let safe = if self.ended { length } else { (length + 1).saturating_sub(self.masker.longest) };
-        self.out.clear();
-        self.given = 0;
-        let mut at = 0;
-        for (start, end) in spans(automaton, &self.buffer, safe, self.covered) {
-            // What goes on from the piece before has its mask.
-            if start > 0 || self.covered == 0 {
-                self.out.extend_from_slice(&self.buffer[at..start]);
-                self.out.extend_from_slice(MASK);
-            }
-            at = end;
-        }
-        if at < safe {
-            self.out.extend_from_slice(&self.buffer[at..safe]);
-            at = safe;
-        }
-        self.covered = at - safe;
-        self.buffer.drain(..safe);
-        Ok(())
-    }
-}
-
-/// Returns the parts of the buffer that are secret and begin before `safe`, joined where they overlap. `covered` bytes at
-/// its front are secret already.
-fn spans(automaton: &AhoCorasick, buffer: &[u8], safe: usize, covered: usize) -> Vec<(usize, usize)> {
-    let mut found: Vec<(usize, usize)> = automaton
-        .find_overlapping_iter(buffer)
-        .map(|found| (found.start(), found.end()))
-        .filter(|(start, _)| *start < safe)
-        .collect();
-    if covered > 0 {
-        found.push((0, covered));
-    }
-    found.sort_unstable();
-    let mut joined: Vec<(usize, usize)> = Vec::with_capacity(found.len());
-    for (start, end) in found {
-        match joined.last_mut() {
-            Some(last) if start < last.1 => last.1 = last.1.max(end),
-            _ => joined.push((start, end)),
-        }
-    }
-    joined
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
 
-    fn secrets(values: &[&str]) -> Secrets {
-        let mut secrets = Secrets::default();
-        for value in values {
-            secrets.add(value.as_bytes());
-        }
-        secrets
-    }
-
-    fn masked(values: &[&str], text: &[u8]) -> String {
-        String::from_utf8_lossy(&secrets(values).masker().mask(OsStr::from_bytes(text))).into_owned()
+    fn secrets(variables: &[(&str, &str)]) -> Secrets {
+        Secrets::of(&["my_*".to_owned()], variables.iter().map(|(name, value)| (name.into(), value.into())))
     }
 
     #[test]
-    fn every_form_of_a_secret_is_masked() {
-        let secret = "p\u{e4}ss \"w/o'rd\" <&>\\";
-        let cases = [
-            secret.to_owned(),
-            serde_json::to_string(secret).unwrap().trim_matches('"').to_owned(),
-            "p\\u00e4ss \\\"w/o'rd\\\" <&>\\\\".to_owned(),
-            "p\u{e4}ss &quot;w/o&#39;rd&quot; &lt;&amp;&gt;\\".to_owned(),
-            "p%C3%A4ss%20%22w%2Fo%27rd%22%20%3C%26%3E%5C".to_owned(),
-            "p%c3%a4ss+%22w%2fo%27rd%22+%3c%26%3e%5c".to_owned(),
+    fn values_are_secret_by_name_by_order_and_by_what_is_in_them() {
+        // The variable, what it holds, and what of that is masked.
+        let cases: [(&str, &str, &[&str]); 28] = [
+            ("DB_URL", "undefined", &[]),
+            ("HTTP_AUTHORIZATION", "Bearer hunter22", &["Bearer hunter22", "hunter22"]),
+            ("DB_PASSWORD", "hunter22", &["hunter22"]),
+            ("DB_PASSWORD", "short", &[]),
+            ("DB_PASSWORD", " hunter22\n", &["hunter22"]),
+            ("DB_PASSWORD", "postgres", &[]),
+            ("DB_PASSWORD", "123456", &["123456"]),
+            ("DB_PASSWORD", "/etc/passwd", &[]),
+            ("DB_PASSWORD", "/etc/no-such-file", &["/etc/no-such-file"]),
+            ("DB_PASSWORD", "ada-lovelace", &[]),
+            ("USE_TOKEN", "disabled", &[]),
+            ("MYSQL_PWD", "hunter22", &["hunter22"]),
+            ("SSHPASS", "hunter22", &["hunter22"]),
+            ("MY_PLACE", "under the mat", &["under the mat"]),
+            ("PLACE", "under the mat", &[]),
+            ("PLACE", "https://me:hunter22@x.lab/y", &["hunter22"]),
+            ("PLACE", "https://me:hunt%65r22@x.lab/y", &["hunt%65r22", "hunter22"]),
+            ("PLACE", "https://x.lab/y", &[]),
+            ("DATABASE_URL", "postgres://ada:hunter22@db.lab/x", &["hunter22"]),
+            ("DATABASE_URL", "postgres://db.lab/x", &[]),
+            ("DATABASE_URL", "hunter22hunter22", &["hunter22hunter22"]),
+            ("DB_CONNECTION_STRING", "Server=db;Password=hunter22", &["hunter22"]),
+            ("SLACK_WEBHOOK_URL", "https://hooks.lab/T0/B1/x", &["https://hooks.lab/T0/B1/x"]),
+            ("PLACE", "-----BEGIN PRIVATE KEY-----", &["-----BEGIN PRIVATE KEY-----"]),
+            ("SSH_AUTH_SOCK", "/tmp/no/agent.17", &[]),
+            ("TOKEN_FILE", "/run/no/secret", &[]),
+            ("MAX_TOKENS", "1000000", &[]),
+            ("PWD", "/home/nobody/project", &[]),
         ];
-        for case in cases {
-            let text = format!("before {case} after");
-            let found = masked(&[secret], text.as_bytes());
-            assert!(!found.contains("rd") && found.starts_with("before ") && found.contains("***"), "{text}: {found}");
+        for (name, value, expected) in cases {
+            let secrets = secrets(&[(name, value), ("USER", "ada-lovelace")]);
+            let values: Vec<_> = secrets.values.keys().map(|value| String::from_utf8_lossy(value)).collect();
+            assert_eq!(values, expected, "{name}={value}");
+            let shown = format!("{secrets:?}");
+            assert!(!shown.contains("hunter") && (expected.is_empty() || shown.contains(name)), "{shown}");
         }
-        for before in ["", "u", "us", "user:"] {
-            let encoded = base64::engine::general_purpose::STANDARD.encode(format!("{before}hunter2hunter2:x"));
-            let found = masked(&["hunter2hunter2"], encoded.as_bytes());
-            assert!(found.contains("***") && found.len() < encoded.len() - 8, "{before}: {encoded} {found}");
+        assert!(!secrets(&[("DB_URL", "undefined")]).holds("DB_URL", b"undefined"));
+    }
+
+    #[test]
+    fn names_are_kept_where_values_are_not() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("run");
+        let mut run = crate::store::made::begun(&path);
+        run.appear().unwrap();
+        keep_secret_variables(&run, Vec::new()).unwrap();
+        assert!(secret_variables(&path).is_empty() && !path.join(".guild/attrs/env_secrets").exists());
+        let started = r#"{"seq":1,"time":"2026-11-21T09:00:00Z","event":"run-started","format":1,"rille":"0","run_id":"0",
+            "door":"job","name":"a","file":"/a","file_hash":"0","argv":[],"pid":1,"host":"h","user":"u","secrets":["Z_KEY"]}"#;
+        std::fs::write(path.join(".guild/events.jsonl"), started.replace('\n', "") + "\n").unwrap();
+        assert_eq!(secret_variables(&path), ["Z_KEY"]);
+        for (names, expected) in [
+            (["B_KEY", "A_KEY"], &["A_KEY", "B_KEY", "Z_KEY"][..]),
+            (["A_KEY", "C_KEY"], &["A_KEY", "B_KEY", "C_KEY", "Z_KEY"]),
+        ] {
+            keep_secret_variables(&run, names.map(str::to_owned).into()).unwrap();
+            assert_eq!(secret_variables(&path), expected);
         }
     }
 
     #[test]
-    fn what_overlaps_is_masked_together_and_short_words_are_left() {
-        assert_eq!(masked(&["abcdef", "defghi"], b"xabcdefghiy"), "x***y");
-        assert_eq!(masked(&["secret", "secret-longer"], b"secret-longer secret"), "*** ***");
-        assert_eq!(masked(&["secret"], b"secretsecret"), "******");
-        assert_eq!(masked(&["1", "yes", "false"], b"1 yes false"), "1 yes false");
-        assert_eq!(masked(&["-----BEGIN\nabcdefgh1\nabcdefgh2\n"], b"> abcdefgh2 <"), "> *** <");
+    fn the_variable_of_a_value_is_named() {
+        let secrets = secrets(&[("API_TOKEN", "hunter22"), ("PASSWORD", "12"), ("PATH", "/usr/bin")]);
+        assert_eq!(secrets.variables().collect::<Vec<_>>(), ["API_TOKEN", "PASSWORD"]);
+        assert_eq!(secrets.variable_in(b"--token=hunter22"), Some("API_TOKEN"));
+        assert_eq!(secrets.variable_in_value(&json!({"a": [1, "x hunter22"]})), Some("API_TOKEN"));
+        assert_eq!(secrets.variable_in(b"hunter 22"), None);
+        assert!(secrets.holds("my_thing", b"x") && !secrets.holds("THEIR", b"x"));
+        let own = Secrets::new(&[]).hide(&["THEIR".to_owned()]);
+        assert!(own.holds("THEIR", b"x") && !own.holds("THEIRS", b"x"));
     }
 
     #[test]
-    fn names_tell_what_is_secret() {
-        let mut secrets = Secrets::default();
-        secrets.add_variables([("DB_PASSWORD".into(), "hunter22".into()), ("PATH".into(), "/usr/bin:/bin".into())]);
-        secrets.hidden = Secrets::new(&["my_*".to_owned()]).hidden;
-        secrets.add_variables([("MY_PLACE".into(), "under the mat".into())]);
+    fn what_testbeds_and_parameters_call_secret_is_so_in_archives() {
+        let mut secrets = secrets(&[("DB_PASSWORD", "hunter22")]);
         secrets
             .add_values(&json!({"sw1": {"password": "sw1-word", "port": 1234, "credentials": {"a": ["cred-word"]}}}));
         secrets.add_named("api_token", &json!("tok-123456"));
         secrets.add_named("speed", &json!("960000000"));
-        let values: Vec<_> = secrets.values.iter().map(|value| String::from_utf8_lossy(value).into_owned()).collect();
-        assert_eq!(values, ["cred-word", "hunter22", "sw1-word", "tok-123456", "under the mat"]);
-    }
-
-    proptest! {
-        /// However the bytes come in, what goes out is the same, and no secret is in it.
-        #[test]
-        fn pieces_do_not_matter(
-            parts in prop::collection::vec(prop_oneof!["[ab]{0,9}", Just("abbabb".to_owned()), Just("babbaabb".to_owned())], 0..40),
-            filler in 0_usize..40,
-        ) {
-            let masker = secrets(&["abbabb", "babbaabb", "aaaaaaaaaaaa"]).masker();
-            // Around the border of a piece.
-            let text = ["x".repeat(PIECE - filler), parts.concat()].concat();
-            let mut out = Vec::new();
-            masker.reader(text.as_bytes()).read_to_end(&mut out).unwrap();
-            let whole = masker.mask(OsStr::new(&parts.concat()));
-            let expected = ["x".repeat(PIECE - filler).into_bytes(), whole].concat();
-            prop_assert!(out == expected, "{:?}", parts);
-            let tail = String::from_utf8_lossy(&out[PIECE - filler..]).into_owned();
-            prop_assert!(!tail.contains("abbabb") && !tail.contains("babbaabb"), "{}", tail);
-        }
+        secrets.add_named("size", &json!(730_000_000));
+        secrets.add_named("password", &json!(87_654_321));
+        let text = "hunter22 sw1-word cred-word tok-123456 87654321 960000000 730000000";
+        assert_eq!(secrets.archive_masks().mask_text(text), "*** *** *** *** *** 960000000 730000000");
+        assert_eq!(secrets.masks().mask_text(text), text.replace("hunter22", "***"));
+        assert_eq!((secrets.longest(), Secrets::default().longest()), (8, 0));
     }
 }

@@ -11,21 +11,24 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use super::copy::is_of_the_moment;
+use super::leaving::masked;
 use super::links::stays_among_runs;
-use super::{Error, Result, durable};
+use super::{Error, Result, Secrets, durable};
 
 /// A zip file that runs are added to. It appears, or takes the place of the one that was there, when it is whole.
-pub(crate) struct ZipExport {
+pub(crate) struct ZipExport<'a> {
     path: PathBuf,
     temporary: tempfile::NamedTempFile,
     writer: ZipWriter<File>,
     present: BTreeSet<String>,
     copy_links: bool,
+    /// What is masked in what is only read.
+    secrets: Option<&'a Secrets>,
 }
 
-impl ZipExport {
+impl<'a> ZipExport<'a> {
     /// Begins to add to the zip file at `path`, which need not exist.
-    pub(crate) fn begin(path: &Path, copy_links: bool) -> Result<ZipExport> {
+    pub(crate) fn begin(path: &Path, copy_links: bool) -> Result<Self> {
         let path = std::path::absolute(path).map_err(Error::io("find", path))?;
         let folder = path.parent().unwrap_or(Path::new("/"));
         fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
@@ -47,7 +50,12 @@ impl ZipExport {
             writer = Some(ZipWriter::new_append(copy).map_err(|error| Error::corrupt(&path, error.to_string()))?);
         }
         let writer = writer.unwrap_or_else(|| ZipWriter::new(file));
-        Ok(ZipExport { path, temporary, writer, present, copy_links })
+        Ok(ZipExport { path, temporary, writer, present, copy_links, secrets: None })
+    }
+
+    /// Returns the same, with these secrets masked in what is only read of the runs that are added.
+    pub(crate) fn masked_by(self, secrets: Option<&'a Secrets>) -> Self {
+        Self { secrets, ..self }
     }
 
     /// Adds a run. Returns what could not be added, one note each; `None` if the zip has one of that id.
@@ -124,12 +132,16 @@ impl ZipExport {
             notes.push(format!("{}: is no file: left out", path.display()));
             return Ok(None);
         }
-        let mut file = File::open(&full).map_err(Error::io("read", &full))?;
+        let masked = self.secrets.map_or(Ok(None), |secrets| masked(&full, path, secrets, notes));
+        let mut content: Box<dyn io::Read> = match masked.map_err(Error::io("read", &full))? {
+            Some(masked) => masked,
+            None => Box::new(File::open(&full).map_err(Error::io("read", &full))?),
+        };
         let large = metadata.len() > u64::from(u32::MAX) / 2;
         let name = format!("{id}/{}", path.display());
         let started = self.writer.start_file(name, options(&metadata).large_file(large));
         started.map_err(|error| self.failed(error))?;
-        io::copy(&mut file, &mut self.writer).map_err(Error::io("write", &self.path))?;
+        io::copy(&mut content, &mut self.writer).map_err(Error::io("write", &self.path))?;
         Ok(None)
     }
 

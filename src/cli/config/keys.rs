@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use crate::job::WalkOptions;
 
-use super::values::{Amount, Color, Count, Limit, LogLevels, OutputLimit, Positive, Seconds, Verbosity};
+use super::values::{Amount, Color, Count, Limit, LogLevels, OutputLimit, Positive, Seconds, Switch, Verbosity};
 
 /// Settings of Rille, the content of `rille.toml`.
 ///
@@ -101,6 +101,18 @@ pub(crate) struct Secrets {
     /// `…PASSWORD…`): patterns with `*` and `?`, in capitals or not. Variable `RILLE_SECRETS_HIDE` (parted by `,`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) hide: Vec<String>,
+    /// Keep the values of secret variables in what tasks write, in logs and in reports, instead of `***`. Default: false.
+    /// Variable `RILLE_SECRETS_KEEP`, option `--keep-secrets`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Switch")]
+    pub(crate) keep: Option<Switch>,
+}
+
+impl Secrets {
+    /// Returns whether the values of secrets are kept in what is only read.
+    pub(crate) fn keeps(&self) -> bool {
+        self.keep == Some(Switch(true))
+    }
 }
 
 /// How walks are run, where neither the command line nor `run_tests` says it.
@@ -152,6 +164,8 @@ pub(crate) enum Shape {
     List(char),
     /// `NAME=VALUE`, parted by commas.
     Table,
+    /// `true` or `false`, or another word for them.
+    Switch,
 }
 
 /// A key.
@@ -169,7 +183,7 @@ const fn key(name: &'static str, variable: &'static str, shape: Shape) -> Key {
 }
 
 /// Every key, in the order in which they are shown.
-pub(crate) const KEYS: [Key; 20] = [
+pub(crate) const KEYS: [Key; 21] = [
     key("jobs", "RILLE_JOBS", Shape::Number),
     key("grace", "RILLE_GRACE", Shape::Number),
     key("output_limit", "RILLE_OUTPUT_LIMIT", Shape::Text),
@@ -183,6 +197,7 @@ pub(crate) const KEYS: [Key; 20] = [
     key("plugin_timeout", "RILLE_PLUGIN_TIMEOUT", Shape::Number),
     key("log_levels", "RILLE_LOG_LEVELS", Shape::Table),
     key("secrets.hide", "RILLE_SECRETS_HIDE", Shape::List(',')),
+    key("secrets.keep", "RILLE_SECRETS_KEEP", Shape::Switch),
     key("walk.workers", "RILLE_WALK_WORKERS", Shape::Number),
     key("walk.verbose", "RILLE_WALK_VERBOSE", Shape::Number),
     key("walk.log_dir", "RILLE_WALK_LOG_DIR", Shape::Text),
@@ -223,7 +238,7 @@ mod tests {
         for (name, property) in properties {
             assert!(property["description"].is_string(), "{name} has no description");
             match name.as_str() {
-                "secrets" => names.push("secrets.hide".to_owned()),
+                "secrets" => names.extend(["hide", "keep"].map(|key| format!("secrets.{key}"))),
                 "walk" => {
                     let keys = ["workers", "verbose", "log_dir", "max_walk_runtime"];
                     names.extend(keys.map(|key| format!("walk.{key}")));

@@ -103,6 +103,7 @@ fn defaults(user_home: Option<&Path>) -> Result<Vec<Entry>, Failure> {
         "verbosity": "normal",
         "retries": 0,
         "plugin_timeout": 300.0,
+        "secrets": { "keep": false },
     });
     let internal = |error: serde_json::Error| Failure::general(format!("the defaults cannot be used: {error}"));
     let mut config: Config = serde_json::from_value(values).map_err(internal)?;

@@ -53,6 +53,9 @@ pub(crate) struct SettingOptions {
     /// Give the run a tag; may be repeated
     #[arg(long = "tag", value_name = "TAG")]
     pub(crate) run_tags: Vec<String>,
+    /// Keep the values of secret environment variables in what is recorded, instead of ***
+    #[arg(long)]
+    pub(crate) keep_secrets: bool,
     /// Say less: only what did not pass; twice: nothing
     #[arg(short, long, action = ArgAction::Count)]
     pub(crate) quiet: u8,
@@ -96,6 +99,9 @@ impl SettingOptions {
         if let Some(verbosity) = self.verbosity() {
             set("verbosity", json!(verbosity));
         }
+        if self.keep_secrets {
+            set("secrets", json!({"keep": true}));
+        }
         set("tags", json!(self.run_tags));
         set("log_levels", self.log_level.iter().map(|given| (given.logger.clone(), json!(given.level))).collect());
         let internal = |error: serde_json::Error| Failure::usage(format!("the options cannot be used: {error}"));
@@ -131,6 +137,7 @@ impl SettingOptions {
             "label" => "--label",
             "tags" => "--tag",
             "color" => "--color",
+            "secrets" => "--keep-secrets",
             "verbosity" if self.quiet > 0 => "--quiet",
             "verbosity" => "--verbose",
             _ => "--home",

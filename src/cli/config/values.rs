@@ -46,6 +46,20 @@ fn whole(value: &Json) -> Option<u32> {
     value.as_u64().and_then(|number| u32::try_from(number).ok())
 }
 
+/// True or false.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "Json")]
+#[schemars(!try_from)]
+pub(crate) struct Switch(pub(crate) bool);
+
+impl TryFrom<Json> for Switch {
+    type Error = String;
+
+    fn try_from(value: Json) -> Result<Self, String> {
+        value.as_bool().map(Self).ok_or_else(|| format!("must be true or false, not {value}"))
+    }
+}
+
 /// A number of seconds from 0; fractions are allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Json")]

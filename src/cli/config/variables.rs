@@ -67,6 +67,7 @@ fn config(key: &Key, text: &str) -> Result<Config, Failure> {
         Shape::List(parted_by) => {
             text.split(parted_by).map(str::trim).filter(|item| !item.is_empty()).map(Json::from).collect()
         }
+        Shape::Switch => switch(text),
         Shape::Table => table(text).map_err(|problem| wrong(key, &problem))?,
     };
     let root = key.name.rsplit('.').fold(value, |value, name| Json::Object(Map::from_iter([(name.to_owned(), value)])));
@@ -75,6 +76,14 @@ fn config(key: &Key, text: &str) -> Result<Config, Failure> {
 
 fn number(text: &str) -> Json {
     serde_json::from_str::<serde_json::Number>(text.trim()).map_or_else(|_| text.into(), Json::Number)
+}
+
+fn switch(text: &str) -> Json {
+    match text.trim().to_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => true.into(),
+        "0" | "false" | "no" | "off" => false.into(),
+        _ => text.into(),
+    }
 }
 
 fn table(text: &str) -> Result<Json, String> {
@@ -131,6 +140,9 @@ mod tests {
             ("RILLE_RESOURCES", "gpus"),
             ("RILLE_LOG_LEVELS", "lib.part=debug,root=ERROR"),
             ("RILLE_SECRETS_HIDE", "A*,B"),
+            ("RILLE_SECRETS_KEEP", "1"),
+            ("RILLE_SECRETS_KEEP", "No"),
+            ("RILLE_SECRETS_KEEP", "maybe"),
             ("RILLE_JOBZ", "4"),
             ("RILLE_TASK_ID", "4"),
             ("RILLE_SLOTS_TAGS", "4"),
@@ -150,6 +162,9 @@ mod tests {
         RILLE_RESOURCES=gpus: the environment variable RILLE_RESOURCES has 'gpus'; write NAME=VALUE,…
         RILLE_LOG_LEVELS=lib.part=debug,root=ERROR: log_levels."lib.part" = "DEBUG", log_levels.root = "ERROR"
         RILLE_SECRETS_HIDE=A*,B: secrets.hide = "A*", secrets.hide = "B"
+        RILLE_SECRETS_KEEP=1: secrets.keep = true
+        RILLE_SECRETS_KEEP=No: secrets.keep = false
+        RILLE_SECRETS_KEEP=maybe: the environment variable RILLE_SECRETS_KEEP must be true or false, not "maybe"
         RILLE_JOBZ=4: the environment variable RILLE_JOBZ means nothing to rille; did you mean RILLE_JOBS?
         RILLE_TASK_ID=4: 
         RILLE_SLOTS_TAGS=4: 

@@ -24,9 +24,11 @@ use crate::cli::begin::split;
 use crate::cli::config::{self, Loaded};
 use crate::cli::output::write_out;
 use crate::cli::{Failure, FailureKind, MAKE_ROOM};
+use crate::job::missing_secrets;
 use crate::job::operation::{self as job, Done, Plan, RunError, RunPlace, Wants};
+use crate::model::Masks;
 use crate::operation::{self, ScalarPatterns};
-use crate::store::{self, Home};
+use crate::store::{self, Home, Secrets};
 
 /// From the request to end an operation until it is killed, where nobody says anything: Guild's, since a training writes
 /// its last checkpoint then.
@@ -122,9 +124,12 @@ fn plan(
     started_in: PathBuf,
 ) -> Result<Plan, Failure> {
     let place = place(args, &chosen, &home)?;
-    let is_hidden = config::hidden(&loaded.config.secrets.hide)?;
-    let hide = is_hidden.clone();
-    let environment = store::recorded_environment(std::env::vars_os().filter(|(name, _)| !is_hidden(name)));
+    let mut secrets = Secrets::new(&loaded.config.secrets.hide).hide(&chosen.record.env_secrets);
+    secrets.add_variables(std::env::vars_os());
+    if let Some(text) = chosen.recorded.as_ref().and_then(|run| missing_secrets(&secrets, &run.path)) {
+        audience::show(&operation::Notice::Warning(text));
+    }
+    let environment = store::recorded_environment(std::env::vars_os(), &secrets);
     let minutes = args.stop_after.map(|minutes| minutes * 60.0).or(chosen.record.stop_after);
     let stop_after = minutes
         .map(Duration::try_from_secs_f64)
@@ -136,7 +141,7 @@ fn plan(
     if let Some(template) = args.label.as_ref().or(loaded.config.label.as_ref()) {
         chosen.record.label_template = Some(template.clone());
     }
-    let label = label(&chosen, &tags, args.start.is_some() && args.label.is_none());
+    let label = label(&chosen, &tags, args.start.is_some() && args.label.is_none(), &secrets.masks());
     let scalars = ScalarPatterns::read(chosen.record.output_scalars.as_ref(), chosen.values.keys().map(String::as_str))
         .map_err(|error| Failure::usage(format!("operation '{}': {error}", chosen.opref.operation())))?;
     Ok(Plan {
@@ -157,7 +162,8 @@ fn plan(
         typed: words.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
         options: args.recorded(),
         environment,
-        is_hidden: Box::new(move |name| hide(std::ffi::OsStr::new(name))),
+        secrets,
+        keeps_secrets: loaded.config.secrets.keeps(),
         wants: Wants {
             staging: args.stage,
             needed: args.needed,
@@ -184,12 +190,12 @@ fn tags(args: &OperationArgs, chosen: &Chosen) -> Vec<String> {
 
 /// Returns the label: what the user asked for, else what the definition says, else the values of the flags. A run that is
 /// started again keeps one that its user has given it since.
-fn label(chosen: &Chosen, tags: &[String], may_be_kept: bool) -> Option<String> {
+fn label(chosen: &Chosen, tags: &[String], may_be_kept: bool, masks: &Masks) -> Option<String> {
     let by_tags = (!tags.is_empty()).then(|| format!("{} ${{default_label}}", tags.join(" ")));
     let template = chosen.record.label_template.clone().or(by_tags);
     let label = |values: &operation::FlagValues| operation::label(template.as_deref(), values);
     if let Some(run) = chosen.recorded.as_ref().filter(|_| may_be_kept)
-        && run.label.as_ref().is_some_and(|given| *given != label(&run.values).0)
+        && run.label.as_ref().is_some_and(|given| masks.mask_text(given) != masks.mask_text(&label(&run.values).0))
     {
         return None;
     }
@@ -262,7 +268,12 @@ fn start(args: &OperationArgs, plan: Plan) -> Result<i32, Failure> {
 
 fn run(plan: Plan, operation: &str, is_background: bool) -> Result<i32, Failure> {
     let guarded = split()?;
-    let done = job::run(plan, guarded, Box::new(Terminal { is_background })).map_err(failure)?;
+    let masks = plan.masks();
+    let done = job::run(plan, guarded, Box::new(Terminal { is_background })).map_err(|error| {
+        let Failure { kind, mut message, mut hints } = failure(error);
+        std::iter::once(&mut message).chain(&mut hints).for_each(|text| masks.mask_string(text));
+        Failure { kind, message, hints }
+    })?;
     match done {
         Done::Ran { code, remark } => {
             if let Some(remark) = remark {

@@ -31,6 +31,7 @@ pub(super) fn options(args: &RunArgs, config: &Config) -> Map<String, Value> {
         ("resume", json!(args.resume)),
         ("rerun", json!(args.rerun)),
         ("archive", json!(path(&args.archive))),
+        ("keep_secrets", json!(config.secrets.keep)),
         ("label", json!(config.label)),
         ("tag", json!(config.tags)),
         ("quiet", json!(args.settings.quiet)),

@@ -7,9 +7,9 @@ use sha2::{Digest, Sha256};
 
 use crate::cli::output::write_out;
 use crate::cli::run::bad_archive;
-use crate::cli::{Failure, config};
-use crate::model::EventKind;
-use crate::store::{self, ArchiveTarget, Home, Jobfile, Secrets, Status};
+use crate::cli::{Failure, present_secrets};
+use crate::model::{EventKind, Masks};
+use crate::store::{self, ArchiveTarget, Home, Jobfile, Status};
 
 /// Which run is packed, and where to.
 #[derive(Args, Debug)]
@@ -20,6 +20,9 @@ pub(crate) struct ArchiveArgs {
     /// The archive to make, .zip or .tar.zst
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    /// Leave the values of secrets as they are
+    #[arg(long)]
+    keep_secrets: bool,
 }
 
 /// Packs a run. Secret are the values that the environment has now.
@@ -43,15 +46,14 @@ pub(crate) fn main(args: &ArchiveArgs, home: &Home) -> Result<i32, Failure> {
         }
     }
     let source = std::fs::read(&file).ok().filter(|source| hash_of(source) == hash);
-    let config = config::load(Path::new("."), &config::SettingOptions::default(), None)?.config;
-    let mut secrets = Secrets::new(&config.secrets.hide);
-    secrets.add_variables(std::env::vars_os());
+    let (mut secrets, keeps) = present_secrets(args.keep_secrets)?;
     let testbed = std::fs::read(run.join("testbed.json")).ok();
     if let Some(testbed) = testbed.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
         secrets.add_values(&testbed);
     }
     let jobfile = Jobfile { path: Path::new(&file), source: source.as_deref() };
-    store::archive(&run, &target, &name, jobfile, &secrets)?;
+    let masks = if keeps { Masks::default() } else { secrets.archive_masks() };
+    store::archive(&run, &target, &name, jobfile, &masks)?;
     write_out(&format!("{}\n", target.path().display()))?;
     Ok(0)
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, json};
 use super::chosen::{Chosen, Question, Weight, describe, each, tell};
 use super::selection::Unnamed;
 use crate::cli::output::{one_line, write_json, write_out};
-use crate::cli::{Failure, editor};
+use crate::cli::{Failure, editor, present_masks};
 use crate::store::{self, Comment, Home, RunInfo};
 
 /// What is done to which comments.
@@ -68,6 +68,8 @@ pub(crate) fn main(args: &CommentArgs, home: &Home) -> Result<i32, Failure> {
             }
         },
     };
+    let masks = present_masks()?;
+    let body = body.map(|body| masks.mask_text(&body).into_owned());
     let (text, weight) = match (&body, args.delete) {
         (Some(_), _) => ("You are about to add a comment to the following runs".to_owned(), Weight::Light),
         (None, Some(number)) => {

@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::chosen::{each, tell};
 use super::selection::Unnamed;
 use super::transfer::{TransferArgs, exists, without_running};
-use crate::cli::Failure;
-use crate::store::{self, Home, RunInfo, ZipExport};
+use crate::cli::{Failure, present_secrets};
+use crate::store::{self, Home, RunInfo, Secrets, ZipExport};
 
 /// The file by which Guild knows a folder that is not source code.
 const NOCOPY: &str = ".guild-nocopy";
@@ -21,6 +21,9 @@ pub(crate) struct ExportArgs {
     /// The folder, or the file if its name ends in .zip
     #[arg(value_name = "DEST")]
     dest: PathBuf,
+    /// Leave the values of secret environment variables as they are in what is only read of a run
+    #[arg(long)]
+    keep_secrets: bool,
     #[command(flatten)]
     how: TransferArgs,
 }
@@ -38,8 +41,12 @@ pub(crate) fn main(args: &ExportArgs, home: &Home) -> Result<i32, Failure> {
     if !args.how.ask(&runs, &format!("to '{}'", args.dest.display()))? {
         return Ok(1);
     }
-    let (exported, all) =
-        if is_zip(&dest) { to_zip(&args.how, home, &dest, &runs)? } else { to_folder(&args.how, &dest, &runs)? };
+    let (secrets, keeps) = present_secrets(args.keep_secrets)?;
+    let secrets = Some(&secrets).filter(|_| !keeps);
+    let (exported, all) = match is_zip(&dest) {
+        true => to_zip(&args.how, home, &dest, &runs, secrets)?,
+        false => to_folder(&args.how, &dest, &runs, secrets)?,
+    };
     args.how.finish("Exported", &format!("to {}", args.dest.display()), &exported, all)
 }
 
@@ -61,15 +68,26 @@ fn check(dest: &Path, runs: &[RunInfo]) -> Result<(), Failure> {
     }
 }
 
-fn to_folder(how: &TransferArgs, dest: &Path, runs: &[RunInfo]) -> Result<(Vec<Value>, bool), Failure> {
+fn to_folder(
+    how: &TransferArgs,
+    dest: &Path,
+    runs: &[RunInfo],
+    secrets: Option<&Secrets>,
+) -> Result<(Vec<Value>, bool), Failure> {
     fs::create_dir_all(dest).map_err(store::Error::io("create", dest))?;
     let marker = dest.join(NOCOPY);
     fs::File::options().create(true).append(true).open(&marker).map_err(store::Error::io("write", &marker))?;
-    each(runs, |run| how.bring(run, dest, false))
+    each(runs, |run| how.bring(run, dest, false, secrets))
 }
 
-fn to_zip(how: &TransferArgs, home: &Home, dest: &Path, runs: &[RunInfo]) -> Result<(Vec<Value>, bool), Failure> {
-    let mut zip = ZipExport::begin(dest, how.copy_resources)?;
+fn to_zip(
+    how: &TransferArgs,
+    home: &Home,
+    dest: &Path,
+    runs: &[RunInfo],
+    secrets: Option<&Secrets>,
+) -> Result<(Vec<Value>, bool), Failure> {
+    let mut zip = ZipExport::begin(dest, how.copy_resources)?.masked_by(secrets);
     let (mut exported, mut written) = (Vec::new(), Vec::new());
     for run in runs {
         exported.push(match zip.add(&run.path, &run.id)? {

@@ -59,7 +59,7 @@ pub(crate) fn main(args: &ImportArgs, home: &Home) -> Result<i32, Failure> {
         return Ok(i32::from(!runs.is_empty()));
     }
     let to = home.runs_dir();
-    let (imported, all) = each(&runs, |run| args.how.bring(run, &to, true))?;
+    let (imported, all) = each(&runs, |run| args.how.bring(run, &to, true, None))?;
     finish(args, &imported, all)
 }
 

@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 
 use super::chosen::ChosenOne;
 use super::scalars::{Scalar, as_json, scalars_of};
-use crate::cli::Failure;
 use crate::cli::output::{one_line, write_json, write_out};
-use crate::model::{EntryKind, ManifestEntry};
+use crate::cli::{Failure, present_masks};
+use crate::model::{EntryKind, ManifestEntry, Masks};
 use crate::store::tfevents::{Point, ScalarSummary};
 use crate::store::{self, FileKind, Home, RunDetails, RunFile, Walk};
 
@@ -63,7 +63,8 @@ pub(crate) struct InfoArgs {
 
 /// Describes a run.
 pub(crate) fn main(args: &InfoArgs, home: &Home) -> Result<i32, Failure> {
-    let details = store::load(&args.chosen.find(home)?.path)?;
+    let mut details = store::load(&args.chosen.find(home)?.path)?;
+    mask(&mut details, &present_masks()?);
     let scalars = scalars_of(&details.info, args.all_scalars);
     let files = store::files(&details.info.path, Walk::default()).unwrap_or_default();
     if args.json {
@@ -92,6 +93,14 @@ pub(crate) fn main(args: &InfoArgs, home: &Home) -> Result<i32, Failure> {
     }
     write_out(&text)?;
     Ok(0)
+}
+
+/// Masks what is secret in the environment: runs of older releases may hold it, and flags may.
+fn mask(details: &mut RunDetails, masks: &Masks) {
+    let info = &mut details.info;
+    let texts = [&mut info.label, &mut info.opref, &mut info.operation].into_iter().flatten();
+    texts.chain(&mut info.tags).for_each(|text| masks.mask_string(text));
+    details.attrs.values_mut().chain(details.flags.values_mut()).for_each(|value| masks.mask_value(value));
 }
 
 /// Returns the scalars as lines say them.

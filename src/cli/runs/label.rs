@@ -5,8 +5,9 @@ use serde_json::json;
 
 use super::chosen::{Chosen, Question, Weight, each, tell};
 use super::selection::Unnamed;
-use crate::cli::Failure;
 use crate::cli::output::write_json;
+use crate::cli::{Failure, present_masks};
+use crate::model::Masks;
 use crate::store::{self, Home, LabelChange};
 
 /// Which labels are changed, and how.
@@ -39,20 +40,22 @@ pub(crate) struct LabelArgs {
 }
 
 impl LabelArgs {
-    fn change(&self) -> LabelChange {
+    /// Returns the change. A label is only read: secrets are masked in it.
+    fn change(&self, masks: &Masks) -> LabelChange {
+        let masked = |text: &String| masks.mask_text(text).into_owned();
         match (&self.set, &self.prepend, &self.append) {
-            (Some(text), ..) => LabelChange::Set(text.clone()),
-            (_, Some(text), _) => LabelChange::Prepend(text.clone()),
-            (_, _, Some(text)) => LabelChange::Append(text.clone()),
+            (Some(text), ..) => LabelChange::Set(masked(text)),
+            (_, Some(text), _) => LabelChange::Prepend(masked(text)),
+            (_, _, Some(text)) => LabelChange::Append(masked(text)),
             _ if self.clear => LabelChange::Clear,
-            _ => LabelChange::Remove(self.remove.clone()),
+            _ => LabelChange::Remove(self.remove.iter().map(masked).collect()),
         }
     }
 }
 
 /// Changes the labels.
 pub(crate) fn main(args: &LabelArgs, home: &Home) -> Result<i32, Failure> {
-    let change = args.change();
+    let change = args.change(&present_masks()?);
     let runs = args.chosen.some(home, Unnamed::Latest)?;
     let text = match &change {
         LabelChange::Set(text) => format!("You are about to label the following runs with '{text}'"),

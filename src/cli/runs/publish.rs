@@ -12,8 +12,9 @@ use super::chosen::{Chosen, Question, Weight, each, tell, warn};
 use super::markdown::{Published, index_page, run_page, sorted};
 use super::scalars::scalars_of;
 use super::selection::Unnamed;
-use crate::cli::Failure;
 use crate::cli::output::write_json;
+use crate::cli::{Failure, present_masks};
+use crate::model::Masks;
 use crate::store::{self, FileKind, Home, RunFile, RunInfo, Walk};
 
 /// What tells a folder of a published run from any other.
@@ -72,9 +73,10 @@ pub(crate) fn main(args: &PublishArgs, home: &Home) -> Result<i32, Failure> {
     fs::create_dir_all(&dest).map_err(store::Error::io("create", &dest))?;
     let marker = dest.join(".guild-nocopy");
     fs::File::options().create(true).append(true).open(&marker).map_err(store::Error::io("write", &marker))?;
+    let masks = present_masks()?;
     let (published, all) = each(&runs, |run| {
         tell(&format!("Publishing {}", run.id));
-        publish(args, run, &dest)
+        publish(args, run, &dest, &masks)
     })?;
     let count = refresh(&dest)?;
     if args.json {
@@ -86,7 +88,7 @@ pub(crate) fn main(args: &PublishArgs, home: &Home) -> Result<i32, Failure> {
 }
 
 /// Publishes one run: it appears, or takes the place of what was published of it before, when it is whole.
-fn publish(args: &PublishArgs, run: &RunInfo, dest: &Path) -> Result<serde_json::Value, Failure> {
+fn publish(args: &PublishArgs, run: &RunInfo, dest: &Path, masks: &Masks) -> Result<serde_json::Value, Failure> {
     let target = dest.join(&run.id);
     let is_taken = target.symlink_metadata().is_ok() && !target.join(RUN_FILE).is_file();
     if is_taken {
@@ -97,7 +99,8 @@ fn publish(args: &PublishArgs, run: &RunInfo, dest: &Path) -> Result<serde_json:
     let folder = made.path().join(&run.id);
     fs::create_dir(&folder).map_err(failed)?;
 
-    let details = store::load(&run.path)?;
+    let mut details = store::load(&run.path)?;
+    details.flags.values_mut().for_each(|value| masks.mask_value(value));
     let scalars = scalars_of(run, false);
     let files = store::files(&run.path, Walk::default())?;
     let base = store::sourcecode_folder(&run.path);
@@ -125,8 +128,8 @@ fn publish(args: &PublishArgs, run: &RunInfo, dest: &Path) -> Result<serde_json:
         started: time(run.started),
         stopped: time(run.stopped),
         exit_status: run.exit_status,
-        label: run.label.clone(),
-        tags: run.tags.clone(),
+        label: run.label.as_deref().map(|label| masks.mask_text(label).into_owned()),
+        tags: run.tags.iter().map(|tag| masks.mask_text(tag).into_owned()).collect(),
         marked: run.marked,
     };
     let write = |name: &str, text: &str| fs::write(folder.join(name), text).map_err(failed);
@@ -143,10 +146,14 @@ fn publish(args: &PublishArgs, run: &RunInfo, dest: &Path) -> Result<serde_json:
     write("scalars.csv", &String::from_utf8_lossy(&csv))?;
     let output = run.path.join(super::cat::OUTPUT);
     if output.is_file() {
-        copy(&output, &folder.join("output.txt")).map_err(failed)?;
+        store::copy_masked(&output, &folder.join("output.txt"), masks).map_err(failed)?;
     }
-    let comments = store::comments(&run.path);
-    let page = run_page(&summary, &details.flags, &scalars, &shown, &comments, &tail(&output));
+    let mut comments = store::comments(&run.path);
+    for comment in &mut comments {
+        masks.mask_string(&mut comment.body);
+    }
+    let end = tail(&output);
+    let page = run_page(&summary, &details.flags, &scalars, &shown, &comments, &masks.mask_text(&end));
     write("README.md", &page)?;
 
     // The older one is put away first, and comes back if the newer one cannot take its place.

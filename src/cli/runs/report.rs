@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::cli::{Failure, FailureKind};
+use crate::cli::{Failure, FailureKind, present_masks};
 use crate::job::ReportForm;
 use crate::report::Summary;
 use crate::store::{self, Home, Status};
@@ -45,11 +45,17 @@ pub(crate) fn main(args: &ReportArgs, home: &Home) -> Result<i32, Failure> {
     }
     let directory = home.find(&args.id)?;
     let mut summary = Summary::default();
+    let masks = present_masks()?;
     for event in store::read(&directory.join(".guild").join("events.jsonl"))? {
-        summary.apply(&event?);
+        let mut event = event?;
+        event.kind.mask(&masks);
+        summary.apply(&event);
     }
     let still_running = store::summarise(&directory).status == Status::Running;
-    let read = |path: &str, begin: u64, size: u64| store::read_part(&directory, path, begin, size);
+    let read = |path: &str, begin: u64, size: u64| {
+        let (part, length) = store::read_part(&directory, path, begin, size)?;
+        Some((masks.mask(&part).into_owned(), length))
+    };
     for (form, path) in wanted.into_iter().filter_map(|(form, path)| Some((form, path.as_ref()?))) {
         let write = |to: &mut dyn Write| form.write(&summary, &directory, still_running, &read, to);
         write_to(path, write)?;

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::chosen::{Chosen, Question, Weight, each, tell};
 use super::selection::Unnamed;
-use crate::cli::Failure;
 use crate::cli::output::{one_line, write_json, write_out};
+use crate::cli::{Failure, present_masks};
 use crate::store::{self, Home, TagChange};
 
 /// Which tags are changed, and how.
@@ -54,7 +54,9 @@ pub(crate) fn main(args: &TagArgs, home: &Home) -> Result<i32, Failure> {
         return Ok(0);
     }
     let runs = args.chosen.some(home, Unnamed::Latest)?;
-    let (add, delete, clear) = (args.add.clone(), args.delete.clone(), args.clear);
+    let masks = present_masks()?;
+    let masked = |tags: &[String]| tags.iter().map(|tag| masks.mask_text(tag).into_owned()).collect::<Vec<_>>();
+    let (add, delete, clear) = (masked(&args.add), masked(&args.delete), args.clear);
     let mut doing = Vec::new();
     if clear {
         doing.push("take all tags away from".to_owned());

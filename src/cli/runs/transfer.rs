@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::chosen::{Chosen, Question, Weight, tell, warn};
 use crate::cli::Failure;
 use crate::cli::output::write_json;
-use crate::store::{self, RunInfo, Status};
+use crate::store::{self, RunInfo, Secrets, Status};
 
 /// Which runs are brought elsewhere, and how.
 #[derive(Args, Debug)]
@@ -40,8 +40,15 @@ impl TransferArgs {
     }
 
     /// Brings a run into a folder of runs, perhaps one that comes from elsewhere. Returns what is told of it as JSON.
-    pub(super) fn bring(&self, run: &RunInfo, folder: &Path, is_strange: bool) -> Result<Value, Failure> {
-        let how = store::Transfer { is_move: self.moves, copy_links: self.copy_resources, is_strange };
+    /// Of what is only read, these secrets are masked.
+    pub(super) fn bring(
+        &self,
+        run: &RunInfo,
+        folder: &Path,
+        is_strange: bool,
+        secrets: Option<&Secrets>,
+    ) -> Result<Value, Failure> {
+        let how = store::Transfer { is_move: self.moves, copy_links: self.copy_resources, is_strange, secrets };
         let path = folder.join(&run.id);
         match store::bring(&run.path, folder, &run.id, how)? {
             Some(notes) => Ok(self.brought(run, &path, &notes)),

@@ -7,12 +7,13 @@
 use std::fs::File;
 use std::io::{self, Seek};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, fstat, openat, statat};
 use rustix::io::Errno;
 
-use crate::model::FilePlace;
+use crate::model::{FilePlace, Masks};
 use crate::store;
 
 /// See the module.
@@ -125,6 +126,33 @@ impl AttemptFolder {
         file.rewind()?;
         io::copy(&mut file, &mut copy)?;
         Ok(FilePlace::Apart)
+    }
+
+    /// Masks the secrets in a file that somebody else has made here. What is something else is left alone.
+    pub(super) fn mask(&self, name: &str, masks: &Masks) -> io::Result<()> {
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let Ok(file) = openat(&self.descriptor, name, flags, Mode::empty()) else { return Ok(()) };
+        let mut file = File::from(file);
+        let meta = file.metadata()?;
+        // One that has another name elsewhere is not only of this folder.
+        if meta.is_file() && meta.nlink() == 1 { self.mask_file(name, &mut file, masks) } else { Ok(()) }
+    }
+
+    /// Masks the secrets in a file. As long as it is not whole, all of it is where the task does not see it.
+    pub(super) fn mask_file(&self, name: &str, file: &mut File, masks: &Masks) -> io::Result<()> {
+        file.rewind()?;
+        if !store::holds_secrets(masks, &*file)? {
+            return Ok(());
+        }
+        let name = format!("{name}.masked");
+        let mut masked = self.create_apart(&name)?;
+        file.rewind()?;
+        store::mask_into(&*file, &mut masked, masks)?;
+        masked.rewind()?;
+        file.set_len(0)?;
+        file.rewind()?;
+        io::copy(&mut masked, file)?;
+        self.remove_apart(&name)
     }
 
     fn is_in_place(&self, file: &File, name: &str, place: FilePlace) -> bool {
@@ -291,5 +319,36 @@ mod tests {
         fs::write(folder.path().join("debug.log"), "").unwrap();
         folder.withdraw("debug.log", &own);
         assert!(!folder.path().join("debug.log").exists());
+    }
+
+    #[test]
+    fn what_others_wrote_is_masked_in_their_file_and_in_nothing_else() {
+        let run = tempfile::tempdir().unwrap();
+        let folder = AttemptFolder::make(run.path(), "tasks/1-a", ".guild/tasks/1").unwrap();
+        let masks = Masks::new(["hunter22"]);
+        let (path, outside) = (folder.path().join("stdout"), run.path().join("outside"));
+        let text = "a hunter22 b\u{ff}".repeat(100_000);
+        let after = |make: &dyn Fn()| {
+            make();
+            folder.mask("stdout", &masks).unwrap();
+            let kept = fs::read_to_string(&path).ok();
+            let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir(&path));
+            kept
+        };
+        assert_eq!(after(&|| fs::write(&path, &text).unwrap()), Some(text.replace("hunter22", "***")));
+        assert_eq!(after(&|| fs::write(&path, "plain").unwrap()).as_deref(), Some("plain"));
+        assert_eq!(after(&|| ()), None);
+        assert_eq!(after(&|| fs::create_dir(&path).unwrap()), None);
+        fs::write(&outside, "hunter22").unwrap();
+        assert_eq!(after(&|| symlink(&outside, &path).unwrap()).as_deref(), Some("hunter22"));
+        assert_eq!(after(&|| fs::hard_link(&outside, &path).unwrap()).as_deref(), Some("hunter22"));
+        assert!(!run.path().join(".guild").join("tasks/1").exists(), "nothing is left of the way");
+        // The engine's own, to which the task has written.
+        let mut own = folder.create("stdout").unwrap();
+        own.file.write_all(b"ours\n").unwrap();
+        fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"hunter22\n").unwrap();
+        folder.mask_file("stdout", &mut own.file, &masks).unwrap();
+        own.file.write_all(b"the end").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "ours\n***\nthe end");
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Seek, Write};
 use std::path::PathBuf;
 
 use super::attempt_folder::{AttemptFolder, OwnFile};
-use crate::model::{FilePlace, OutputSize};
+use crate::model::{FilePlace, Masks, OutputSize};
 
 /// A file that keeps the head and the tail of what is written to it.
 ///
@@ -107,10 +107,20 @@ impl CappedFile {
         }
     }
 
-    /// Puts head and tail together, and sees that the file is where it is said to be.
-    pub(super) fn finish(self, folder: &AttemptFolder) -> io::Result<OutputSize> {
+    /// Masks what somebody else has written to a file of this name.
+    pub(super) fn mask_foreign(&self, folder: &AttemptFolder, masks: &Masks) -> io::Result<()> {
+        match &self.head {
+            Some(own) if own.place == FilePlace::Named => Ok(()),
+            _ => folder.mask(self.name, masks),
+        }
+    }
+
+    /// Puts head and tail together, and sees that the file is where it is said to be. Only what came by way of us has its
+    /// secrets masked; where somebody else has written to the file, it is looked through.
+    pub(super) fn finish(self, folder: &AttemptFolder, masks: &Masks) -> io::Result<OutputSize> {
         let left_out = self.tail.as_ref().map_or(0, |tail| tail.dropped);
         let Some(mut head) = self.head else { return Ok(OutputSize::default()) };
+        let is_shared = !masks.is_empty() && head.file.metadata()?.len() != self.total.min(self.limit / 2);
         if let Some(tail) = self.tail {
             if left_out > 0 {
                 write!(head.file, "\n[rille: {left_out} bytes left out here]\n")?;
@@ -120,6 +130,9 @@ impl CappedFile {
                 io::copy(&mut segment.file, &mut head.file)?;
                 folder.remove_apart(&segment.name)?;
             }
+        }
+        if is_shared {
+            folder.mask_file(self.name, &mut head.file, masks)?;
         }
         let place = folder.settle(self.name, head)?;
         let head = if left_out > 0 { self.limit / 2 } else { 0 };
@@ -168,7 +181,7 @@ mod tests {
         for piece in pieces {
             file.write(&folder, piece).unwrap();
         }
-        let size = file.finish(&folder).unwrap();
+        let size = file.finish(&folder, &Masks::default()).unwrap();
         let files = fs::read_dir(folder.path()).unwrap().count();
         assert!(!run.path().join(".guild/tasks/1").exists(), "segments are gone");
         (fs::read(folder.path().join("stdout")).unwrap_or_default(), size, files)

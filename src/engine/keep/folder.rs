@@ -12,21 +12,22 @@ use super::capped_file::CappedFile;
 use super::{Keep, KeepOrder, Keeper, NoKeep};
 use crate::engine::request::Failure;
 use crate::engine::scheduler::Written;
-use crate::model::{OutputSize, Stream};
+use crate::model::{MaskStream, Masks, OutputSize, Stream};
 use crate::store;
 
 /// Makes folders of attempts in a run directory.
 pub(in crate::engine) struct Folders {
     directory: PathBuf,
     limit: u64,
+    masks: Masks,
 }
 
 impl Folders {
     /// Makes the keeper of the run with this directory; each file may have `limit` bytes, and no more than files may have at
-    /// all here.
-    pub(in crate::engine) fn new(directory: &Path, limit: u64) -> Self {
+    /// all here, and secrets are masked in it.
+    pub(in crate::engine) fn new(directory: &Path, limit: u64, masks: Masks) -> Self {
         let most = getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX);
-        Self { directory: directory.to_owned(), limit: limit.min(most) }
+        Self { directory: directory.to_owned(), limit: limit.min(most), masks }
     }
 }
 
@@ -47,15 +48,22 @@ impl Keeper for Folders {
         if store::is_told_of_log(order.folder) {
             log.create(&folder).map_err(failed)?;
         }
-        Ok(Box::new(Kept { stdout: file("stdout"), stderr: file("stderr"), log, folder }))
+        let masked = [self.masks.stream(), self.masks.stream()];
+        let (stdout, stderr) = (file("stdout"), file("stderr"));
+        let (has_runner, masks) = (order.has_runner, self.masks.clone());
+        Ok(Box::new(Kept { stdout, stderr, masked, log, folder, has_runner, masks }))
     }
 }
 
 struct Kept {
     stdout: CappedFile,
     stderr: CappedFile,
+    /// What masks each of them.
+    masked: [MaskStream; 2],
     log: CappedFile,
     folder: AttemptFolder,
+    has_runner: bool,
+    masks: Masks,
 }
 
 impl Keep for Kept {
@@ -64,11 +72,17 @@ impl Keep for Kept {
     }
 
     fn store(&mut self, stream: Stream, bytes: &[u8]) -> Result<(), Failure> {
-        let file = match stream {
-            Stream::Stdout => &mut self.stdout,
-            Stream::Stderr => &mut self.stderr,
+        let (file, masked) = match stream {
+            Stream::Stdout => (&mut self.stdout, &mut self.masked[0]),
+            Stream::Stderr => (&mut self.stderr, &mut self.masked[1]),
         };
-        file.write(&self.folder, bytes).map_err(|error| Failure::at(&file.path(&self.folder), &error))
+        let mut written = Ok(());
+        masked.write(bytes, &mut |bytes| {
+            if written.is_ok() {
+                written = file.write(&self.folder, bytes);
+            }
+        });
+        written.map_err(|error| Failure::at(&file.path(&self.folder), &error))
     }
 
     fn store_log(&mut self, records: &[u8]) -> Result<(), Failure> {
@@ -89,16 +103,36 @@ impl Keep for Kept {
     }
 
     fn finish(self: Box<Self>, _: DateTime<Utc>) -> (Written, Option<Failure>) {
-        let Self { stdout, stderr, log, folder } = *self;
+        let Self { stdout, stderr, masked: [mut out, mut err], log, folder, has_runner, masks } = *self;
         let mut failure = None;
-        let mut finish = |file: CappedFile| {
+        if has_runner && !masks.is_empty() {
+            for file in [&stdout, &stderr] {
+                // The runner was not to be hindered, and hears of no secrets.
+                if let Err(error) = file.mask_foreign(&folder, &masks) {
+                    failure.get_or_insert(Failure::at(&file.path(&folder), &error));
+                }
+            }
+        }
+        let mut finish = |mut file: CappedFile, masked: Option<&mut MaskStream>| {
+            let mut written = Ok(());
+            if let Some(masked) = masked {
+                masked.finish(&mut |bytes| {
+                    if written.is_ok() {
+                        written = file.write(&folder, bytes);
+                    }
+                });
+            }
             let path = file.path(&folder);
-            file.finish(&folder).unwrap_or_else(|error| {
+            written.and_then(|()| file.finish(&folder, &masks)).unwrap_or_else(|error| {
                 failure.get_or_insert(Failure::at(&path, &error));
                 OutputSize::default()
             })
         };
-        let written = Written { stdout: finish(stdout), stderr: finish(stderr), log: finish(log) };
+        let written = Written {
+            stdout: finish(stdout, Some(&mut out)),
+            stderr: finish(stderr, Some(&mut err)),
+            log: finish(log, None),
+        };
         (written, failure)
     }
 }

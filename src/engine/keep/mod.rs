@@ -29,6 +29,8 @@ pub(super) struct KeepOrder<'a> {
     pub(super) ordinal: u32,
     /// The folder of the task, relative to the run directory.
     pub(super) folder: &'a str,
+    /// It has a runner, which may put the output into files itself.
+    pub(super) has_runner: bool,
 }
 
 /// Why an attempt cannot be kept.

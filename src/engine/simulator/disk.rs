@@ -78,6 +78,7 @@ fn started() -> EventKind {
         user: "user".to_owned(),
         first_started: None,
         rerun_of: None,
+        secrets: Vec::new(),
         attrs: serde_json::Map::new(),
     }))
 }

@@ -74,6 +74,7 @@ impl<'a> Simulation<'a> {
                 testbed_file: None,
                 output_limit: 1 << 20,
                 synchro: Arc::default(),
+                masks: crate::model::Masks::default(),
             },
             runtime: Arc::new(RwLock::new(RuntimeInfo::default())),
             interrupts: Arc::new(AtomicU32::new(0)),

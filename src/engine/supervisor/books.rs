@@ -224,7 +224,8 @@ impl Books {
         let task = self.scheduler.task(number)?;
         let way = Way::of(task);
         let folder = self.folders.get(&number).map(String::as_str).unwrap_or_default();
-        let keep = match self.keeper.open(&KeepOrder { task: number, ordinal, folder }) {
+        let has_runner = matches!(way, Way::Runner(_));
+        let keep = match self.keeper.open(&KeepOrder { task: number, ordinal, folder, has_runner }) {
             Ok(keep) => keep,
             Err(NoKeep::Exhausted(reason)) => {
                 self.inputs.push(Input::SpawnDeferred { task: number, reason });
@@ -250,7 +251,7 @@ impl Books {
         drop(runtime);
         match start {
             Ok(start) => {
-                self.live.insert(number, Live::new(id, task, keep, self.clock.now(), self.surroundings.output_limit));
+                self.live.insert(number, Live::new(id, task, keep, self.clock.now(), &self.surroundings));
                 Some(start)
             }
             Err(reason) => {

@@ -276,9 +276,7 @@ impl Books {
     fn gone(&mut self, task: TaskNumber, left: Left) {
         let time = self.clock.time();
         let Some(mut live) = self.live.remove(&task) else { return };
-        if let Some(runner) = &live.runner {
-            self.close_runner(task, runner, left.dropped);
-        }
+        self.close_runner(task, &mut live, left.dropped);
         if let (Some(tap), Some(exit)) = (live.tap.take(), live.exit) {
             let TapVerdict { status, reason } = tap.finish(exit);
             self.inputs.push(Input::Reported { task, verdict: Verdict::of_status(status, reason) });
@@ -287,7 +285,7 @@ impl Books {
             let text = format!("{} of its processes could not be killed", left.unkillable);
             live.log.record(time, Level::Error, OWN_LOGGER, text.as_bytes());
         }
-        live.log.close_lines(time);
+        live.log.end(time);
         let logged = live.write_log();
         let folder = live.keep.folder().to_owned();
         let is_of_runner = live.runner.is_some();

@@ -7,6 +7,7 @@ use super::task_log::TaskLog;
 use crate::engine::keep::Keep;
 use crate::engine::sections::Sections;
 use crate::engine::spawner::AttemptId;
+use crate::engine::surroundings::Surroundings;
 use crate::engine::way::Way;
 use crate::model::{Exit, Stream, Task};
 use crate::testing::{TapRules, TapScan};
@@ -30,12 +31,19 @@ pub(super) struct Live {
 
 impl Live {
     /// Makes the books of an attempt that is about to start.
-    pub(super) fn new(id: AttemptId, task: &Task, keep: Box<dyn Keep>, now: Duration, limit: u64) -> Self {
+    pub(super) fn new(
+        id: AttemptId,
+        task: &Task,
+        keep: Box<dyn Keep>,
+        now: Duration,
+        surroundings: &Surroundings,
+    ) -> Self {
         let way = Way::of(task);
-        let runner = matches!(way, Way::Runner(_)).then(|| Box::new(RunnerBooks::new(&task.id, now, limit)));
+        let runner = matches!(way, Way::Runner(_))
+            .then(|| Box::new(RunnerBooks::new(&task.id, now, surroundings.output_limit, &surroundings.masks)));
         Self {
             id,
-            log: TaskLog::new(keep.log_position().is_none(), 0, &task.id),
+            log: TaskLog::new(keep.log_position().is_none(), 0, &task.id, &surroundings.masks),
             keep,
             sections: Sections::default(),
             runner,

@@ -3,22 +3,32 @@
 //! A message counts if it names task and run rightly. A runner that breaks the protocol ends its own task as errored.
 
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::books::Books;
+use super::live::Live;
 use super::runner_files::Files;
 use crate::engine::request::{Failure, Origin};
 use crate::engine::scheduler::Input;
 use crate::engine::stop::StopReason;
 use crate::engine::verdict::Verdict;
 use crate::model::{
-    Dropped, EventKind, Exit, Finished, Level, Running, StatusKind, StatusMessage, Stream, TaskIdValue, TaskNumber,
+    Dropped, EventKind, Exit, Finished, Level, MaskStream, Masks, Running, StatusKind, StatusMessage, Stream,
+    TaskIdValue, TaskNumber,
 };
 
 /// The logger of what a runner says of itself.
 const RUNNER_LOGGER: &str = "runner";
+
+/// The file of a whiteboard.
+const WHITEBOARD_FILE: &str = "whiteboard";
+
+/// Which of the masked streams of a runner is which.
+const WORDS: usize = 0;
+const WHITEBOARD: usize = 1;
 
 /// What is known of the runner of an attempt.
 pub(super) struct RunnerBooks {
@@ -36,12 +46,15 @@ pub(super) struct RunnerBooks {
     is_over_limit: bool,
     /// The end of what it wrote to standard error.
     last_words: Vec<u8>,
+    /// What masks its standard error, and the whiteboard that it sends.
+    masked: [MaskStream; 2],
     dropped: Dropped,
 }
 
 impl RunnerBooks {
-    /// Makes the books of the runner of the task with this id; its files may have `limit` bytes.
-    pub(super) fn new(id: &str, now: Duration, limit: u64) -> Self {
+    /// Makes the books of the runner of the task with this id; its files may have `limit` bytes, and secrets are masked in what
+    /// it says.
+    pub(super) fn new(id: &str, now: Duration, limit: u64, masks: &Masks) -> Self {
         Self {
             id: id.to_owned(),
             heard_at: now,
@@ -50,6 +63,7 @@ impl RunnerBooks {
             files: Files::new(limit),
             is_over_limit: false,
             last_words: Vec::new(),
+            masked: [masks.stream(), masks.stream()],
             dropped: Dropped::default(),
         }
     }
@@ -148,8 +162,13 @@ impl Books {
             }
             Running::Stdout { log, log_only } => self.reported_output(task, Stream::Stdout, &log, log_only),
             Running::Stderr { log, log_only } => self.reported_output(task, Stream::Stderr, &log, log_only),
-            Running::Whiteboard { log } => self.write_file(task, "whiteboard", &log),
-            Running::File { path, log } => self.write_file(task, &path, &log),
+            Running::Whiteboard { log } => {
+                let Some(runner) = self.runner(task) else { return };
+                let mut masked = Vec::with_capacity(log.len());
+                runner.masked[WHITEBOARD].write(&log, &mut |bytes| masked.extend_from_slice(bytes));
+                self.write_file(task, WHITEBOARD_FILE, &masked);
+            }
+            Running::File { path, log } => self.file_sent(task, &path, &log),
             Running::Output { log } => {
                 let mut text = log;
                 if !text.ends_with(b"\n") {
@@ -186,18 +205,57 @@ impl Books {
         self.logged(task, now, Level::Warning, RUNNER_LOGGER, text.as_bytes());
     }
 
+    /// Keeps a file that a runner sent. What it tells of the machine is only read; any other is data, and stays as it is.
+    fn file_sent(&mut self, task: TaskNumber, path: &str, bytes: &[u8]) {
+        let masks = self.surroundings.masks.clone();
+        if Path::new(path).starts_with("sysinfo") {
+            return self.write_file(task, path, &masks.mask(bytes));
+        }
+        self.write_file(task, path, bytes);
+        if masks.finds(bytes) {
+            let text = format!(
+                "the file {:?} that the runner sent holds the value of a secret variable, and is kept as it is",
+                shortened(&masks.mask_text(path))
+            );
+            let now = self.clock.time();
+            self.logged(task, now, Level::Warning, RUNNER_LOGGER, text.as_bytes());
+        }
+    }
+
     /// Takes in what the runner itself wrote to its standard error, which is not the test's.
     pub(super) fn heard_runner(&mut self, task: TaskNumber, bytes: &[u8]) {
         let now = self.clock.time();
         let Some(live) = self.live.get_mut(&task) else { return };
         if let Some(runner) = &mut live.runner {
-            runner.keep_words(bytes);
+            let mut masked = Vec::with_capacity(bytes.len());
+            runner.masked[WORDS].write(bytes, &mut |bytes| masked.extend_from_slice(bytes));
+            if !masked.is_empty() {
+                runner.keep_words(&masked);
+                live.log.record(now, Level::Warning, RUNNER_LOGGER, &masked);
+            }
         }
-        live.log.record(now, Level::Warning, RUNNER_LOGGER, bytes);
     }
 
     /// Takes in the last words of a runner, and records what was said in its name and did not count.
-    pub(super) fn close_runner(&mut self, task: TaskNumber, runner: &RunnerBooks, dropped: Dropped) {
+    pub(super) fn close_runner(&mut self, task: TaskNumber, live: &mut Live, dropped: Dropped) {
+        let Some(runner) = &mut live.runner else { return };
+        let [mut words, mut rest] = [Vec::new(), Vec::new()];
+        runner.masked[WORDS].finish(&mut |bytes| words.extend_from_slice(bytes));
+        if !words.is_empty() {
+            runner.keep_words(&words);
+            live.log.record(self.clock.time(), Level::Warning, RUNNER_LOGGER, &words);
+        }
+        runner.masked[WHITEBOARD].finish(&mut |bytes| rest.extend_from_slice(bytes));
+        if !rest.is_empty() {
+            // Over the limit there would not have been the beginning of it.
+            match runner.files.append(live.keep.folder(), WHITEBOARD_FILE, &rest) {
+                Err(error) if is_full(&error) => {
+                    let failure = Failure::at(&live.keep.folder().join(WHITEBOARD_FILE), &error);
+                    self.fail(failure);
+                }
+                Ok(_) | Err(_) => {}
+            }
+        }
         if runner.ended.is_none()
             && let Some(words) = runner.last_line()
         {

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::model::{Level, RecordForm, Stream};
+use crate::model::{Level, MaskStream, Masks, RecordForm, Stream};
 
 /// Bytes of a line without an end that are held back before they become a record all the same.
 const LONGEST_LINE: usize = 64 << 10;
@@ -23,13 +23,17 @@ pub(super) struct TaskLog {
     batch: Vec<u8>,
     /// Lines without an end, of standard output and standard error.
     open: [Vec<u8>; 2],
+    masks: Masks,
+    /// What masks standard output and standard error.
+    masked: [MaskStream; 2],
 }
 
 impl TaskLog {
     /// Makes the log of a process, or one that keeps nothing.
-    pub(super) fn new(is_off: bool, pid: i32, task: &str) -> Self {
-        let form = RecordForm::new(pid.unsigned_abs(), task);
-        Self { is_off, form, batch: Vec::new(), open: [Vec::new(), Vec::new()] }
+    pub(super) fn new(is_off: bool, pid: i32, task: &str, masks: &Masks) -> Self {
+        let form = RecordForm::new(pid.unsigned_abs(), &masks.mask_text(task));
+        let masked = [masks.stream(), masks.stream()];
+        Self { is_off, form, batch: Vec::new(), open: [Vec::new(), Vec::new()], masks: masks.clone(), masked }
     }
 
     /// Names the process from now on.
@@ -40,7 +44,11 @@ impl TaskLog {
     /// Takes a record in. Lines of output that have no end yet come before it.
     pub(super) fn record(&mut self, time: DateTime<Utc>, level: Level, logger: &str, text: &[u8]) {
         self.close_lines(time);
-        self.add(time, level, logger, text);
+        if self.masks.is_empty() {
+            return self.add(time, level, logger, text);
+        }
+        let masks = self.masks.clone();
+        self.add(time, level, &masks.mask_text(logger), &masks.mask(text));
     }
 
     /// Takes in what was written to a stream: its whole lines become one record, the rest waits for its end.
@@ -48,6 +56,21 @@ impl TaskLog {
         if self.is_off {
             return;
         }
+        let mut masked = std::mem::replace(&mut self.masked[index(stream)], self.masks.stream());
+        masked.write(bytes, &mut |bytes| self.take(time, stream, bytes));
+        self.masked[index(stream)] = masked;
+    }
+
+    /// Makes records of all that is left.
+    pub(super) fn end(&mut self, time: DateTime<Utc>) {
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let mut masked = std::mem::replace(&mut self.masked[index(stream)], self.masks.stream());
+            masked.finish(&mut |bytes| self.take(time, stream, bytes));
+        }
+        self.close_lines(time);
+    }
+
+    fn take(&mut self, time: DateTime<Utc>, stream: Stream, bytes: &[u8]) {
         let mut open = std::mem::take(&mut self.open[index(stream)]);
         let whole = memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
         if whole > 0 && open.is_empty() {
@@ -121,7 +144,7 @@ mod tests {
 
     #[test]
     fn records_and_lines_are_kept_in_order() {
-        let mut log = TaskLog::new(false, 42, "a]b\nc");
+        let mut log = TaskLog::new(false, 42, "a]b\nc", &Masks::default());
         log.output(at(1), Stream::Stdout, b"half");
         log.output(at(2), Stream::Stdout, b" and half\nopen");
         log.output(at(3), Stream::Stderr, b"oh\xff\n");
@@ -151,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_log_that_is_off_keeps_nothing() {
-        let mut log = TaskLog::new(true, 42, "a");
+        let mut log = TaskLog::new(true, 42, "a", &Masks::default());
         log.output(at(1), Stream::Stdout, b"line\nhalf");
         log.record(at(2), Level::Info, "", b"text");
         assert_eq!(log.unstored(), b"");

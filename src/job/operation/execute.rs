@@ -10,11 +10,11 @@ use serde_json::{Map, Value, json};
 
 use super::output::{Recorder, Recording};
 use super::state::{RunEnd, State};
-use super::{Audience, Done, Plan, RunError, RunPlace, keep, prepare, sourcecode};
+use super::{Audience, Done, Plan, RunError, RunPlace, keep, prepare, secrets, sourcecode};
 use crate::engine::{
     self, End, Engine, Guarded, Journal, Limits, OutputSink, StopReason, Submission, Surroundings, Timing, Waited,
 };
-use crate::model::{EVENT_FORMAT, EventKind, JobInfo, RunStarted, Runnable, RuntimeInfo, Task, TaskNumber};
+use crate::model::{EVENT_FORMAT, EventKind, JobInfo, Masks, RunStarted, Runnable, RuntimeInfo, Task, TaskNumber};
 use crate::operation;
 use crate::store::{self, EventLog, RunDir, Site};
 
@@ -32,16 +32,19 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
     let pid = guarded.guardian_pid();
     // It answers while the run directory is made.
     let git = sourcecode::ask_git(&plan);
-    let (run, log) = open(&plan, pid)?;
+    let names = secrets::note(&mut plan);
+    let masks = plan.masks();
+    let (run, log) = open(&plan, pid, &masks)?;
+    store::keep_secret_variables(&run, names.clone())?;
     engine::mark_host(run.id());
     let directory = run.path().to_owned();
     let journal = Journal::new(log, Box::new(drop));
     let runtime = runtime_info(&plan, &run);
-    journal.record(vec![run_started(&plan, &runtime, pid)])?;
+    journal.record(vec![run_started(&plan, &runtime, pid, names)])?;
     let state = Arc::new(State::new(run, journal.clone()));
     let ended: Arc<Mutex<Option<End>>> = Arc::default();
-    let Recorder { sink, recording } = Recorder::new(&directory, plan.scalars.take(), !plan.wants.quiet);
-    let audience = &mut *audience;
+    let Recorder { sink, recording } = Recorder::new(&directory, plan.scalars.take(), !plan.wants.quiet, &masks);
+    let audience = &mut secrets::Masked { audience: &mut *audience, masks };
     let parts = Parts { guarded, journal, sink, state: &state, ended: &ended };
     let engine = start_engine(&plan, &directory, runtime, parts)?;
 
@@ -85,12 +88,13 @@ fn same_runs(plan: &Plan, state: &State) -> Option<Vec<String>> {
 }
 
 /// Begins the run directory, or takes it up again.
-fn open(plan: &Plan, pid: u32) -> Result<(RunDir, EventLog), RunError> {
+fn open(plan: &Plan, pid: u32, masks: &Masks) -> Result<(RunDir, EventLog), RunError> {
     match &plan.place {
         RunPlace::New { path, id, is_outside } => {
             let runs = plan.home.runs_dir();
             let site = if *is_outside { Site::At(path) } else { Site::Among(&runs) };
-            Ok(RunDir::begin(site, id, pid, &plan.opref)?)
+            let (run, log) = RunDir::begin(site, id, pid, &plan.opref)?;
+            Ok((run, log.masked_by(masks.clone())))
         }
         RunPlace::Again { path } => {
             let run = RunDir::reopen(path, pid)?;
@@ -98,7 +102,7 @@ fn open(plan: &Plan, pid: u32) -> Result<(RunDir, EventLog), RunError> {
             // A staged run, and one of Guild, has none yet.
             let log = if log_path.exists() { EventLog::open(&log_path) } else { EventLog::create(&log_path) }?;
             run.begin_again()?;
-            Ok((run, log))
+            Ok((run, log.masked_by(masks.clone())))
         }
     }
 }
@@ -127,6 +131,8 @@ fn start_engine(plan: &Plan, directory: &Path, runtime: RuntimeInfo, parts: Part
             testbed_file: None,
             output_limit: plan.output_limit,
             synchro: Arc::new(OnceLock::new()),
+            // The sink masks what it keeps.
+            masks: Masks::default(),
         },
         runtime: Arc::new(RwLock::new(runtime)),
         tap: None,
@@ -186,7 +192,8 @@ fn operate(
     {
         store::remove(&plan.home, &path, false)?;
     }
-    Ok(Done::Ran { code: run_end.code, remark: end.as_ref().and_then(|end| remark(plan, end)) })
+    let remark = end.as_ref().and_then(|end| remark(plan, end));
+    Ok(Done::Ran { code: run_end.code, remark: remark.map(|text| plan.masks().mask_text(&text).into_owned()) })
 }
 
 /// Returns what the exit code alone does not tell.
@@ -268,7 +275,7 @@ fn runtime_info(plan: &Plan, run: &RunDir) -> RuntimeInfo {
     }
 }
 
-fn run_started(plan: &Plan, runtime: &RuntimeInfo, pid: u32) -> EventKind {
+fn run_started(plan: &Plan, runtime: &RuntimeInfo, pid: u32, secrets: Vec<String>) -> EventKind {
     EventKind::RunStarted(Box::new(RunStarted {
         format: EVENT_FORMAT,
         rille: env!("CARGO_PKG_VERSION").to_owned(),
@@ -283,6 +290,7 @@ fn run_started(plan: &Plan, runtime: &RuntimeInfo, pid: u32) -> EventKind {
         user: store::user(),
         first_started: None,
         rerun_of: None,
+        secrets,
         attrs: logged_attributes(plan),
     }))
 }

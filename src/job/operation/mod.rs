@@ -11,6 +11,7 @@ mod output;
 mod prepare;
 mod python;
 mod recorded;
+mod secrets;
 mod sourcecode;
 mod state;
 mod upstream;
@@ -22,8 +23,9 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::engine::Guarded;
+use crate::model::Masks;
 use crate::operation::{FlagValues, Notice, OpRecord, Operation, ScalarPatterns};
-use crate::store::{self, Home, Opref};
+use crate::store::{self, Home, Opref, Secrets};
 
 pub(crate) use self::recorded::{CannotStart, RecordedRun};
 
@@ -65,8 +67,10 @@ pub(crate) struct Plan {
     pub(crate) options: Map<String, Value>,
     /// The environment, as the run records it.
     pub(crate) environment: BTreeMap<String, String>,
-    /// Patterns of names of environment variables that the user calls secret.
-    pub(crate) is_hidden: Box<dyn Fn(&str) -> bool + Send>,
+    /// What is secret in the environment.
+    pub(crate) secrets: Secrets,
+    /// The values of secrets are kept in what is only read.
+    pub(crate) keeps_secrets: bool,
     /// What is done.
     pub(crate) wants: Wants,
     /// From the request to end the operation until it is killed.
@@ -81,6 +85,13 @@ pub(crate) struct Plan {
     pub(crate) random_seed: u32,
     /// Where the operation reads its standard input from.
     pub(crate) stdin: Option<PathBuf>,
+}
+
+impl Plan {
+    /// Returns what takes the place of secrets in what is only read. It grows with the secrets.
+    pub(crate) fn masks(&self) -> Masks {
+        if self.keeps_secrets { Masks::default() } else { self.secrets.masks() }
+    }
 }
 
 /// Which directory a run gets.

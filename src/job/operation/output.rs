@@ -3,6 +3,9 @@
 //! The files are written as the bytes come, on the engine's thread. The console and the scalars have threads of their own,
 //! behind queues of limited size: while one is full the operation is not read, so that it, and nobody else, waits for a
 //! terminal that stands still. A console that has gone away ends the copy, and nothing else.
+//!
+//! In the files and on the console secrets are masked. Scalars are found in the bytes that came: a secret that is a number
+//! changes none of them.
 
 mod console;
 mod queue;
@@ -17,7 +20,7 @@ use parking_lot::Mutex;
 
 use self::queue::{Follow, Follower};
 use crate::engine::{OutputSink, SinkWaker};
-use crate::model::Stream;
+use crate::model::{MaskStream, Masks, Stream};
 use crate::operation::ScalarPatterns;
 use crate::store::{self, RunOutput};
 
@@ -37,12 +40,14 @@ pub(crate) struct Recording {
 impl Recorder {
     /// Prepares to record a run: its files, a copy on the console, and scalars by these patterns. Nothing is made before
     /// the operation starts.
-    pub(crate) fn new(run: &Path, patterns: Option<ScalarPatterns>, console: bool) -> Self {
+    pub(crate) fn new(run: &Path, patterns: Option<ScalarPatterns>, console: bool, masks: &Masks) -> Self {
         let followers = Arc::default();
         let sink = Sink {
             run: run.to_owned(),
             patterns,
             console,
+            masks: masks.clone(),
+            streams: [masks.stream(), masks.stream()],
             waker: None,
             output: None,
             followers: Arc::clone(&followers),
@@ -74,6 +79,9 @@ struct Sink {
     patterns: Option<ScalarPatterns>,
     /// Whether there is to be a copy on the console, and is none yet.
     console: bool,
+    masks: Masks,
+    /// What masks standard output and standard error in the files.
+    streams: [MaskStream; 2],
     waker: Option<Arc<SinkWaker>>,
     /// The files, from the start of the operation on.
     output: Option<RunOutput>,
@@ -92,7 +100,7 @@ impl Sink {
     /// Starts the threads with the first output: an operation that writes nothing needs none.
     fn begin_to_follow(&mut self) -> io::Result<()> {
         if std::mem::take(&mut self.console) {
-            self.follow("console copy", Box::new(console::Copy::default()))?;
+            self.follow("console copy", Box::new(console::Copy::new(&self.masks)))?;
         }
         if let Some(patterns) = self.patterns.take() {
             self.follow("scalars", Box::new(scalars::Scalars::new(patterns, &self.run.join(".guild"))))?;
@@ -128,7 +136,13 @@ impl OutputSink for Sink {
 
     fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
         if let Some(output) = &mut self.output {
-            output.write(stream, bytes)?;
+            let mut written = Ok(());
+            self.streams[index(stream)].write(bytes, &mut |bytes| {
+                if written.is_ok() {
+                    written = output.write(stream, bytes);
+                }
+            });
+            written?;
         }
         self.begin_to_follow()?;
         let followers = self.followers.lock();
@@ -154,12 +168,29 @@ impl OutputSink for Sink {
         for follower in &*self.followers.lock() {
             follower.close();
         }
-        self.output.as_mut().map_or(Ok(()), RunOutput::finish)
+        let Some(output) = &mut self.output else { return Ok(()) };
+        let mut written = Ok(());
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            self.streams[index(stream)].finish(&mut |bytes| {
+                if written.is_ok() {
+                    written = output.write(stream, bytes);
+                }
+            });
+        }
+        written.and_then(|()| output.finish())
     }
 
     fn path(&self) -> &Path {
         let file = self.output.as_ref().map_or(self.run.as_path(), RunOutput::path);
         self.failed.as_deref().unwrap_or(file)
+    }
+}
+
+/// Returns the place of a stream among the two.
+const fn index(stream: Stream) -> usize {
+    match stream {
+        Stream::Stdout => 0,
+        Stream::Stderr => 1,
     }
 }
 

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::git::Asking;
 use super::state::State;
-use super::{Audience, Plan, RunError, RunPlace, dependencies, python, sourcecode};
+use super::{Audience, Plan, RunError, RunPlace, dependencies, python, secrets, sourcecode};
 use crate::operation::command::{self, Places, Process};
-use crate::operation::{self, FlagValues, OpRecord};
+use crate::operation::{self, FlagValues, Notice, OpRecord};
 use crate::store::{self, Home, Opref, RunDir};
 
 /// A run that can be started.
@@ -42,6 +42,10 @@ pub(super) fn prepare(
     check()?;
     sourcecode::record_commit(git, state, interrupted)?;
     let prepared = prepared?;
+    secrets::note_environment(plan, &prepared.env);
+    for text in secrets::kept(plan) {
+        audience.notice(Notice::Warning(text));
+    }
     with(state, |run| write_command(run, plan, &prepared))?;
     Ok(prepared)
 }
@@ -69,11 +73,11 @@ fn is_short(plan: &Plan) -> bool {
 
 /// Writes what is known before anything is done.
 fn write_attributes(run: &RunDir, plan: &Plan) -> store::Result<()> {
-    let is_secret = |name: &str| store::is_secret(name) || (plan.is_hidden)(name);
-    run.write_attr("op", &plan.record.without_secrets(is_secret))?;
+    let masks = plan.masks();
+    run.write_attr("op", &secrets::written(&plan.record, &plan.secrets))?;
     run.write_attr("flags", &plan.values)?;
     run.write_attr("user_flags", &plan.user_flags)?;
-    run.write_attr("run_params", &plan.options)?;
+    run.write_attr("run_params", &secrets::options(plan))?;
     let is_new = matches!(plan.place, RunPlace::New { .. });
     if is_new {
         run.write_attr("host", &store::host())?;
@@ -85,13 +89,12 @@ fn write_attributes(run: &RunDir, plan: &Plan) -> store::Result<()> {
         }
     }
     if !plan.tags.is_empty() {
-        run.write_attr("tags", &plan.tags)?;
+        run.write_attr("tags", &plan.tags.iter().map(|tag| masks.mask_text(tag)).collect::<Vec<_>>())?;
     }
     match &plan.comment {
         Some(body) => {
-            let (host, user) = (store::host(), store::user());
-            let comment =
-                store::Comment { body: body.clone(), host, time: store::now_micros(), user, ..Default::default() };
+            let (body, host, user) = (masks.mask_text(body).into_owned(), store::host(), store::user());
+            let comment = store::Comment { body, host, time: store::now_micros(), user, ..Default::default() };
             if is_new { run.write_attr("comments", &[comment]) } else { store::add_comment(run.path(), &comment) }
         }
         None => Ok(()),
@@ -189,9 +192,10 @@ impl Inherited {
 
 /// Writes what follows from flags and dependencies.
 fn write_command(run: &RunDir, plan: &Plan, prepared: &Prepared) -> store::Result<()> {
-    run.write_attr("cmd", &prepared.command)?;
+    let masks = plan.masks();
+    run.write_attr("cmd", &prepared.command.iter().map(|word| masks.mask_text(word)).collect::<Vec<_>>())?;
     match &plan.label {
-        Some(label) => run.write_attr("label", label),
+        Some(label) => run.write_attr("label", &masks.mask_text(label)),
         None => Ok(()),
     }
 }
@@ -215,16 +219,11 @@ fn recorded_environment(plan: &Plan, prepared: &Prepared) -> BTreeMap<String, St
             None => all.remove(name),
         };
     }
-    all.retain(|name, _| !is_left_out(plan, name));
+    all.retain(|name, value| !plan.secrets.holds(name, value.as_bytes()));
     all
-}
-
-fn is_left_out(plan: &Plan, name: &str) -> bool {
-    store::is_secret(name) || (plan.is_hidden)(name) || plan.record.env_secrets.iter().any(|secret| secret == name)
 }
 
 /// Returns `.guild/ENV`, by which a staged run can be started by hand.
 pub(super) fn staged_environment(plan: &Plan, prepared: &Prepared) -> String {
-    let variables = recorded_environment(plan, prepared).into_iter().map(|(name, value)| (name, Some(value))).collect();
-    command::env_file(&variables, |name| is_left_out(plan, name))
+    command::env_file(&recorded_environment(plan, prepared), plan.secrets.variables())
 }

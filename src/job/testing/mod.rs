@@ -22,7 +22,7 @@ use crate::model::{Cleared, Outcome, Place, QUARANTINE, Runnable, Task, TaskNumb
 use crate::store;
 use crate::testing::{JOBFILE_KIND, Reading, TapRules, Test};
 
-pub(super) use self::plan::write_suite;
+pub(super) use self::plan::{kept_secrets, write_suite};
 pub(crate) use self::plan::{read_suite, suite_text};
 
 /// The folder of a run's tests, in its directory.
@@ -72,12 +72,12 @@ impl Job {
     }
 
     fn try_tests(&self, plan: &TestPlan) -> Result<(), Stopped> {
-        let before = plan.with_sysinfo.then(|| sysinfo::collect(&self.directory, "pre")).transpose()?;
+        let before = plan.with_sysinfo.then(|| sysinfo::collect(&self.directory, "pre", &self.masks)).transpose()?;
         let waited = self.wait_for_tests(plan);
         let is_interrupted = || self.interrupted();
         if let Some(before) = before {
             before.finish(&is_interrupted)?;
-            sysinfo::collect(&self.directory, "post")?.finish(&is_interrupted)?;
+            sysinfo::collect(&self.directory, "post", &self.masks)?.finish(&is_interrupted)?;
         }
         waited
     }
@@ -127,10 +127,11 @@ impl Job {
             |error: io::Error| Stopped::Store(store::Error::io("hear the sessions of", &self.directory)(error));
         let hearing = Hearing::new().map_err(failed)?;
         let engine = self.engine();
+        let place = sessions::Place { directory: &self.directory, masks: &self.masks };
         let (waited, heard) = std::thread::scope(|scope| {
-            let heard = std::thread::Builder::new().name("sessions".to_owned()).spawn_scoped(scope, || {
-                hearing.hear(&mut sessions, engine, &self.directory, self.settings.max_failures)
-            });
+            let heard = std::thread::Builder::new()
+                .name("sessions".to_owned())
+                .spawn_scoped(scope, || hearing.hear(&mut sessions, engine, place, self.settings.max_failures));
             let heard = heard.map_err(failed)?;
             let waited = self.wait_for(submissions, plan);
             hearing.stop();
@@ -146,7 +147,7 @@ impl Job {
             _ if heard.is_enough => Unfinished::as_enough(),
             _ => Unfinished::by_itself(),
         };
-        let rest = Heard { failed: None, ..heard }.rest(&self.directory, &why)?;
+        let rest = Heard { failed: None, ..heard }.rest(place, &why)?;
         let numbers: Vec<TaskNumber> = rest.iter().map(|submission| submission.number).collect();
         engine.submit(rest, None);
         if waited.is_ok() {
@@ -186,7 +187,7 @@ impl Job {
         for index in order.into_iter().map(|place| place - 1) {
             let test = &plan.tests[index];
             let number = TaskNumber::try_from(submissions.len() + items.len() + 1).unwrap_or(TaskNumber::MAX);
-            let folder = format!("{TEST_RESULTS}/{}", test.id.folder());
+            let folder = format!("{TEST_RESULTS}/{}", self.masks.mask_text(&test.id.folder()));
             let path = self.directory.join(&folder);
             for (name, target) in &links[index] {
                 results::link_dependency(&path, name, target)?;
@@ -197,6 +198,7 @@ impl Job {
             task.tags.extend(until.map(|until| format!("{QUARANTINE}{until}")));
             let decided = problems[index].clone().map(|reason| (Outcome::Blocked, reason));
             let decided = decided.or_else(|| problem.map(|reason| (Outcome::Errored, reason)));
+            self.note_secrets(&task);
             if decided.is_none() && needs[index].is_empty() && sessions::may_share(test, plan, self.settings.retries) {
                 items.push(Item { number, folder, task });
                 continue;

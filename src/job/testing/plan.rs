@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::Settings;
-use crate::model::Runnable;
+use crate::job::{Settings, secrets};
+use crate::model::{Masks, Runnable};
 use crate::store::{self, RunDir};
 use crate::testing::{Test, TestId};
 
@@ -51,12 +51,27 @@ pub(crate) fn suite_text(tests: &[Test]) -> Vec<u8> {
 }
 
 /// Writes the tests into a run directory, and what they were started by as Avocado keeps it.
-pub(crate) fn write_suite(run: &RunDir, settings: &Settings) -> store::Result<()> {
+pub(crate) fn write_suite(run: &RunDir, settings: &Settings, masks: &Masks) -> store::Result<()> {
     let folder = run.place().join(FOLDER);
     std::fs::create_dir_all(&folder).map_err(store::Error::io("create", &folder))?;
     run.write_file(SUITE_FILE, &settings.source)?;
-    run.write_file("jobdata/cmdline", format!("{:?}\n", settings.command).as_bytes())?;
+    let words: Vec<_> = settings.command.iter().map(|word| masks.mask_text(word)).collect();
+    run.write_file("jobdata/cmdline", format!("{words:?}\n").as_bytes())?;
     run.write_file("jobdata/pwd", settings.started_in.as_os_str().as_encoded_bytes())
+}
+
+/// Returns a warning for each test that a secret is given to: the file of the tests keeps what they are run with.
+pub(crate) fn kept_secrets(settings: &Settings) -> Vec<String> {
+    if settings.secrets.variable_in(&settings.source).is_none() {
+        return Vec::new();
+    }
+    let tests: Vec<PlannedTest> = serde_json::from_slice(&settings.source).unwrap_or_default();
+    let kept = |test: &PlannedTest| {
+        let value = serde_json::to_value(&test.runnable).unwrap_or_default();
+        let name = settings.secrets.masks().mask_text(&test.id.name).into_owned();
+        secrets::kept_value(&settings.secrets, &format!("what the test '{name}' is run with"), &value)
+    };
+    tests.iter().filter_map(kept).collect()
 }
 
 /// Returns the tests of the run in the directory `run`.

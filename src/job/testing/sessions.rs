@@ -8,14 +8,14 @@ mod hear;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
 use serde_json::Map;
 
 use self::hear::Pipe;
-pub(super) use self::hear::{Heard, Hearing};
+pub(super) use self::hear::{Heard, Hearing, Place};
 use super::TestPlan;
 use crate::engine::{PrivateFolder, Submission};
 use crate::job::Job;
@@ -185,7 +185,7 @@ impl Sessions {
 
 impl Heard {
     /// Makes the submissions of what no session has brought to its end.
-    pub(super) fn rest(self, directory: &Path, why: &Unfinished) -> store::Result<Vec<Submission>> {
+    pub(super) fn rest(self, place: Place<'_>, why: &Unfinished) -> store::Result<Vec<Submission>> {
         let mut submissions = Vec::new();
         for (item, mut report) in self.interrupted {
             let outcome = match &why.running {
@@ -195,7 +195,7 @@ impl Heard {
                 }
                 None => Outcome::Aborted,
             };
-            submissions.push(hear::submission(item, &report, outcome, directory)?);
+            submissions.push(hear::submission(item, &report, outcome, place)?);
         }
         let rest = self.left.into_iter().map(|item| Submission { decided: why.left.clone(), ..item.submission() });
         submissions.extend(rest);

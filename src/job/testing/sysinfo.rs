@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::engine::{Asked, Query};
+use crate::model::Masks;
 use crate::store;
 
 /// Files that are copied.
@@ -34,11 +35,12 @@ const MOST: u64 = 4 << 20;
 /// Commands that are still at work.
 pub(super) struct Collecting {
     folder: PathBuf,
+    masks: Masks,
     asked: Vec<(String, Asked)>,
 }
 
 /// Begins to collect into `sysinfo/WHEN` of a run directory; `when` is `pre` or `post`.
-pub(super) fn collect(directory: &Path, when: &str) -> store::Result<Collecting> {
+pub(super) fn collect(directory: &Path, when: &str, masks: &Masks) -> store::Result<Collecting> {
     let folder = directory.join("sysinfo").join(when);
     fs::create_dir_all(&folder).map_err(store::Error::io("create", &folder))?;
     let ask = |words: &&[&str]| {
@@ -51,10 +53,10 @@ pub(super) fn collect(directory: &Path, when: &str) -> store::Result<Collecting>
         // What a machine does not have, or does not show, is left out.
         let read = File::open(file).and_then(|file| file.take(MOST).read_to_end(&mut bytes));
         if read.is_ok() {
-            write(&folder, Path::new(file).file_name().unwrap_or_default().as_ref(), &bytes)?;
+            write(&folder, Path::new(file).file_name().unwrap_or_default().as_ref(), &masks.mask(&bytes))?;
         }
     }
-    Ok(Collecting { folder, asked })
+    Ok(Collecting { folder, masks: masks.clone(), asked })
 }
 
 impl Collecting {
@@ -62,7 +64,7 @@ impl Collecting {
     pub(super) fn finish(self, is_interrupted: &dyn Fn() -> bool) -> store::Result<()> {
         for (name, asked) in self.asked {
             if let Ok(answer) = asked.answer(is_interrupted) {
-                write(&self.folder, Path::new(&name), &answer.stdout)?;
+                write(&self.folder, Path::new(&name), &self.masks.mask(&answer.stdout))?;
             }
         }
         Ok(())

@@ -372,7 +372,7 @@ impl<'a> Carrier<'a> {
     fn failed(&self, walk: &WalkEnded) -> WalkFailed {
         let steps = self.steps(walk);
         let action = walk.slot.and_then(|slot| self.suite.order.get(slot as usize)).map(|slot| slot.action.clone());
-        WalkFailed {
+        let mut failed = WalkFailed {
             id: walk.id,
             stage: walk.stage,
             end: walk.end,
@@ -380,7 +380,10 @@ impl<'a> Carrier<'a> {
             action,
             error: walk.error.clone(),
             seconds: walk.seconds,
-        }
+        };
+        // It is not only for the event log, where everything is masked.
+        failed.mask(self.job.masks());
+        failed
     }
 
     fn record_serial(&mut self, ended: SerialEnded) -> Result<(), WalkError> {

@@ -29,6 +29,7 @@ use self::single::Single;
 pub(crate) use self::traces::FAILED as FAILED_TRACE;
 pub(crate) use self::words::{steps_in_words, steps_of};
 use super::inputs::hex;
+use super::secrets::kept_value;
 use super::{Draft, HostCall, Job, Testscript, WaitError};
 use crate::engine::Failure;
 use crate::model::{
@@ -119,6 +120,7 @@ impl Job {
         };
         let WalkRun { mut suite, plan, selection, shard, excluded, seed, workers, verbose, gathers, .. } = run;
         let WalkRun { shrinks, cover, place, .. } = run;
+        self.tell_of_kept_options(&suite, place.as_ref());
         let plan_hash = plan_hash(&suite, &selection, shard);
         let earlier = self.earlier_walks(number, &plan_hash)?;
         let folder = self.directory.join(format!("walks-{number}"));
@@ -179,6 +181,21 @@ impl Job {
 }
 
 impl Job {
+    /// Warns of options and of a state that hold secrets: traces keep them, so that a walk can be run again.
+    fn tell_of_kept_options(&self, suite: &WalkSuite, place: Option<&Place>) {
+        let secrets = self.history.secrets.lock();
+        let options = suite.order.iter().filter_map(|slot| {
+            let what = format!("an option of the action '{}'", self.masks.mask_text(&slot.action));
+            slot.options.iter().find_map(|option| kept_value(&secrets, &what, option))
+        });
+        let state = kept_value(&secrets, "the state of the walks", &suite.state);
+        let texts: Vec<String> = options.chain(state).collect();
+        drop(secrets);
+        for text in texts {
+            self.warn(text, place.cloned());
+        }
+    }
+
     /// Makes the first failing walks short.
     fn shrink_walks(
         &self,

@@ -47,8 +47,7 @@ pub(crate) fn environment(
     for (name, value) in flags {
         let passing = record.op_cmd.cmd_flags.get(name);
         let text = passing.map_or_else(|| as_argument(value), |passing| encoded(value, &passing.env_encoding));
-        let variable = passing.and_then(|passing| passing.env_name.clone()).unwrap_or_else(|| flag_variable(name));
-        variables.insert(variable, text);
+        variables.insert(variable_of_flag(record, name), text);
     }
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let sourcecode = text(&sourcecode(record, process));
@@ -129,20 +128,26 @@ fn with_flags(name: &str, text: &str, flags: &FlagValues) -> Result<String, Stri
     })
 }
 
+/// Returns the variable by which a flag reaches its operation.
+pub(crate) fn variable_of_flag(record: &OpRecord, name: &str) -> String {
+    let named = record.op_cmd.cmd_flags.get(name).and_then(|passing| passing.env_name.clone());
+    named.unwrap_or_else(|| flag_variable(name))
+}
+
 /// Returns the variable that a flag has unless its definition names one.
 pub(crate) fn flag_variable(name: &str) -> String {
     let part = |c: char| if c.is_ascii_uppercase() || c.is_ascii_digit() { c } else { '_' };
     format!("FLAG_{}", name.to_uppercase().chars().map(part).collect::<String>())
 }
 
-/// Returns the text of the file `ENV` of a staged run, which a shell reads: all variables but those that may be secret.
-pub(crate) fn env_file(variables: &BTreeMap<String, Option<String>>, is_secret: impl Fn(&str) -> bool) -> String {
+/// Returns the text of the file `ENV` of a staged run, which a shell reads. `left_out` names the variables that whoever
+/// reads it has to set.
+pub(crate) fn env_file<'a>(variables: &BTreeMap<String, String>, left_out: impl Iterator<Item = &'a str>) -> String {
     let mut text = String::new();
-    for (name, value) in variables {
-        let Some(value) = value.as_ref().filter(|_| is_name(name) && name != "PWD" && name != "_" && !is_secret(name))
-        else {
-            continue;
-        };
+    for name in left_out.filter(|name| is_name(name)) {
+        let _ = writeln!(text, "# {name} is secret and not kept");
+    }
+    for (name, value) in variables.iter().filter(|(name, _)| is_name(name) && *name != "PWD" && *name != "_") {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "export {name}={}", quote(value));
     }

@@ -124,6 +124,10 @@ pub(crate) struct OperationArgs {
     #[arg(long, value_name = "SECONDS", value_parser = grace, allow_negative_numbers = true, help_heading = "The run")]
     pub(super) grace: Option<f64>,
 
+    /// Keep the values of secret environment variables in what is recorded, instead of ***
+    #[arg(long, help_heading = "The run")]
+    pub(super) keep_secrets: bool,
+
     /// Do not ask
     #[arg(short, long)]
     pub(super) yes: bool,
@@ -147,6 +151,7 @@ impl OperationArgs {
             run_tags: self.tag.clone(),
             quiet: self.quiet,
             color: self.color,
+            keep_secrets: self.keep_secrets,
             ..SettingOptions::default()
         }
     }
@@ -185,6 +190,7 @@ impl OperationArgs {
             ("run_dir", json!(path(&self.run_dir))),
             ("run_id", json!(self.run_id)),
             ("keep_run", json!(self.keep_run)),
+            ("keep_secrets", json!(self.keep_secrets)),
             ("stop_after", json!(self.stop_after)),
             ("grace", json!(self.grace)),
             ("yes", json!(self.yes)),

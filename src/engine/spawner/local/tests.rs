@@ -77,6 +77,7 @@ impl Bench {
             testbed_file: None,
             output_limit: 1 << 20,
             synchro: Arc::default(),
+            masks: crate::model::Masks::default(),
         };
         let local = Local::new(around, ProcView::look().unwrap(), None, false).unwrap();
         Self { local, heard: BTreeMap::new(), started: Instant::now(), folder }

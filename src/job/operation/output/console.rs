@@ -1,5 +1,5 @@
-//! The copy of an operation's output on the console, byte by byte: its standard output on ours, its standard error on
-//! ours.
+//! The copy of an operation's output on the console, byte by byte but for secrets: its standard output on ours, its standard
+//! error on ours.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -7,30 +7,60 @@ use std::os::fd::{AsFd, BorrowedFd};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
+use super::index;
 use super::queue::{Follow, WriteError};
-use crate::model::Stream;
+use crate::model::{MaskStream, Masks, Stream};
 
 /// The console.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Copy {
+    /// What masks each of the streams.
+    streams: [MaskStream; 2],
     /// Which of our streams nobody reads any more.
     gone: [bool; 2],
 }
 
+impl Copy {
+    /// Makes a copy with secrets masked.
+    pub(super) fn new(masks: &Masks) -> Self {
+        Self { streams: [masks.stream(), masks.stream()], gone: [false; 2] }
+    }
+
+    fn with_stream(&mut self, stream: Stream, work: impl FnOnce(&mut MaskStream, &mut dyn FnMut(&[u8]))) {
+        let gone = &mut self.gone[index(stream)];
+        work(&mut self.streams[index(stream)], &mut |bytes| {
+            // Who has gone away, or cannot take it, misses the copy; the recording goes on.
+            *gone = *gone
+                || match stream {
+                    Stream::Stdout => write(io::stdout().as_fd(), bytes),
+                    Stream::Stderr => write(io::stderr().as_fd(), bytes),
+                }
+                .is_err();
+        });
+    }
+}
+
 impl Follow for Copy {
     fn take(&mut self, stream: Stream, bytes: &[u8], _more: bool) -> Result<(), WriteError> {
-        let gone = &mut self.gone[usize::from(stream == Stream::Stderr)];
-        // Who has gone away, or cannot take it, misses the copy; the recording goes on.
-        *gone = *gone
-            || match stream {
-                Stream::Stdout => write(io::stdout().as_fd(), bytes),
-                Stream::Stderr => write(io::stderr().as_fd(), bytes),
-            }
-            .is_err();
+        self.with_stream(stream, |masked, out| masked.write(bytes, out));
+        Ok(())
+    }
+
+    fn waits(&self) -> bool {
+        self.streams.iter().any(MaskStream::is_holding)
+    }
+
+    fn stalled(&mut self) -> Result<(), WriteError> {
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            self.with_stream(stream, |masked, out| masked.let_go(out));
+        }
         Ok(())
     }
 
     fn finish(&mut self) -> Result<(), WriteError> {
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            self.with_stream(stream, |masked, out| masked.finish(out));
+        }
         Ok(())
     }
 }

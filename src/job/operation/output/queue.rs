@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use parking_lot::Mutex;
 
 use crate::engine::SinkWaker;
@@ -19,6 +19,9 @@ const FULL: usize = 4 << 20;
 /// Bytes in a queue at which it is read again.
 const LOW: usize = 1 << 20;
 
+/// How long nothing comes until what is kept back is let go: whoever writes a question waits for an answer.
+const STALL: Duration = Duration::from_millis(100);
+
 /// What cannot be written, and where.
 pub(super) type WriteError = (PathBuf, io::Error);
 
@@ -26,6 +29,16 @@ pub(super) type WriteError = (PathBuf, io::Error);
 pub(super) trait Follow: Send {
     /// Takes bytes of a stream. `more` says that others follow at once.
     fn take(&mut self, stream: Stream, bytes: &[u8], more: bool) -> Result<(), WriteError>;
+
+    /// Returns whether something is kept back that is to be let go if nothing comes for a while.
+    fn waits(&self) -> bool {
+        false
+    }
+
+    /// Lets go what is kept back: nothing came for a while.
+    fn stalled(&mut self) -> Result<(), WriteError> {
+        Ok(())
+    }
 
     /// Nothing more comes.
     fn finish(&mut self) -> Result<(), WriteError>;
@@ -141,9 +154,24 @@ impl Level {
 }
 
 fn run(mut follow: Box<dyn Follow>, pieces: &Receiver<Piece>, level: &Level) -> Result<(), WriteError> {
-    for (stream, bytes) in pieces {
-        follow.take(stream, &bytes, !pieces.is_empty())?;
-        level.lower(bytes.len());
+    let mut has_stalled = false;
+    loop {
+        let piece = match follow.waits() && !has_stalled {
+            true => pieces.recv_timeout(STALL),
+            false => pieces.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match piece {
+            Ok((stream, bytes)) => {
+                follow.take(stream, &bytes, !pieces.is_empty())?;
+                level.lower(bytes.len());
+                has_stalled = false;
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                follow.stalled()?;
+                // What it keeps all the same is not asked for again.
+                has_stalled = true;
+            }
+            Err(RecvTimeoutError::Disconnected) => return follow.finish(),
+        }
     }
-    follow.finish()
 }

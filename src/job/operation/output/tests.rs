@@ -17,7 +17,7 @@ fn run() -> tempfile::TempDir {
 fn output_is_kept_and_its_scalars_are_in_an_event_file() {
     let run = run();
     let patterns = ScalarPatterns::read(None, ["lr"]).unwrap();
-    let Recorder { mut sink, recording } = Recorder::new(run.path(), patterns, false);
+    let Recorder { mut sink, recording } = Recorder::new(run.path(), patterns, false, &Masks::default());
     sink.connect(Box::new(|| ()));
     assert_eq!(fs::read_dir(run.path().join(".guild")).unwrap().count(), 0, "nothing is made before the start");
     sink.begin().unwrap();
@@ -40,7 +40,7 @@ fn output_is_kept_and_its_scalars_are_in_an_event_file() {
 fn a_scalar_is_there_while_the_operation_runs() {
     let run = run();
     let patterns = ScalarPatterns::read(None, []).unwrap();
-    let Recorder { mut sink, recording } = Recorder::new(run.path(), patterns, false);
+    let Recorder { mut sink, recording } = Recorder::new(run.path(), patterns, false, &Masks::default());
     sink.begin().unwrap();
     sink.write(Stream::Stdout, b"loss: 1\n").unwrap();
     while read_scalars(run.path()).scalars.is_empty() {

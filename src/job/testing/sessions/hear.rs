@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use super::{Item, Sessions};
 use crate::engine::{End, Engine, Reused, Submission};
 use crate::model::{
-    EventKind, ItemReport, Level, Outcome, OutputSize, RecordForm, TaskFinished, TaskNumber, TestStatus,
+    EventKind, ItemReport, Level, Masks, Outcome, OutputSize, RecordForm, TaskFinished, TaskNumber, TestStatus,
 };
 use crate::store;
 
@@ -54,11 +54,11 @@ impl Hearing {
         &self,
         sessions: &mut Sessions,
         engine: &Engine,
-        directory: &Path,
+        place: Place<'_>,
         max_failures: Option<u32>,
     ) -> Heard {
         let mut listener = Listener {
-            directory,
+            place,
             max_failures,
             failures: 0,
             items: std::mem::take(&mut sessions.items),
@@ -104,8 +104,17 @@ impl Hearing {
     }
 }
 
+/// Where the files of tests go.
+#[derive(Clone, Copy)]
+pub(in crate::job::testing) struct Place<'a> {
+    /// The run directory.
+    pub(in crate::job::testing) directory: &'a Path,
+    /// What takes the place of secrets in them.
+    pub(in crate::job::testing) masks: &'a Masks,
+}
+
 struct Listener<'a> {
-    directory: &'a Path,
+    place: Place<'a>,
     max_failures: Option<u32>,
     failures: u32,
     items: HashMap<TaskNumber, Item>,
@@ -154,7 +163,7 @@ impl Listener<'_> {
         }
         let outcome = if report.is_late { Outcome::Errored } else { report.status.outcome() };
         self.failures += u32::from(matches!(outcome, Outcome::Failed | Outcome::Errored | Outcome::Aborted));
-        match submission(item, &report, outcome, self.directory) {
+        match submission(item, &report, outcome, self.place) {
             Ok(submission) => Some(submission),
             Err(error) => {
                 self.heard.failed.get_or_insert(error);
@@ -175,16 +184,17 @@ pub(super) fn submission(
     item: Item,
     report: &ItemReport,
     outcome: Outcome,
-    directory: &Path,
+    place: Place<'_>,
 ) -> store::Result<Submission> {
     let Item { number, folder, task } = item;
-    let path = directory.join(&folder);
-    let log = log_of(report, &task.id);
+    let path = place.directory.join(&folder);
+    let log = log_of(report, &task.id, place.masks);
     fs::create_dir_all(&path).map_err(store::Error::io("create", &path))?;
     let keep = |name: &str, bytes: &[u8]| -> store::Result<OutputSize> {
+        let bytes = place.masks.mask(bytes);
         if !bytes.is_empty() {
             let path = path.join(name);
-            fs::write(&path, bytes).map_err(store::Error::io("write", &path))?;
+            fs::write(&path, &bytes).map_err(store::Error::io("write", &path))?;
         }
         Ok(OutputSize { bytes: bytes.len() as u64, ..OutputSize::default() })
     };
@@ -218,9 +228,10 @@ pub(super) fn submission(
     Ok(Submission { number, folder, task: Box::new(task), decided: None, reused })
 }
 
-/// Returns the log of a test: what it wrote, and what pytest says of it.
-fn log_of(report: &ItemReport, id: &str) -> Vec<u8> {
-    let mut form = RecordForm::new(report.pid.unsigned_abs(), id);
+/// Returns the log of a test: what it wrote, and what pytest says of it. Secrets are masked before a record is made of them,
+/// which may part them.
+fn log_of(report: &ItemReport, id: &str, masks: &Masks) -> Vec<u8> {
+    let mut form = RecordForm::new(report.pid.unsigned_abs(), &masks.mask_text(id));
     let mut log = Vec::new();
     let parts = [
         (Level::Info, "stdout", report.stdout.as_str()),
@@ -228,7 +239,7 @@ fn log_of(report: &ItemReport, id: &str) -> Vec<u8> {
         (Level::Error, "pytest", report.traceback.as_deref().unwrap_or_default()),
     ];
     for (level, logger, text) in parts.iter().filter(|(_, _, text)| !text.is_empty()) {
-        form.write(&mut log, Utc::now(), *level, logger, text.as_bytes());
+        form.write(&mut log, Utc::now(), *level, logger, &masks.mask(text.as_bytes()));
     }
     log
 }
