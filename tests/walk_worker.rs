@@ -230,7 +230,7 @@ fn mistakes_are_told_before_anything_runs() {
         (
             "local X = A('X', { 1, { a = { print } } })",
             "{ order = { X } }",
-            "option 2 of action 'X'.a[1] is a function, which is no value",
+            "option 2 of action 'X'.a[1] is a function, which cannot be handed",
         ),
         (
             "local X = A('X', function() error('no list') end)",
@@ -260,7 +260,7 @@ fn mistakes_are_told_before_anything_runs() {
         (
             "local X = A('X', { 1 })",
             "{ order = { X }, state = { f = print } }",
-            "the state.f is a function, which is no value",
+            "the state.f is a function, which cannot be handed",
         ),
         ("local X = walk.acton { }", "{ order = { X } }", "rille.walk has no 'acton'; did you mean 'action'?"),
         (

@@ -189,7 +189,7 @@ impl Job {
         {
             runnable.kwargs.insert("testbed".to_owned(), testbed.clone());
         }
-        runnable.kwargs.extend(draft.parameters);
+        runnable.kwargs.extend(draft.parameters.into_iter().map(|(name, value)| (name, value.into())));
         if runnable.kind != "lua" && draft.sections.is_set() {
             let text = "'uids' and 'groups' choose sections of a testscript; they have no effect on kind";
             self.warn(format!("{text} '{}'", runnable.kind), draft.place.clone());
@@ -210,7 +210,7 @@ impl Job {
                 Err(problem) => (None, Some((Outcome::Errored, problem))),
             },
         };
-        let absolute = |path: String| beside.join(path);
+        let absolute = |path: PathBuf| beside.join(path);
         let task = Task {
             id,
             runnable,

@@ -18,7 +18,7 @@ use super::inputs::hex;
 use super::roster::Roster;
 use super::{Door, Job, Settings, testing};
 use crate::engine::{self, Engine, Guarded, Journal, Limits, Origin, OutputTap, Runners, Surroundings, Timing};
-use crate::model::{EVENT_FORMAT, EventKind, JobInfo, RunStarted, RuntimeInfo, Stream};
+use crate::model::{EVENT_FORMAT, EventKind, JobInfo, RunStarted, RuntimeInfo, Stream, Value};
 use crate::report::{self, Announcement, JobLog, Live, LiveHandle, Verbosity};
 use crate::store::{self, EventLog, Opref, RunDir, Site};
 
@@ -213,7 +213,8 @@ fn keep_files(run: &mut RunDir, settings: &Settings) -> store::Result<Option<Pat
         testing::write_suite(run, settings)?;
     }
     let Some(testbed) = &settings.testbed else { return Ok(None) };
-    run.write_file(TESTBED_FILE, testbed.to_string().as_bytes())?;
+    let plain = Value::of_json(testbed).to_plain_json();
+    run.write_file(TESTBED_FILE, plain.to_string().as_bytes())?;
     Ok(Some(run.path().join(TESTBED_FILE)))
 }
 

@@ -31,6 +31,7 @@ mod stream;
 mod synchro;
 mod task;
 mod test_status;
+mod value;
 mod walk;
 mod walk_event;
 
@@ -64,11 +65,11 @@ pub(crate) use size::parse_size;
 pub(crate) use status_message::{Finished, Running, StatusKind, StatusMessage, TaskIdValue};
 pub(crate) use stream::Stream;
 pub(crate) use synchro::{
-    Answer, FRAME_LIMIT, Fault, FaultKind, Key, ObjectId, Op, PROTOCOL, REFERENCE, Request, SharedKind, SharedRef,
-    references,
+    Answer, FRAME_LIMIT, Fault, FaultKind, ObjectId, Op, PROTOCOL, REFERENCE, Request, SharedKind, SharedRef,
 };
 pub(crate) use task::{Place, QUARANTINE, Task, TaskNumber};
 pub(crate) use test_status::TestStatus;
+pub(crate) use value::{Key, MAX_DEPTH, Value, YamlSchema, argument, read_yaml};
 pub(crate) use walk::{
     WALK_PAGE_SIZE, WalkEnd, WalkEnded, WalkLine, WalkMachine, WalkOrder, WalkPage, WalkReport, WalkSlot, WalkStep,
     WalkSuite, Walks,

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 
 use super::sections::Sections;
 use crate::model::{
-    Exit, FilePlace, Outcome, OutputSize, Place, QUARANTINE, TaskFinished, TaskNumber, TaskQueued, TestStatus,
+    Exit, FilePlace, Outcome, OutputSize, Place, QUARANTINE, TaskFinished, TaskNumber, TaskQueued, TestStatus, Value,
 };
 use crate::store::{self, attempt_folder};
 

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::api;
 use super::api::op::{self, Definitions};
-use super::error::raise;
+use super::error::{plain_text, raise};
 use super::vm::{Setup, Vm};
 use super::{modules, source};
 use crate::model::Place;
@@ -84,7 +84,7 @@ fn add_rille_file(path: &Path, shown: &Path, project: &mut Project) -> Result<()
         after_program: None,
         exit: Box::new(|lua, _| raise(lua, "usage", "the project file cannot exit; it declares operations")),
     };
-    let vm = Vm::new(setup).map_err(|error| at_line(format!("cannot set Lua up: {error}")))?;
+    let vm = Vm::new(setup).map_err(|error| at_line(format!("cannot set Lua up: {}", plain_text(&error))))?;
     load(&vm, path, shown, &definitions)?;
     definitions.take().add_to(path, project)
 }
@@ -94,7 +94,7 @@ pub(super) fn load(vm: &Vm, path: &Path, shown: &Path, definitions: &Rc<RefCell<
     let at_line = |message: String| Mistake { place: None, message };
     let unreadable = |error: io::Error| at_line(format!("cannot read {}: {error}", shown.display()));
     let text = fs::read(path).map_err(unreadable)?;
-    prepare(vm, definitions).map_err(|error| at_line(format!("cannot set Lua up: {error}")))?;
+    prepare(vm, definitions).map_err(|error| at_line(format!("cannot set Lua up: {}", plain_text(&error))))?;
     let chunk = source::compile(vm.lua(), shown, &text, &[]).map_err(|error| located(&error.message, shown))?;
     vm.call(&chunk, Vec::new()).map_err(|error| located(&error.message, shown))?;
     Ok(())

@@ -4,14 +4,15 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::Value as Json;
 
 use crate::cli::Failure;
 use crate::cli::near::near_file;
+use crate::model::{MAX_DEPTH, Value, YamlSchema, read_yaml};
 use crate::script;
 
-/// Returns what the file holds.
-pub(super) fn read(path: &Path) -> Result<Value, Failure> {
+/// Returns what the file holds, in the JSON of values.
+pub(super) fn read(path: &Path) -> Result<Json, Failure> {
     let shown = path.display();
     let text = fs::read(path).map_err(|error| {
         let failure = Failure::usage(format!("cannot read the testbed '{shown}': {error}"));
@@ -21,16 +22,36 @@ pub(super) fn read(path: &Path) -> Result<Value, Failure> {
         }
     })?;
     let wrong = |problem: String| Failure::usage(format!("the testbed '{shown}' cannot be used: {problem}"));
-    let value: Value = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("json") => serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?,
-        Some("yaml" | "yml") => serde_saphyr::from_slice(&text).map_err(|error| wrong(error.to_string()))?,
+    let value = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("json") => json(&text).map_err(wrong)?,
+        Some("yaml" | "yml") => yaml(&text).map_err(wrong)?,
         Some("lua") => script::read_table(path, &text).map_err(wrong)?,
         _ => return Err(wrong("its name must end in .yaml, .yml, .json or .lua".to_owned())),
     };
     match value {
-        Value::Object(_) | Value::Array(_) => Ok(value),
+        Value::Map(_) | Value::List(_) => Ok(value.into()),
         // Tasks would see no testbed, and nobody why.
         Value::Null => Err(wrong("it is empty".to_owned())),
         other => Err(wrong(format!("it must hold a table of names and values, not just {other}"))),
+    }
+}
+
+/// Reads YAML as the testbeds of others are written: in version 1.1, unless the file says otherwise.
+fn yaml(text: &[u8]) -> Result<Value, String> {
+    let text = std::str::from_utf8(text).map_err(|error| {
+        let line = 1 + memchr::memchr_iter(b'\n', &text[..error.valid_up_to()]).count();
+        format!("line {line} holds bytes that are not UTF-8")
+    })?;
+    read_yaml(text, YamlSchema::Old).map_err(|mistake| mistake.to_string())
+}
+
+fn json(text: &[u8]) -> Result<Value, String> {
+    let value: Value = serde_json::from_slice(text).map_err(|error| match error.is_data() {
+        true => format!("line {} cannot be read", error.line()),
+        false => format!("this is not JSON: {error}"),
+    })?;
+    match value.json_depth() > MAX_DEPTH {
+        true => Err(format!("values are nested more than {MAX_DEPTH} deep")),
+        false => Ok(value),
     }
 }

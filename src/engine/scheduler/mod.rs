@@ -148,7 +148,7 @@ pub(crate) struct End {
     /// Why, unless it simply passed.
     pub(crate) reason: Option<String>,
     /// What the script gave with its result.
-    pub(crate) data: Option<serde_json::Value>,
+    pub(crate) data: Option<crate::model::Value>,
     /// How the last attempt's process ended.
     pub(crate) exit: Option<Exit>,
     /// Why it was ended from outside.

@@ -243,7 +243,7 @@ fn verdict(finished: Finished) -> Verdict {
     let texts = [("class_name", class_name), ("fail_class", fail_class), ("traceback", traceback)];
     data.extend(returncode.map(|code| ("returncode".to_owned(), Value::from(code))));
     data.extend(texts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), Value::from(text?)))));
-    let data = (!data.is_empty()).then_some(Value::Object(data));
+    let data = (!data.is_empty()).then(|| crate::model::Value::of_json(&Value::Object(data)));
     let told = fail_reason.filter(|reason| !reason.is_empty());
     // Avocado's runners of programs give no reason; the exit of the runner itself would mislead.
     let reason = || (!result.outcome().is_good()).then(|| reason_of(returncode));

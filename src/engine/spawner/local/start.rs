@@ -74,11 +74,11 @@ pub(super) fn image(
         set(variable::SYNCHRO, Cow::Borrowed(Synchro::socket(synchro).as_os_str()));
         set(variable::TASK_NUMBER, text(&task.to_string()));
     }
-    let given = start.parameters.iter().map(|(name, value)| (OsStr::new(name), Some(OsStr::new(value))));
+    let given = start.parameters.iter().map(|(name, value)| (OsStr::new(name), Some(value.as_ref())));
     let slots = slot_variables(&start.slots);
     let own = variables.iter().map(|(name, value)| (&**name, value.as_deref()));
     let slots = slots.iter().map(|(name, value)| (OsStr::new(name), Some(OsStr::new(value))));
-    let last = start.env.iter().map(|(name, value)| (OsStr::new(name), value.as_ref().map(OsStr::new)));
+    let last = start.env.iter().map(|(name, value)| (OsStr::new(name), value.as_ref().map(AsRef::as_ref)));
     let all = given.chain(own).chain(slots).chain(last);
     let (entries, path) = match start.is_bare {
         true => environment.bare().with(all),

@@ -87,12 +87,9 @@ impl Bench {
         let start = Start {
             id,
             task_id: format!("t{task}"),
-            what: What::Program {
-                program: program.to_owned(),
-                args: args.iter().map(|arg| (*arg).to_owned()).collect(),
-            },
-            parameters: vec![("PARAMETER".to_owned(), "p".to_owned())],
-            env: vec![("HOME".to_owned(), None), ("OWN".to_owned(), Some("o".to_owned()))],
+            what: What::Program { program: program.to_owned(), args: args.iter().map(|arg| (*arg).into()).collect() },
+            parameters: vec![("PARAMETER".to_owned(), "p".into())],
+            env: vec![("HOME".to_owned(), None), ("OWN".to_owned(), Some("o".into()))],
             is_bare: false,
             folder: self.folder.path().to_owned(),
             cwd: None,

@@ -10,7 +10,7 @@ use super::value::{decode, encode};
 use super::{WalkHost, WalkReplay};
 use crate::model::{WalkEnd, WalkEnded};
 use crate::script::error::raise;
-use crate::script::table::shown;
+use crate::script::shown::shown;
 use crate::walk::trace;
 
 /// Adds the functions to those that the Lua half calls.

@@ -1,0 +1,173 @@
+//! A value of a user: what a script hands over as a parameter, keeps in a shared object, or gives with its result; what a
+//! testbed holds.
+//!
+//! It is the one form between Lua, host, tasks, shared objects, JSON, YAML and reports, so that a value has one fate
+//! wherever it goes:
+//!
+//! | In Lua | In JSON | As an argument or variable of a program |
+//! |---|---|---|
+//! | nil | `null`; in a table it is not there | nothing |
+//! | true, false | `true`, `false` | `true`, `false`; as a variable in `env` false removes it |
+//! | an integer | a whole number | its digits |
+//! | a float | a number with a point or an exponent | the same |
+//! | infinity, not a number | `{"$float": "inf"}`, `"-inf"`, `"nan"` | `inf`, `-inf`, `nan` |
+//! | a float, of a whole number beyond 64 bits that YAML held | its digits up to 2^64, else `{"$integer": "…"}` | its digits |
+//! | a string that is UTF-8 | a string | its bytes |
+//! | a string of other bytes | `{"__base64_encoded__": "…"}`, as Avocado has it | its bytes; NUL is refused |
+//! | a list: the keys 1 to n | an array | JSON |
+//! | an empty table | `{}`; where a list is wanted an empty one | JSON |
+//! | a table with names as keys | an object, sorted by name | JSON |
+//! | a table with other keys: numbers, booleans, bytes, several kinds | `{"$map": [[key, value], …]}`, sorted | JSON |
+//! | a shared object | `{"__synchro__": {"type": …, "id": …}}` | `dict:3` |
+//! | an object of a `walk.class`, between walks | `{"$class": NAME, "value": …}` | |
+//! | a list with a hole | refused, with the number of the item that is missing | refused |
+//! | a table that holds itself, or is nested more than 100 deep | refused, with its path | refused |
+//! | a function, a thread, any other object | refused, with its path | refused |
+//!
+//! What is refused as a parameter is no reason to change what a script says of its end: in the data of a result it
+//! becomes a short text such as `<function>`, a list with a hole becomes a table with numbers as keys, and the run warns
+//! of it. A table whose own content would be read as one of the forms above is written as a `$map`, so that every value
+//! comes back as it went.
+
+mod argument;
+mod json;
+mod key;
+mod yaml;
+mod yaml_scalar;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+pub(crate) use self::argument::argument;
+pub(crate) use self::key::Key;
+pub(crate) use self::yaml::{YamlSchema, read_yaml};
+use super::SharedRef;
+
+/// How deep the JSON of a value may be nested: the reader of lines allows 128, of which messages need some. A `$map` is
+/// three deep.
+pub(crate) const MAX_DEPTH: usize = 100;
+
+/// See the module.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) enum Value {
+    /// Nothing.
+    #[default]
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// A whole number.
+    Integer(i64),
+    /// A whole number that has more than 64 bits, in decimal digits.
+    Large(Box<str>),
+    /// Any other number, infinity and what is no number included.
+    Float(f64),
+    /// A text.
+    Text(String),
+    /// Bytes that are no text, since they are not UTF-8.
+    Bytes(Vec<u8>),
+    /// Values in order.
+    List(Vec<Value>),
+    /// Values by key.
+    Map(BTreeMap<Key, Value>),
+    /// A shared object.
+    Shared(SharedRef),
+    /// An object of a class: its name, and what is to be known of the object.
+    Object(Box<(String, Value)>),
+}
+
+impl Value {
+    /// Makes the value that a string of Lua is.
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self::Text(text.to_owned()),
+            Err(_) => Self::Bytes(bytes.to_vec()),
+        }
+    }
+
+    /// Makes the value of a whole number in decimal digits, perhaps with a minus.
+    pub(crate) fn of_digits(digits: &str) -> Self {
+        digits.parse().map_or_else(|_| Self::Large(digits.into()), Self::Integer)
+    }
+
+    /// Returns whether there is no value.
+    pub(crate) const fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    /// Returns the text that it is.
+    pub(crate) fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Returns what a map holds under a name.
+    pub(crate) fn get(&self, name: &str) -> Option<&Self> {
+        match self {
+            Self::Map(fields) => fields.get(&Key::Text(name.to_owned())),
+            _ => None,
+        }
+    }
+
+    /// Calls `found` with every shared object in the value.
+    pub(crate) fn references(&self, found: &mut impl FnMut(SharedRef)) {
+        match self {
+            Self::List(items) => items.iter().for_each(|item| item.references(found)),
+            Self::Map(fields) => fields.values().for_each(|field| field.references(found)),
+            Self::Object(object) => object.1.references(found),
+            Self::Shared(reference) => found(*reference),
+            _ => {}
+        }
+    }
+}
+
+/// Shows the value as its JSON.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_json().to_string())
+    }
+}
+
+impl From<bool> for Value {
+    fn from(boolean: bool) -> Self {
+        Self::Bool(boolean)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Integer(number)
+    }
+}
+
+/// A count, which no memory can hold more of than 64 bits can tell.
+impl From<usize> for Value {
+    fn from(count: usize) -> Self {
+        Self::Integer(i64::try_from(count).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<Key> for Value {
+    fn from(key: Key) -> Self {
+        match key {
+            Key::Integer(number) => Self::Integer(number),
+            Key::Text(text) => Self::Text(text),
+            Key::Float(number) => Self::Float(number.get()),
+            Key::Bool(boolean) => Self::Bool(boolean),
+            Key::Bytes(bytes) => Self::Bytes(bytes),
+        }
+    }
+}
+
+impl FromIterator<Value> for Value {
+    fn from_iter<I: IntoIterator<Item = Value>>(items: I) -> Self {
+        Self::List(items.into_iter().collect())
+    }
+}
