@@ -89,9 +89,7 @@ end
 -- What a handle stands for is kept under a key that nobody has.
 local function definition_of(handle, method)
   local inner = type(handle) == "table" and rawget(handle, core)
-  if not inner then
-    host.usage_error(("'%s' is a method of a definition; write it with a colon, as in case:%s(…)"):format(method, method))
-  end
+  if not inner then host.usage_error(("write it with a colon: …:%s(…)"):format(method)) end
   return inner.definition
 end
 
@@ -196,7 +194,7 @@ ts.parameters = core.script_parameters
 local function whole_from(least)
   return function(value, name)
     if value ~= nil and (math.type(value) ~= "integer" or value < least) then
-      host.definition_error(("%s must be a whole number from %d, not %s"):format(name, least, host.shown(value)))
+      host.definition_error(("%s must be a whole number from %d, not %s"):format(name, least, host.text(value)))
     end
     return value
   end

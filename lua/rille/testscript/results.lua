@@ -142,7 +142,7 @@ end
 local function reporter(result)
   return function(object, reason, options)
     if type(object) ~= "table" or object[result] == nil then
-      host.usage_error(("'%s' is a method of self and of a step; write self:%s(…), with a colon"):format(result, result))
+      host.usage_error(("write self:%s(…), with a colon"):format(result))
     end
     local frame = object.is_frame and object or core.current
     if frame == nil or frame.is_closed then

@@ -50,7 +50,7 @@ end
 
 function methods.start(parent, name, options, fn)
   if fn == nil then options, fn = nil, options end
-  if type(parent) ~= "table" or not parent.is_frame then host.usage_error("'start' is a method of steps and of a step; write steps:start(…), with a colon") end
+  if type(parent) ~= "table" or not parent.is_frame then host.usage_error("write steps:start(…), with a colon") end
   if type(name) ~= "string" then host.usage_error("the name of a step is a string, not a " .. type(name)) end
   if type(fn) ~= "function" then host.usage_error(("step '%s' needs a function, not a %s"):format(name, type(fn))) end
   if parent.is_closed then

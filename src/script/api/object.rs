@@ -25,9 +25,11 @@ pub(super) fn unknown_key(lua: &Lua, object: &str, key: &Value, known: &[&str]) 
     }
 }
 
-/// Makes the error for setting a field that cannot be set.
-pub(super) fn not_settable(lua: &Lua, object: &str, name: &str) -> mlua::Error {
-    raise(lua, "usage", format!("{object}.{name} cannot be set"))
+/// Makes the error for setting a field that cannot be set; `known` are those that there are.
+pub(super) fn not_settable(lua: &Lua, object: &str, name: &str, known: &[&str]) -> mlua::Error {
+    let near = nearest(name, known.iter().copied()).filter(|near| *near != name);
+    let hint = near.map_or_else(String::new, |near| format!("; did you mean '{near}'?"));
+    raise(lua, "usage", format!("{object}.{name} cannot be set{hint}"))
 }
 
 /// The name of a class of objects, and how one of them is called in what is to be written: "a Task", "task".
@@ -37,6 +39,13 @@ pub(super) struct ObjectName {
     pub(super) is: &'static str,
     /// The variable that holds one.
     pub(super) variable: &'static str,
+}
+
+impl ObjectName {
+    /// Returns the name without its article.
+    fn name(self) -> &'static str {
+        self.is.split_once(' ').map_or(self.is, |(_, name)| name)
+    }
 }
 
 /// Adds a method. Called with a dot it says to write a colon.
@@ -84,12 +93,8 @@ where
     M: UserDataMethods<T>,
 {
     methods.add_meta_method(MetaMethod::NewIndex, move |lua, _, (key, _): (Value, Value)| -> mlua::Result<()> {
-        match &key {
-            Value::String(name) if known.contains(&name.to_string_lossy().as_str()) => {
-                Err(not_settable(lua, object.variable, &name.to_string_lossy()))
-            }
-            key => Err(unknown_key(lua, object.is, key, known)),
-        }
+        let name = key.as_string().map_or_else(|| shown_key(&key), mlua::LuaString::to_string_lossy);
+        Err(not_settable(lua, object.name(), &name, known))
     });
 }
 
@@ -116,12 +121,8 @@ pub(in crate::script) fn read_only(lua: &Lua, object: &'static str, fields: &Tab
     })?;
     metatable.set("__index", index)?;
     let newindex = lua.create_function(move |lua, (_, name, _): (Value, Value, Value)| -> mlua::Result<()> {
-        match &name {
-            Value::String(name) if known.contains(&name.to_string_lossy()) => {
-                Err(not_settable(lua, object, &name.to_string_lossy()))
-            }
-            name => Err(unknown_key(lua, object, name, &known.iter().map(String::as_str).collect::<Vec<_>>())),
-        }
+        let name = name.as_string().map_or_else(|| shown_key(&name), mlua::LuaString::to_string_lossy);
+        Err(not_settable(lua, object, &name, &known.iter().map(String::as_str).collect::<Vec<_>>()))
     })?;
     metatable.set("__newindex", newindex)?;
     let content = fields.clone();

@@ -107,7 +107,7 @@ impl Proxy {
                 ask(lua, &Request { value, ..self.request(Op::Set) })?;
             }
             _ if methods::names(kind).contains(&name.as_str()) => {
-                return Err(not_settable(lua, kind.name(), &name));
+                return Err(not_settable(lua, kind.name(), &name, &[]));
             }
             _ => return Err(self.has_no(lua, key)),
         }
