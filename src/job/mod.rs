@@ -24,6 +24,7 @@ mod synchro;
 mod testing;
 mod walk;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -164,9 +165,14 @@ impl Job {
         decided: Option<(Outcome, String)>,
     ) -> (Task, Option<(Outcome, String)>) {
         let beside = self.settings.jobfile.parent().unwrap_or(Path::new("/"));
+        let path = match draft.env.get("PATH") {
+            Some(path) => path.as_ref().map(|path| AsRef::<OsStr>::as_ref(path).to_owned()),
+            None => std::env::var_os("PATH"),
+        };
         let runnable = match &draft.testscript {
             Some(testscript) => {
-                resolve::resolve(testscript, draft.kind.as_deref(), &[beside, &self.settings.started_in])
+                let folders = [beside, &self.settings.started_in];
+                resolve::resolve(testscript, draft.kind.as_deref(), &folders, path.as_deref())
             }
             None => Err("has no testscript; write testscript = \"FILE\"".to_owned()),
         };

@@ -180,6 +180,9 @@ pub(crate) struct TaskQueued {
     /// It prepares others and is no test itself: a dependency.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) prepares: bool,
+    /// Its working folder is another than its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) elsewhere: bool,
     /// SHA-256 over all that the task is made of: script, parameters, kind, arguments; by it a resumed run knows again
     /// what has not changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -16,6 +16,7 @@ mod manifest;
 mod message;
 mod nearest;
 mod order;
+mod os_text;
 mod outcome;
 mod python_text;
 mod recipe;
@@ -34,6 +35,7 @@ mod test_status;
 mod value;
 mod walk;
 mod walk_event;
+mod whole;
 
 pub(crate) use blob::Blob;
 pub(crate) use cleared::Cleared;
@@ -52,6 +54,7 @@ pub(crate) use manifest::{EntryKind, Manifest, ManifestEntry};
 pub(crate) use message::{Message, Reply, StopOrder, StopWord};
 pub(crate) use nearest::nearest;
 pub(crate) use order::{JobInfo, Order, RuntimeInfo, SynchroLine};
+pub(crate) use os_text::os_text;
 pub(crate) use outcome::Outcome;
 pub(crate) use python_text::{float_text, push_python_str, python_text_of};
 pub(crate) use recipe::{Recipes, add_tag, read_recipes, recipe_schema};
@@ -77,3 +80,4 @@ pub(crate) use walk::{
 pub(crate) use walk_event::{
     SerialRan, WalkCause, WalkCoverage, WalkFailed, WalkShrunk, WalksEnd, WalksFinished, WalksRan, WalksStarted,
 };
+pub(crate) use whole::{whole, whole_tail, without_torn_begin, without_torn_end};

@@ -41,6 +41,7 @@ pub(super) fn run_started() -> EventKind {
 pub(super) fn queued(task: TaskNumber, id: &str, retries: u32) -> EventKind {
     EventKind::TaskQueued(Box::new(TaskQueued {
         prepares: false,
+        elsewhere: false,
         task,
         id: id.into(),
         kind: "lua".into(),

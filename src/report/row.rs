@@ -25,6 +25,8 @@ pub(crate) struct Row {
     pub(crate) dangling: bool,
     /// Whether its end was copied from before the run was resumed.
     pub(crate) reused: bool,
+    /// Whether its working folder is another than its own.
+    pub(crate) elsewhere: bool,
     /// How the task ended; `None` until its last attempt has ended.
     pub(crate) outcome: Option<Outcome>,
     /// How the process of the latest attempt ended.
@@ -105,6 +107,7 @@ impl Row {
             running: false,
             dangling: false,
             reused: false,
+            elsewhere: queued.elsewhere,
             outcome: None,
             exit: None,
             started: None,
@@ -139,6 +142,7 @@ impl Row {
             retries: 0,
             tags: Vec::new(),
             prepares: false,
+            elsewhere: false,
             inputs: None,
             place: None,
         };

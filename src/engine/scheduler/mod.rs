@@ -366,6 +366,7 @@ impl Scheduler {
                 place: task.place.clone(),
                 retries: task.retries,
                 prepares: task.prepares,
+                elsewhere: task.cwd.is_some() || task.runner.is_some(),
                 inputs: task.inputs.clone(),
             }))));
             // A reused id stays the id of its first owner.

@@ -15,6 +15,7 @@ use crate::engine::stop::StopReason;
 use crate::engine::verdict::Verdict;
 use crate::model::{
     Dropped, EventKind, Exit, Finished, Level, Running, StatusKind, StatusMessage, Stream, TaskIdValue, TaskNumber,
+    without_torn_begin,
 };
 
 /// The logger of what a runner says of itself.
@@ -65,7 +66,7 @@ impl RunnerBooks {
 
     /// Returns the last line that the runner wrote to standard error.
     fn last_line(&self) -> Option<String> {
-        let text = String::from_utf8_lossy(&self.last_words);
+        let text = String::from_utf8_lossy(without_torn_begin(&self.last_words));
         text.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
     }
 }
