@@ -12,6 +12,7 @@ use super::api::args::Arguments;
 use super::api::plugin::{self, Plugins, Stage};
 use super::api::{self, Selections};
 use super::error::{ScriptError, calling_line, plain_text, raise};
+use super::shown::shown;
 use super::time_limit::{Measures, TimeLimit};
 use super::vm::{self, Setup, Vm};
 use super::{modules, source, standalone};
@@ -229,7 +230,7 @@ fn run(context: &Rc<Context>, vm: &Vm, name: &std::path::Path) -> Result<(), Mai
         let message = format!("cannot set Lua up: {}", plain_text(&error));
         broken(RaisedError { kind: "error".to_owned(), message, traceback: None })
     };
-    if standalone::is_testscript(&settings.source) {
+    if standalone::is_testscript(&settings.source) || standalone::is_task_script(&settings.source) {
         return run_alone(context, vm);
     }
     let chunk = source::compile(vm.lua(), name, &settings.source, names(&settings.source)).map_err(broken)?;
@@ -361,7 +362,7 @@ fn no_main(name: &std::path::Path, source: &[u8], found: &Value) -> String {
     }
     match found {
         Value::Nil => format!("{name}: the jobfile does not define main; {remedy}"),
-        other => format!("{name}: main is a {}, not a function; {remedy}", other.type_name()),
+        other => format!("{name}: main is {}, not a function; {remedy}", shown(other)),
     }
 }
 

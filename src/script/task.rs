@@ -62,7 +62,7 @@ pub(crate) trait HostLine {
 const GC_PAUSE: i32 = 400;
 
 /// The names a task's script has beside the standard ones.
-const DECLARED: [&str; 3] = ["parameters", "runtime", "arg"];
+pub(super) const DECLARED: [&str; 3] = ["parameters", "runtime", "arg"];
 
 /// A script that has come to its end, in a VM that still holds what it has left.
 pub(crate) struct Script {
