@@ -61,7 +61,7 @@ const UNUSABLE: [(&str, &str, &str); 9] = [
         "local function main() end",
         "job.lua: main is local, so that nobody can call it; write function main",
     ),
-    ("main is no function", "main = 3", "job.lua: main is a integer, not a function"),
+    ("main is no function", "main = 3", "job.lua: main is the number 3, not a function"),
     ("syntax", "function main()\n  local x = = 3\nend", "job.lua:2: unexpected symbol near '='"),
     ("undeclared", "function main()\n  prnt(1)\nend", "job.lua:2: variable 'prnt' not declared; did you mean 'print'?"),
     (

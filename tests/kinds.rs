@@ -185,7 +185,7 @@ fn a_program_that_cannot_be_started_is_errored_with_a_remedy() {
     let ended = project.job(&[]);
     ended.code(1).outcomes("mode=errored interpreter=errored text=errored none=errored path=passed");
     ended.reason_has("mode", "make it executable (chmod +x)");
-    ended.reason_has("interpreter", "the interpreter that its first line names does not exist");
+    ended.reason_has("interpreter", "its first line names the interpreter /no/such/interpreter, which does not exist");
     ended.reason_has("text", "does its first line name an interpreter (#!/bin/sh)?");
     ended.reason_has("none", "there is no testscript 'no-such-program-anywhere'");
 }

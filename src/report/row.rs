@@ -12,6 +12,7 @@ use crate::store::{self, attempt_folder};
 
 /// A task as far as the events that came tell it.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Row {
     /// The task's number in its run.
     pub(crate) number: TaskNumber,

@@ -230,7 +230,9 @@ fn run(context: &Rc<Context>, vm: &Vm, name: &std::path::Path) -> Result<(), Mai
         let message = format!("cannot set Lua up: {}", plain_text(&error));
         broken(RaisedError { kind: "error".to_owned(), message, traceback: None })
     };
-    if standalone::is_testscript(&settings.source) || standalone::is_task_script(&settings.source) {
+    if standalone::is_testscript(&settings.source)
+        || standalone::is_task_script(&settings.source, names(&settings.source))
+    {
         return run_alone(context, vm);
     }
     let chunk = source::compile(vm.lua(), name, &settings.source, names(&settings.source)).map_err(broken)?;
@@ -409,5 +411,5 @@ fn prepare(context: &Rc<Context>) -> mlua::Result<Vm> {
 /// workers, and its functions may name what those have.
 fn names(source: &[u8]) -> &'static [&'static str] {
     let is_of_walks = LuaText::new(&String::from_utf8_lossy(source)).requires("rille.walk");
-    if is_of_walks { &super::walk::DECLARED } else { &["main", "arg"] }
+    if is_of_walks { &super::walk::DECLARED } else { &super::lua_file::OF_JOBFILES }
 }

@@ -5,7 +5,7 @@
 use mlua::Value as LuaValue;
 
 use super::shown::cut;
-use super::table::to_value_as_far_as_it_goes;
+use super::table::{NotCarried, to_value_as_far_as_it_goes};
 use super::task::ScriptEnd;
 use crate::model::{Outcome, Value};
 
@@ -18,10 +18,20 @@ const MOST_DATA: usize = 2 << 20;
 /// Reads the data that came with an end, named `what`. Returns what is kept of it, and what is to be told of the rest.
 pub(crate) fn data(value: &LuaValue, what: &str) -> (Option<Value>, Vec<String>) {
     let (value, lost) = to_value_as_far_as_it_goes(value, what);
-    let mut lost: Vec<String> = lost.iter().map(|problem| format!("{problem}; a word stands in its place")).collect();
+    let mut lost: Vec<String> = lost.iter().map(told).collect();
     let (value, too_large) = fitting(Some(value).filter(|value| !value.is_null()), what, MOST_DATA);
     lost.extend(too_large);
     (value, lost)
+}
+
+/// Returns what to say of what could not be kept as it was.
+fn told(problem: &NotCarried) -> String {
+    match problem {
+        NotCarried::Hole { path, item } => {
+            format!("{path} is a list with a hole: item {item} is missing (nil); the others are kept by their numbers")
+        }
+        other => format!("{other}; a word stands in its place"),
+    }
 }
 
 /// Returns the data if it is not too large, else what is to be told of that.
@@ -49,3 +59,6 @@ pub(super) fn end(outcome: Outcome, reason: Option<String>, data: Option<Value>,
     let reason = reason.map(|reason| shortened(reason, LONGEST_REASON));
     ScriptEnd { outcome, reason, data, remarks }
 }
+
+#[cfg(test)]
+mod tests;

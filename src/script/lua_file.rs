@@ -21,6 +21,9 @@ pub(crate) enum LuaFile {
 /// Names that the script of an operation has.
 pub(super) const OF_OPERATIONS: [&str; 3] = ["flags", "run", "arg"];
 
+/// Names that a jobfile has.
+pub(super) const OF_JOBFILES: [&str; 2] = ["main", "arg"];
+
 /// Modules that a script of an operation may use.
 const FOR_OPERATIONS: [&str; 2] = ["rille.log", "rille.runs"];
 
@@ -38,7 +41,7 @@ pub(crate) fn lua_file(text: &[u8]) -> LuaFile {
     let loads_others = modules.iter().any(|module| !module.is_some_and(is_of_rille))
         || ["dofile", "loadfile", "load"].into_iter().any(|name| code.has_name(name));
     let is_script = || source::compile(&Lua::new(), Path::new(""), text, &OF_OPERATIONS).is_ok();
-    if standalone::is_task_script(text) && !is_script() {
+    if standalone::is_task_script(text, &OF_JOBFILES) && !is_script() {
         return LuaFile::Job;
     }
     // What has no effect is rather the beginning of a jobfile.

@@ -15,6 +15,7 @@ mod modules;
 pub(crate) mod operation;
 mod operation_main;
 mod packages;
+mod plain;
 mod runner_kind;
 mod shown;
 pub(crate) mod source;

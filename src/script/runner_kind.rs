@@ -13,6 +13,7 @@ use serde_json::{Map, Value as Json};
 
 use super::api::object::check_dot;
 use super::error::{plain_text, raise};
+use super::plain::to_plain_json;
 use super::shown::shown;
 use super::vm::{Setup, Vm, Write};
 use super::{modules, source, table};
@@ -179,7 +180,7 @@ fn message_of(message: &Table) -> Result<Map<String, Json>, String> {
                 }
                 serde_json::json!({ Blob::ENCODED: STANDARD.encode(bytes) })
             }
-            other => table::to_json(other, &key)?,
+            other => to_plain_json(other, &key)?,
         };
         json.insert(key, value);
     }

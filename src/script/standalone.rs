@@ -23,11 +23,11 @@ pub(super) fn is_testscript(source: &[u8]) -> bool {
 }
 
 /// Returns whether a file is the script of a task by its text: it needs names that only such a script has, and defines no
-/// `main`.
-pub(super) fn is_task_script(source: &[u8]) -> bool {
+/// `main`. `names` are those that a jobfile has.
+pub(super) fn is_task_script(source: &[u8], names: &[&str]) -> bool {
     let lua = Lua::new();
     let compiles = |names: &[&str]| source::compile(&lua, Path::new(""), source, names).is_ok();
-    !defines_main(source) && compiles(&task::DECLARED) && !compiles(&["arg", "main"])
+    !defines_main(source) && compiles(&task::DECLARED) && !compiles(names)
 }
 
 /// Returns whether a file defines `main`.
@@ -74,7 +74,7 @@ mod tests {
             ("print(", false),
         ];
         for (text, expected) in cases {
-            assert_eq!(is_task_script(text.as_bytes()), expected, "{text}");
+            assert_eq!(is_task_script(text.as_bytes(), &["main", "arg"]), expected, "{text}");
         }
     }
 

@@ -81,11 +81,6 @@ pub(crate) fn to_value(value: &LuaValue, path: &str) -> Result<Value, NotCarried
     Reader::default().value(value, path, 0)
 }
 
-/// The same as JSON, for what is JSON by its nature: recipes and definitions.
-pub(crate) fn to_json(value: &LuaValue, path: &str) -> Result<Json, String> {
-    to_value(value, path).map(|value| value.to_json()).map_err(|problem| problem.to_string())
-}
-
 /// Reads as much of a value as can be carried, and says what could not: a short text stands in its place.
 pub(crate) fn to_value_as_far_as_it_goes(value: &LuaValue, path: &str) -> (Value, Vec<NotCarried>) {
     let mut reader = Reader { lost: Some(Vec::new()), ..Reader::default() };
@@ -411,7 +406,7 @@ mod tests {
     fn json(source: &str) -> Result<String, String> {
         let lua = Lua::new();
         let value: LuaValue = lua.load(source).eval().unwrap();
-        to_json(&value, "p").map(|json| json.to_string())
+        to_value(&value, "p").map(|value| value.to_json().to_string()).map_err(|problem| problem.to_string())
     }
 
     #[test]

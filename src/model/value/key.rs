@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn keys_have_an_order_that_no_run_changes() {
-        let mut keys = vec![
+        let mut keys = [
             Key::Bytes(vec![0xff]),
             Key::Bool(true),
             Key::of_float(1.5).unwrap(),

@@ -16,8 +16,9 @@ use crate::job::{Draft, DraftSections, SectionFilter, Testscript, quoted};
 use crate::model::{Blob, Place, Runnable, SectionChoice, nearest, parse_size};
 use crate::script::error::plain_text;
 use crate::script::list;
+use crate::script::plain::to_recipe;
 use crate::script::shown::shown;
-use crate::script::table::{to_json, to_value};
+use crate::script::table::to_value;
 
 /// The keys that mean something to Rille; every other one is a parameter of the script.
 const RESERVED: [&str; 15] = [
@@ -158,7 +159,7 @@ fn testscript(value: &Value) -> Result<Testscript, String> {
             }
         }
         Value::Table(_) => {
-            let recipe = to_json(value, "testscript")?;
+            let recipe = to_recipe(value, "testscript")?;
             let recipe = Runnable::try_from(recipe).map_err(|error| format!("testscript is no recipe: {error}"))?;
             Ok(Testscript::Recipe(Box::new(recipe)))
         }

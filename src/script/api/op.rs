@@ -16,8 +16,8 @@ use crate::operation::read::{
 };
 use crate::operation::{ModelName, Project};
 use crate::script::error::{calling_line, raise};
+use crate::script::plain::to_plain_json;
 use crate::script::shown::{shown, text_of};
-use crate::script::table::to_json;
 
 /// The name of the module.
 pub(crate) const MODULE: &str = "rille.op";
@@ -128,7 +128,7 @@ fn definition(lua: &Lua, name: String, attributes: &Value) -> mlua::Result<Defin
 
 fn to_node(value: &Value, what: &str, place: &Place) -> Result<Node, String> {
     let Value::Table(_) = value else { return Err(format!("{what} must be a table, got {}", shown(value))) };
-    let json = to_json(value, what)?;
+    let json = to_plain_json(value, what)?;
     Ok(node(&json, place))
 }
 

@@ -9,8 +9,9 @@ use serde_json::Value as Json;
 use super::object::{ObjectName, add_method, check_dot, guard, guard_module};
 use crate::model::{Recipes, Runnable, read_recipes};
 use crate::script::error::{calling_line, raise};
+use crate::script::plain::to_recipe;
 use crate::script::shown::shown;
-use crate::script::table::{self, to_json};
+use crate::script::table;
 
 /// The name of the module.
 pub(crate) const MODULE: &str = "rille.runnable";
@@ -41,7 +42,7 @@ fn runnable(lua: &Lua, definition: &Value) -> mlua::Result<LuaRunnable> {
         let text = format!("Runnable takes one table, Runnable {{ kind = \"exec-test\" }}, not {}", shown(definition));
         return Err(raise(lua, "definition", text));
     };
-    let recipe = to_json(definition, "Runnable").map_err(|problem| raise(lua, "definition", problem))?;
+    let recipe = to_recipe(definition, "Runnable").map_err(|problem| raise(lua, "definition", problem))?;
     // A table without content may be a list as well.
     let recipe = if recipe == Json::Array(Vec::new()) { Json::Object(serde_json::Map::new()) } else { recipe };
     let made = Runnable::try_from(recipe).map_err(|error| raise(lua, "definition", format!("Runnable: {error}")))?;

@@ -3,7 +3,6 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rustix::io::Errno;
@@ -125,12 +124,11 @@ fn denied(image: &Image, start: &Start) -> String {
     if program.is_dir() {
         return "it is a folder; a program is a file that may be executed (chmod +x)".to_owned();
     }
-    let shown = program.as_os_str().as_bytes().escape_ascii();
-    format!("it may not be executed; write chmod +x {shown}, or give kind = \"lua\" for a Lua script")
+    "it may not be executed; make it executable (chmod +x) or give kind = \"lua\" for a Lua script".to_owned()
 }
 
 fn no_image(program: &Path) -> String {
     let is_empty = program.metadata().is_ok_and(|file| file.len() == 0);
     let what = if is_empty { "it is empty" } else { "it is nothing that this system can run" };
-    format!("{what}; a script names its interpreter in the first line, as in #!/bin/sh")
+    format!("{what}; does its first line name an interpreter (#!/bin/sh)?")
 }
