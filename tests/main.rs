@@ -52,6 +52,7 @@ mod runs_trash;
 mod runtime;
 mod scheduling;
 mod signals;
+mod slips;
 mod sourcecode;
 mod status;
 mod synchro;

@@ -75,6 +75,7 @@ end
 mt.__index = function(err, name) return methods[name] or field(err, name) end
 mt.__tostring = host.error_text
 mt.__concat = function(a, b) return tostring(a) .. tostring(b) end
+mt.__name = "error object"
 mt.__len = function(err) return #tostring(err) end
 
 -- Calls `f` and keeps the error value together with the stack it was raised on.

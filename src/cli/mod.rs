@@ -31,6 +31,7 @@ use std::path::{Path, PathBuf};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use self::failure::{Failure, FailureKind, MAKE_ROOM};
+use crate::model::without_os_numbers;
 use crate::store::Home;
 
 /// Runs experiments, tests and combinatorial walks from Lua jobfiles.
@@ -163,7 +164,7 @@ fn configured_home(option: Option<&Path>) -> Result<Home, Failure> {
 }
 
 fn complain(failure: &Failure) {
-    let mut text = format!("error: {}\n", failure.message);
+    let mut text = format!("error: {}\n", without_os_numbers(&failure.message));
     for hint in &failure.hints {
         text.extend(["hint: ", hint, "\n"]);
     }

@@ -54,7 +54,7 @@ pub(crate) use manifest::{EntryKind, Manifest, ManifestEntry};
 pub(crate) use message::{Message, Reply, StopOrder, StopWord};
 pub(crate) use nearest::nearest;
 pub(crate) use order::{JobInfo, Order, RuntimeInfo, SynchroLine};
-pub(crate) use os_text::os_text;
+pub(crate) use os_text::{os_text, without_os_numbers};
 pub(crate) use outcome::Outcome;
 pub(crate) use python_text::{float_text, push_python_str, python_text_of};
 pub(crate) use recipe::{Recipes, add_tag, read_recipes, recipe_schema};

@@ -125,7 +125,7 @@ fn hint(message: &str) -> Option<String> {
     if message.ends_with("attempt to index a nil value (field 'testbed')") {
         return Some("no testbed was given: start the job with --testbed FILE".to_owned());
     }
-    if message.ends_with("(string expected, got error)") {
+    if message.ends_with("(string expected, got error object)") {
         return Some(
             "an error object is no string: write tostring(err), or call its methods, as in err:match(…)".to_owned(),
         );
@@ -133,7 +133,8 @@ fn hint(message: &str) -> Option<String> {
     if message.contains("(FILE* expected, got ") {
         return Some("a method of a file is called with a colon, as in file:read(…)".to_owned());
     }
-    if message.contains("(string expected, got table)") && message.contains("bad argument #1 to ") {
+    // `string:format(…)`: the library itself is the first argument.
+    if message.contains("calling '") && message.contains("on bad self (string expected, got table)") {
         return Some(
             "a function of string is called with a dot, as in string.format(…), or as a method of a string".to_owned(),
         );

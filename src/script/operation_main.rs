@@ -16,7 +16,7 @@ use super::operation::{PROJECT_FILE, load};
 use super::shown::shown;
 use super::vm::{Setup, Vm};
 use super::{modules, source, table};
-use crate::model::{RaisedError, nearest};
+use crate::model::{RaisedError, nearest, os_text};
 
 /// What an operation in Lua knows of its run.
 #[derive(Clone, Debug, Default)]
@@ -88,7 +88,7 @@ fn run_main(file: &Path, name: &str, facts: &RunFacts) -> Result<i32, RaisedErro
 }
 
 fn run_script(file: &Path, arguments: &[String], facts: &RunFacts) -> Result<i32, RaisedError> {
-    let text = fs::read(file).map_err(|error| plain(format!("cannot read {}: {error}", file.display())))?;
+    let text = fs::read(file).map_err(|error| plain(format!("cannot read {}: {}", file.display(), os_text(&error))))?;
     let output = Rc::new(Output::default());
     let vm = machine(file, &output).map_err(internal)?;
     let lua = vm.lua();
@@ -156,7 +156,7 @@ impl Output {
             _ => io::stdout().write_all(bytes),
         };
         if let Err(error) = written {
-            let _ = writeln!(io::stderr(), "error: cannot write to {stream}: {error}");
+            let _ = writeln!(io::stderr(), "error: cannot write to {stream}: {}", os_text(&error));
             std::process::exit(1);
         }
     }

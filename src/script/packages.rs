@@ -11,7 +11,7 @@ use mlua::chunk::ChunkMode;
 use mlua::{Function, Lua, MultiValue, Table, Value};
 
 use super::error::{plain_text, raise};
-use crate::model::nearest;
+use crate::model::{nearest, os_text};
 
 /// What a template has in the place of the module's name.
 const MARK: &str = "?";
@@ -108,8 +108,9 @@ fn near_module(lua: &Lua, name: &str, folders: &[PathBuf]) -> mlua::Result<Optio
 }
 
 fn load(lua: &Lua, path: &Path) -> mlua::Result<MultiValue> {
-    let text = fs::read(path)
-        .map_err(|error| raise(lua, "usage", format!("cannot read the module {}: {error}", path.display())))?;
+    let text = fs::read(path).map_err(|error| {
+        raise(lua, "usage", format!("cannot read the module {}: {}", path.display(), os_text(&error)))
+    })?;
     let chunk = lua.load(text).set_name(format!("@{}", path.display())).set_mode(ChunkMode::Text).into_function()?;
     let path = lua.create_string(path.as_os_str().as_encoded_bytes())?;
     Ok(MultiValue::from_vec(vec![Value::Function(chunk), Value::String(path)]))

@@ -17,7 +17,7 @@ use super::plain::to_plain_json;
 use super::shown::shown;
 use super::vm::{Setup, Vm, Write};
 use super::{modules, source, table};
-use crate::model::{Blob, RaisedError, nearest};
+use crate::model::{Blob, RaisedError, nearest, os_text};
 
 /// The module.
 const MODULE: &str = "rille.runner";
@@ -86,7 +86,7 @@ pub(crate) fn kinds_of(file: &Path) -> Result<Vec<String>, String> {
 }
 
 fn load(file: &Path, kinds: &Kinds, write: Option<Write>) -> Result<Vm, RaisedError> {
-    let text = fs::read(file).map_err(|error| plain(format!("cannot read {}: {error}", file.display())))?;
+    let text = fs::read(file).map_err(|error| plain(format!("cannot read {}: {}", file.display(), os_text(&error))))?;
     let setup = Setup {
         module_folders: modules::folders(file, &std::env::current_dir().unwrap_or_default()),
         write,

@@ -19,7 +19,7 @@ use super::stop::{STOPPED, Stop};
 use super::vm::{Exit, Setup, Vm};
 use super::voice::Voice;
 use super::{api, modules, source, table};
-use crate::model::{Message, Order, Outcome, RaisedError, Reply, Value as Data};
+use crate::model::{Message, Order, Outcome, RaisedError, Reply, Value as Data, os_text};
 
 /// How a script ended, in its own words.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,7 +83,7 @@ pub(crate) fn run_script(order: &Order, host: &Rc<dyn HostLine>, stop: &Rc<Stop>
     let without_vm = |reason: String| Script { end: ScriptEnd::new(Outcome::Errored, reason), vm: None };
     let text = match fs::read(&order.script) {
         Ok(text) => text,
-        Err(error) => return without_vm(format!("cannot read {}: {error}", order.script.display())),
+        Err(error) => return without_vm(format!("cannot read {}: {}", order.script.display(), os_text(&error))),
     };
     let (vm, parameters) = match prepare(order, host, stop) {
         Ok(prepared) => prepared,

@@ -8,14 +8,14 @@ use serde_json::Value as Json;
 
 use crate::cli::Failure;
 use crate::cli::near::near_file;
-use crate::model::{MAX_DEPTH, Value, YamlSchema, read_yaml};
+use crate::model::{MAX_DEPTH, Value, YamlSchema, os_text, read_yaml};
 use crate::script;
 
 /// Returns what the file holds, in the JSON of values.
 pub(super) fn read(path: &Path) -> Result<Json, Failure> {
     let shown = path.display();
     let text = fs::read(path).map_err(|error| {
-        let failure = Failure::usage(format!("cannot read the testbed '{shown}': {error}"));
+        let failure = Failure::usage(format!("cannot read the testbed '{shown}': {}", os_text(&error)));
         match near_file(path).filter(|_| error.kind() == ErrorKind::NotFound) {
             Some(near) => failure.hint(format!("did you mean '{near}'?")),
             None => failure,
@@ -46,9 +46,15 @@ fn yaml(text: &[u8]) -> Result<Value, String> {
 }
 
 fn json(text: &[u8]) -> Result<Value, String> {
-    let value: Value = serde_json::from_slice(text).map_err(|error| match error.is_data() {
-        true => format!("line {} cannot be read", error.line()),
-        false => format!("this is not JSON: {error}"),
+    let value: Value = serde_json::from_slice(text).map_err(|error| {
+        let words = error.to_string();
+        let words = match words.split(" at line ").next().unwrap_or(&words) {
+            _ if error.is_eof() => "it ends too early",
+            "trailing characters" => "more follows behind its end",
+            "recursion limit exceeded" => "values are nested too deep",
+            words => words,
+        };
+        format!("line {}: this is not JSON: {words}", error.line())
     })?;
     match value.json_depth() > MAX_DEPTH {
         true => Err(format!("values are nested more than {MAX_DEPTH} deep")),

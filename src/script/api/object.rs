@@ -105,7 +105,12 @@ pub(in crate::script) fn read_only(lua: &Lua, object: &'static str, fields: &Tab
     for pair in fields.pairs::<String, Value>() {
         known.push(pair?.0);
     }
+    if object == "runtime" {
+        // There is none where none was given.
+        known.push("testbed".to_owned());
+    }
     known.sort();
+    known.dedup();
     let shown = lua.create_table()?;
     let metatable = lua.create_table()?;
     let content = fields.clone();

@@ -9,7 +9,7 @@ use mlua::{Function, Lua, Table, Value};
 
 use super::result::LuaResult;
 use crate::engine::End;
-use crate::model::{Place, RaisedError, TaskNumber, nearest};
+use crate::model::{Place, RaisedError, TaskNumber, nearest, os_text};
 use crate::script::error::{calling_line, plain_text, raise};
 use crate::script::host::Context;
 use crate::script::list;
@@ -98,7 +98,8 @@ pub(in crate::script) fn load(vm: &Vm, context: &Context) -> Result<(), RaisedEr
             let message = format!("plugin file {}: {what}", path.display());
             RaisedError { kind: kind.to_owned(), message, traceback: None }
         };
-        let text = std::fs::read(path).map_err(|error| broken("usage", format!("cannot be read: {error}")))?;
+        let text =
+            std::fs::read(path).map_err(|error| broken("usage", format!("cannot be read: {}", os_text(&error))))?;
         let chunk = source::compile(lua, path, &text, &[])?;
         let returned = vm.call(&chunk, Vec::new())?;
         let plugins = match returned.front() {

@@ -7,7 +7,7 @@ use mlua::{Lua, MetaMethod, Table, UserData, UserDataFields, UserDataMethods, Va
 use serde_json::Value as Json;
 
 use super::object::{ObjectName, add_method, check_dot, guard, guard_module};
-use crate::model::{Recipes, Runnable, read_recipes};
+use crate::model::{Recipes, Runnable, os_text, read_recipes};
 use crate::script::error::{calling_line, raise};
 use crate::script::plain::to_recipe;
 use crate::script::shown::shown;
@@ -67,8 +67,8 @@ fn from_recipe(lua: &Lua, path: &Value) -> mlua::Result<Value> {
     let path = path_text(lua, "from_recipe", path)?;
     let found = look_for(lua, &path);
     let failed = |what: String| raise(lua, "usage", what);
-    let text =
-        fs::read(&found).map_err(|error| failed(format!("cannot read the recipe {}: {error}", found.display())))?;
+    let text = fs::read(&found)
+        .map_err(|error| failed(format!("cannot read the recipe {}: {}", found.display(), os_text(&error))))?;
     match read_recipes(&text) {
         Ok(Recipes::One(runnable)) => lua.create_userdata(LuaRunnable(*runnable)).map(Value::UserData),
         Ok(Recipes::List(list)) => {
@@ -112,7 +112,7 @@ impl LuaRunnable {
         let path = path_text(lua, "to_recipe", path)?;
         let recipe = Json::from(self.0.clone());
         fs::write(&path, format!("{recipe:#}\n"))
-            .map_err(|error| raise(lua, "usage", format!("cannot write the recipe {path}: {error}")))
+            .map_err(|error| raise(lua, "usage", format!("cannot write the recipe {path}: {}", os_text(&error))))
     }
 }
 

@@ -30,7 +30,7 @@ use super::task::{HostLine, ScriptEnd, prepare_with};
 use super::vm::{Exit, Vm};
 use super::voice::Voice;
 use crate::model::{
-    Level, Order, Outcome, RaisedError, WalkEnd, WalkEnded, WalkLine, WalkOrder, WalkReport, WalkSuite,
+    Level, Order, Outcome, RaisedError, WalkEnd, WalkEnded, WalkLine, WalkOrder, WalkReport, WalkSuite, os_text,
 };
 
 /// The logger of what a worker itself has to say.
@@ -158,7 +158,7 @@ impl Worker<'_> {
         let script = &self.order.script;
         let text = std::fs::read(script).map_err(|error| RaisedError {
             kind: "error".to_owned(),
-            message: format!("cannot read {}: {error}", script.display()),
+            message: format!("cannot read {}: {}", script.display(), os_text(&error)),
             traceback: None,
         })?;
         let chunk = super::source::compile(vm.lua(), script, &text, &DECLARED)?;

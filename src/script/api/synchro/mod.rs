@@ -10,7 +10,7 @@ use mlua::{Lua, MultiValue, Table, Value};
 
 use self::methods::Methods;
 pub(in crate::script) use self::proxy::Proxy;
-use super::read_only;
+use super::object::{check_dot, read_only};
 use crate::engine::SynchroClient;
 use crate::model::{Answer, FaultKind, Op, Request, SharedKind, SynchroLine, Value as Shared};
 use crate::script::error::raise;
@@ -19,6 +19,9 @@ use crate::script::shown::shown;
 use crate::script::stop::Stop;
 use crate::script::table::to_value;
 use crate::script::task::HostLine;
+
+/// What the functions that make objects are in.
+const MODULE: &str = "runtime.synchro";
 
 /// The way to the shared objects.
 pub(in crate::script) trait Backend {
@@ -55,7 +58,7 @@ fn open(lua: &Lua, backend: Rc<dyn Backend>) -> mlua::Result<Table> {
     for kind in SharedKind::ALL {
         makers.set(kind.name(), lua.create_function(move |lua, arguments: MultiValue| make(lua, kind, &arguments))?)?;
     }
-    read_only(lua, "runtime.synchro", &makers)
+    read_only(lua, MODULE, &makers)
 }
 
 struct Host(Rc<Context>);
@@ -113,6 +116,7 @@ fn ask(lua: &Lua, request: &Request) -> mlua::Result<Option<Shared>> {
 
 fn make(lua: &Lua, kind: SharedKind, arguments: &MultiValue) -> mlua::Result<Value> {
     let name = kind.name();
+    check_dot(lua, MODULE, name, arguments.front().unwrap_or(&Value::Nil))?;
     if arguments.len() > 1 || matches!(arguments.front(), Some(Value::UserData(_)) if kind != SharedKind::Value) {
         return Err(raise(lua, "usage", format!("{name} takes at most one value; write runtime.synchro.{name}(…)")));
     }
