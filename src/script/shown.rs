@@ -50,6 +50,8 @@ fn named(value: &Value) -> Option<String> {
     };
     Some(match name.as_str() {
         "" | "userdata" => return None,
+        "FILE*" => "a file".to_owned(),
+        name if name.starts_with("a ") => name.to_owned(),
         "runtime" => "the runtime".to_owned(),
         name if name.starts_with("rille.") => format!("the module {name}"),
         name if name.starts_with("runtime.") => name.to_owned(),

@@ -168,6 +168,9 @@ impl Reader<'_> {
     }
 
     fn table(&mut self, table: &Table, path: &str, depth: usize) -> Result<Value, NotCarried> {
+        if is_own_object(table) {
+            return Err(NotCarried::Kind { path: path.to_owned(), kind: kind_of(&LuaValue::Table(table.clone())) });
+        }
         let pointer = table.to_pointer();
         if self.open.contains(&pointer) {
             return Err(NotCarried::Circle { path: path.to_owned() });
@@ -309,6 +312,25 @@ pub(crate) fn key_of(key: &LuaValue) -> Option<Key> {
         LuaValue::Boolean(boolean) => Some(Key::Bool(*boolean)),
         _ => None,
     }
+}
+
+/// The names of objects of Rille that are made of tables: what they hold is nothing to others.
+const OWN_OBJECTS: [&str; 8] = [
+    "FILE*",
+    "a testcase",
+    "action",
+    "action instance",
+    "common setup or cleanup",
+    "logger",
+    "machine",
+    "parser of arguments",
+];
+
+/// Returns whether a table is an object of Rille's own, or one of its modules.
+fn is_own_object(table: &Table) -> bool {
+    let name = table.metatable().and_then(|metatable| metatable.raw_get::<LuaValue>("__name").ok());
+    let name = name.as_ref().and_then(LuaValue::as_string).map(mlua::LuaString::to_string_lossy);
+    name.is_some_and(|name| name.starts_with("rille.") || OWN_OBJECTS.contains(&name.as_str()))
 }
 
 /// Returns what a table says that it holds, if it says so by `__pairs`.
