@@ -52,6 +52,50 @@ const CARRIED: [&str; 32] = [
     "(function() local t = 1 for _ = 1, 90 do t = { t } end return t end)()",
 ];
 
+/// Returns the rows of the first table of the documentation: example, JSON, and what a program finds.
+fn documented() -> Vec<[String; 3]> {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/values.md")).unwrap();
+    let rows =
+        text.lines().skip_while(|line| !line.starts_with("|---")).skip(1).take_while(|line| line.starts_with('|'));
+    let code = |cell: &str| cell.trim().split('`').nth(1).unwrap_or_default().to_owned();
+    rows.map(|line| {
+        let cells: Vec<&str> = line[1..line.len() - 1].split('|').collect();
+        assert_eq!(cells.len(), 4, "{line}");
+        [code(cells[1]), code(cells[2]), code(cells[3])]
+    })
+    .filter(|[example, ..]| !example.is_empty())
+    .collect()
+}
+
+#[test]
+fn the_documentation_says_what_becomes_of_a_value() {
+    let rows = documented();
+    assert_eq!(rows.len(), 15);
+    let tasks = rows.iter().enumerate().map(|(index, [example, ..])| {
+        format!(
+            "  job.run {{ testscript = 'data.lua', taskid = 'd{index}', x = {example} }}\n  \
+             job.run {{ testscript = 'show.sh', taskid = 'p{index}', x = {example} }}\n"
+        )
+    });
+    let project = Project::new()
+        .main(&tasks.collect::<String>())
+        .file("data.lua", "return 'passed', nil, { x = parameters.x }")
+        .executable("show.sh", "#!/bin/sh\nprintf %s \"${x-not there}\"");
+    let ended = project.job(&["-qq"]);
+    ended.code(0);
+    let results = ended.the_run().results();
+    for (index, [example, json, program]) in rows.iter().enumerate() {
+        let data = results["tasks"][2 * index]["result"]["data"].to_string();
+        // Each use of the example makes a shared object of its own.
+        let expected = if json == "null" { "{}".to_owned() } else { format!("{{\"x\":{json}}}") };
+        assert_eq!(data.replace("\"id\":2", "\"id\":1"), expected, "{example}");
+        let found = ended.the_run().output(&format!("p{index}"), "stdout");
+        let found = String::from_utf8_lossy(&found).replace("dict:2", "dict:1");
+        let expected = if program.is_empty() { None } else { Some(program) };
+        assert!(expected.is_none_or(|expected| found == *expected), "{example}: {found}");
+    }
+}
+
 /// Values that no other process can have, and why.
 const REFUSED: [(&str, &str); 8] = [
     ("print", "is a function, which cannot be handed to another process"),

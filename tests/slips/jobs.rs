@@ -109,7 +109,7 @@ pub(super) const SLIPS: &[super::Slip] = &[
     ("e.value = 1", "an event has no field 'value'"),
     ("v.valu = 1", "did you mean 'value'?"),
     ("v:add({})", "add takes a number, got a table"),
-    ("for _ in pairs(e) do end", "a event has no items to go through"),
+    ("for _ in pairs(e) do end", "has no items to go through"),
     // Walks.
     ("walk:action { name = 'A' }", "write walk.action(…), with a dot"),
     ("walk:run_tests {}", "write walk.run_tests(…), with a dot"),

@@ -1,33 +1,9 @@
 //! A value of a user: what a script hands over as a parameter, keeps in a shared object, or gives with its result; what a
 //! testbed holds.
 //!
-//! It is the one form between Lua, host, tasks, shared objects, JSON, YAML and reports, so that a value has one fate
-//! wherever it goes:
-//!
-//! | In Lua | In JSON | As an argument or variable of a program |
-//! |---|---|---|
-//! | nil | `null`; in a table it is not there | nothing |
-//! | true, false | `true`, `false` | `true`, `false`; as a variable in `env` false removes it |
-//! | an integer | a whole number | its digits |
-//! | a float | a number with a point or an exponent | the same |
-//! | infinity, not a number | `{"$float": "inf"}`, `"-inf"`, `"nan"` | `inf`, `-inf`, `nan` |
-//! | a float, of a whole number beyond 64 bits that YAML held | its digits up to 2^64, else `{"$integer": "…"}` | its digits |
-//! | a string that is UTF-8 | a string | its bytes |
-//! | a string of other bytes | `{"__base64_encoded__": "…"}`, as Avocado has it | its bytes; NUL is refused |
-//! | a list: the keys 1 to n | an array | JSON |
-//! | an empty table | `{}`; where a list is wanted an empty one | JSON |
-//! | a table with names as keys | an object, sorted by name | JSON |
-//! | a table with other keys: numbers, booleans, bytes, several kinds | `{"$map": [[key, value], …]}`, sorted | JSON |
-//! | a shared object | `{"__synchro__": {"type": …, "id": …}}` | `dict:3` |
-//! | an object of a `walk.class`, between walks | `{"$class": NAME, "value": …}` | |
-//! | a list with a hole | refused, with the number of the item that is missing | refused |
-//! | a table that holds itself, or is nested more than 100 deep | refused, with its path | refused |
-//! | a function, a thread, any other object | refused, with its path | refused |
-//!
-//! What is refused as a parameter is no reason to change what a script says of its end: in the data of a result it
-//! becomes a short text such as `<function>`, a list with a hole becomes a table with numbers as keys, and the run warns
-//! of it. A table whose own content would be read as one of the forms above is written as a `$map`, so that every value
-//! comes back as it went.
+//! It is the one form between Lua, host, tasks, shared objects, JSON, YAML and reports. What becomes of each kind of value is
+//! told once, for users too.
+#![doc = include_str!("../../../docs/values.md")]
 
 mod argument;
 mod json;
