@@ -315,3 +315,14 @@ fn a_gibibyte_of_output_stays_out_of_the_hosts_memory() {
     assert!(kept.len() <= (1 << 20) + mark.len(), "{} bytes are kept", kept.len());
     assert!(String::from_utf8_lossy(&kept).contains(&mark));
 }
+
+#[test]
+fn what_a_program_complains_of_is_shown_with_the_folder_it_ran_in() {
+    let body = "job.run { testscript = 'sh', args = { '-c', 'echo no rule >&2; exit 2' }, taskid = 'build' }\n  \
+                job.run { testscript = 'sh', args = { '-c', 'echo no rule >&2; exit 2' }, taskid = 'here', cwd = '.' }";
+    let ended = Project::new().main(body).job(&[]);
+    ended
+        .code(1)
+        .stderr_has("build: stderr (in tasks/1-build)\n    no rule\n")
+        .stderr_has("here: stderr\n    no rule\n");
+}

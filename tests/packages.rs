@@ -35,10 +35,10 @@ fn what_is_found_must_be_text() {
 /// Compiles a module in C, as `luarocks` does: it has Lua from the program that loads it.
 fn compile(project: &Project, name: &str, source: &str) {
     let file = project.path(format!("{name}.c"));
-    std::fs::write(&file, source).unwrap();
+    std::fs::write(&file, source).expect("it can be written");
     let mut cc = Command::new("cc");
     cc.args(["-shared", "-fPIC", "-o"]).arg(project.path(format!("c/{name}.so"))).arg(file);
-    assert!(cc.status().unwrap().success());
+    assert!(cc.status().expect("it starts").success());
 }
 
 #[test]

@@ -113,8 +113,9 @@ fn slips_inside_a_task_are_told_with_what_to_write() {
          local runnable, runs = require 'rille.runnable', require 'rille.runs'\nlocal case = ts.testcase('Slips')\n",
     );
     for (index, (code, _)) in tasks::SLIPS.iter().enumerate() {
-        script +=
-            &format!("case:test('s{index}', function(self, p, steps) local _ = {{ self, p, steps }} {code} end)\n");
+        script.extend([format!(
+            "case:test('s{index}', function(self, p, steps) local _ = {{ self, p, steps }} {code} end)\n"
+        )]);
     }
     let project = Project::new()
         .main("job.run { testscript = 's.lua', taskid = 't' }")
@@ -140,7 +141,7 @@ fn slips_in_definitions_are_told_with_what_to_write() {
     for (index, (code, _)) in definitions::SLIPS.iter().enumerate() {
         let begin = if code.contains("--bare") { "" } else { "local ts = require 'rille.testscript' " };
         project = project.file(format!("s{index}.lua"), format!("{begin}{code}\n"));
-        tasks += &format!("{{ testscript = 's{index}.lua', taskid = 's{index}' }}, ");
+        tasks.extend([format!("{{ testscript = 's{index}.lua', taskid = 's{index}' }}, ")]);
     }
     let ended = project.main(&format!("job.parallel {{ {tasks} }}")).job(&["-q"]);
     ended.code(1);
@@ -160,7 +161,7 @@ fn slips_in_a_jobfile_are_told_with_what_to_write() {
          local function try(f) local ok, err = pcall(f) print(ok and 'nothing' or (tostring(err):gsub('\\n', ' '))) end\n",
     );
     for (code, _) in jobs::SLIPS {
-        body += &format!("  try(function() {code} end)\n");
+        body.extend([format!("  try(function() {code} end)\n")]);
     }
     let ended = Project::new().main(&body).job(&["-q"]);
     check_whole(&ended);
@@ -187,7 +188,7 @@ fn slips_in_what_a_task_runs_are_told_with_what_to_write() {
         .file("folder/file", "");
     let mut tasks = String::new();
     for (index, (code, _)) in starts::TASKS.iter().enumerate() {
-        tasks += &format!("{{ taskid = 's{index}', {code} }}, ");
+        tasks.extend([format!("{{ taskid = 's{index}', {code} }}, ")]);
     }
     project = project.main(&format!("job.parallel {{ {tasks} }}"));
     let ended = project.job(&["-q"]);

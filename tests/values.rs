@@ -54,7 +54,8 @@ const CARRIED: [&str; 32] = [
 
 /// Returns the rows of the first table of the documentation: example, JSON, and what a program finds.
 fn documented() -> Vec<[String; 3]> {
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/values.md")).unwrap();
+    let text =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/values.md")).expect("the page is there");
     let rows =
         text.lines().skip_while(|line| !line.starts_with("|---")).skip(1).take_while(|line| line.starts_with('|'));
     let code = |cell: &str| cell.trim().split('`').nth(1).unwrap_or_default().to_owned();
@@ -115,7 +116,7 @@ fn a_value_comes_back_as_it_went_from_wherever_it_went() {
          local function same(what, value, back)\n    if show(value) ~= show(back) then print(what, show(value), show(back)) end\n  end\n",
     );
     for (index, value) in CARRIED.iter().enumerate() {
-        body += &format!(
+        body.extend([format!(
             "  do\n    local x = {value}\n    \
              local _, result = job.run {{ testscript = 'echo.lua', taskid = 't{index}', x = x, box = {{ x = x }}, d = d }}\n    \
              same('parameter {index}', show(x), d.shown)\n    same('inside {index}', show(x), d.boxed)\n    \
@@ -123,7 +124,7 @@ fn a_value_comes_back_as_it_went_from_wherever_it_went() {
              d.x = x same('dict {index}', x, d.x)\n    d:update {{ y = x }} same('update {index}', x, d:copy().y)\n    \
              l:append(x) same('list {index}', x, l:pop())\n    q:put(x) same('queue {index}', x, q:get())\n    \
              v.value = x same('value {index}', x, v.value)\n    same('made {index}', x, s.dict {{ z = x }}.z)\n  end\n"
-        );
+        )]);
     }
     body += "  for key, value in pairs { [1001] = 'vlan', [true] = 1, [1.5] = 2, ['\\xff'] = 3, a = 4 } do\n    \
              d[key] = value same('key', value, d[key]) same('has', true, d:has(key))\n  end\n  print 'done'";
@@ -137,11 +138,11 @@ fn a_value_comes_back_as_it_went_from_wherever_it_went() {
 fn what_cannot_be_carried_is_refused_everywhere_and_changes_no_result() {
     let mut body = String::from("local d = runtime.synchro.dict()\n");
     for (index, (value, _)) in REFUSED.iter().enumerate() {
-        body += &format!(
+        body.extend([format!(
             "  job.run {{ testscript = 'end.lua', taskid = 'p{index}', x = {value} }}\n  \
              print(tostring(select(2, pcall(function() d.x = {value} end))))\n  \
              job.run {{ testscript = 'data{index}.lua', taskid = 'd{index}' }}\n"
-        );
+        )]);
     }
     let mut project = Project::new().main(&body).file("end.lua", "");
     for (index, (value, _)) in REFUSED.iter().enumerate() {

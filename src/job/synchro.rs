@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::io;
 
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value};
 
 use super::{HostCall, Job};
 use crate::engine::Synchro;
-use crate::model::{Answer, Fault, FaultKind, Request, TaskNumber, Value};
+use crate::model::{Answer, Fault, FaultKind, Request, TaskNumber, references_in};
 
 /// `main` waits for these tasks, as long as this is there.
 pub(super) struct Following<'a>(Option<(&'a Synchro, Vec<TaskNumber>)>);
@@ -73,11 +73,11 @@ impl Job {
     }
 
     /// Notes which shared objects a task gets as parameters.
-    pub(super) fn note_shared(&self, task: TaskNumber, parameters: &Map<String, Json>) {
+    pub(super) fn note_shared(&self, task: TaskNumber, parameters: &Map<String, Value>) {
         let Some(synchro) = self.synchro.get() else { return };
         let mut known = HashSet::new();
         for value in parameters.values() {
-            Value::of_json(value).references(&mut |name| {
+            references_in(value, &mut |name| {
                 known.insert(name.id);
             });
         }

@@ -1,5 +1,7 @@
 //! What to write instead, for messages of Lua itself that do not say it.
 
+use std::fs;
+
 use crate::model::nearest;
 
 /// The names that the libraries of Lua have for functions.
@@ -122,7 +124,7 @@ pub(super) fn with_hint(message: String) -> String {
 }
 
 fn hint(message: &str) -> Option<String> {
-    if message.ends_with("attempt to index a nil value (field 'testbed')") {
+    if message.ends_with("attempt to index a nil value (field 'testbed')") || indexes_a_testbed(message) {
         return Some("no testbed was given: start the job with --testbed FILE".to_owned());
     }
     if message.ends_with("(string expected, got error object)") {
@@ -148,6 +150,36 @@ fn hint(message: &str) -> Option<String> {
     near.filter(|near| *near != name).map(|near| format!("did you mean '{near}'?"))
 }
 
+/// The most bytes of a script that are looked through.
+const MOST_TEXT: u64 = 1 << 20;
+
+/// Returns whether a message is about a variable that its script sets to the testbed: `local bed = runtime.testbed`.
+fn indexes_a_testbed(message: &str) -> bool {
+    let parts = || {
+        let (place, what) = message.split_once(": attempt to index a nil value (")?;
+        let (kind, name) = what.strip_suffix("')")?.split_once(" '")?;
+        let (file, _) = place.rsplit_once(':')?;
+        matches!(kind, "local" | "upvalue" | "global").then_some((file, name))
+    };
+    let Some((file, name)) = parts() else { return false };
+    let is_small = fs::metadata(file).is_ok_and(|file| file.is_file() && file.len() <= MOST_TEXT);
+    let text = is_small.then(|| fs::read(file).ok()).flatten().unwrap_or_default();
+    is_set_to_testbed(&String::from_utf8_lossy(&text), name)
+}
+
+/// Returns whether a text has `NAME = …testbed`.
+fn is_set_to_testbed(text: &str, name: &str) -> bool {
+    text.lines().any(|line| {
+        let Some((left, right)) = line.split_once('=') else { return false };
+        let is_name = left.trim_end().strip_suffix(name).is_some_and(|before| !before.ends_with(is_part));
+        is_name && right.split(|c: char| !is_part(c)).any(|word| word == "testbed")
+    })
+}
+
+fn is_part(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,6 +199,15 @@ mod tests {
         ];
         for (message, expected) in cases {
             assert_eq!(hint(message).as_deref(), expected, "{message}");
+        }
+        for (text, expected) in [
+            ("local bed = runtime.testbed", true),
+            ("  bed=parameters.testbed -- x", true),
+            ("local mybed = runtime.testbed", false),
+            ("local bed = runtime.testbeds", false),
+            ("bed.testbed()", false),
+        ] {
+            assert_eq!(is_set_to_testbed(text, "bed"), expected, "{text}");
         }
         assert!(with_hint("x: attempt to index a nil value (field 'testbed')".to_owned()).ends_with("--testbed FILE"));
     }

@@ -69,5 +69,9 @@ pub(super) const RUNS: &[super::Slip] = &[
     ("run job.lua --testbed bed.txt: function main() end", "its name must end in .yaml, .yml, .json or .lua"),
     ("run job.lua --testbed scalar.yaml: function main() end", "it must hold a table of names and values, not just 3"),
     ("run job.lua: function main(runtime) return runtime.testbed.devices end", "start the job with --testbed FILE"),
+    (
+        "run job.lua: function main(runtime) local bed = runtime.testbed return bed.devices end",
+        "start the job with --testbed FILE",
+    ),
     ("run job.lua --plugin none.lua: function main() end", "none.lua"),
 ];

@@ -69,6 +69,21 @@ impl Value {
     }
 }
 
+/// Calls `found` with every shared object in the JSON of a value.
+pub(crate) fn references_in(json: &Json, found: &mut impl FnMut(SharedRef)) {
+    match json {
+        Json::Array(items) => items.iter().for_each(|item| references_in(item, found)),
+        Json::Object(fields) => match fields.get(REFERENCE).filter(|_| fields.len() == 1) {
+            Some(content) => match SharedRef::of_content(&Value::of_json(content)) {
+                Some(reference) => found(reference),
+                None => references_in(content, found),
+            },
+            None => fields.values().for_each(|field| references_in(field, found)),
+        },
+        _ => {}
+    }
+}
+
 /// Moves a value into its JSON.
 impl From<Value> for Json {
     fn from(value: Value) -> Self {
@@ -405,6 +420,17 @@ mod tests {
             assert!(matches!(Value::of_json(&odd), Value::Map(_)), "{odd}");
         }
         assert_eq!(Value::of_json(&json!({ "$bytes": "/w==" })), Value::Bytes(vec![0xff]));
+    }
+
+    #[test]
+    fn shared_objects_are_found_in_json_as_in_the_value_that_it_is() {
+        let form = json!({ "__synchro__": { "type": "lock", "id": 7 } });
+        let json = json!({ "a": [1, form, { "b": form }], "m": { "$map": [[1, form], ["__synchro__", { "id": 1 }]] },
+            "none": { "__synchro__": { "type": "dog", "id": 2 } } });
+        let (mut here, mut there) = (Vec::new(), Vec::new());
+        references_in(&json, &mut |found| here.push(found.to_string()));
+        Value::of_json(&json).references(&mut |found| there.push(found.to_string()));
+        assert_eq!((&here, here.len()), (&there, 3));
     }
 
     #[test]

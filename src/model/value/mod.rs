@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 pub(crate) use self::argument::argument;
+pub(crate) use self::json::references_in;
 pub(crate) use self::key::Key;
 pub(crate) use self::yaml::{YamlSchema, read_yaml};
 use super::SharedRef;

@@ -111,6 +111,6 @@ impl Records {
     /// Returns why the trace is not whole.
     pub(super) fn problem(&self) -> Option<String> {
         let error = self.problem.as_ref()?;
-        Some(format!("cannot write the trace {}: {}; walks go on without it", self.path.display(), os_text(&error)))
+        Some(format!("cannot write the trace {}: {}; walks go on without it", self.path.display(), os_text(error)))
     }
 }
