@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::{LONGEST_REASON, shortened};
 use crate::model::{Message, Order, Outcome, Reply, RuntimeInfo, SectionChoice};
-use crate::script::{HostLine, run_script};
+use crate::script::{HostLine, Stop, run_script};
 
 /// As much as the host takes of one message.
 const LONGEST_MESSAGE: usize = 4 << 20;
@@ -39,6 +40,8 @@ impl HostLine for Lines {
     fn ask(&self, _: &Message) -> io::Result<Reply> {
         Ok(Reply::Ack { interrupted: false })
     }
+
+    fn listen(&self, _: Duration) {}
 }
 
 /// Runs a script and returns all that the host heard of it.
@@ -59,7 +62,7 @@ fn heard(script: &str) -> Vec<Message> {
         runtime: RuntimeInfo::default(),
     };
     let lines = Rc::new(Lines::default());
-    let end = run_script(&order, &(Rc::clone(&lines) as Rc<dyn HostLine>));
+    let end = run_script(&order, &(Rc::clone(&lines) as Rc<dyn HostLine>), &Stop::at_once()).end;
     for text in end.remarks {
         lines.tell(&Message::Remark { text }).unwrap();
     }
