@@ -174,8 +174,9 @@ mod tests {
             let is_name = |part: &&str| part.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
             names.extend(strings.filter(is_name).map(str::to_owned));
         });
-        // Those of the table above.
+        // A slip of the table above, and how all begin.
         names.remove("RILLE_JOBZ");
+        names.remove("RILLE_");
         assert!(names.len() > 30, "{names:?}");
         let slips: Vec<Remark> = names.iter().filter_map(|name| slip(name)).collect();
         assert!(slips.is_empty(), "{:?}", slips.iter().map(|slip| &slip.text).collect::<Vec<_>>());
