@@ -72,7 +72,7 @@ pub(crate) use synchro::{
 };
 pub(crate) use task::{Place, QUARANTINE, Task, TaskNumber};
 pub(crate) use test_status::TestStatus;
-pub(crate) use value::{Key, MAX_DEPTH, Value, YamlSchema, argument, read_yaml, references_in};
+pub(crate) use value::{Key, MAX_DEPTH, Value, YamlSchema, argument, read_yaml, references_in, yaml_word};
 pub(crate) use walk::{
     WALK_PAGE_SIZE, WalkEnd, WalkEnded, WalkLine, WalkMachine, WalkOrder, WalkPage, WalkReport, WalkSlot, WalkStep,
     WalkSuite, Walks,

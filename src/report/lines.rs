@@ -233,7 +233,8 @@ pub(super) fn says_the_attempt(reason: &str) -> bool {
 
 fn why(outcome: Outcome, reason: Option<&str>, finished: &TaskFinished, paint: Paint) -> Option<String> {
     let said = reason.map(|reason| clean_first_line(reason, REASON_CHARS, paint).into_owned());
-    let exit = || finished.exit.filter(|exit| !outcome.is_pass() || !exit.is_success()).map(|exit| exit.to_string());
+    // That a process left as it should says nothing of why its script failed.
+    let exit = || finished.exit.filter(|exit| !exit.is_success()).map(|exit| exit.to_string());
     said.filter(|said| !said.is_empty()).or_else(exit)
 }
 

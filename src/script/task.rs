@@ -249,7 +249,9 @@ fn from_returned(returned: &MultiValue) -> ScriptEnd {
         Some(Value::Boolean(false)) => Outcome::Failed,
         Some(Value::String(word)) => match word.to_string_lossy().parse() {
             Ok(outcome) => outcome,
-            Err(error) => return ScriptEnd::new(Outcome::Errored, format!("the script returned {error}")),
+            Err(error) => {
+                return ScriptEnd::new(Outcome::Errored, format!("the script returned what is no outcome: {error}"));
+            }
         },
         Some(other) => {
             let text = "the script returned {}; it may return nothing, a boolean, or an outcome and a reason";

@@ -18,6 +18,7 @@ pub(crate) use self::argument::argument;
 pub(crate) use self::json::references_in;
 pub(crate) use self::key::Key;
 pub(crate) use self::yaml::{YamlSchema, read_yaml};
+pub(crate) use self::yaml_scalar::resolve as yaml_word;
 use super::SharedRef;
 
 /// How deep the JSON of a value may be nested: the reader of lines allows 128, of which messages need some. A `$map` is

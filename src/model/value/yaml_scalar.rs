@@ -30,7 +30,7 @@ fn pattern(text: &str) -> Regex {
 }
 
 /// Returns the value of a word that has neither quotes nor a tag.
-pub(super) fn resolve(word: &str, schema: YamlSchema) -> Value {
+pub(crate) fn resolve(word: &str, schema: YamlSchema) -> Value {
     match word {
         "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
         "true" | "True" | "TRUE" => return Value::Bool(true),
