@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use crossbeam::channel::bounded;
 use parking_lot::{Mutex, RwLock};
-use serde_json::Value;
+use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -263,9 +263,9 @@ fn run_started(
 }
 
 /// Returns the attributes that the log keeps as well.
-fn logged_attributes(settings: &Settings) -> serde_json::Map<String, Value> {
+fn logged_attributes(settings: &Settings) -> serde_json::Map<String, Json> {
     let attrs = [
-        ("opref", Value::from(opref(settings).to_string())),
+        ("opref", Json::from(opref(settings).to_string())),
         ("started_in", settings.started_in.to_string_lossy().into()),
         ("label", settings.label.as_deref().unwrap_or_default().into()),
         ("tags", settings.run_tags.clone().into()),

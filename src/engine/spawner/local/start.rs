@@ -6,8 +6,6 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 
-use rustix::io::Errno;
-
 use super::environment::Environment;
 use super::image::Image;
 use super::reports::Line;
