@@ -250,7 +250,7 @@ fn from_returned(returned: &MultiValue) -> ScriptEnd {
         Some(Value::String(word)) => match word.to_string_lossy().parse() {
             Ok(outcome) => outcome,
             Err(error) => {
-                return ScriptEnd::new(Outcome::Errored, format!("the script returned what is no outcome: {error}"));
+                return ScriptEnd::new(Outcome::Errored, format!("the script returned {error}"));
             }
         },
         Some(other) => {
