@@ -28,7 +28,11 @@ fn the_end_of_a_lua_script_is_its_outcome() {
         ("return 'passx', 'known'", "passx", "known"),
         ("return 'great'", "errored", "the script returned 'great' is no outcome; the outcomes are passed, failed"),
         ("return 3", "errored", "the script returned the number 3"),
-        ("return 'passed', nil, print", "errored", "the returned data is a function"),
+        ("return 'passed', nil, print", "passed", ""),
+        ("return 'passed', 'note', { f = print }", "passed", "note"),
+        ("return 'failed', '\\xff'", "failed", "\u{fffd}"),
+        ("return 'failed', { code = 7 }", "failed", "{ code = 7 }"),
+        ("assert(false, 'reply was \\xff')", "failed", "s.lua:1: reply was \u{fffd}"),
         ("assert(1 == 2)", "failed", "s.lua:1: assertion failed!"),
         ("assert(1 == 2, 'one is not two')", "failed", "s.lua:1: one is not two"),
         ("local ok = pcall(assert, false)\nassert(not ok)", "passed", ""),
@@ -181,7 +185,7 @@ fn a_program_that_cannot_be_started_is_errored_with_a_remedy() {
     let ended = project.job(&[]);
     ended.code(1).outcomes("mode=errored interpreter=errored text=errored none=errored path=passed");
     ended.reason_has("mode", "make it executable (chmod +x)");
-    ended.reason_has("interpreter", "the interpreter that its first line names does not exist");
+    ended.reason_has("interpreter", "its first line names the interpreter /no/such/interpreter, which does not exist");
     ended.reason_has("text", "does its first line name an interpreter (#!/bin/sh)?");
     ended.reason_has("none", "there is no testscript 'no-such-program-anywhere'");
 }
@@ -310,4 +314,15 @@ fn a_gibibyte_of_output_stays_out_of_the_hosts_memory() {
     assert_eq!(kept.len() as u64, (1 << 30) - left_out + mark.len() as u64);
     assert!(kept.len() <= (1 << 20) + mark.len(), "{} bytes are kept", kept.len());
     assert!(String::from_utf8_lossy(&kept).contains(&mark));
+}
+
+#[test]
+fn what_a_program_complains_of_is_shown_with_the_folder_it_ran_in() {
+    let body = "job.run { testscript = 'sh', args = { '-c', 'echo no rule >&2; exit 2' }, taskid = 'build' }\n  \
+                job.run { testscript = 'sh', args = { '-c', 'echo no rule >&2; exit 2' }, taskid = 'here', cwd = '.' }";
+    let ended = Project::new().main(body).job(&[]);
+    ended
+        .code(1)
+        .stderr_has("build: stderr (in tasks/1-build)\n    no rule\n")
+        .stderr_has("here: stderr\n    no rule\n");
 }

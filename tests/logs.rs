@@ -136,7 +136,7 @@ fn levels_set_in_the_jobfile_hold_in_its_tasks() {
 fn slips_in_using_a_logger_are_told() {
     let cases = [
         ("log.get('x'):set_level('LOUD')", "'LOUD' is no log level; write DEBUG, INFO, WARNING, ERROR or CRITICAL"),
-        ("log.get('x').info('text')", "write log:info(…) with a colon"),
+        ("log.get('x').info('text')", "write logger:info(…), with a colon"),
         ("log.get('x'):inform('text')", "a logger has no method 'inform'"),
         ("log.get(3)", "log.get takes the name of a logger"),
         ("log.nothing()", "rille.log has no field 'nothing'"),

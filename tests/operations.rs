@@ -47,7 +47,10 @@ fn the_exit_code_is_that_of_the_operation() {
     );
     project.run(&["run", "three"]).code(3);
     project.run(&["run", "killed"]).code(137).stderr_has("SIGKILL");
-    project.run(&["run", "none"]).code(127).stderr_has("cannot start no-such-program-here: no such program");
+    project
+        .run(&["run", "none"])
+        .code(127)
+        .stderr_has("cannot start no-such-program-here: there is no program of that name on the PATH (");
     let mut ends: Vec<_> = project.runs().iter().map(|run| run.attr("exit_status")).collect();
     ends.sort_by_key(serde_json::Value::as_i64);
     assert_eq!(ends, [json!(-9), json!(3), json!(127)]);

@@ -627,7 +627,7 @@ fn a_lua_script_has_flags_and_run() {
 
     exit code 1
     --- stderr
-    error: cannot read gone.lua: No such file or directory (os error 2)
+    error: cannot read gone.lua: No such file or directory
 
     exit code 2
     --- stderr

@@ -286,6 +286,18 @@ fn the_runner_runs_one_item_for_whoever_asks() {
 }
 
 #[test]
+fn the_runner_hands_on_arguments_of_any_bytes() {
+    let Some(project) = project() else { return };
+    let code = "import os\ndef test_a(request):\n    name = request.config.getini('junit_suite_name')\n    \
+                assert os.fsencode(name) == b'\\xff'\n";
+    let recipe = r#"{ "kind": "pytest", "uri": "test_a.py::test_a",
+        "args": ["-o", { "__base64_encoded__": "anVuaXRfc3VpdGVfbmFtZT3/" }] }"#;
+    let project = project.file("test_a.py", code).file("recipe.json", recipe);
+    let ended = project.run(&["runner", "runnable-run-recipe", "recipe.json"]);
+    ended.code(0).stdout_has("\"result\": \"pass\"");
+}
+
+#[test]
 fn without_pytest_the_interpreter_that_was_tried_is_named() {
     // An interpreter of its own, which finds nothing that is installed.
     let python = "#!/bin/sh\nexec /usr/bin/env -i PATH=/usr/bin:/bin python3 -I -S \"$@\"\n";

@@ -32,12 +32,12 @@ fn every_field_can_be_read_and_says_what_it_should() {
 #[test]
 fn what_is_not_there_raises_with_the_nearest_name_and_nothing_but_the_name_can_be_set() {
     let tries = [
-        ("return runtime.tetsbed", "runtime has no field 'tetsbed'; did you mean 'testbed'?"),
+        ("return runtime.tetsbed", "the runtime has no field 'tetsbed'; did you mean 'testbed'?"),
         ("return runtime.job.nmae", "runtime.job has no field 'nmae'; did you mean 'name'?"),
         ("return runtime.tasks.activ", "runtime.tasks has no field 'activ'; did you mean 'active'?"),
         ("return runtime.job.qqqqqqqqq", "it has: name, uid, file"),
         ("return runtime.synchro.dct", "runtime.synchro has no field 'dct'; did you mean 'dict'?"),
-        ("return runtime.pluginn", "runtime has no field 'pluginn'; did you mean 'plugin'?"),
+        ("return runtime.pluginn", "the runtime has no field 'pluginn'; did you mean 'plugin'?"),
         ("runtime.directory = '/'", "runtime.directory cannot be set"),
         ("runtime.mine = 1", "runtime.mine cannot be set"),
         ("runtime.job.uid = 'x'", "runtime.job.uid cannot be set"),

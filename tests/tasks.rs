@@ -223,7 +223,7 @@ fn wait_all_and_parallel_return_results_in_order() {
 #[test]
 fn wrong_calls_are_raised_with_their_line() {
     let cases = [
-        ("job.run()", "run takes one table, run { testscript = \"FILE\" }, not a nil"),
+        ("job.run()", "run takes one table, run { testscript = \"FILE\" }, not nil"),
         ("job.Task 'x'", "Task takes one table"),
         ("job.parallel 'x'", "parallel takes a list of task tables"),
         ("job.parallel { 'x' }", "parallel: item 1 must be a task table, got the string 'x'"),

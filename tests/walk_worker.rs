@@ -215,13 +215,17 @@ fn mistakes_are_told_before_anything_runs() {
         ("", "{ order = {} }", "the order is empty; name the actions of the walks"),
         ("local X = A('X', {})", "{ order = { X } }", "action 'X' (job.lua:7) has no options; give it one at least"),
         ("local X = A('X')", "{ order = { X } }", "walk.action 'X' has no options; give it one"),
-        ("local X = A('X', { 1, nil, 3 })", "{ order = { X } }", "its options are a list with holes"),
+        (
+            "local X = A('X', { 1, nil, 3 })",
+            "{ order = { X } }",
+            "its options: item 2 is missing (nil), and others follow; a list has no holes",
+        ),
         (
             "local X = A('X', { 1 })",
             "{ order = { X(1) } }",
             "order[1] is X(1), one option of an action; write the action itself: X",
         ),
-        ("local X = A('X', { 1 })", "{ ordr = { X } }", "run_tests needs order = { … }, a list of actions, not a nil"),
+        ("local X = A('X', { 1 })", "{ ordr = { X } }", "run_tests needs order = { … }, a list of actions, not nil"),
         (
             "local X = A('X', { 1 })",
             "{ order = { X }, worker = 2 }",
@@ -230,7 +234,7 @@ fn mistakes_are_told_before_anything_runs() {
         (
             "local X = A('X', { 1, { a = { print } } })",
             "{ order = { X } }",
-            "option 2 of action 'X'.a[1] is a function, which is no value",
+            "option 2 of action 'X'.a[1] is a function, which cannot be handed",
         ),
         (
             "local X = A('X', function() error('no list') end)",
@@ -260,7 +264,7 @@ fn mistakes_are_told_before_anything_runs() {
         (
             "local X = A('X', { 1 })",
             "{ order = { X }, state = { f = print } }",
-            "the state.f is a function, which is no value",
+            "the state.f is a function, which cannot be handed",
         ),
         ("local X = walk.acton { }", "{ order = { X } }", "rille.walk has no 'acton'; did you mean 'action'?"),
         (

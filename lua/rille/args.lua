@@ -2,8 +2,8 @@
 -- Called once for each VM, with `host`: the words, and the functions that only Rust can give.
 local host = ...
 
-local ipairs, pairs, pcall, select, setmetatable, tonumber, tostring, type =
-  ipairs, pairs, pcall, select, setmetatable, tonumber, tostring, type
+local getmetatable, ipairs, pairs, pcall, select, setmetatable, tonumber, tostring, type =
+  getmetatable, ipairs, pairs, pcall, select, setmetatable, tonumber, tostring, type
 local concat, insert, sort, write = table.concat, table.insert, table.sort, io.write
 
 -- No call that raises is a tail call: the stack is shown to the user.
@@ -11,7 +11,9 @@ local function definition(text) host.raise("definition", text) end
 
 -- Names and sentences.
 local function shown(value)
-  if type(value) == "string" then return "'" .. value .. "'" end
+  local kind = type(value)
+  if kind == "string" then return "'" .. value .. "'" end
+  if kind == "table" or kind == "function" or kind == "userdata" or kind == "thread" then return host.shown(value) end
   return tostring(value)
 end
 
@@ -23,7 +25,7 @@ end
 local function names_of(table)
   local names = {}
   for name in pairs(table) do insert(names, name) end
-  sort(names)
+  sort(names, function(a, b) return host.text(a) < host.text(b) end)
   return names
 end
 
@@ -34,7 +36,7 @@ local function check_keys(what, given, known)
   for _, name in ipairs(names_of(given)) do
     if not known[name] then
       local names = names_of(known)
-      local near = hint(tostring(name), names)
+      local near = hint(host.text(name), names)
       if near == "" then near = "; it has: " .. concat(names, ", ") end
       definition(("%s has no key %s%s"):format(what, shown(name), near))
     end
@@ -96,7 +98,7 @@ local function check_option(option, given)
   local action = given.action or "store"
   if not actions[action] then
     definition(("%s: action must be one of %s, not %s%s"):format(
-      what, concat(names_of(actions), ", "), shown(action), hint(tostring(action), names_of(actions))))
+      what, concat(names_of(actions), ", "), shown(action), hint(host.text(action), names_of(actions))))
   end
   option.action = action
   if not takes_value[action] then
@@ -109,11 +111,11 @@ local function check_option(option, given)
   local kind = given.type or "string"
   if type(kind) ~= "function" and not types[kind] then
     definition(("%s: type must be a function or one of %s, not %s%s"):format(
-      what, concat(names_of(types), ", "), shown(kind), hint(tostring(kind), names_of(types))))
+      what, concat(names_of(types), ", "), shown(kind), hint(host.text(kind), names_of(types))))
   end
   option.type, option.convert = kind, types[kind] or kind
   local choices = given.choices
-  if choices ~= nil and (type(choices) ~= "table" or #choices == 0) then
+  if choices ~= nil and (type(choices) ~= "table" or host.check_list(choices, what .. ": choices") == 0) then
     definition(("%s: choices must be a list of values, not %s"):format(what, shown(choices)))
   end
   local nargs = given.nargs
@@ -141,6 +143,7 @@ local function check_option(option, given)
     if action == "append" and type(default) ~= "table" then
       definition(("%s: default must be a list, not %s"):format(what, shown(default)))
     end
+    if action == "append" then host.check_list(default, what .. ": default") end
     if action == "count" and math.type(default) ~= "integer" then
       definition(("%s: default must be a whole number, not %s"):format(what, shown(default)))
     end
@@ -153,17 +156,26 @@ end
 
 local Parser = {}
 local methods = {}
-Parser.__name = "rille.args.Parser"
+Parser.__name = "parser of arguments"
+function Parser.__tostring() return "a parser of arguments" end
 function Parser.__index(_, name)
   local method = methods[name]
   if method then return method end
-  local near = hint(tostring(name), names_of(methods))
+  local near = hint(host.text(name), names_of(methods))
   if name == "add_argument" then near = "; did you mean 'option'?" end
   if near == "" then near = "; it has: " .. concat(names_of(methods), ", ") end
   host.raise("usage", ("a parser has no method %s%s"):format(shown(name), near))
 end
 
+-- Called with a dot, a method has something else than the parser as its first argument.
+local function check_colon(self, method)
+  if type(self) ~= "table" or getmetatable(self) ~= Parser then
+    host.raise("usage", ("'%s' is a method of a parser; write parser:%s(…), with a colon"):format(method, method))
+  end
+end
+
 function methods:option(...)
+  check_colon(self, "option")
   local count = select("#", ...)
   local given = count > 0 and select(count, ...)
   if type(given) ~= "table" then given = {} else count = count - 1 end
@@ -200,7 +212,7 @@ local function value_name(option)
   local name = option.metavar
   if not name and option.choices then
     local words = {}
-    for index, choice in ipairs(option.choices) do words[index] = tostring(choice) end
+    for index, choice in ipairs(option.choices) do words[index] = host.text(choice) end
     name = "{" .. concat(words, ",") .. "}"
   end
   name = name or option.dest:upper()
@@ -212,6 +224,7 @@ local function value_name(option)
 end
 
 function methods:usage()
+  check_colon(self, "usage")
   local line = { "Usage: " .. self.name }
   local rows = {}
   if self.by_flag["--help"] and self.by_flag["--help"].is_help then
@@ -224,7 +237,7 @@ function methods:usage()
     local notes = {}
     if option.required then insert(notes, "required") end
     if option.default ~= nil and type(option.default) ~= "table" then
-      insert(notes, "default: " .. tostring(option.default))
+      insert(notes, "default: " .. host.text(option.default))
     end
     local text = option.help or ""
     if #notes > 0 then text = text .. (text == "" and "" or " ") .. "(" .. concat(notes, ", ") .. ")" end
@@ -257,7 +270,7 @@ end
 local function convert(run, option, text)
   local called, value, problem = pcall(option.convert, text)
   if not called then
-    run.fail(("%s: '%s' cannot be used: %s"):format(option.name, text, tostring(value)))
+    run.fail(("%s: '%s' cannot be used: %s"):format(option.name, text, host.text(value)))
   elseif value == nil then
     run.fail(("%s %s, not '%s'"):format(option.name, problem or "does not take this value", text))
   end
@@ -265,7 +278,7 @@ local function convert(run, option, text)
     local words = {}
     for index, choice in ipairs(option.choices) do
       if choice == value then return value end
-      words[index] = tostring(choice)
+      words[index] = host.text(choice)
     end
     run.fail(("%s must be one of %s, not '%s'%s"):format(option.name, concat(words, ", "), text, hint(text, words)))
   end
@@ -361,30 +374,48 @@ local function start_values(self)
   function mt.__index(_, name)
     if known[name] then return nil end
     local names = names_of(known)
-    local near = hint(tostring(name), names)
+    local near = hint(host.text(name), names)
     if near == "" then near = "; it has: " .. concat(names, ", ") end
     host.raise("usage", ("the parser has no option for %s%s"):format(shown(name), near))
   end
   return setmetatable(values, mt)
 end
 
--- The words to parse: lists of items, each with its word and, if it was handed on, its place.
+-- What a list of words came from: the items of the rest that a parser has left, by the list that it returned.
+local origins = setmetatable({}, { __mode = "k" })
+
+-- Returns the items of what was handed on, each with its word and its place.
+local function handed_on_items()
+  local items = {}
+  for index, word in ipairs(host.handed_on) do items[index] = { word = word, place = index } end
+  return items
+end
+
+-- The words to parse: lists of items, each with its word and, if it was handed on, its place. A list that the user has
+-- from `runtime.argv`, or from another parser, stands for the words that it came from, also where some were taken out.
 local function lists_of(what, argv)
   if argv == nil then
-    local own, handed_on = {}, {}
+    local own = {}
     for index, word in ipairs(host.own) do own[index] = { word = word } end
-    for index, word in ipairs(host.handed_on) do handed_on[index] = { word = word, place = index } end
-    return { own, handed_on }
+    return { own, handed_on_items() }
   end
   if type(argv) ~= "table" then
     host.raise("usage", ("%s takes a list of words, not %s"):format(what, shown(argv)))
   end
+  host.check_list(argv, what)
+  local known, at = host.is_handed_on(argv) and handed_on_items() or origins[argv] or {}, 0
   local list = {}
   for index, word in ipairs(argv) do
     if type(word) ~= "string" and type(word) ~= "number" then
       host.raise("usage", ("%s: word %d must be a text, not %s"):format(what, index, shown(word)))
     end
     list[index] = { word = tostring(word) }
+    for other = at + 1, #known do
+      if known[other].word == word then
+        list[index], at = known[other], other
+        break
+      end
+    end
   end
   return { list }
 end
@@ -468,11 +499,16 @@ local function parse(self, what, argv, is_strict)
   if #places > 0 then host.read(places) end
   local words = {}
   for index, item in ipairs(rest) do words[index] = item.word end
+  origins[words] = rest
   return run.values, words
 end
 
-function methods:parse(argv) return (parse(self, "parse", argv, true)) end
+function methods:parse(argv)
+  check_colon(self, "parse")
+  return (parse(self, "parse", argv, true))
+end
 function methods:parse_known(argv)
+  check_colon(self, "parse_known")
   local values, rest = parse(self, "parse_known", argv, false)
   return values, rest
 end
@@ -480,6 +516,7 @@ end
 local args = {}
 
 function args.parser(given)
+  if given == args then host.raise("usage", "'parser' is a function of rille.args; write args.parser { … }, with a dot") end
   given = given or {}
   check_keys("parser", given, parser_keys)
   for _, key in ipairs { "description", "epilog", "name" } do
@@ -501,6 +538,10 @@ function args.parser(given)
   return setmetatable(parser, Parser)
 end
 
-return setmetatable(args, { __index = function(_, name)
-  host.raise("usage", ("rille.args has no field %s%s"):format(shown(name), hint(tostring(name), { "parser" })))
-end })
+return setmetatable(args, {
+  __name = "rille.args",
+  __tostring = function() return "rille.args" end,
+  __index = function(_, name)
+    host.raise("usage", ("rille.args has no field %s%s"):format(shown(name), hint(host.text(name), { "parser" })))
+  end,
+})

@@ -1,14 +1,15 @@
 -- `require "rille.log"`: loggers by dotted name, with levels that hold for all below, as in Python's logging.
--- Called once for each VM with the function that emits a record, the one that hears of a level that was set, and the levels
--- that hold from the start, by logger name (the root's under "").
-local emit, level_set, levels = ...
+-- Called once for each VM with the function that emits a record, the one that hears of a level that was set, the levels
+-- that hold from the start, by logger name (the root's under ""), and the one that gives the text of a value.
+local emit, level_set, levels, text_of = ...
 
 local NUMBER = { DEBUG = 10, INFO = 20, WARNING = 30, ERROR = 40, CRITICAL = 50 }
 local ALIAS = { WARN = "WARNING", FATAL = "CRITICAL" }
 local NAMES = "DEBUG, INFO, WARNING, ERROR or CRITICAL"
 
-local error, pcall, select, tostring, type = error, pcall, select, tostring, type
-local format = string.format
+local error, getmetatable, pcall, select, setmetatable, tostring, type =
+  error, getmetatable, pcall, select, setmetatable, tostring, type
+local concat, format, pack, unpack = table.concat, string.format, table.pack, table.unpack
 
 local loggers, thresholds = {}, {}
 local Logger = {}
@@ -38,28 +39,43 @@ local function level_name(level, depth)
       if number == level then return name end
     end
   end
-  local name = tostring(level):upper()
+  local name = type(level) == "string" and level:upper() or text_of(level)
   name = ALIAS[name] or name
   if not NUMBER[name] then
-    error(format("%s is no log level; write %s", type(level) == "string" and "'" .. level .. "'" or tostring(level), NAMES), depth + 1)
+    error(format("%s is no log level; write %s", type(level) == "string" and "'" .. level .. "'" or text_of(level), NAMES), depth + 1)
   end
   return name
 end
 
 local function check(self, method)
   if type(self) ~= "table" or getmetatable(self) ~= Logger then
-    error("write log:" .. method .. "(…) with a colon", 3)
+    error("'" .. method .. "' is a method of a logger; write logger:" .. method .. "(…), with a colon", 3)
   end
+end
+
+-- A table among the values of a format is its content where a text is wanted, and a table where a number is.
+local Content = { __name = "table", __tostring = function(content) return content[1] end }
+
+local function formatted(text, ...)
+  local values = pack(...)
+  for index = 1, values.n do
+    local kind = type(values[index])
+    if kind ~= "string" and kind ~= "number" then
+      values[index] = kind == "table" and setmetatable({ text_of(values[index]) }, Content)
+        or (kind == "boolean" or kind == "nil") and values[index] or text_of(values[index])
+    end
+  end
+  return format(text, unpack(values, 1, values.n))
 end
 
 local function write(self, level, method, text, ...)
   check(self, method)
   if NUMBER[level] < threshold(self.name) then return end
-  text = tostring(text)
+  if type(text) ~= "string" then text = text_of(text) end
   if select("#", ...) > 0 then
-    local ok, formatted = pcall(format, text, ...)
-    if not ok then error(formatted, 2) end
-    text = formatted
+    local ok, result = pcall(formatted, text, ...)
+    if not ok then error(result, 2) end
+    text = result
   end
   emit(level, self.name, text)
 end
@@ -106,13 +122,14 @@ Logger.__tostring = function(self) return "logger '" .. (self.name == "" and "ro
 Logger.__index = function(_, key)
   local method = methods[key]
   if method then return method end
-  error(format("a logger has no method '%s'; it has: %s", tostring(key), table.concat(METHODS, ", ")), 2)
+  error(format("a logger has no method '%s'; it has: %s", text_of(key), concat(METHODS, ", ")), 2)
 end
 
 local module = {}
 
 -- Returns the logger of a dotted name; the same one for the same name.
 function module.get(name)
+  if name == module then error("'get' is a function of rille.log; write log.get(…), with a dot", 2) end
   if name == nil or name == "root" then name = "" end
   if type(name) ~= "string" then error("log.get takes the name of a logger, such as \"lib.part\"", 2) end
   local logger = loggers[name]
@@ -125,13 +142,19 @@ end
 
 module.root = module.get("")
 
--- The module logs as its root, so that `log:info(…)` works without a logger of one's own.
+-- The module logs as its root, so that `log:info(…)` works without a logger of one's own. With a dot it can mean nothing
+-- else.
 for name, method in pairs(methods) do
-  module[name] = function(_, ...) return method(module.root, ...) end
+  module[name] = function(first, ...)
+    if first == module then return method(module.root, ...) end
+    return method(module.root, first, ...)
+  end
 end
 
 return setmetatable(module, {
+  __name = "rille.log",
+  __tostring = function() return "rille.log" end,
   __index = function(_, key)
-    error(format("rille.log has no field '%s'; it has: get, root, %s", tostring(key), table.concat(METHODS, ", ")), 2)
+    error(format("rille.log has no field '%s'; it has: get, root, %s", text_of(key), concat(METHODS, ", ")), 2)
   end,
 })

@@ -10,7 +10,7 @@ function assert(value, ...)
   if value then return value, ... end
   local message = ...
   if message == nil or type(message) == "string" then
-    return host.raise("assertion", message or "assertion failed!")
+    return host.raise_assertion(message or "assertion failed!")
   end
   return error(message, 0)
 end
@@ -64,11 +64,19 @@ end
 
 debug = { traceback = traceback, getinfo = host.getinfo }
 
--- What an error looks like to those who catch it: `err.kind`, `err.message`, `tostring(err)`.
-local mt = host.error_metatable
-mt.__index = host.error_field
+-- What an error looks like to those who catch it: `err.kind`, `err.message`, `tostring(err)`; and, as it is a string in
+-- standard Lua, `err:match(…)`, `err .. "x"`, `#err`.
+local mt, tostring, string = host.error_metatable, tostring, string
+local field = host.error_field
+local methods = {}
+for name, method in next, string do
+  methods[name] = function(err, ...) return method(tostring(err), ...) end
+end
+mt.__index = function(err, name) return methods[name] or field(err, name) end
 mt.__tostring = host.error_text
 mt.__concat = function(a, b) return tostring(a) .. tostring(b) end
+mt.__name = "error object"
+mt.__len = function(err) return #tostring(err) end
 
 -- Calls `f` and keeps the error value together with the stack it was raised on.
 local function keep(err)

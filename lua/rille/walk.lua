@@ -14,9 +14,17 @@ local actions, machines = {}, {}
 local classes = { by_metatable = {}, by_name = {} }
 
 local function shown(value)
-  if type(value) == "string" then return "the string '" .. value .. "'" end
   if type(value) == "number" or type(value) == "boolean" then return tostring(value) end
-  return "a " .. type(value)
+  return host.shown(value)
+end
+
+local walk = {}
+
+-- Fails if a function of the module was called with a colon, so that its first argument is the module.
+local function dotted(first, name)
+  if first == walk then
+    host.usage_error(format("'%s' is a function of rille.walk; write walk.%s(…), with a dot", name, name))
+  end
 end
 
 -- What a definition may hold: a name for each key, and the types that are right.
@@ -40,12 +48,13 @@ end
 
 -- Checks the shape of a definition; `what` is how it is called in errors.
 local function check(what, definition, keys, needed)
+  dotted(definition, what:match("^walk%.(.*)$"))
   if type(definition) ~= "table" then
     host.definition_error(format("%s takes a table of named values, not %s: %s { name = \"…\", … }", what, shown(definition), what))
   end
   local known = names_of(keys)
   local given = {}
-  for key in pairs(definition) do given[#given + 1] = tostring(key) end
+  for key in pairs(definition) do given[#given + 1] = host.text(key) end
   sort(given)
   local named = type(definition.name) == "string" and format("%s '%s'", what, definition.name) or what
   for _, key in ipairs(given) do
@@ -71,11 +80,11 @@ local Action, Instance = { __name = "action" }, { __name = "action instance" }
 local FIELDS <const> = { "name", "options", "run", "is_serial" }
 function Action:__index(key)
   local near = type(key) == "string" and host.nearest(key, FIELDS)
-  host.usage_error(format("an action has no field '%s'; %s", tostring(key),
+  host.usage_error(format("an action has no field '%s'; %s", host.text(key),
     near and format("did you mean '%s'?", near) or "it has: " .. concat(FIELDS, ", ")))
 end
 function Action:__newindex(key)
-  host.usage_error(format("action '%s': %s cannot be set; it stands as it was defined", self.name, tostring(key)))
+  host.usage_error(format("action '%s': %s cannot be set; it stands as it was defined", self.name, host.text(key)))
 end
 function Action:__tostring()
   return format("%s '%s'", self.is_serial and "serial action" or "action", self.name)
@@ -85,7 +94,7 @@ function Action:__call(param)
   return setmetatable({ action = self, name = self.name, param = param }, Instance)
 end
 function Instance:__tostring()
-  return format("%s(%s)", self.name, type(self.param) == "string" and format("%q", self.param) or tostring(self.param))
+  return format("%s(%s)", self.name, type(self.param) == "string" and format("%q", self.param) or host.text(self.param))
 end
 
 local function add_action(what, definition, keys, is_serial)
@@ -153,9 +162,7 @@ local function options_of(what, options)
       filled = filled + 1
       if key > length then length = key end
     end
-    if filled < length then
-      host.definition_error(format("%s: its options are a list with holes; nil is no option", what))
-    end
+    if filled < length then host.check_list(iterate, format("%s: its options", what)) end
     for index = 1, length do add(iterate[index]) end
   end
   if count == 0 then host.definition_error(what .. " has no options; give it one at least, or leave it out of the order") end
@@ -239,14 +246,16 @@ local function readers(slots)
   return instances, #refusing > 0 and refused or nil
 end
 
-local walk = {}
-
 function walk.action(definition) return add_action("walk.action", definition, ACTION, false) end
 function walk.serial_action(definition) return add_action("walk.serial_action", definition, SERIAL, true) end
 
 -- Options with a mark, for covering arrays.
-function walk.invalid(value) return setmetatable({ value = value, invalid = true }, Marked) end
+function walk.invalid(value)
+  dotted(value, "invalid")
+  return setmetatable({ value = value, invalid = true }, Marked)
+end
 function walk.weighted(value, weight)
+  dotted(value, "weighted")
   if type(weight) ~= "number" or not (weight > 0) then
     host.definition_error(format("walk.weighted: the weight is a number above 0, not %s", shown(weight)))
   end
@@ -282,6 +291,7 @@ function walk.machine(definition)
     host.definition_error(format("there are two machines named '%s': %s and %s", name, machines[name].place, place))
   end
   local rules, seen = {}, {}
+  host.check_list(definition.rules, what .. ": rules")
   for index, rule in ipairs(definition.rules) do
     check(format("%s: rules[%d]", what, index), rule, RULE, { "name", "run" })
     if seen[rule.name] then host.definition_error(format("%s has two rules named '%s'", what, rule.name)) end
@@ -292,16 +302,11 @@ function walk.machine(definition)
     end
     rules[index] = { name = rule.name, options = rule.options, run = rule.run, precondition = rule.precondition, weight = weight }
   end
-  for key in pairs(definition.rules) do
-    if mtype(key) ~= "integer" or not rules[key] then
-      host.definition_error(format("%s: its rules are a list, but have the key %s", what, shown(key)))
-    end
-  end
   if #rules == 0 then host.definition_error(what .. " has no rules") end
   local invariants = {}
   for key, invariant in pairs(definition.invariants or {}) do
     if type(key) ~= "string" or type(invariant) ~= "function" then
-      host.definition_error(format("%s: its invariants are functions by name, not %s = %s", what, tostring(key), shown(invariant)))
+      host.definition_error(format("%s: its invariants are functions by name, not %s = %s", what, host.text(key), shown(invariant)))
     end
     invariants[#invariants + 1] = { name = key, holds = invariant }
   end
@@ -321,11 +326,14 @@ function Cancelled:__tostring()
 end
 
 function walk.cancel(reason)
-  error(setmetatable({ message = reason == nil and "" or tostring(reason) }, Cancelled), 0)
+  dotted(reason, "cancel")
+  if reason == nil then reason = "" elseif type(reason) ~= "string" then reason = host.text(reason) end
+  error(setmetatable({ message = reason }, Cancelled), 0)
 end
 
 -- Runs the walks of an order of actions, or random ones over a machine.
 function walk.run_tests(arguments)
+  dotted(arguments, "run_tests")
   host.check("run_tests was called")
   if type(arguments) ~= "table" or getmetatable(arguments) == Action then
     host.usage_error(format("run_tests takes a table, not %s: run_tests { order = { A, B }, state = { } }", shown(arguments)))
@@ -359,8 +367,8 @@ local function replay_options(what, options)
   if type(options) ~= "table" then host.usage_error(format("%s: the options are a table { state =, step = }, not %s", what, shown(options))) end
   for key, value in pairs(options) do
     if not REPLAY[key] then
-      local near = host.nearest(tostring(key), { "state", "step" })
-      host.usage_error(format("%s has no option '%s'; %s", what, tostring(key), near and format("did you mean '%s'?", near) or "it has: state, step"))
+      local near = host.nearest(host.text(key), { "state", "step" })
+      host.usage_error(format("%s has no option '%s'; %s", what, host.text(key), near and format("did you mean '%s'?", near) or "it has: state, step"))
     end
     if key == "step" and type(value) ~= "boolean" then host.usage_error(format("%s: step is true or false, not %s", what, shown(value))) end
   end
@@ -368,12 +376,14 @@ local function replay_options(what, options)
 end
 
 function walk.replay_walk(list, options)
+  dotted(list, "replay_walk")
   host.check("replay_walk was called")
   options = replay_options("replay_walk", options)
   if type(list) ~= "table" or getmetatable(list) == Instance then
     host.usage_error("replay_walk takes a list of actions with their options: replay_walk { Connect(\"tcp\"), Send(1) }")
   end
   local steps = {}
+  host.check_list(list, "replay_walk")
   for index, instance in ipairs(list) do
     if getmetatable(instance) ~= Instance then
       host.usage_error(format("replay_walk: item %d is %s, not an action with an option such as Connect(\"tcp\")", index, shown(instance)))
@@ -385,6 +395,7 @@ function walk.replay_walk(list, options)
 end
 
 function walk.replay(logs, id, options)
+  dotted(logs, "replay")
   host.check("replay was called")
   options = replay_options("replay", options)
   if mtype(id) ~= "integer" or id < 0 then host.usage_error(format("replay: the id of a walk is a number from 0, not %s", shown(id))) end
@@ -392,9 +403,11 @@ function walk.replay(logs, id, options)
 end
 
 setmetatable(walk, {
+  __name = "rille.walk",
+  __tostring = function() return "rille.walk" end,
   __index = function(_, key)
     local near = type(key) == "string" and host.nearest(key, names_of(walk))
-    host.usage_error(format("rille.walk has no '%s'; %s", tostring(key),
+    host.usage_error(format("rille.walk has no '%s'; %s", host.text(key),
       near and format("did you mean '%s'?", near) or "it has: " .. concat(names_of(walk), ", ")))
   end,
 })

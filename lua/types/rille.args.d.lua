@@ -95,7 +95,7 @@ function Parser:parse(argv) end
 --- The same, but words that are no options of this parser are left, in their order. All behind `--` is left, too.
 ---
 --- Raises `usage` for a wrong or missing value, and for a required option that is not given.
----@param argv? string[]   # Default: as for `parse`
+---@param argv? string[]   # Default: as for `parse`. `runtime.argv`, or the rest of another parser, is what was handed on
 ---@return rille.args.Values values
 ---@return string[] rest
 function Parser:parse_known(argv) end

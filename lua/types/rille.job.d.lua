@@ -96,15 +96,18 @@ local job = {}
 ---@field dependencies? table[]
 ---@field identifier? string
 
---- How a task ended. `tostring(result)` is its value; two results are equal if their values are.
+--- How a task ended. `tostring(result)` is its value; two results are equal if their values are, and none is equal to a
+--- text: write `result.value == "failed"`. `if result then` holds for every result, as any object is true in Lua.
 ---@class rille.Result
+---@field ok boolean           # true for `passed` and `passx`
 ---@field value rille.Outcome
 ---@field code 0|1|2|3|4|5|8   # failed 0, passed 1, aborted 2, blocked 3, skipped 4, errored 5, passx 8
 ---@field reason string|nil    # why; nil for one that simply passed, or a roll-up
----@field data any             # the third value that a Lua script returned; `kind` and `traceback` of an error it raised
+---@field data any             # the third value that a Lua script returned, as far as another process can have it; `kind` and `traceback` of an error it raised
 
 --- What is raised here, and by `assert` in every file that Rille runs. `tostring(err)` begins with file and line.
---- `error("text")` of your own raises the text itself, as in any Lua.
+--- `error("text")` of your own raises the text itself, as in any Lua. The methods of strings are there as well:
+--- `err:match("…")`, `err .. "x"`, `#err`.
 ---@class rille.Error
 ---@field message string
 ---@field file string|nil
@@ -142,14 +145,15 @@ function job.Task(definition) end
 --- Runs a list of tasks, some of them at once, and waits for all. A time limit does not raise: that task's result is
 --- `errored`.
 ---
---- Raises `definition` for an item that is no table and a limit that is no whole number from 1, else as `run`.
+--- Raises `definition` for an item that is missing (a list has no holes) or no table, and for a limit that is no whole
+--- number from 1, else as `run`.
 ---@param list rille.Parallel
 ---@return rille.Result[] results   # in the order of the list
 function job.parallel(list) end
 
 --- Waits for tasks that were started.
 ---
---- Raises `timeout` when a time limit ended one of them, `usage` for one that was not started, else as `run`.
+--- Raises `timeout` when a time limit ended one of them, `usage` for one that was not started or is missing, else as `run`.
 ---@param tasks rille.Task[]
 ---@param max_runtime? number   # seconds for all of them, from 0; past it those still alive are ended. Default: no limit
 ---@return rille.Result[] results   # in the order of the list
@@ -157,7 +161,7 @@ function job.wait_all(tasks, max_runtime) end
 
 --- Rolls results up to one: the strongest.
 ---
---- Raises `usage` for an item that is neither a result nor the value of one.
+--- Raises `usage` for an item that is neither a result nor the value of one, or is missing.
 ---@param list (rille.Result|rille.Outcome)[]
 ---@return rille.Result|nil result   # nil for an empty list
 function job.rollup(list) end
@@ -168,7 +172,7 @@ function job.rollup(list) end
 ---@field name string                    # the same
 ---@field kwargs table<string, any>      # the parameters
 ---@field testscript string|rille.Recipe # as it was given
----@field result rille.Result|nil        # nil until it has ended
+---@field result rille.Result|nil        # nil until it has ended; then ask task.result.ok: the result itself is always true
 ---@field pid integer|nil                # of its first or present process; nil before there is one
 ---@field exitcode integer|nil           # 0 to 255, or the number of the signal negated; nil until it has ended
 ---@field error string|nil               # why it was ended from outside, if it was

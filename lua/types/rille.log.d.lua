@@ -5,7 +5,7 @@
 --- then on. The records of a task stand in its `task.log`, those of the jobfile in `job.log` and on the
 --- console, those of an operation in its standard error; there the variable `LOG_LEVEL` says what holds at the beginning.
 ---@class rille.log: rille.Logger
----@field root rille.Logger            # the logger above all others; `log:info(…)` is the same as `log.root:info(…)`
+---@field root rille.Logger            # the logger above all others; `log:info(…)` and `log.info(…)` are `log.root:info(…)`
 local log = {}
 
 --- Returns the logger of this name, the same one for the same name. `""` and `"root"` name the root.
@@ -19,7 +19,7 @@ function log.get(name) end
 ---@field name string
 local Logger = {}
 
---- Log a text of one line or several; with further arguments it is a format for `string.format`.
+--- Log a text of one line or several; with further arguments it is a format for `string.format`. A table is its content.
 ---@param text any
 ---@param ... any
 function Logger:debug(text, ...) end

@@ -4,8 +4,8 @@
 --- every holder sees every change. Each call is atomic. An object keeps its value when a holder dies; what a holder that
 --- dies held of a lock or a semaphore is released.
 ---
---- A value is nil, a boolean, a number, a string (any bytes), a table of these, or another shared object. Anything else, a
---- function say, raises `usage` with its place.
+--- A value is nil, a boolean, a number, infinity too, a string (any bytes), a table of these, or another shared object.
+--- Anything else, a function say, and a list with a hole raise `usage` with their place.
 ---
 --- A call that waits and has no time limit raises `broken` when nobody is left who could end the wait, `cancelled` when the
 --- run was asked to stop, and `closed` when the run is ending.
@@ -13,7 +13,7 @@
 local Synchro = {}
 
 ---@alias rille.Shareable nil|boolean|number|string|table|rille.SharedObject
----@alias rille.SharedKey string|integer|boolean
+---@alias rille.SharedKey string|number|boolean
 ---@alias rille.SharedObject rille.SharedDict|rille.SharedList|rille.SharedQueue|rille.SharedLock|rille.SharedEvent|rille.SharedBarrier|rille.SharedValue
 
 --- Makes a dict.

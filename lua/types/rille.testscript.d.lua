@@ -62,7 +62,7 @@ local Reporter = {}
 
 ---@class rille.testscript.ResultOptions
 ---@field go_to? "cleanup"|"next_tc"|"common_cleanup"|"exit"   # go on there; what is jumped over is skipped, or blocked if this result is bad. Also as `["goto"]`
----@field data? any              # plain values that are kept with the result, at most 1 MiB as JSON
+---@field data? any              # values that are kept with the result, as far as they go and at most 1 MiB as JSON
 ---@field from_exception? any    # the error that was caught; its text and traceback are kept
 
 ---@param reason? string

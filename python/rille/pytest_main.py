@@ -6,6 +6,7 @@ the seconds that one may take, and `asks`, whether it is to wait for `go` in a l
 with a socket as its standard input, on which it gets the order in a line, and sends the lines.
 """
 
+import base64
 import faulthandler
 import json
 import os
@@ -274,10 +275,18 @@ class Reporter(Common):
             self.session.shouldstop = "no other item is to start"
 
 
+def text_of(argument):
+    """An argument whose bytes are no text comes in base 64."""
+    if isinstance(argument, str):
+        return argument
+    return os.fsdecode(base64.b64decode(argument["__base64_encoded__"]))
+
+
 def main():
     channel = Channel()
     order = channel.order()
-    sys.argv = ["pytest"] + order["args"]
+    given = [text_of(argument) for argument in order["args"]]
+    sys.argv = ["pytest"] + given
     if pytest is None:
         channel.send({"event": "missing", "python": sys.executable, "reason": MISSING})
         return 0
@@ -286,7 +295,7 @@ def main():
     else:
         plugin, args = Reporter(channel, order["items"], order.get("limit"), order["asks"]), ["-q"]
         plugin.stderr = os.fdopen(os.dup(2), "w")
-    code = pytest.main(order["args"] + args, plugins=[plugin])
+    code = pytest.main(given + args, plugins=[plugin])
     channel.send({"event": "over", "code": int(code)})
     return 0
 

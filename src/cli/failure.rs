@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::engine;
 use crate::store;
 
 /// What kind of failure it is; the exit code follows from it.
@@ -97,6 +98,7 @@ fn hints(error: &store::Error) -> Vec<String> {
         store::Error::Running { .. } => "end it first, with 'rille runs stop' or Ctrl-C.".into(),
         store::Error::NoHome => "name a folder with --home or RILLE_HOME.".into(),
         store::Error::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => MAKE_ROOM.into(),
+        store::Error::Io { source, .. } if engine::is_want(source) => format!("{}.", engine::explain(source)),
         store::Error::Io { .. } | store::Error::Corrupt { .. } => return Vec::new(),
     };
     vec![hint]

@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use self::failure::{Failure, FailureKind, MAKE_ROOM};
-use crate::model::Masks;
+use crate::model::{Masks, without_os_numbers};
 use crate::store::{Home, Secrets};
 
 /// Runs experiments, tests and combinatorial walks from Lua jobfiles.
@@ -178,7 +178,7 @@ fn present_masks() -> Result<Masks, Failure> {
 }
 
 fn complain(failure: &Failure) {
-    let mut text = format!("error: {}\n", failure.message);
+    let mut text = format!("error: {}\n", without_os_numbers(&failure.message));
     for hint in &failure.hints {
         text.extend(["hint: ", hint, "\n"]);
     }

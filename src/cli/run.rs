@@ -91,7 +91,7 @@ pub(crate) fn main(
     let report_copies = args.reports.checked()?;
     let mut choice = args.sections.choice()?;
     let testbed = args.testbed.as_deref().map(testbed::read).transpose()?;
-    let home = loaded.home()?;
+    let home = loaded.home_beside(args.run_dir.as_deref())?;
     let resume = args.resume.as_deref().map(|given| earlier::unfinished(&home, given, "job")).transpose()?;
     let rerun = match &args.rerun {
         Some(given) => match earlier::chosen(&home, given, args.rerun_condition.as_ref())? {

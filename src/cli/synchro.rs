@@ -8,12 +8,12 @@ use std::process::Command;
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::Value;
+use serde_json::Value as Json;
 
 use super::Failure;
 use super::output::write_bytes;
 use crate::engine::{SynchroClient, variable};
-use crate::model::{Answer, Blob, Fault, FaultKind, Key, Op, Request, SharedKind, SharedRef, nearest};
+use crate::model::{Answer, Fault, FaultKind, Key, Op, Request, SharedKind, SharedRef, Value, nearest};
 
 const HELP: &str = "\
 Operations:
@@ -172,7 +172,7 @@ fn request(object: SharedRef, args: &SynchroArgs) -> Result<Request, Failure> {
         other => other.replace('-', "_"),
     };
     let op =
-        serde_json::from_value::<Op>(Value::String(name.clone())).map_err(|_| Failure::usage(Op::unknown(&name)))?;
+        serde_json::from_value::<Op>(Json::String(name.clone())).map_err(|_| Failure::usage(Op::unknown(&name)))?;
     if matches!(op, Op::Acquire | Op::Release) {
         let failure =
             Failure::usage(format!("a process cannot '{name}' something and end: what it holds ends with it"));
@@ -197,9 +197,9 @@ fn request(object: SharedRef, args: &SynchroArgs) -> Result<Request, Failure> {
     let key_of = |word: &OsString| key(object.kind, word);
     let (key, value) = match (words, given) {
         (Words::Nothing | Words::KeyOrNothing | Words::ValueOrNothing, []) => (None, None),
-        (Words::Key | Words::KeyOrNothing | Words::KeyAndMaybeValue, [word]) => (Some(key_of(word)?), None),
+        (Words::Key | Words::KeyOrNothing | Words::KeyAndMaybeValue, [word]) => (Some(key_of(word)), None),
         (Words::Value | Words::ValueOrNothing, [word]) => (None, Some(value(word))),
-        (Words::KeyAndValue | Words::KeyAndMaybeValue, [first, second]) => (Some(key_of(first)?), Some(value(second))),
+        (Words::KeyAndValue | Words::KeyAndMaybeValue, [first, second]) => (Some(key_of(first)), Some(value(second))),
         (words, _) => {
             let wanted = match words {
                 Words::Nothing => "nothing",
@@ -217,22 +217,17 @@ fn request(object: SharedRef, args: &SynchroArgs) -> Result<Request, Failure> {
     Ok(Request { key, value, timeout: args.timeout.map(|limit| limit.as_secs_f64()), ..Request::of(op, object) })
 }
 
-fn key(kind: SharedKind, word: &OsStr) -> Result<Key, Failure> {
-    let text = word.to_str().ok_or_else(|| Failure::usage("a key holds bytes that are not UTF-8"))?;
-    let read = match kind {
-        SharedKind::Namespace => None,
-        _ => serde_json::from_str::<Value>(text).ok().and_then(Key::of_value),
+fn key(kind: SharedKind, word: &OsStr) -> Key {
+    let read = match (kind, word.to_str()) {
+        (SharedKind::Namespace, _) | (_, None) => None,
+        (_, Some(text)) => serde_json::from_str::<Value>(text).ok().and_then(Key::of_value),
     };
-    Ok(read.unwrap_or_else(|| Key::Text(text.to_owned())))
+    read.unwrap_or_else(|| Key::of_bytes(word.as_bytes()))
 }
 
 fn value(word: &OsStr) -> Value {
-    let text = word.to_str().map(str::to_owned);
-    match text {
-        Some(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
-        // Plain data always has a JSON form.
-        None => serde_json::to_value(Blob(word.as_bytes().to_vec())).unwrap_or_default(),
-    }
+    let read = word.to_str().and_then(|text| serde_json::from_str(text).ok());
+    read.unwrap_or_else(|| Value::of_bytes(word.as_bytes()))
 }
 
 fn print(request: &Request, value: &Value, as_json: bool) -> Result<(), Failure> {
@@ -244,7 +239,7 @@ fn print(request: &Request, value: &Value, as_json: bool) -> Result<(), Failure>
         }
         Value::Null => {}
         // One a line, as a loop in a shell wants them.
-        Value::Array(keys) if request.op == Op::Keys => keys.iter().for_each(|key| line(&mut out, key)),
+        Value::List(keys) if request.op == Op::Keys => keys.iter().for_each(|key| line(&mut out, key)),
         // That it was waited for is what exit code 0 says.
         Value::Bool(true) if request.op == Op::Wait => {}
         value => line(&mut out, value),
@@ -253,16 +248,11 @@ fn print(request: &Request, value: &Value, as_json: bool) -> Result<(), Failure>
 }
 
 fn line(out: &mut Vec<u8>, value: &Value) {
-    match (value, SharedRef::of_value(value)) {
-        (Value::String(text), _) => out.extend(text.bytes()),
-        (_, Some(object)) => out.extend(object.to_string().bytes()),
-        (Value::Object(fields), None) if fields.contains_key(Blob::ENCODED) => {
-            match serde_json::from_value::<Blob>(value.clone()) {
-                Ok(bytes) => out.extend(bytes.0),
-                Err(_) => out.extend(value.to_string().bytes()),
-            }
-        }
-        _ => out.extend(value.to_string().bytes()),
+    match value {
+        Value::Text(text) => out.extend(text.bytes()),
+        Value::Bytes(bytes) => out.extend(bytes),
+        Value::Shared(object) => out.extend(object.to_string().bytes()),
+        value => out.extend(value.to_string().bytes()),
     }
     out.push(b'\n');
 }

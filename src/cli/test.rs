@@ -300,7 +300,7 @@ fn run(
 ) -> Result<i32, Failure> {
     let folder = std::env::current_dir().map_err(|error| Failure::general(format!("the working folder: {error}")))?;
     let loaded = config::load(Path::new("."), &common.settings, home)?;
-    let home: Home = loaded.home()?;
+    let home: Home = loaded.home_beside(recorded.manner.run_dir.as_deref())?;
     let shuffle = recorded.manner.shuffle.map(|seed| seed.unwrap_or_else(script::entropy::draw_seed));
     let Recorded { is_dry, dependencies, manner } = recorded;
     let recorded = Recorded { is_dry, dependencies, manner: Manner { shuffle: shuffle.map(Some), ..manner } };

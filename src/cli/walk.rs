@@ -109,7 +109,7 @@ pub(crate) fn main(args: WalkArgs, command: &[OsString], home: Option<&Path>) ->
     if args.list {
         return list(&file, &args.suite, &source, &walks);
     }
-    let home = loaded.home()?;
+    let home = loaded.home_beside(args.run_dir.as_deref())?;
     let resume = args.resume.as_deref().map(|given| unfinished(&home, given, Door::Walk.name())).transpose()?;
     let subject = Subject { door: Door::Walk, file, source };
     let settings = Settings {
@@ -190,7 +190,7 @@ pub(crate) fn replay(args: &ReplayArgs, command: &[OsString], home: Option<&Path
             let state = ended.state.map_or_else(
                 || "nil".to_owned(),
                 |mut state| {
-                    job.masks().mask_value(&mut state);
+                    job.masks().mask_json(&mut state);
                     state.to_string()
                 },
             );

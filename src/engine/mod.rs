@@ -13,6 +13,7 @@ mod journal;
 mod keep;
 mod mark;
 mod private_folder;
+mod program_path;
 mod programs;
 mod query;
 mod reactor;
@@ -60,6 +61,7 @@ pub(crate) use self::journal::Journal;
 pub(crate) use self::keep::{OutputSink, SinkWaker};
 pub(crate) use self::mark::{MARK, mark_host};
 pub(crate) use self::private_folder::PrivateFolder;
+pub(crate) use self::program_path::{not_on_path, on_path};
 pub(crate) use self::programs::kill_own_programs;
 pub(crate) use self::query::{Asked, Query, QueryError};
 pub(crate) use self::request::{Call, Failure, OnCall, Origin, OutputTap, Waited};
@@ -74,7 +76,7 @@ pub(crate) use self::stop_run::{StopEnd, StopRefused, Stopping};
 pub(crate) use self::supervisor::OPERATION_KIND;
 pub(crate) use self::surroundings::{Surroundings, variable};
 pub(crate) use self::synchro::{Synchro, SynchroClient};
-pub(crate) use self::wants::explain;
+pub(crate) use self::wants::{explain, is_want};
 
 /// What an engine is made with.
 pub(crate) struct Settings {

@@ -102,6 +102,8 @@ pub(crate) enum Call {
     Leaves(Box<End>),
     /// It has read these arguments of the command line; `None` for all.
     ArgumentsRead(Option<Vec<String>>),
+    /// It says something that the user is to know.
+    Remark(String),
     /// It asks which of its testcases, by uid and groups, are to run; wants a [`Reply::Selected`].
     Select(Vec<(String, Vec<String>)>),
     /// It asks the user, after showing this; wants a [`Reply::Line`].

@@ -38,4 +38,8 @@ pub(crate) mod variable {
     pub(crate) const TASK_NUMBER: &str = "RILLE_TASK_NUMBER";
     /// By what a runner that reports by TCP makes itself known.
     pub(crate) const STATUS_TOKEN: &str = "RILLE_STATUS_TOKEN";
+
+    /// All that a task may find, its mark included.
+    pub(crate) const ALL: [&str; 10] =
+        [TASK_ID, TASK_DIR, RUN_ID, RUN_DIR, ATTEMPT, TESTBED, SYNCHRO, TASK_NUMBER, STATUS_TOKEN, crate::engine::MARK];
 }

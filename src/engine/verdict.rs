@@ -1,10 +1,8 @@
 //! From what is known of an ended attempt to its outcome. A result is never better than what happened.
 
-use serde_json::Value;
-
 use super::stop::StopReason;
 use super::way::Way;
-use crate::model::{Exit, Message, Outcome, Runnable, Task, TestStatus};
+use crate::model::{Exit, Message, Outcome, Runnable, Task, TestStatus, Value};
 
 /// What is known of an attempt.
 #[derive(Debug, Default)]
@@ -172,7 +170,7 @@ fn judge_speaker(code: i32, finished: Option<Verdict>, sections: Option<Outcome>
 fn judge_code(runnable: &Runnable, code: i32, every_code_fails: bool) -> Verdict {
     let skips = runnable.config.get("runner.exectest.exitcodes.skip");
     // In recipes that Avocado writes it may be a set.
-    let skips = skips.map(|skips| skips.get("__encoded_set__").unwrap_or(skips)).and_then(Value::as_array);
+    let skips = skips.map(|skips| skips.get("__encoded_set__").unwrap_or(skips)).and_then(serde_json::Value::as_array);
     if skips.is_some_and(|codes| codes.iter().any(|skip| skip.as_i64() == Some(code.into()))) {
         return Verdict::new(Outcome::Skipped, format!("exit code {code}, which means skipped here"));
     }

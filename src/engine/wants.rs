@@ -5,6 +5,8 @@ use std::io;
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
+use crate::model::os_text;
+
 /// Returns whether an error tells of a want that may pass: of processes, threads, descriptors or memory.
 pub(crate) fn is_want(error: &io::Error) -> bool {
     matches!(errno(error), Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE))
@@ -13,20 +15,21 @@ pub(crate) fn is_want(error: &io::Error) -> bool {
 /// Returns the text of an error that came when a process, a thread or a descriptor was to be made; where it tells of a
 /// limit, with its name and what it is.
 pub(crate) fn explain(error: &io::Error) -> String {
+    let text = os_text(error);
     match errno(error) {
         Some(Errno::AGAIN) => format!(
-            "{error}: the limit on processes and threads is reached ({}, or what a container or the system allows)",
+            "{text}: the limit on processes and threads is reached ({}, or what a container or the system allows)",
             limit("ulimit -u", Resource::Nproc)
         ),
         Some(Errno::NOMEM) => format!(
-            "{error}: the limit on memory is reached ({}, or what a container or the system has)",
+            "{text}: the limit on memory is reached ({}, or what a container or the system has)",
             limit("ulimit -v", Resource::As)
         ),
         Some(Errno::MFILE) => {
-            format!("{error}: the limit on open files is reached ({})", limit("ulimit -n", Resource::Nofile))
+            format!("{text}: the limit on open files is reached ({})", limit("ulimit -n", Resource::Nofile))
         }
-        Some(Errno::NFILE) => format!("{error}: the system's limit on open files is reached (fs.file-max)"),
-        _ => error.to_string(),
+        Some(Errno::NFILE) => format!("{text}: the system's limit on open files is reached (fs.file-max)"),
+        _ => text,
     }
 }
 
@@ -61,7 +64,7 @@ mod tests {
         }
         for number in [libc::ENOENT, libc::EACCES, libc::ENOSPC, libc::EPERM] {
             let error = io::Error::from_raw_os_error(number);
-            assert!(!is_want(&error) && explain(&error) == error.to_string(), "{}", explain(&error));
+            assert!(!is_want(&error) && explain(&error) == os_text(&error), "{}", explain(&error));
         }
     }
 }

@@ -1,11 +1,10 @@
 //! A task as a jobfile wrote it down, before it is known whether it can be run.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
-
-use crate::model::{Place, Runnable, SectionChoice, WalkLine};
+use crate::model::{Blob, Place, Runnable, SectionChoice, Value, WalkLine};
 
 /// The content of one `run {}` or `Task {}`.
 #[derive(Clone, Debug, Default)]
@@ -19,13 +18,13 @@ pub(crate) struct Draft {
     /// How long one attempt may take.
     pub(crate) max_runtime: Option<Duration>,
     /// Command-line arguments.
-    pub(crate) args: Vec<String>,
+    pub(crate) args: Vec<Blob>,
     /// Environment variables.
-    pub(crate) env: BTreeMap<String, Option<String>>,
+    pub(crate) env: BTreeMap<String, Option<Blob>>,
     /// The working folder.
-    pub(crate) cwd: Option<String>,
+    pub(crate) cwd: Option<PathBuf>,
     /// The file for standard input.
-    pub(crate) stdin: Option<String>,
+    pub(crate) stdin: Option<PathBuf>,
     /// Attempts after the first; `None` for those of the run.
     pub(crate) retries: Option<u32>,
     /// Ids of tasks that must pass first.
@@ -39,7 +38,7 @@ pub(crate) struct Draft {
     /// It is a worker of walks.
     pub(crate) walk: Option<Box<WalkLine>>,
     /// Every other key.
-    pub(crate) parameters: Map<String, Value>,
+    pub(crate) parameters: BTreeMap<String, Value>,
     /// Where it stands.
     pub(crate) place: Option<Place>,
     /// What is wrong with it, so that it cannot be run.

@@ -1,6 +1,8 @@
 //! What a job does with earlier runs: it goes on with one, repeats a part of one, and leaves what others can go on with.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
@@ -10,7 +12,7 @@ use super::before::{Before, Claim};
 use super::inputs::{Inputs, holds_synchro};
 use super::settings::Settings;
 use crate::engine::Submission;
-use crate::model::{EventKind, Outcome, Task, TaskNumber};
+use crate::model::{Blob, EventKind, Outcome, Task, TaskNumber};
 use crate::store::{self, RunDir, Secrets};
 
 /// The file of a run directory that says of what it is a rerun.
@@ -112,9 +114,11 @@ impl Job {
     }
 
     /// Takes note of the secrets in variables that a task gets, before anything that it says is written.
-    pub(super) fn note_environment(&self, env: &BTreeMap<String, Option<String>>) {
+    pub(super) fn note_environment(&self, env: &BTreeMap<String, Option<Blob>>) {
         if !env.is_empty() {
-            let values = env.iter().filter_map(|(name, value)| Some((name.into(), value.as_ref()?.into())));
+            let values = env
+                .iter()
+                .filter_map(|(name, value)| Some((name.into(), OsString::from_vec(value.as_ref()?.0.clone()))));
             self.history.secrets.lock().add_variables(values);
         }
     }

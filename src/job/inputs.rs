@@ -62,7 +62,8 @@ impl Inputs {
             }
             uri => text(&mut hasher, uri.unwrap_or_default()),
         }
-        texts(&mut hasher, &runnable.args);
+        count(&mut hasher, runnable.args.len());
+        runnable.args.iter().for_each(|arg| bytes(&mut hasher, &arg.0));
         for (maps, map) in [&runnable.kwargs, &runnable.config].into_iter().enumerate() {
             let inherited = |name: &str| maps == 0 && has_testbed && name == "testbed";
             object(&mut hasher, map.iter().filter(|(name, _)| !inherited(name)));
@@ -71,7 +72,7 @@ impl Inputs {
         for (name, value) in &task.env {
             text(&mut hasher, name);
             hasher.update([u8::from(value.is_some())]);
-            text(&mut hasher, value.as_deref().unwrap_or_default());
+            bytes(&mut hasher, value.as_ref().map_or(&[], |value| value.0.as_slice()));
         }
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.as_os_str().as_encoded_bytes().to_vec());
         bytes(&mut hasher, &path(&task.cwd).unwrap_or_default());
@@ -244,11 +245,11 @@ mod tests {
         let changes: [fn(&mut Task); 9] = [
             |task| task.runnable.kind = "exec-test".into(),
             |task| task.runnable.args = vec!["x".into()],
-            |task| task.runnable.args = vec!["x".into(), String::new()],
+            |task| task.runnable.args = vec!["x".into(), "".into()],
             |task| drop(task.runnable.kwargs.insert("x".into(), json!("1"))),
             |task| drop(task.runnable.config.insert("x".into(), json!(1))),
             |task| drop(task.env.insert("A".into(), None)),
-            |task| drop(task.env.insert("A".into(), Some(String::new()))),
+            |task| drop(task.env.insert("A".into(), Some("".into()))),
             |task| task.cwd = Some("/".into()),
             |task| task.choice = SectionChoice { only: Some(vec!["A".into()]), ..SectionChoice::default() },
         ];

@@ -25,6 +25,7 @@ mod synchro;
 mod testing;
 mod walk;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -169,9 +170,14 @@ impl Job {
         decided: Option<(Outcome, String)>,
     ) -> (Task, Option<(Outcome, String)>) {
         let beside = self.settings.jobfile.parent().unwrap_or(Path::new("/"));
+        let path = match draft.env.get("PATH") {
+            Some(path) => path.as_ref().map(|path| AsRef::<OsStr>::as_ref(path).to_owned()),
+            None => std::env::var_os("PATH"),
+        };
         let runnable = match &draft.testscript {
             Some(testscript) => {
-                resolve::resolve(testscript, draft.kind.as_deref(), &[beside, &self.settings.started_in])
+                let folders = [beside, &self.settings.started_in];
+                resolve::resolve(testscript, draft.kind.as_deref(), &folders, path.as_deref())
             }
             None => Err("has no testscript; write testscript = \"FILE\"".to_owned()),
         };
@@ -194,7 +200,7 @@ impl Job {
         {
             runnable.kwargs.insert("testbed".to_owned(), testbed.clone());
         }
-        runnable.kwargs.extend(draft.parameters);
+        runnable.kwargs.extend(draft.parameters.into_iter().map(|(name, value)| (name, value.into())));
         if runnable.kind != "lua" && draft.sections.is_set() {
             let text = "'uids' and 'groups' choose sections of a testscript; they have no effect on kind";
             self.warn(format!("{text} '{}'", runnable.kind), draft.place.clone());
@@ -215,7 +221,7 @@ impl Job {
                 Err(problem) => (None, Some((Outcome::Errored, problem))),
             },
         };
-        let absolute = |path: String| beside.join(path);
+        let absolute = |path: PathBuf| beside.join(path);
         let task = Task {
             id,
             runnable,

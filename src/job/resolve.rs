@@ -1,22 +1,31 @@
 //! From what a jobfile names as a testscript to a runnable: which file, and which kind.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::draft::Testscript;
-use crate::model::{Recipes, Runnable, nearest, read_recipes};
+use crate::engine::{not_on_path, on_path};
+use crate::model::{Recipes, Runnable, nearest, os_text, read_recipes};
 
 /// The kinds whose uri is a file. That of another one may be anything.
 const NEEDS_FILE: [&str; 3] = ["exec-test", "lua", "tap"];
 
 /// Makes a runnable of a testscript. Paths are looked for in `folders`, in order. The error says what was tried.
-pub(super) fn resolve(testscript: &Testscript, kind: Option<&str>, folders: &[&Path]) -> Result<Runnable, String> {
+///
+/// `path` is the `PATH` on which a program is looked for that no folder has.
+pub(super) fn resolve(
+    testscript: &Testscript,
+    kind: Option<&str>,
+    folders: &[&Path],
+    path: Option<&OsStr>,
+) -> Result<Runnable, String> {
     let mut runnable = match testscript {
         Testscript::Recipe(recipe) => (**recipe).clone(),
-        Testscript::Path(path) if Path::new(path).extension().is_some_and(|e| e == "json") => {
-            read_recipe(&find(path, folders)?)?
+        Testscript::Path(name) if Path::new(name).extension().is_some_and(|e| e == "json") => {
+            read_recipe(&find(name, folders)?)?
         }
-        Testscript::Path(path) => return from_path(path, kind, folders),
+        Testscript::Path(name) => return from_path(name, kind, folders, path),
     };
     if let Some(kind) = kind {
         kind.clone_into(&mut runnable.kind);
@@ -31,24 +40,27 @@ pub(super) fn resolve(testscript: &Testscript, kind: Option<&str>, folders: &[&P
     let is_command = runnable.kind == "exec-test" && !uri.contains('/');
     match find(&uri, folders) {
         Ok(path) => runnable.uri = Some(as_text(&path)?),
-        Err(_) if is_command => {}
+        Err(error) if is_command => check_on_path(&uri, error, path)?,
         Err(_) if !NEEDS_FILE.contains(&runnable.kind.as_str()) => {}
         Err(error) => return Err(error),
     }
     Ok(runnable)
 }
 
-fn from_path(path: &str, kind: Option<&str>, folders: &[&Path]) -> Result<Runnable, String> {
-    let by_file = match Path::new(path).extension().and_then(|extension| extension.to_str()) {
+fn from_path(name: &str, kind: Option<&str>, folders: &[&Path], path: Option<&OsStr>) -> Result<Runnable, String> {
+    let by_file = match Path::new(name).extension().and_then(|extension| extension.to_str()) {
         Some("lua") => "lua",
         Some("t") => "tap",
         _ => "exec-test",
     };
     let kind = kind.unwrap_or(by_file);
-    let uri = match find(path, folders) {
+    let uri = match find(name, folders) {
         Ok(path) => as_text(&path)?,
-        Err(_) if kind == "exec-test" && !path.contains('/') && is_on_path(path) => path.to_owned(),
-        Err(_) if !NEEDS_FILE.contains(&kind) => path.to_owned(),
+        Err(error) if kind == "exec-test" && !name.contains('/') => {
+            check_on_path(name, error, path)?;
+            name.to_owned()
+        }
+        Err(_) if !NEEDS_FILE.contains(&kind) => name.to_owned(),
         Err(error) => return Err(error),
     };
     Ok(Runnable { kind: kind.to_owned(), uri: Some(uri), ..Runnable::default() })
@@ -83,12 +95,21 @@ fn near_file(candidates: &[PathBuf]) -> Option<String> {
     })
 }
 
-fn is_on_path(program: &str) -> bool {
-    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
+/// Fails unless a program is on the `PATH` that is no file of the folders, as `error` says.
+fn check_on_path(program: &str, error: String, path: Option<&OsStr>) -> Result<(), String> {
+    if path.is_some_and(|path| on_path(program, path).is_some()) {
+        return Ok(());
+    }
+    // What lies beside the file is meant rather than what is somewhere on the PATH.
+    Err(match error.contains("did you mean") || error.contains("is a folder") {
+        true => error,
+        false => format!("{error}, and {}", not_on_path(program, path)),
+    })
 }
 
 fn read_recipe(path: &Path) -> Result<Runnable, String> {
-    let text = fs::read(path).map_err(|error| format!("cannot read the recipe {}: {error}", path.display()))?;
+    let unreadable = |error| format!("cannot read the recipe {}: {}", path.display(), os_text(&error));
+    let text = fs::read(path).map_err(unreadable)?;
     match read_recipes(&text) {
         Ok(Recipes::One(runnable)) => Ok(*runnable),
         Ok(Recipes::List(list)) => {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use crossbeam::channel::bounded;
 use parking_lot::{Mutex, RwLock};
-use serde_json::Value;
+use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -18,7 +18,7 @@ use super::inputs::hex;
 use super::roster::Roster;
 use super::{Door, Job, Settings, secrets, testing};
 use crate::engine::{self, Engine, Guarded, Journal, Limits, Origin, OutputTap, Runners, Surroundings, Timing};
-use crate::model::{EVENT_FORMAT, EventKind, JobInfo, Masks, RunStarted, RuntimeInfo, Stream};
+use crate::model::{EVENT_FORMAT, EventKind, JobInfo, Masks, RunStarted, RuntimeInfo, Stream, Value};
 use crate::report::{self, Announcement, JobLog, Live, LiveHandle, Verbosity};
 use crate::store::{self, EventLog, Opref, RunDir, Site};
 
@@ -214,7 +214,8 @@ fn keep_files(run: &mut RunDir, settings: &Settings, masks: &Masks) -> store::Re
         testing::write_suite(run, settings, masks)?;
     }
     let Some(testbed) = &settings.testbed else { return Ok(None) };
-    run.write_file(TESTBED_FILE, testbed.to_string().as_bytes())?;
+    let plain = Value::of_json(testbed).to_plain_json();
+    run.write_file(TESTBED_FILE, plain.to_string().as_bytes())?;
     Ok(Some(run.path().join(TESTBED_FILE)))
 }
 
@@ -264,9 +265,9 @@ fn run_started(
 }
 
 /// Returns the attributes that the log keeps as well.
-fn logged_attributes(settings: &Settings) -> serde_json::Map<String, Value> {
+fn logged_attributes(settings: &Settings) -> serde_json::Map<String, Json> {
     let attrs = [
-        ("opref", Value::from(opref(settings).to_string())),
+        ("opref", Json::from(opref(settings).to_string())),
         ("started_in", settings.started_in.to_string_lossy().into()),
         ("label", settings.label.as_deref().unwrap_or_default().into()),
         ("tags", settings.run_tags.clone().into()),
@@ -315,7 +316,7 @@ fn write_attributes(run: &RunDir, settings: &Settings, masks: &Masks) -> Result<
     run.write_attr("host", &store::host())?;
     run.write_attr("user", &store::user())?;
     run.write_attr("platform", &store::platform())?;
-    let mut params = Value::Object(settings.options.clone());
+    let mut params = serde_json::Value::Object(settings.options.clone());
     secrets::leave_out(&settings.secrets, &mut params);
     run.write_attr("run_params", &params)?;
     run.write_attr("env", &settings.environment)

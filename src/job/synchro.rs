@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{HostCall, Job};
 use crate::engine::Synchro;
-use crate::model::{Answer, Fault, FaultKind, Request, TaskNumber, references};
+use crate::model::{Answer, Fault, FaultKind, Request, TaskNumber, references_in};
 
 /// `main` waits for these tasks, as long as this is there.
 pub(super) struct Following<'a>(Option<(&'a Synchro, Vec<TaskNumber>)>);
@@ -77,7 +77,7 @@ impl Job {
         let Some(synchro) = self.synchro.get() else { return };
         let mut known = HashSet::new();
         for value in parameters.values() {
-            references(value, &mut |name| {
+            references_in(value, &mut |name| {
                 known.insert(name.id);
             });
         }

@@ -1,6 +1,8 @@
 //! Bytes in a JSON document: as a string where they are UTF-8, else in the form that Avocado gives them.
 
+use std::ffi::OsStr;
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 const ENCODED: &str = "__base64_encoded__";
 
 /// Bytes that were written by somebody, of any content.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Blob(pub(crate) Vec<u8>);
 
 impl Blob {
@@ -23,6 +25,26 @@ impl Blob {
 impl From<&str> for Blob {
     fn from(text: &str) -> Self {
         Self(text.as_bytes().to_vec())
+    }
+}
+
+impl From<String> for Blob {
+    fn from(text: String) -> Self {
+        Self(text.into_bytes())
+    }
+}
+
+/// Shows the bytes as text; those that are not UTF-8 are replaced.
+impl fmt::Display for Blob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.0))
+    }
+}
+
+/// As an argument or a variable of a program.
+impl AsRef<OsStr> for Blob {
+    fn as_ref(&self) -> &OsStr {
+        OsStr::from_bytes(&self.0)
     }
 }
 

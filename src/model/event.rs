@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value as Json};
 
 use super::{
-    Exit, LogRange, Outcome, Place, SectionNumber, SectionPlan, SerialRan, TaskNumber, TestStatus, WalksFinished,
-    WalksRan, WalksStarted,
+    Exit, Key, LogRange, Outcome, Place, SectionNumber, SectionPlan, SerialRan, TaskNumber, TestStatus, Value,
+    WalksFinished, WalksRan, WalksStarted,
 };
 
 /// The version of the event format, raised when a reader of the old one would misread the new one.
@@ -159,7 +159,7 @@ pub(crate) struct RunStarted {
     /// Attributes of the run that its other events do not tell, so that they can be had again from the log: `opref`, `label`,
     /// `tags`, `flags`, …
     #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub(crate) attrs: Map<String, Value>,
+    pub(crate) attrs: Map<String, Json>,
 }
 
 /// A task as it was queued.
@@ -184,6 +184,9 @@ pub(crate) struct TaskQueued {
     /// It prepares others and is no test itself: a dependency.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) prepares: bool,
+    /// Its working folder is another than its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) elsewhere: bool,
     /// SHA-256 over all that the task is made of: script, parameters, kind, arguments; by it a resumed run knows again
     /// what has not changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -378,6 +381,15 @@ pub(crate) struct RaisedError {
     /// The call stack, one call a line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) traceback: Option<String>,
+}
+
+impl RaisedError {
+    /// Returns what a result keeps of the error beside its message.
+    pub(crate) fn data(&self) -> Value {
+        let traceback = self.traceback.as_deref().map_or(Value::Null, Value::from);
+        let fields = [("kind", Value::from(self.kind.as_str())), ("traceback", traceback)];
+        Value::Map(fields.map(|(name, value)| (Key::Text(name.to_owned()), value)).into())
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]

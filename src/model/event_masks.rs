@@ -1,6 +1,6 @@
 //! Masks in events: in what people read of them. What programs go by, numbers, outcomes and where files are, stays.
 
-use serde_json::Value;
+use serde_json::Value as Json;
 
 use super::{
     EventKind, Masks, Place, PluginFailed, RaisedError, RunStarted, SectionFinished, SectionPlan, SectionStarted,
@@ -114,8 +114,8 @@ impl RunStarted {
         for (name, value) in attrs {
             match (name.as_str(), value) {
                 // Where the attributes are lost these are read back to start the run again.
-                ("flags" | "user_flags", Value::Object(flags)) => flags.retain(|_, value| !masks.finds_in(value)),
-                (_, value) => masks.mask_value(value),
+                ("flags" | "user_flags", Json::Object(flags)) => flags.retain(|_, value| !masks.finds_in(value)),
+                (_, value) => masks.mask_json(value),
             }
         }
     }
@@ -124,7 +124,19 @@ impl RunStarted {
 impl TaskQueued {
     fn mask(&mut self, masks: &Masks) {
         // The folder is where the task's files are; it was named by an id that has its masks.
-        let TaskQueued { task: _, id, kind, uri, folder: _, retries: _, tags, prepares: _, inputs: _, place } = self;
+        let TaskQueued {
+            task: _,
+            id,
+            kind,
+            uri,
+            folder: _,
+            retries: _,
+            tags,
+            prepares: _,
+            elsewhere: _,
+            inputs: _,
+            place,
+        } = self;
         [id, kind, uri].into_iter().chain(tags).for_each(|text| masks.mask_string(text));
         mask_place(masks, place);
     }
@@ -245,7 +257,7 @@ impl WalksEnd {
         for WalkShrunk { id: _, walk, steps, error, tries: _ } in shrunk {
             masks.mask_string(walk);
             for step in steps {
-                masks.mask_value(step);
+                masks.mask_json(step);
             }
             option(masks, error);
         }

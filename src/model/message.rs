@@ -1,9 +1,8 @@
 //! What a task process says of itself while it runs, and what it is answered.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::{Blob, Level, Outcome, SectionNumber, SectionPlan};
+use super::{Blob, Level, Outcome, SectionNumber, SectionPlan, Value};
 
 /// One message of a task to its host, a JSON object with the key `status`.
 ///
@@ -83,6 +82,11 @@ pub(crate) enum Message {
     ArgumentsRead {
         /// The words as they stand in `runtime.argv`; everything if there is none.
         words: Option<Vec<String>>,
+    },
+    /// Something that the user is to know, though it changes no result.
+    Remark {
+        /// What, in a sentence.
+        text: String,
     },
     /// Everything before is to be taken in before it goes on; answered by [`Reply::Ack`].
     Sync {},

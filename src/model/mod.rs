@@ -18,6 +18,7 @@ mod mask;
 mod message;
 mod nearest;
 mod order;
+mod os_text;
 mod outcome;
 mod python_text;
 mod recipe;
@@ -33,8 +34,10 @@ mod stream;
 mod synchro;
 mod task;
 mod test_status;
+mod value;
 mod walk;
 mod walk_event;
+mod whole;
 
 pub(crate) use blob::Blob;
 pub(crate) use cleared::Cleared;
@@ -54,6 +57,7 @@ pub(crate) use mask::{MaskStream, Masks, SHORTEST_SECRET, may_be_behind};
 pub(crate) use message::{Message, Reply, StopOrder, StopWord};
 pub(crate) use nearest::nearest;
 pub(crate) use order::{JobInfo, Order, RuntimeInfo, SynchroLine};
+pub(crate) use os_text::{os_text, without_os_numbers};
 pub(crate) use outcome::Outcome;
 pub(crate) use python_text::{float_text, push_python_str, python_text_of};
 pub(crate) use recipe::{Recipes, add_tag, read_recipes, recipe_schema};
@@ -67,11 +71,11 @@ pub(crate) use size::parse_size;
 pub(crate) use status_message::{Finished, Running, StatusKind, StatusMessage, TaskIdValue};
 pub(crate) use stream::Stream;
 pub(crate) use synchro::{
-    Answer, FRAME_LIMIT, Fault, FaultKind, Key, ObjectId, Op, PROTOCOL, REFERENCE, Request, SharedKind, SharedRef,
-    references,
+    Answer, FRAME_LIMIT, Fault, FaultKind, ObjectId, Op, PROTOCOL, REFERENCE, Request, SharedKind, SharedRef,
 };
 pub(crate) use task::{Place, QUARANTINE, Task, TaskNumber};
 pub(crate) use test_status::TestStatus;
+pub(crate) use value::{Key, MAX_DEPTH, Value, YamlSchema, argument, read_yaml, references_in, yaml_word};
 pub(crate) use walk::{
     WALK_PAGE_SIZE, WalkEnd, WalkEnded, WalkLine, WalkMachine, WalkOrder, WalkPage, WalkReport, WalkSlot, WalkStep,
     WalkSuite, Walks,
@@ -79,3 +83,4 @@ pub(crate) use walk::{
 pub(crate) use walk_event::{
     SerialRan, WalkCause, WalkCoverage, WalkFailed, WalkShrunk, WalksEnd, WalksFinished, WalksRan, WalksStarted,
 };
+pub(crate) use whole::{whole, whole_tail, without_torn_begin, without_torn_end};

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Level, SectionChoice, TaskNumber, WalkLine};
+use super::{Blob, Level, SectionChoice, TaskNumber, WalkLine};
 
 /// The one message from the host to a task process of a kind that Rille itself runs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -16,7 +16,7 @@ pub(crate) struct Order {
     /// The absolute path of the script.
     pub(crate) script: PathBuf,
     /// Its command-line arguments.
-    pub(crate) args: Vec<String>,
+    pub(crate) args: Vec<Blob>,
     /// Its parameters.
     pub(crate) parameters: Map<String, Value>,
     /// The working folder of the host: the project, where no file says what is.

@@ -3,9 +3,10 @@
 //! Avocado keeps tags, variant and dependencies among the `kwargs`; here they may stand beside them as well. What is
 //! written is what Avocado reads.
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Runnable, nearest};
+use super::{Blob, Runnable, nearest};
 
 /// The keys of a recipe.
 const KEYS: [&str; 9] = ["kind", "uri", "args", "kwargs", "config", "identifier", "tags", "variant", "dependencies"];
@@ -61,7 +62,7 @@ impl Runnable {
             },
             "uri" => self.uri = optional_text(value, "uri")?,
             "identifier" => self.identifier = optional_text(value, "identifier")?,
-            "args" => self.args = texts(&value, "args")?,
+            "args" => self.args = arguments(&value)?,
             "kwargs" => self.kwargs = object(value, "kwargs")?,
             "config" => self.config = object(value, "config")?,
             "tags" => self.tags = read_tags(&value, "tags")?,
@@ -88,7 +89,7 @@ impl From<Runnable> for Value {
             recipe.insert("uri".to_owned(), uri.into());
         }
         if !args.is_empty() {
-            recipe.insert("args".to_owned(), args.into());
+            recipe.insert("args".to_owned(), args.into_iter().map(argument_text).collect());
         }
         if !tags.is_empty() {
             kwargs.insert("tags".to_owned(), tags.into());
@@ -255,6 +256,26 @@ fn texts(value: &Value, path: &str) -> Result<Vec<String>, RecipeError> {
             })
             .collect(),
         other => wrong(format!("{path} must be a list of texts, not {}", what(other))),
+    }
+}
+
+/// Reads arguments: texts, or bytes in the form that Avocado has for them.
+fn arguments(value: &Value) -> Result<Vec<Blob>, RecipeError> {
+    let Value::Array(items) = value else { return Ok(texts(value, "args")?.into_iter().map(Blob::from).collect()) };
+    (1..)
+        .zip(items)
+        .map(|(number, item)| {
+            let read = Blob::deserialize(item);
+            read.or_else(|_| wrong(format!("args[{number}] must be a text, not {}", what(item))))
+        })
+        .collect()
+}
+
+/// Returns an argument as it stands in a recipe.
+fn argument_text(argument: Blob) -> Value {
+    match String::from_utf8(argument.0) {
+        Ok(text) => Value::String(text),
+        Err(bytes) => super::Value::Bytes(bytes.into_bytes()).into(),
     }
 }
 

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::Blob;
+
 /// The setting that says how a runnable without an identifier is named.
 const IDENTIFIER_FORMAT: &str = "runner.identifier_format";
 
@@ -18,7 +20,7 @@ pub(crate) struct Runnable {
     /// What the kind runs, for most a path.
     pub(crate) uri: Option<String>,
     /// Positional arguments.
-    pub(crate) args: Vec<String>,
+    pub(crate) args: Vec<Blob>,
     /// Parameters by name.
     pub(crate) kwargs: Map<String, Value>,
     /// Settings of the runner.
@@ -73,9 +75,10 @@ impl Runnable {
         match (field, key) {
             ("uri", None) => self.uri.clone().unwrap_or_default(),
             ("kind", None) => self.kind.clone(),
-            ("args", None) => self.args.join("-"),
+            ("args", None) => self.args.iter().map(Blob::to_string).collect::<Vec<_>>().join("-"),
             ("args", Some(index)) => {
-                index.parse::<usize>().ok().and_then(|index| self.args.get(index)).cloned().unwrap_or_default()
+                let arg = index.parse::<usize>().ok().and_then(|index| self.args.get(index));
+                arg.map(Blob::to_string).unwrap_or_default()
             }
             ("kwargs", None) => self.kwargs.values().map(bare).collect::<Vec<_>>().join("-"),
             ("kwargs", Some(key)) => self.kwargs.get(key).map(bare).unwrap_or_default(),
@@ -122,7 +125,7 @@ impl Runnable {
         let uri = kwargs.shift_remove("uri").and_then(|uri| uri.as_str().map(str::to_owned));
         let args = kwargs.shift_remove("args");
         let args = args.as_ref().and_then(Value::as_array).into_iter().flatten();
-        let args = args.filter_map(|arg| arg.as_str().map(str::to_owned)).collect();
+        let args = args.filter_map(|arg| arg.as_str().map(Blob::from)).collect();
         Some(Runnable { kind, uri, args, kwargs, ..Runnable::default() })
     }
 }

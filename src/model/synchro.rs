@@ -17,19 +17,17 @@
 //! ```
 //!
 //! An object is named by its type and number, `dict:3`: a program finds that in the environment variable of the
-//! parameter. Inside a value it is `{"__synchro__":{"type":"dict","id":3}}`. Bytes that are not UTF-8 stand in a value as
-//! `{"__base64_encoded__":"…"}`. Positions in a list count from 1. What a connection holds (locks, slots) is released
+//! parameter. Inside a value it is `{"__synchro__":{"type":"dict","id":3}}`; values are JSON in the forms of
+//! [`Value`]. Positions in a list count from 1. What a connection holds (locks, slots) is released
 //! when it closes. A line that is no JSON, or is longer than [`FRAME_LIMIT`], ends the connection on which it came.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::de::{self, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{TaskNumber, nearest};
+use super::{Key, TaskNumber, Value, nearest};
 
 /// The longest line that a process may send, in bytes.
 pub(crate) const FRAME_LIMIT: usize = 16 << 20;
@@ -142,121 +140,25 @@ impl<'de> Deserialize<'de> for SharedRef {
 }
 
 impl SharedRef {
-    /// Returns the reference as it stands in a value.
-    pub(crate) fn to_value(self) -> Value {
-        json!({ REFERENCE: { "type": self.kind.name(), "id": self.id } })
-    }
-
-    /// Returns the reference that a value is, if it is one.
-    pub(crate) fn of_value(value: &Value) -> Option<Self> {
-        Self::of_fields(value.as_object()?)
-    }
-
-    /// The same for the fields of an object.
-    pub(crate) fn of_fields(fields: &Map<String, Value>) -> Option<Self> {
-        let inner = fields.get(REFERENCE).filter(|_| fields.len() == 1)?;
-        let kind = SharedKind::deserialize(inner.get("type")?).ok()?;
-        Some(Self { kind, id: inner.get("id")?.as_u64()? })
-    }
-}
-
-/// Calls `found` with every reference in a value.
-pub(crate) fn references(value: &Value, found: &mut impl FnMut(SharedRef)) {
-    match value {
-        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
-        Value::Object(fields) => match SharedRef::of_fields(fields) {
-            Some(reference) => found(reference),
-            None => fields.values().for_each(|field| references(field, found)),
-        },
-        _ => {}
-    }
-}
-
-/// A key of a dict, a name in a namespace, a position in a list.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Key {
-    /// A text.
-    Text(String),
-    /// A whole number.
-    Integer(i64),
-    /// True or false.
-    Boolean(bool),
-}
-
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => write!(f, "'{}'", text.escape_debug()),
-            Self::Integer(number) => write!(f, "{number}"),
-            Self::Boolean(boolean) => write!(f, "{boolean}"),
+    /// Returns what stands under [`REFERENCE`] in the JSON of a value.
+    pub(super) fn content(self) -> impl Serialize {
+        #[derive(Serialize)]
+        struct Content {
+            #[serde(rename = "type")]
+            kind: SharedKind,
+            id: ObjectId,
         }
-    }
-}
-
-impl Key {
-    /// Returns the key as a value.
-    pub(crate) fn to_value(&self) -> Value {
-        match self {
-            Self::Text(text) => Value::String(text.clone()),
-            Self::Integer(number) => Value::from(*number),
-            Self::Boolean(boolean) => Value::Bool(*boolean),
-        }
+        Content { kind: self.kind, id: self.id }
     }
 
-    /// Returns the key that a value is, if it can be one.
-    pub(crate) fn of_value(value: Value) -> Option<Self> {
-        match value {
-            Value::String(text) => Some(Self::Text(text)),
-            Value::Number(number) => number.as_i64().map(Self::Integer),
-            Value::Bool(boolean) => Some(Self::Boolean(boolean)),
+    /// Reads it.
+    pub(super) fn of_content(content: &Value) -> Option<Self> {
+        let name = content.get("type")?.as_str()?;
+        let kind = SharedKind::ALL.into_iter().find(|kind| kind.name() == name)?;
+        match content.get("id")? {
+            Value::Integer(id) => Some(Self { kind, id: ObjectId::try_from(*id).ok()? }),
             _ => None,
         }
-    }
-}
-
-impl Serialize for Key {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Text(text) => serializer.serialize_str(text),
-            Self::Integer(number) => serializer.serialize_i64(*number),
-            Self::Boolean(boolean) => serializer.serialize_bool(*boolean),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Key {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(KeyVisitor)
-    }
-}
-
-struct KeyVisitor;
-
-impl Visitor<'_> for KeyVisitor {
-    type Value = Key;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string, a whole number or a boolean as a key")
-    }
-
-    fn visit_bool<E: de::Error>(self, boolean: bool) -> Result<Key, E> {
-        Ok(Key::Boolean(boolean))
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Key, E> {
-        Ok(Key::Integer(number))
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Key, E> {
-        i64::try_from(number).map(Key::Integer).map_err(|_| E::custom(format!("the key {number} is too large")))
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Key, E> {
-        Ok(Key::Text(text.to_owned()))
-    }
-
-    fn visit_string<E: de::Error>(self, text: String) -> Result<Key, E> {
-        Ok(Key::Text(text))
     }
 }
 
@@ -451,6 +353,8 @@ impl Fault {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -467,14 +371,16 @@ mod tests {
     fn references_are_found_in_values_and_come_back() {
         let reference = SharedRef { kind: SharedKind::Rlock, id: 7 };
         assert_eq!("rlock:7".parse(), Ok(reference));
-        assert_eq!(SharedRef::of_value(&reference.to_value()), Some(reference));
+        let form = json!({ "__synchro__": { "type": "rlock", "id": 7 } });
+        assert_eq!(Value::Shared(reference).to_json(), form);
         for wrong in ["rlock", "rlock:", "rlock:x", "dog:7", "", "dict:-1"] {
             assert!(wrong.parse::<SharedRef>().unwrap_err().contains("names no shared object"), "{wrong}");
         }
         let mut found = Vec::new();
-        let value = json!({ "a": [1, reference.to_value(), { "b": reference.to_value() }], "__synchro__": 3 });
-        references(&value, &mut |reference| found.push(reference.to_string()));
-        assert_eq!(found, ["rlock:7", "rlock:7"]);
+        let value =
+            Value::of_json(&json!({ "a": [1, form, { "b": form }, { "$map": [[1, form]] }], "__synchro__": 3 }));
+        value.references(&mut |reference| found.push(reference.to_string()));
+        assert_eq!(found, ["rlock:7", "rlock:7", "rlock:7"]);
     }
 
     #[test]
@@ -485,14 +391,15 @@ mod tests {
         assert_eq!(request.key, Some(Key::Text("hits".to_owned())));
         assert_eq!(Request { key: None, value: None, ..request }, Request::of(Op::Add, object));
         for (answer, line) in [
-            (Answer::Ok(json!(1)), r#"{"ok":1}"#),
+            (Answer::Ok(1_i64.into()), r#"{"ok":1}"#),
+            (Answer::Ok(Value::Null), r#"{"ok":null}"#),
             (Answer::Timeout(true), r#"{"timeout":true}"#),
             (Answer::Error(Fault::usage("x")), r#"{"error":{"kind":"usage","message":"x"}}"#),
         ] {
             assert_eq!(serde_json::to_string(&answer).unwrap(), line);
             assert_eq!(serde_json::from_str::<Answer>(line).unwrap(), answer);
         }
-        for wrong in [r#"{"op":"get","key":1.5}"#, r#"{"op":"get","key":null,"timout":1}"#, r#"{"op":"dig"}"#] {
+        for wrong in [r#"{"op":"get","key":[1]}"#, r#"{"op":"get","key":null,"timout":1}"#, r#"{"op":"dig"}"#] {
             assert!(serde_json::from_str::<Request>(wrong).is_err(), "{wrong}");
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Runnable, Runner, SectionChoice, WalkLine};
+use super::{Blob, Runnable, Runner, SectionChoice, WalkLine};
 
 /// The number of a task in its run, from 1, in the order in which the jobfile made them.
 pub(crate) type TaskNumber = u32;
@@ -49,7 +49,7 @@ pub(crate) struct Task {
     /// The working folder; the task's own folder if there is none.
     pub(crate) cwd: Option<PathBuf>,
     /// Environment variables on top of the host's; `None` removes one.
-    pub(crate) env: BTreeMap<String, Option<String>>,
+    pub(crate) env: BTreeMap<String, Option<Blob>>,
     /// The file to read standard input from; `/dev/null` if there is none.
     pub(crate) stdin: Option<PathBuf>,
     /// How long one attempt may take.

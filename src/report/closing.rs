@@ -181,7 +181,7 @@ mod tests {
             compare.lua:7: in main
             [C]: in ?
 
-        compare: stdout, last 10 lines
+        compare: stdout, last 10 lines (in tasks/3-compare)
             compare stdout line 3
             compare stdout line 4
             compare stdout line 5
@@ -193,7 +193,7 @@ mod tests {
             compare stdout line 11
             compare stdout line 12
 
-        traffic: stderr, last 10 lines
+        traffic: stderr, last 10 lines (in tasks/4-traffic)
             traffic stderr line 3
             traffic stderr line 4
             traffic stderr line 5

@@ -4,7 +4,7 @@
 
 use super::plain;
 use super::row::Row;
-use crate::model::FileSlice;
+use crate::model::{FileSlice, without_torn_begin, without_torn_end};
 
 /// Reads so many bytes of a file, from this place on: the path is relative to the run directory, the size is at most.
 /// Returns the bytes, and the length of the whole file; `None` for a file that cannot be read.
@@ -52,8 +52,9 @@ pub(super) fn part(path: &str, slice: FileSlice, room: u64, read: ReadFile<'_>) 
     let half = room / 2;
     let (head, _) = read(path, slice.begin, half)?;
     let (tail, _) = read(path, slice.begin + slice.size - half, half)?;
-    let gap = slice.size - 2 * half;
-    Some(format!("{}\n[{gap} bytes are not shown here]\n{}", plain::lines(&head), plain::lines(&tail)))
+    let (head, tail) = (without_torn_end(&head), without_torn_begin(&tail));
+    let gap = slice.size - (head.len() + tail.len()) as u64;
+    Some(format!("{}\n[{gap} bytes are not shown here]\n{}", plain::lines(head), plain::lines(tail)))
 }
 
 /// Returns the last bytes of a part of a file as text, from the beginning of a line if there is one.
@@ -62,6 +63,7 @@ pub(super) fn tail(path: &str, slice: FileSlice, room: u64, read: ReadFile<'_>) 
     let (bytes, _) = read(path, slice.begin + slice.size - size, size)?;
     let bytes = match bytes.iter().position(|byte| *byte == b'\n') {
         Some(at) if size < slice.size && at + 1 < bytes.len() => &bytes[at + 1..],
+        _ if size < slice.size => without_torn_begin(&bytes),
         _ => &bytes[..],
     };
     text(bytes)

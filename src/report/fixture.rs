@@ -8,7 +8,7 @@ use serde_json::json;
 use super::summary::Summary;
 use crate::model::{
     EVENT_FORMAT, Event, EventKind, Exit, FilePlace, LogRange, Outcome, OutputSize, Place, RunStarted, SectionFinished,
-    SectionKind, SectionNumber, SectionPlan, SectionStarted, TaskFinished, TaskNumber, TaskPlanned, TaskQueued,
+    SectionKind, SectionNumber, SectionPlan, SectionStarted, TaskFinished, TaskNumber, TaskPlanned, TaskQueued, Value,
 };
 
 /// Returns an event of this kind, `seq` tenths of a second after the start.
@@ -42,6 +42,7 @@ pub(super) fn run_started() -> EventKind {
 pub(super) fn queued(task: TaskNumber, id: &str, retries: u32) -> EventKind {
     EventKind::TaskQueued(Box::new(TaskQueued {
         prepares: false,
+        elsewhere: false,
         task,
         id: id.into(),
         kind: "lua".into(),
@@ -110,7 +111,7 @@ pub(super) fn job() -> Vec<EventKind> {
         started(3, 1),
         end(TaskFinished {
             exit: Some(Exit::Code(1)),
-            data: Some(json!({ "traceback": "compare.lua:7: in main\n[C]: in ?" })),
+            data: Some(Value::of_json(&json!({ "traceback": "compare.lua:7: in main\n[C]: in ?" }))),
             stdout: OutputSize { bytes: 20, left_out: 0, head: 0, place: FilePlace::Named },
             seconds: 1.2034,
             ..finished(3, Outcome::Failed, Some("compare.lua:7: 3 is not 4\nsecond line"))
@@ -199,7 +200,7 @@ pub(super) fn script(task: TaskNumber) -> Vec<EventKind> {
         log: LogRange { begin, size: 30 },
         ..section_end(task, section, Outcome::Failed)
     };
-    let traceback = json!({ "traceback": "icmp.lua:20: in step 'receive'\n[C]: in ?" });
+    let traceback = Value::of_json(&json!({ "traceback": "icmp.lua:20: in step 'receive'\n[C]: in ?" }));
     let blocked = |section| SectionFinished {
         reason: Some("Ping did not pass and must".into()),
         seconds: 0.0,

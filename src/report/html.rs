@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn nothing_that_a_task_says_breaks_out() {
         let evil = "</script><script>alert(1)</script><!-- ]]> & \" ' </pre></td></table>\x1b]0;x\x07\u{202e}";
-        let data = Some(serde_json::json!({ "traceback": evil }));
+        let data = Some(crate::model::Value::of_json(&serde_json::json!({ "traceback": evil })));
         let size = OutputSize { bytes: 10, ..OutputSize::default() };
         let failed = TaskFinished { data, stdout: size, ..finished(1, Outcome::Failed, Some(evil)) };
         let kinds = vec![run_started(), queued(1, evil, 0), started(1, 1), end(failed)];
@@ -201,7 +201,7 @@ mod tests {
         let text = "x".repeat(100) + "\n";
         let mut kinds = vec![run_started()];
         for task in 1..=100 {
-            let data = Some(serde_json::json!({ "traceback": text.repeat(20) }));
+            let data = Some(crate::model::Value::of_json(&serde_json::json!({ "traceback": text.repeat(20) })));
             let size = OutputSize { bytes: 100_000, ..OutputSize::default() };
             let reason = Some("compare.lua:7: what came is not what was expected, as the log shows");
             kinds.extend([queued(task, &format!("Task-{task}"), 0), started(task, 1)]);

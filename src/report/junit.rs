@@ -206,7 +206,7 @@ mod tests {
 
     fn failed_with(reason: &str, output: &[u8]) -> String {
         let size = OutputSize { bytes: output.len() as u64 + 1, ..OutputSize::default() };
-        let data = Some(serde_json::json!({ "traceback": reason }));
+        let data = Some(crate::model::Value::of_json(&serde_json::json!({ "traceback": reason })));
         let failed = TaskFinished { stdout: size, data, ..finished(1, Outcome::Failed, Some(reason)) };
         xml_with(vec![run_started(), queued(1, reason, 0), started(1, 1), end(failed)], output)
     }

@@ -211,7 +211,7 @@ fn ended(out: &mut String, finished: &TaskFinished, row: Option<&Row>, paint: Pa
     if finished.will_retry || (finished.attempt > 1 && of > 1 && !is_said) {
         remarks.push(format!("attempt {} of {of}", finished.attempt));
     }
-    if let Some(why) = why(finished.outcome, finished.reason.as_deref(), finished, paint) {
+    if let Some(why) = why(finished.reason.as_deref(), finished, paint) {
         remarks.push(why);
     }
     let mut text = remarks.join(": ");
@@ -231,9 +231,10 @@ pub(super) fn says_the_attempt(reason: &str) -> bool {
     reason.starts_with("passed on attempt ")
 }
 
-fn why(outcome: Outcome, reason: Option<&str>, finished: &TaskFinished, paint: Paint) -> Option<String> {
+fn why(reason: Option<&str>, finished: &TaskFinished, paint: Paint) -> Option<String> {
     let said = reason.map(|reason| clean_first_line(reason, REASON_CHARS, paint).into_owned());
-    let exit = || finished.exit.filter(|exit| !outcome.is_pass() || !exit.is_success()).map(|exit| exit.to_string());
+    // That a process left as it should says nothing of why its script failed.
+    let exit = || finished.exit.filter(|exit| !exit.is_success()).map(|exit| exit.to_string());
     said.filter(|said| !said.is_empty()).or_else(exit)
 }
 

@@ -18,7 +18,7 @@ use self::sections::{PluginErrors, SectionTotals, TaskLog, TaskSections};
 use self::walks::Walks;
 use super::row::Row;
 use super::summary::Summary;
-use crate::model::{Exit, Outcome, OutputSize, Place, RaisedError, RunStarted, TaskNumber};
+use crate::model::{self, Exit, Outcome, OutputSize, Place, RaisedError, RunStarted, TaskNumber};
 
 /// The version of the form of the file.
 const VERSION: u32 = 1;
@@ -118,7 +118,7 @@ struct TaskResult<'a> {
     reason: Option<std::borrow::Cow<'a, str>>,
     /// What the script gave with its result.
     #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a Value>,
+    data: Option<&'a model::Value>,
 }
 
 /// How many tasks ended in which way.

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 
 use super::sections::Sections;
 use crate::model::{
-    Exit, FilePlace, Outcome, OutputSize, Place, QUARANTINE, TaskFinished, TaskNumber, TaskQueued, TestStatus,
+    Exit, FilePlace, Outcome, OutputSize, Place, QUARANTINE, TaskFinished, TaskNumber, TaskQueued, TestStatus, Value,
 };
 use crate::store::{self, attempt_folder};
 
 /// A task as far as the events that came tell it.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Row {
     /// The task's number in its run.
     pub(crate) number: TaskNumber,
@@ -26,6 +26,8 @@ pub(crate) struct Row {
     pub(crate) dangling: bool,
     /// Whether its end was copied from before the run was resumed.
     pub(crate) reused: bool,
+    /// Whether its working folder is another than its own.
+    pub(crate) elsewhere: bool,
     /// How the task ended; `None` until its last attempt has ended.
     pub(crate) outcome: Option<Outcome>,
     /// How the process of the latest attempt ended.
@@ -106,6 +108,7 @@ impl Row {
             running: false,
             dangling: false,
             reused: false,
+            elsewhere: queued.elsewhere,
             outcome: None,
             exit: None,
             started: None,
@@ -140,6 +143,7 @@ impl Row {
             retries: 0,
             tags: Vec::new(),
             prepares: false,
+            elsewhere: false,
             inputs: None,
             place: None,
         };

@@ -3,9 +3,10 @@
 //! The order in which reports show them, and what counts for a section without an end, is in `section_tree`.
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 
-use crate::model::{LogRange, Outcome, SectionFinished, SectionKind, SectionNumber, SectionPlan, SectionStarted};
+use crate::model::{
+    LogRange, Outcome, SectionFinished, SectionKind, SectionNumber, SectionPlan, SectionStarted, Value,
+};
 
 /// The sections of the latest attempt at a task.
 #[derive(Clone, Debug, Default)]

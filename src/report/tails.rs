@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use super::row::Row;
 use super::section_tree::SectionTree;
 use super::style::{Paint, clean, clean_output};
-use crate::model::Outcome;
+use crate::model::{Outcome, whole, whole_tail};
 
 /// Lines of output that are shown of a task.
 const LINES: usize = 10;
@@ -61,10 +61,15 @@ fn block(out: &mut String, row: &Row, read: ReadTail<'_>, paint: Paint) -> fmt::
     }
     let Some(stream) = telling_stream(row) else { return Ok(()) };
     let Some(bytes) = read(row).filter(|bytes| !bytes.is_empty()) else { return Ok(()) };
-    let bytes = &bytes[bytes.len().saturating_sub(BYTES)..];
+    let bytes = whole_tail(&bytes, BYTES);
     let lines = bytes.strip_suffix(b"\n").unwrap_or(bytes).split(|byte| *byte == b'\n').count();
     let last = if lines > LINES { format!(", last {LINES} lines") } else { String::new() };
-    writeln!(out, "\n{}: {stream}{last}", paint.bold(clean(row.id(), paint)))?;
+    // What a program complains of may not be where it ran, and most of them do not say where that was.
+    let folder = match row.elsewhere {
+        true => String::new(),
+        false => format!(" (in {})", clean(&row.latest_folder(), paint)),
+    };
+    writeln!(out, "\n{}: {stream}{last}{folder}", paint.bold(clean(row.id(), paint)))?;
     indented(out, bytes, LINES, paint)
 }
 
@@ -101,7 +106,7 @@ pub(super) fn indented(out: &mut String, text: &[u8], max: usize, paint: Paint) 
     lines.reverse();
     for line in lines {
         // Cut first, so that a line of a megabyte is not decoded; a character is at most four bytes.
-        let (line, cut) = if line.len() > 4 * LINE_CHARS { (&line[..4 * LINE_CHARS], "…") } else { (line, "") };
+        let (line, cut) = if line.len() > 4 * LINE_CHARS { (whole(line, 4 * LINE_CHARS), "…") } else { (line, "") };
         writeln!(out, "    {}{cut}", clean_output(line, paint))?;
     }
     Ok(())

@@ -99,5 +99,8 @@ fn open_stdin(order: &Order) -> io::Result<()> {
 }
 
 fn report(host: &dyn HostLine, end: ScriptEnd) -> io::Result<()> {
+    for text in end.remarks {
+        host.tell(&Message::Remark { text })?;
+    }
     host.tell(&Message::Finished { result: end.outcome, reason: end.reason, data: end.data })
 }

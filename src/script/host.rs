@@ -11,7 +11,8 @@ use mlua::{Function, Lua, MultiValue, Value};
 use super::api::args::Arguments;
 use super::api::plugin::{self, Plugins, Stage};
 use super::api::{self, Selections};
-use super::error::{ScriptError, calling_line, raise};
+use super::error::{ScriptError, calling_line, plain_text, raise};
+use super::shown::shown;
 use super::time_limit::{Measures, TimeLimit};
 use super::vm::{self, Setup, Vm};
 use super::{modules, source, standalone};
@@ -82,7 +83,7 @@ impl Context {
         let Some(limit) = self.job.settings().plugin_timeout else { return vm::call(lua, function, arguments) };
         let set = self.time_limit.borrow_mut().set(lua, limit, &what.to_string(), self.measures(what, limit));
         if let Err(error) = set {
-            let message = format!("cannot set a time limit: {error}");
+            let message = format!("cannot set a time limit: {}", plain_text(&error));
             return Err(RaisedError { kind: "error".to_owned(), message, traceback: None });
         }
         let called = vm::call(lua, function, arguments);
@@ -173,7 +174,7 @@ const EXIT_KIND: &str = "exit";
 
 fn exit_error(lua: &Lua, code: i32) -> mlua::Error {
     let message = format!("the jobfile called os.exit({code})");
-    mlua::Error::external(ScriptError { kind: EXIT_KIND, message, place: calling_line(lua) })
+    mlua::Error::external(ScriptError { kind: EXIT_KIND, message, bytes: None, place: calling_line(lua) })
 }
 
 /// Runs a jobfile to its end. `name` is its path as the user gave it.
@@ -192,7 +193,7 @@ pub(crate) fn run_jobfile(job: &Arc<Job>, name: &std::path::Path) -> MainEnd {
         refused: RefCell::default(),
     });
     let internal = |error: mlua::Error| {
-        let message = format!("cannot set Lua up: {error}");
+        let message = format!("cannot set Lua up: {}", plain_text(&error));
         let error = Some(RaisedError { kind: "error".to_owned(), message, traceback: None });
         MainEnd { error, is_unusable: true, gave_help: false }
     };
@@ -204,6 +205,7 @@ pub(crate) fn run_jobfile(job: &Arc<Job>, name: &std::path::Path) -> MainEnd {
         }
     };
     let end = run(&context, &vm, name);
+    context.arguments.settle();
     // Tasks that main has left alive may still ask something of it.
     job.close(&mut |call| context.serve(vm.lua(), call));
     plugin::end_job(vm.lua(), &context);
@@ -225,10 +227,12 @@ fn run(context: &Rc<Context>, vm: &Vm, name: &std::path::Path) -> Result<(), Mai
     let settings = context.job.settings();
     let broken = |error: RaisedError| MainEnd { error: Some(error), is_unusable: true, gave_help: false };
     let internal = |error: mlua::Error| {
-        let message = format!("cannot set Lua up: {error}");
+        let message = format!("cannot set Lua up: {}", plain_text(&error));
         broken(RaisedError { kind: "error".to_owned(), message, traceback: None })
     };
-    if standalone::is_testscript(&settings.source) {
+    if standalone::is_testscript(&settings.source)
+        || standalone::is_task_script(&settings.source, names(&settings.source))
+    {
         return run_alone(context, vm);
     }
     let chunk = source::compile(vm.lua(), name, &settings.source, names(&settings.source)).map_err(broken)?;
@@ -328,6 +332,8 @@ fn arguments(job: &Arc<Job>, context: &Weak<Context>) -> Arguments {
                 *context.refused.borrow_mut() = Some(text.to_owned());
             }
         }),
+        settles: true,
+        is_pending: Cell::new(false),
     }
 }
 
@@ -358,7 +364,7 @@ fn no_main(name: &std::path::Path, source: &[u8], found: &Value) -> String {
     }
     match found {
         Value::Nil => format!("{name}: the jobfile does not define main; {remedy}"),
-        other => format!("{name}: main is a {}, not a function; {remedy}", other.type_name()),
+        other => format!("{name}: main is {}, not a function; {remedy}", shown(other)),
     }
 }
 
@@ -405,5 +411,5 @@ fn prepare(context: &Rc<Context>) -> mlua::Result<Vm> {
 /// workers, and its functions may name what those have.
 fn names(source: &[u8]) -> &'static [&'static str] {
     let is_of_walks = LuaText::new(&String::from_utf8_lossy(source)).requires("rille.walk");
-    if is_of_walks { &super::walk::DECLARED } else { &["main", "arg"] }
+    if is_of_walks { &super::walk::DECLARED } else { &super::lua_file::OF_JOBFILES }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mlua::Lua;
 
-use super::source;
+use super::{source, standalone};
 use crate::model::LuaText;
 
 /// What a Lua file is.
@@ -20,6 +20,9 @@ pub(crate) enum LuaFile {
 
 /// Names that the script of an operation has.
 pub(super) const OF_OPERATIONS: [&str; 3] = ["flags", "run", "arg"];
+
+/// Names that a jobfile has.
+pub(super) const OF_JOBFILES: [&str; 2] = ["main", "arg"];
 
 /// Modules that a script of an operation may use.
 const FOR_OPERATIONS: [&str; 2] = ["rille.log", "rille.runs"];
@@ -38,6 +41,9 @@ pub(crate) fn lua_file(text: &[u8]) -> LuaFile {
     let loads_others = modules.iter().any(|module| !module.is_some_and(is_of_rille))
         || ["dofile", "loadfile", "load"].into_iter().any(|name| code.has_name(name));
     let is_script = || source::compile(&Lua::new(), Path::new(""), text, &OF_OPERATIONS).is_ok();
+    if standalone::is_task_script(text, &OF_JOBFILES) && !is_script() {
+        return LuaFile::Job;
+    }
     // What has no effect is rather the beginning of a jobfile.
     if loads_others || source::uses_no_names(text) || !is_script() { LuaFile::Unclear } else { LuaFile::Script }
 }
@@ -59,6 +65,10 @@ mod tests {
             ("#!/usr/bin/env lua\nlocal log = require 'rille.log'\nlog.info(flags.lr)", LuaFile::Script),
             ("-- no function main\nrun:scalar('loss', flags.lr) -- main", LuaFile::Script),
             ("global *\nx = 1", LuaFile::Script),
+            ("print(parameters.device)", LuaFile::Job),
+            ("require 'common'\nreturn runtime.task.taskid == 'a'", LuaFile::Job),
+            ("local parameters = { 1 }\nprint(parameters[1])", LuaFile::Script),
+            ("print(flags.lr, parameters.device)", LuaFile::Unclear),
             ("require 'common'\nprint(1)", LuaFile::Unclear),
             ("require(name)", LuaFile::Unclear),
             ("dofile 'setup.lua'", LuaFile::Unclear),

@@ -5,13 +5,19 @@
 pub(crate) mod api;
 pub(crate) mod entropy;
 mod error;
+mod hints;
 mod host;
+pub(crate) mod kept;
 mod leave;
+mod list;
 mod lua_file;
 mod modules;
 pub(crate) mod operation;
 mod operation_main;
+mod packages;
+mod plain;
 mod runner_kind;
+mod shown;
 pub(crate) mod source;
 mod standalone;
 mod stop;
@@ -42,7 +48,7 @@ pub(crate) use self::walk::run_worker;
 use std::path::Path;
 
 /// Runs a Lua file that returns a table of plain values, and returns it. The error says what is wrong.
-pub(crate) fn read_table(path: &Path, text: &[u8]) -> Result<serde_json::Value, String> {
+pub(crate) fn read_table(path: &Path, text: &[u8]) -> Result<crate::model::Value, String> {
     let setup = vm::Setup {
         module_folders: modules::folders(path, Path::new(".")),
         write: None,
@@ -51,11 +57,13 @@ pub(crate) fn read_table(path: &Path, text: &[u8]) -> Result<serde_json::Value, 
         after_program: None,
         exit: Box::new(|lua, _| error::raise(lua, "usage", "a data file cannot exit")),
     };
-    let vm = vm::Vm::new(setup).map_err(|error| error.to_string())?;
+    let vm = vm::Vm::new(setup).map_err(|error| error::plain_text(&error))?;
     let chunk = source::compile(vm.lua(), path, text, &[]).map_err(|error| error.message)?;
     let returned = vm.call(&chunk, Vec::new()).map_err(|error| error.message)?;
     match returned.front() {
-        Some(value @ mlua::Value::Table(_)) => table::to_json(value, "the table"),
+        Some(value @ mlua::Value::Table(_)) => {
+            table::to_value(value, "the table").map_err(|problem| problem.to_string())
+        }
         _ => Err("it must return a table".to_owned()),
     }
 }

@@ -8,10 +8,10 @@ use std::rc::Rc;
 
 use super::api;
 use super::api::op::{self, Definitions};
-use super::error::raise;
+use super::error::{plain_text, raise};
 use super::vm::{Setup, Vm};
 use super::{modules, source};
-use crate::model::Place;
+use crate::model::{Place, os_text};
 use crate::operation::read::Mistake;
 use crate::operation::{Broken, Origin, Project, Remark, add_guild_file};
 
@@ -84,7 +84,7 @@ fn add_rille_file(path: &Path, shown: &Path, project: &mut Project) -> Result<()
         after_program: None,
         exit: Box::new(|lua, _| raise(lua, "usage", "the project file cannot exit; it declares operations")),
     };
-    let vm = Vm::new(setup).map_err(|error| at_line(format!("cannot set Lua up: {error}")))?;
+    let vm = Vm::new(setup).map_err(|error| at_line(format!("cannot set Lua up: {}", plain_text(&error))))?;
     load(&vm, path, shown, &definitions)?;
     definitions.take().add_to(path, project)
 }
@@ -92,9 +92,9 @@ fn add_rille_file(path: &Path, shown: &Path, project: &mut Project) -> Result<()
 /// Runs the top level of a project file, which declares. The error is about the file as a whole.
 pub(super) fn load(vm: &Vm, path: &Path, shown: &Path, definitions: &Rc<RefCell<Definitions>>) -> Result<(), Mistake> {
     let at_line = |message: String| Mistake { place: None, message };
-    let unreadable = |error: io::Error| at_line(format!("cannot read {}: {error}", shown.display()));
+    let unreadable = |error: io::Error| at_line(format!("cannot read {}: {}", shown.display(), os_text(&error)));
     let text = fs::read(path).map_err(unreadable)?;
-    prepare(vm, definitions).map_err(|error| at_line(format!("cannot set Lua up: {error}")))?;
+    prepare(vm, definitions).map_err(|error| at_line(format!("cannot set Lua up: {}", plain_text(&error))))?;
     let chunk = source::compile(vm.lua(), shown, &text, &[]).map_err(|error| located(&error.message, shown))?;
     vm.call(&chunk, Vec::new()).map_err(|error| located(&error.message, shown))?;
     Ok(())

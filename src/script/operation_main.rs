@@ -10,12 +10,13 @@ use mlua::{Lua, MultiValue, Table, Value};
 use serde_json::{Map, Value as Json};
 
 use super::api::{self, op};
-use super::error::raise;
+use super::error::{plain_text, raise};
 use super::lua_file::OF_OPERATIONS;
 use super::operation::{PROJECT_FILE, load};
+use super::shown::shown;
 use super::vm::{Setup, Vm};
 use super::{modules, source, table};
-use crate::model::{RaisedError, nearest};
+use crate::model::{RaisedError, nearest, os_text};
 
 /// What an operation in Lua knows of its run.
 #[derive(Clone, Debug, Default)]
@@ -63,7 +64,7 @@ fn plain(message: String) -> RaisedError {
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` has")]
 fn internal(error: mlua::Error) -> RaisedError {
-    plain(format!("cannot set Lua up: {error}"))
+    plain(format!("cannot set Lua up: {}", plain_text(&error)))
 }
 
 fn run_main(file: &Path, name: &str, facts: &RunFacts) -> Result<i32, RaisedError> {
@@ -87,7 +88,7 @@ fn run_main(file: &Path, name: &str, facts: &RunFacts) -> Result<i32, RaisedErro
 }
 
 fn run_script(file: &Path, arguments: &[String], facts: &RunFacts) -> Result<i32, RaisedError> {
-    let text = fs::read(file).map_err(|error| plain(format!("cannot read {}: {error}", file.display())))?;
+    let text = fs::read(file).map_err(|error| plain(format!("cannot read {}: {}", file.display(), os_text(&error))))?;
     let output = Rc::new(Output::default());
     let vm = machine(file, &output).map_err(internal)?;
     let lua = vm.lua();
@@ -155,7 +156,7 @@ impl Output {
             _ => io::stdout().write_all(bytes),
         };
         if let Err(error) = written {
-            let _ = writeln!(io::stderr(), "error: cannot write to {stream}: {error}");
+            let _ = writeln!(io::stderr(), "error: cannot write to {stream}: {}", os_text(&error));
             std::process::exit(1);
         }
     }
@@ -221,7 +222,7 @@ fn scalar_line(this: &Value, name: &Value, value: &Value, step: &Value) -> Resul
         return Err(format!("write {usage}, with a colon"));
     }
     let Value::String(name) = name else {
-        return Err(format!("{usage} begins with a name, got {}", table::shown(name)));
+        return Err(format!("{usage} begins with a name, got {}", shown(name)));
     };
     let name = name.to_string_lossy();
     if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control() || c == ':') {
@@ -230,12 +231,12 @@ fn scalar_line(this: &Value, name: &Value, value: &Value, step: &Value) -> Resul
     let value = match value {
         Value::Integer(number) => number.to_string(),
         Value::Number(number) if number.is_finite() => format!("{number:?}"),
-        other => return Err(format!("the scalar '{name}' must be a finite number, got {}", table::shown(other))),
+        other => return Err(format!("the scalar '{name}' must be a finite number, got {}", shown(other))),
     };
     match step {
         Value::Nil => Ok(format!("{name}: {value}\n")),
         Value::Integer(step) if *step >= 0 => Ok(format!("{name}: {value} (step {step})\n")),
-        other => Err(format!("the step of '{name}' must be a whole number from 0, got {}", table::shown(other))),
+        other => Err(format!("the step of '{name}' must be a whole number from 0, got {}", shown(other))),
     }
 }
 

@@ -11,10 +11,13 @@ use base64::engine::general_purpose::STANDARD;
 use mlua::{Function, Lua, MultiValue, Table, Value};
 use serde_json::{Map, Value as Json};
 
-use super::error::raise;
+use super::api::object::check_dot;
+use super::error::{plain_text, raise};
+use super::plain::to_plain_json;
+use super::shown::shown;
 use super::vm::{Setup, Vm, Write};
 use super::{modules, source, table};
-use crate::model::{Blob, RaisedError, nearest};
+use crate::model::{Blob, RaisedError, nearest, os_text};
 
 /// The module.
 const MODULE: &str = "rille.runner";
@@ -83,7 +86,7 @@ pub(crate) fn kinds_of(file: &Path) -> Result<Vec<String>, String> {
 }
 
 fn load(file: &Path, kinds: &Kinds, write: Option<Write>) -> Result<Vm, RaisedError> {
-    let text = fs::read(file).map_err(|error| plain(format!("cannot read {}: {error}", file.display())))?;
+    let text = fs::read(file).map_err(|error| plain(format!("cannot read {}: {}", file.display(), os_text(&error))))?;
     let setup = Setup {
         module_folders: modules::folders(file, &std::env::current_dir().unwrap_or_default()),
         write,
@@ -109,10 +112,11 @@ fn module(lua: &Lua, kinds: &Kinds) -> mlua::Result<Value> {
     let module = lua.create_table()?;
     let kinds = Rc::clone(kinds);
     let kind = lua.create_function(move |lua, (name, function): (Value, Value)| {
+        check_dot(lua, MODULE, "kind", &name)?;
         let usage = "runner.kind(name, function(runnable, emit) … return { result = \"pass\" } end)";
         let (Value::String(name), Value::Function(function)) = (&name, &function) else {
             let given = if matches!(name, Value::String(_)) { &function } else { &name };
-            return Err(raise(lua, "usage", format!("write {usage}; got {}", table::shown(given))));
+            return Err(raise(lua, "usage", format!("write {usage}; got {}", shown(given))));
         };
         let name = name.to_string_lossy();
         if name.is_empty() || name.contains(|c: char| c == '/' || c.is_control() || c.is_whitespace()) {
@@ -137,7 +141,7 @@ fn emit_function(lua: &Lua, say: &Say) -> mlua::Result<Function> {
     lua.create_function(move |lua, message: Value| {
         let usage = "emit { status = \"running\", type = \"log\", log = \"…\" }";
         let Value::Table(message) = message else {
-            return Err(raise(lua, "usage", format!("write {usage}; got {}", table::shown(&message))));
+            return Err(raise(lua, "usage", format!("write {usage}; got {}", shown(&message))));
         };
         let mut json = message_of(&message).map_err(|problem| raise(lua, "usage", problem))?;
         let status = json.entry("status").or_insert_with(|| "running".into()).as_str().unwrap_or_default().to_owned();
@@ -163,9 +167,9 @@ fn emit_function(lua: &Lua, say: &Say) -> mlua::Result<Function> {
 fn message_of(message: &Table) -> Result<Map<String, Json>, String> {
     let mut json = Map::new();
     for pair in message.pairs::<Value, Value>() {
-        let (key, value) = pair.map_err(|error| error.to_string())?;
+        let (key, value) = pair.map_err(|error| plain_text(&error))?;
         let Value::String(key) = &key else {
-            return Err(format!("a message has names as keys, got {}", table::shown(&key)));
+            return Err(format!("a message has names as keys, got {}", shown(&key)));
         };
         let key = key.to_string_lossy();
         let value = match &value {
@@ -176,7 +180,7 @@ fn message_of(message: &Table) -> Result<Map<String, Json>, String> {
                 }
                 serde_json::json!({ Blob::ENCODED: STANDARD.encode(bytes) })
             }
-            other => table::to_json(other, &key)?,
+            other => to_plain_json(other, &key)?,
         };
         json.insert(key, value);
     }
@@ -191,7 +195,7 @@ fn end(returned: &MultiValue) -> Result<Json, String> {
         Some(Value::String(word)) => Map::from_iter([("result".to_owned(), word.to_string_lossy().into())]),
         Some(Value::Table(table)) => message_of(table)?,
         Some(other) => {
-            return Err(format!("a kind returns a table such as {{ result = \"pass\" }}, got {}", table::shown(other)));
+            return Err(format!("a kind returns a table such as {{ result = \"pass\" }}, got {}", shown(other)));
         }
     };
     json.insert("status".to_owned(), "finished".into());
@@ -206,5 +210,5 @@ fn plain(message: String) -> RaisedError {
 }
 
 fn internal(error: &mlua::Error) -> RaisedError {
-    plain(format!("cannot set Lua up: {error}"))
+    plain(format!("cannot set Lua up: {}", plain_text(error)))
 }

@@ -96,7 +96,12 @@ fn is_lenient(text: &[u8]) -> bool {
 
 /// Adds to what Lua says what the user may have meant.
 fn explain(message: &str, names: &[&str], text: &[u8]) -> String {
-    let Some(name) = undeclared(message) else { return message.to_owned() };
+    let Some(name) = undeclared(message) else {
+        return match syntax_remedy(message) {
+            Some(remedy) => format!("{message}; {remedy}"),
+            None => message.to_owned(),
+        };
+    };
     let text = String::from_utf8_lossy(text);
     let is_function = text.lines().any(|line| {
         let rest = line.trim_start().strip_prefix("function ").map(str::trim_start);
@@ -105,10 +110,75 @@ fn explain(message: &str, names: &[&str], text: &[u8]) -> String {
     if is_function {
         return format!("{message}; write 'local function {name}' (only main is called from outside)");
     }
+    if let Some(remedy) = remedy(name, names) {
+        return format!("{message}; {remedy}");
+    }
     let local = text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| word.len() > 2);
     match nearest(name, names.iter().copied().chain(KEYWORDS)).or_else(|| nearest_local(name, local, &text)) {
         Some(near) => format!("{message}; did you mean '{near}'?"),
         None => format!("{message}; write 'local {name} = …' before its first use"),
+    }
+}
+
+/// What the variables of the modules are called by custom.
+const MODULES: [(&str, &str); 10] = [
+    ("args", "rille.args"),
+    ("job", "rille.job"),
+    ("log", "rille.log"),
+    ("op", "rille.op"),
+    ("runnable", "rille.runnable"),
+    ("runner", "rille.runner"),
+    ("runs", "rille.runs"),
+    ("testscript", "rille.testscript"),
+    ("ts", "rille.testscript"),
+    ("walk", "rille.walk"),
+];
+
+/// Words of other languages, and of older versions of Lua.
+const FOREIGN: [(&str, &str); 12] = [
+    ("False", "false"),
+    ("None", "nil"),
+    ("True", "true"),
+    ("continue", "goto continue, with ::continue:: at the end of the loop"),
+    ("elif", "elseif"),
+    ("len", "#value"),
+    ("loadstring", "load"),
+    ("null", "nil"),
+    ("printf", "print(string.format(…))"),
+    ("this", "self"),
+    ("undefined", "nil"),
+    ("unpack", "table.unpack"),
+];
+
+/// Returns what to write for a name that is not declared, but known elsewhere. `names` are those that the file has.
+fn remedy(name: &str, names: &[&str]) -> Option<String> {
+    if let Some((_, module)) = MODULES.iter().find(|(variable, _)| *variable == name) {
+        return Some(format!("write local {name} = require \"{module}\" before its first use"));
+    }
+    if let Some((_, meant)) = FOREIGN.iter().find(|(word, _)| *word == name) {
+        return Some(format!("in Lua write {meant}"));
+    }
+    match name {
+        "runtime" if names.contains(&"main") => Some("write function main(runtime)".to_owned()),
+        "parameters" if names.contains(&"main") => {
+            Some("it is there in the script of a task, which gets it from run { … }".to_owned())
+        }
+        "self" | "p" | "steps" => Some("write function(self, p, steps) where the section is defined".to_owned()),
+        _ => None,
+    }
+}
+
+/// Returns what to write for what other languages write otherwise.
+fn syntax_remedy(message: &str) -> Option<&'static str> {
+    let near = message.rsplit_once("near '")?.1.strip_suffix('\'')?;
+    match near {
+        "!" => Some("in Lua 'not equal' is ~=, and 'not' is a word"),
+        "&" => Some("in Lua write and"),
+        "|" => Some("in Lua write or"),
+        "+" | "-" | "*" | "/" if message.contains("syntax error") => Some("in Lua write x = x + 1"),
+        "//" => Some("in Lua a comment begins with --"),
+        ":" if message.contains("expected") => Some("in Lua a table is { name = value }"),
+        _ => None,
     }
 }
 
@@ -156,6 +226,21 @@ mod tests {
             ("functon main() end", "job.lua:1: variable 'functon' not declared; did you mean 'function'?"),
             ("x = = 3", "job.lua:1: variable 'x' not declared; write 'local x = …' before its first use"),
             ("local x = = 3", "job.lua:1: unexpected symbol near '='"),
+            (
+                "function main() job.run {} end",
+                "job.lua:1: variable 'job' not declared; write local job = require \"rille.job\" before its first use",
+            ),
+            (
+                "function main() print(runtime.args) end",
+                "job.lua:1: variable 'runtime' not declared; write function main(runtime)",
+            ),
+            ("local x = None", "job.lua:1: variable 'None' not declared; in Lua write nil"),
+            (
+                "local x = 1\nif x != 2 then end",
+                "job.lua:2: 'then' expected near '!'; in Lua 'not equal' is ~=, and 'not' is a word",
+            ),
+            ("local x = 1\nx += 1", "job.lua:2: syntax error near '+'; in Lua write x = x + 1"),
+            ("local x = { 'a': 1 }", "job.lua:1: '}' expected near ':'; in Lua a table is { name = value }"),
         ];
         for (text, expected) in cases {
             let found = problem(text);

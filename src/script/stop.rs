@@ -137,12 +137,17 @@ impl Stop {
                     StopWord::Aborted => STOPPED,
                     StopWord::TimedOut => TIMED_OUT,
                 };
-                ScriptError { kind, message: text.clone(), place: None }
+                ScriptError { kind, message: text.clone(), place: None, bytes: None }
             }
             None => {
                 let signal = ASKED.load(Ordering::SeqCst);
                 let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
-                ScriptError { kind: STOPPED, message: format!("the task was ended by {name}"), place: None }
+                ScriptError {
+                    kind: STOPPED,
+                    message: format!("the task was ended by {name}"),
+                    place: None,
+                    bytes: None,
+                }
             }
         }
     }

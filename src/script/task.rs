@@ -1,5 +1,6 @@
 //! A Lua script as a task: a fresh VM, its parameters, and how it ended.
 
+use std::cell::Cell;
 use std::fs;
 use std::io;
 use std::process::ExitStatus;
@@ -8,16 +9,17 @@ use std::time::Duration;
 
 use mlua::state::{GcIncParams, GcMode};
 use mlua::{Lua, MultiValue, Value};
-use serde_json::Value as Json;
 
 use super::api::args::Arguments;
-use super::error::raise;
+use super::error::{plain_text, raise};
+use super::kept;
 use super::leave::leave;
+use super::shown::{shown, text_of};
 use super::stop::{STOPPED, Stop};
 use super::vm::{Exit, Setup, Vm};
 use super::voice::Voice;
 use super::{api, modules, source, table};
-use crate::model::{Message, Order, Outcome, RaisedError, Reply};
+use crate::model::{Message, Order, Outcome, RaisedError, Reply, Value as Data, os_text};
 
 /// How a script ended, in its own words.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,12 +29,18 @@ pub(crate) struct ScriptEnd {
     /// Why, unless it simply passed.
     pub(crate) reason: Option<String>,
     /// A traceback, or what the script returned as its third value.
-    pub(crate) data: Option<Json>,
+    pub(crate) data: Option<Data>,
+    /// What the user is to know of the end beside that: what of the data could not be kept.
+    pub(crate) remarks: Vec<String>,
 }
 
 impl ScriptEnd {
     pub(super) fn new(outcome: Outcome, reason: impl Into<String>) -> Self {
-        Self { outcome, reason: Some(reason.into()), data: None }
+        Self { outcome, reason: Some(reason.into()), data: None, remarks: Vec::new() }
+    }
+
+    pub(super) fn passed() -> Self {
+        Self { outcome: Outcome::Passed, reason: None, data: None, remarks: Vec::new() }
     }
 }
 
@@ -54,7 +62,7 @@ pub(crate) trait HostLine {
 const GC_PAUSE: i32 = 400;
 
 /// The names a task's script has beside the standard ones.
-const DECLARED: [&str; 3] = ["parameters", "runtime", "arg"];
+pub(super) const DECLARED: [&str; 3] = ["parameters", "runtime", "arg"];
 
 /// A script that has come to its end, in a VM that still holds what it has left.
 pub(crate) struct Script {
@@ -75,11 +83,11 @@ pub(crate) fn run_script(order: &Order, host: &Rc<dyn HostLine>, stop: &Rc<Stop>
     let without_vm = |reason: String| Script { end: ScriptEnd::new(Outcome::Errored, reason), vm: None };
     let text = match fs::read(&order.script) {
         Ok(text) => text,
-        Err(error) => return without_vm(format!("cannot read {}: {error}", order.script.display())),
+        Err(error) => return without_vm(format!("cannot read {}: {}", order.script.display(), os_text(&error))),
     };
     let (vm, parameters) = match prepare(order, host, stop) {
         Ok(prepared) => prepared,
-        Err(error) => return without_vm(format!("cannot set Lua up: {error}")),
+        Err(error) => return without_vm(format!("cannot set Lua up: {}", plain_text(&error))),
     };
     let end = match source::compile(vm.lua(), &order.script, &text, &DECLARED) {
         Ok(chunk) => match vm.call(&chunk, vec![parameters]) {
@@ -96,7 +104,9 @@ pub(crate) fn run_script(order: &Order, host: &Rc<dyn HostLine>, stop: &Rc<Stop>
 fn run_sections(vm: &Vm, stop: &Stop) -> Option<ScriptEnd> {
     let run = match api::testscript::runner(vm.lua()) {
         Ok(run) => run?,
-        Err(error) => return Some(ScriptEnd::new(Outcome::Errored, format!("cannot run the sections: {error}"))),
+        Err(error) => {
+            return Some(ScriptEnd::new(Outcome::Errored, format!("cannot run the sections: {}", plain_text(&error))));
+        }
     };
     match vm.call(&run, Vec::new()) {
         Ok(returned) if returned.front().is_none_or(Value::is_nil) => None,
@@ -165,17 +175,25 @@ pub(super) fn prepare_with(
         Err(raise(lua, "usage", "module 'rille.job' is for jobfiles; this is a task of one"))
     })?;
     let synchro = super::api::synchro::for_task(lua, order.synchro.as_ref(), host, stop)?;
-    let parameters = table::from_json(lua, &Json::Object(order.parameters.clone()))?;
+    let parameters = parameters(lua, order)?;
     api::testscript::preload(&vm, order, voice, stop, &parameters)?;
     let globals = lua.globals();
     globals.set("parameters", &parameters)?;
-    globals.set("arg", order.args.clone())?;
+    globals.set("arg", api::args::strings(lua, &order.args)?)?;
     let runtime = runtime(lua, order, synchro)?;
     let arguments = Rc::new(arguments(order, host));
     super::api::args::watch_argv(&runtime, lua, &arguments)?;
     super::api::args::preload(&vm, &arguments)?;
     globals.set("runtime", runtime)?;
     Ok((vm, parameters))
+}
+
+fn parameters(lua: &Lua, order: &Order) -> mlua::Result<Value> {
+    let parameters = lua.create_table()?;
+    for (name, value) in &order.parameters {
+        parameters.raw_set(name.as_str(), table::from_json(lua, value)?)?;
+    }
+    Ok(Value::Table(parameters))
 }
 
 /// The kind of the error by which a script ends that was asked for its help.
@@ -196,6 +214,8 @@ fn arguments(order: &Order, host: &Rc<dyn HostLine>) -> Arguments {
         }),
         help: Box::new(|lua| raise(lua, HELP_KIND, "showed its help, and ran nothing")),
         refused: Box::new(|_| {}),
+        settles: false,
+        is_pending: Cell::new(false),
     }
 }
 
@@ -229,20 +249,18 @@ fn from_returned(returned: &MultiValue) -> ScriptEnd {
         Some(Value::Boolean(false)) => Outcome::Failed,
         Some(Value::String(word)) => match word.to_string_lossy().parse() {
             Ok(outcome) => outcome,
-            Err(error) => return ScriptEnd::new(Outcome::Errored, format!("the script returned {error}")),
+            Err(error) => {
+                return ScriptEnd::new(Outcome::Errored, format!("the script returned {error}"));
+            }
         },
         Some(other) => {
             let text = "the script returned {}; it may return nothing, a boolean, or an outcome and a reason";
-            return ScriptEnd::new(Outcome::Errored, text.replace("{}", &table::shown(other)));
+            return ScriptEnd::new(Outcome::Errored, text.replace("{}", &shown(other)));
         }
     };
-    let reason = values.next().filter(|value| !value.is_nil());
-    let reason = reason.map(|value| value.to_string().unwrap_or_else(|error| error.to_string()));
-    match values.next().map(|value| table::to_json(value, "the returned data")) {
-        Some(Err(problem)) => ScriptEnd::new(Outcome::Errored, problem),
-        Some(Ok(data)) => ScriptEnd { outcome, reason, data: Some(data).filter(|data| !data.is_null()) },
-        None => ScriptEnd { outcome, reason, data: None },
-    }
+    let reason = values.next().filter(|value| !value.is_nil()).map(text_of);
+    let (data, lost) = values.next().map(|value| kept::data(value, "the returned data")).unwrap_or_default();
+    kept::end(outcome, reason, data, lost)
 }
 
 fn from_error(error: RaisedError, stop: &Stop) -> ScriptEnd {
@@ -252,6 +270,6 @@ fn from_error(error: RaisedError, stop: &Stop) -> ScriptEnd {
         STOPPED if stop.is_pending() => Outcome::Aborted,
         _ => Outcome::Errored,
     };
-    let data = serde_json::json!({ "kind": error.kind, "traceback": error.traceback });
-    ScriptEnd { outcome, reason: Some(error.message), data: Some(data) }
+    let data = error.data();
+    kept::end(outcome, Some(error.message), Some(data), Vec::new())
 }

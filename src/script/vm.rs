@@ -1,14 +1,16 @@
 //! A Lua VM as Rille's users find it: standard Lua, with errors as objects, text-only loading and their own modules.
 
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitStatus;
 
 use mlua::chunk::ChunkMode;
 use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Value, Variadic};
 
-use super::error::{self, ScriptError};
-use crate::model::{RaisedError, nearest};
+use super::error;
+use super::packages;
+use super::shown::text_of;
+use crate::model::RaisedError;
 
 /// Writes what a script prints, to `stdout` or `stderr`.
 pub(crate) type Write = Box<dyn Fn(&str, &[u8])>;
@@ -50,13 +52,17 @@ pub(crate) struct Vm {
 impl Vm {
     /// Makes a VM with the standard libraries and the prelude.
     pub(crate) fn new(setup: Setup) -> mlua::Result<Self> {
-        // SAFETY: what makes the full set of libraries unsafe is `debug` and loading C modules. Of `debug` the prelude
-        // leaves two harmless functions, and `loadlib` and the C searchers are removed below.
+        // SAFETY: what makes the full set of libraries unsafe is `debug` and modules in C. Of `debug` the prelude leaves
+        // two harmless functions. A module in C is code that the user has installed and asks for by its name; what it
+        // needs of Lua is that of this program, whose symbols build.rs makes visible to it.
         let lua = unsafe { Lua::unsafe_new_with(StdLib::ALL, LuaOptions::new().catch_rust_panics(false)) };
         // Everything that is made here stays: there is nothing to collect.
         lua.gc_stop();
         let host = lua.create_table()?;
-        host.set("raise", lua.create_function(|lua, (_, message): (String, String)| raise_assertion(lua, message))?)?;
+        let raise = |lua: &Lua, message: mlua::LuaString| -> mlua::Result<()> {
+            Err(error::raise_bytes(lua, "assertion", &message.as_bytes()))
+        };
+        host.set("raise_assertion", lua.create_function(raise)?)?;
         let exit = setup.exit;
         let exit = lua.create_function(move |lua, (code, _): (Value, Value)| -> mlua::Result<()> {
             Err(exit(lua, exit_code(&code)))
@@ -96,7 +102,7 @@ impl Vm {
             host.set("after_program", after_program)?;
         }
         expose_errors(&lua, &host)?;
-        restrict_packages(&lua, setup.module_folders)?;
+        packages::set_up(&lua, setup.module_folders)?;
         let prelude = include_str!("../../lua/rille/prelude.lua");
         let prelude = lua.load(prelude).set_name("=[rille prelude]").set_mode(ChunkMode::Text);
         lua.set_named_registry_value(PROTECTED, prelude.call::<Function>(host)?)?;
@@ -142,11 +148,6 @@ pub(crate) fn call(lua: &Lua, function: &Function, arguments: Vec<Value>) -> Res
     }
 }
 
-fn raise_assertion(lua: &Lua, message: String) -> mlua::Result<()> {
-    let place = error::calling_line(lua);
-    Err(mlua::Error::external(ScriptError { kind: "assertion", message, place }))
-}
-
 /// Returns the exit code that `os.exit` was given, as standard Lua reads it.
 fn exit_code(code: &Value) -> i32 {
     match code {
@@ -162,67 +163,22 @@ fn expose_errors(lua: &Lua, host: &Table) -> mlua::Result<()> {
     let sample = Value::Error(Box::new(mlua::Error::runtime("")));
     let metatable: Table = debug.get::<Function>("getmetatable")?.call(sample)?;
     host.set("error_metatable", metatable)?;
-    let field = lua.create_function(|lua, (value, name): (Value, String)| {
-        let text = error::field(&value, &name);
-        match (text, name.as_str()) {
-            (Some(line), "line") => Ok(line.parse().map_or(Value::Nil, Value::Integer)),
+    let field = lua.create_function(|lua, (value, name): (Value, Value)| {
+        let name = name.as_string().map(mlua::LuaString::to_string_lossy).unwrap_or_default();
+        match (error::field(&value, &name), name.as_str()) {
+            (Some(line), "line") => Ok(String::from_utf8_lossy(&line).parse().map_or(Value::Nil, Value::Integer)),
             (Some(text), _) => Ok(Value::String(lua.create_string(text)?)),
             (None, _) => Ok(Value::Nil),
         }
     })?;
     host.set("error_field", field)?;
-    let text = lua.create_function(|_, value: Value| match value {
-        Value::Error(error) => Ok(error::plain_text(&error)),
-        other => other.to_string(),
+    let text = lua.create_function(|lua, value: Value| match value {
+        Value::Error(error) => lua.create_string(error::text_bytes(&error)),
+        other => lua.create_string(text_of(&other)),
     })?;
     host.set("error_text", text)?;
     // For a prompt inside a section; scripts do not get it.
     lua.set_named_registry_value(GETLOCAL, debug.get::<Function>("getlocal")?)?;
     host.set("traceback", debug.get::<Function>("traceback")?)?;
     host.set("getinfo", debug.get::<Function>("getinfo")?)
-}
-
-/// Lets `require` find modules that are preloaded, and the user's own Lua files; nothing else.
-fn restrict_packages(lua: &Lua, folders: Vec<PathBuf>) -> mlua::Result<()> {
-    let package: Table = lua.globals().get("package")?;
-    package.set("loadlib", Value::Nil)?;
-    package.set("cpath", "")?;
-    let searchers: Table = package.get("searchers")?;
-    let search = lua.create_function(move |lua, name: String| search(lua, &name, &folders))?;
-    let preloaded: Function = searchers.get(1)?;
-    package.set("searchers", vec![preloaded, search])
-}
-
-fn search(lua: &Lua, name: &str, folders: &[PathBuf]) -> mlua::Result<MultiValue> {
-    let relative = name.replace('.', "/");
-    let mut tried = Vec::new();
-    for folder in folders {
-        for candidate in [folder.join(format!("{relative}.lua")), folder.join(&relative).join("init.lua")] {
-            if candidate.is_file() {
-                let chunk = load_module(lua, &candidate)?;
-                let path = lua.create_string(candidate.to_string_lossy().as_bytes())?;
-                return Ok(MultiValue::from_vec(vec![Value::Function(chunk), Value::String(path)]));
-            }
-            tried.push(candidate.display().to_string());
-        }
-    }
-    // This is the last searcher; what Lua makes of their answers does not fit on a line.
-    let text = match near_module(lua, name)? {
-        Some(near) => format!("there is no module '{name}'; did you mean '{near}'?"),
-        None => format!("there is no module '{name}'; looked for {}", tried.join(", ")),
-    };
-    Err(error::raise(lua, "usage", text))
-}
-
-/// Returns the module of Rille's own that is most like `name`.
-fn near_module(lua: &Lua, name: &str) -> mlua::Result<Option<String>> {
-    let preload: Table = lua.globals().get::<Table>("package")?.get("preload")?;
-    let mut known = preload.pairs::<String, Value>().map(|pair| Ok(pair?.0)).collect::<mlua::Result<Vec<_>>>()?;
-    known.sort();
-    Ok(nearest(name, known.iter().map(String::as_str)).map(str::to_owned))
-}
-
-fn load_module(lua: &Lua, path: &Path) -> mlua::Result<Function> {
-    let text = std::fs::read(path)?;
-    lua.load(text).set_name(format!("@{}", path.display())).set_mode(ChunkMode::Text).into_function()
 }

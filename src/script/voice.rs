@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::HostLine;
-use crate::model::{Blob, Level, Message, Reply};
+use crate::model::{Blob, Level, Message, Reply, whole};
 
 /// Bytes of one print that go into one message.
 const PIECE: usize = 256 << 10;
@@ -25,7 +25,10 @@ impl Voice {
 
     /// Prints to `stdout` or `stderr`.
     pub(crate) fn print(&self, stream: &str, bytes: &[u8]) {
-        for piece in bytes.chunks(PIECE) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let piece = whole(rest, PIECE);
+            rest = &rest[piece.len()..];
             let text = Blob(piece.to_vec());
             let time = now();
             self.say(&match stream {
@@ -38,7 +41,7 @@ impl Voice {
     /// Logs a record. A text too long for one message is cut: a record is one.
     pub(crate) fn log(&self, level: Level, logger: &str, text: &[u8]) {
         let time = now();
-        let text = Blob(text[..text.len().min(PIECE)].to_vec());
+        let text = Blob(whole(text, PIECE).to_vec());
         self.say(&Message::Log { time, level, logger: logger.to_owned(), text });
     }
 

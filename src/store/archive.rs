@@ -226,7 +226,7 @@ impl Packing<'_> {
         let mut text = String::new();
         file.take(LARGEST_ATTRIBUTE).read_to_string(&mut text).ok()?;
         let mut value: Value = attr::decode(&text).ok()?;
-        self.masks.mask_value(&mut value);
+        self.masks.mask_json(&mut value);
         attr::encode(&value).ok()
     }
 

@@ -206,7 +206,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{Exit, FilePlace, Outcome, OutputSize, RunStarted, TaskFinished};
+    use crate::model::{Exit, FilePlace, Outcome, OutputSize, RunStarted, TaskFinished, Value};
     use crate::store::read;
 
     fn time() -> DateTime<Utc> {
@@ -244,7 +244,7 @@ mod tests {
             attempt: 1,
             outcome: Outcome::Errored,
             reason: Some("time limit\nof 2 s \u{2028}".into()),
-            data: Some(serde_json::json!({"b": 1, "a": [null, 0.5]})),
+            data: Some(Value::of_json(&serde_json::json!({"b": 1, "a": [null, 0.5]}))),
             exit: Some(Exit::Signal(9)),
             seconds: 2.25,
             stdout: OutputSize { bytes: 10, left_out: 3, head: 0, place: FilePlace::Named },

@@ -119,7 +119,7 @@ pub(super) fn masked(
                 Some(mut value) => {
                     match treatment {
                         Treatment::Without => leave_out(&masks, &mut value),
-                        _ => masks.mask_value(&mut value),
+                        _ => masks.mask_json(&mut value),
                     }
                     Box::new(Cursor::new(attr::encode(&value).map_err(io::Error::other)?))
                 }
@@ -129,7 +129,7 @@ pub(super) fn masked(
         }
         Treatment::Json => match whole().ok().and_then(|text| serde_json::from_str::<Value>(&text).ok()) {
             Some(mut value) => {
-                masks.mask_value(&mut value);
+                masks.mask_json(&mut value);
                 Box::new(Cursor::new(value.to_string()))
             }
             None => as_text()?,

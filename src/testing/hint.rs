@@ -83,7 +83,7 @@ impl Hint {
         Some(Runnable {
             kind: rule.kind.clone(),
             uri: Some(fill(&rule.uri)),
-            args: rule.args.iter().map(fill).collect(),
+            args: rule.args.iter().map(fill).map(Into::into).collect(),
             kwargs,
             ..Runnable::default()
         })
@@ -121,6 +121,7 @@ mod tests {
     use serde_json::json;
 
     use super::Hint;
+    use crate::model::Blob;
 
     #[test]
     fn files_are_what_the_hint_says() {
@@ -129,7 +130,7 @@ mod tests {
         assert_eq!(hint.patterns().collect::<Vec<_>>(), ["*.t", "sub/*.lua"]);
         let tap = hint.runnable("./a.t").unwrap();
         assert_eq!((tap.kind.as_str(), tap.uri.as_deref()), ("tap", Some("./a.t")));
-        assert_eq!(tap.args, ["-v", "./a.t"]);
+        assert_eq!(tap.args, ["-v", "./a.t"].map(Blob::from));
         let lua = hint.runnable("sub/x.lua").unwrap();
         assert_eq!(serde_json::Value::Object(lua.kwargs), json!({"A": "b", "P": "x/sub/x.lua"}));
         assert_eq!(hint.runnable("sub/a.t"), None);

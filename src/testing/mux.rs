@@ -7,6 +7,7 @@ mod tree;
 mod yaml;
 
 pub(crate) use self::tree::Tree;
+pub(super) use self::yaml::read_plain;
 use super::variants::Variant;
 
 impl Tree {

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 use sha1::{Digest, Sha1};
 
-use super::mux::Tree;
+use super::mux::{self, Tree};
 
 /// Combinations over which no product of lists is made.
 pub(super) const MOST: usize = 1_000_000;
@@ -170,7 +170,7 @@ pub(crate) fn read_variants(path: &Path, text: &str, choose: Choose<'_>) -> Resu
         return Ok(VariantFile::Tree(tree));
     }
     let value: Value = match is_yaml {
-        true => serde_saphyr::from_str(text).map_err(|error| format!("it is not YAML: {error}"))?,
+        true => mux::read_plain(text)?,
         false => serde_json::from_str(text).map_err(|error| format!("it is not JSON: {error}"))?,
     };
     let variants = match value {

@@ -107,8 +107,8 @@ fn what_a_test_does_to_its_group_or_with_its_parent_is_its_own() {
     for (id, expected) in [
         ("06-plain", "does its first line name an interpreter"),
         ("07-locked", "make it executable"),
-        ("08-nowhere", "the interpreter that its first line names does not exist"),
-        ("09-none", "no such program"),
+        ("08-nowhere", "its first line names the interpreter /no/such/interpreter, which does not exist"),
+        ("09-none", "there is no program of that name on the PATH ("),
         ("11-too-long", "too long"),
     ] {
         assert!(reason(&run, id).contains(expected), "{id}: {}", reason(&run, id));

@@ -35,3 +35,18 @@ fn a_testscript_that_cannot_be_compiled_is_errored() {
     let ended = script("ts.testcase('Tc'").run(&["run", "t.lua"]);
     ended.code(1).outcomes("t=errored").reason_has("t", "t.lua:3: ')' expected (to close '(' at line 2) near <eof>");
 }
+
+#[test]
+fn the_script_of_a_task_runs_alone_with_its_parameters() {
+    let script = "print('connecting to ' .. parameters.device)\nassert(parameters.device:match('^sw%d+$'), 'no such device')\n\
+                  return 'passed', runtime.job.name, { arg[1] }";
+    let project = Project::new().file("connect.lua", script);
+    let ended = project.run(&["run", "connect.lua", "--param", "device=sw1", "--", "word"]);
+    ended.code(0).outcomes("connect=passed").reason_has("connect", "connect");
+    assert_eq!(ended.the_run().output("connect", "stdout"), b"connecting to sw1\n");
+    assert_eq!(ended.the_run().results()["tasks"][0]["result"]["data"], serde_json::json!(["word"]));
+    let again = |arguments: &[&str]| Project::new().file("connect.lua", script).run(arguments);
+    again(&["run", "connect.lua", "--param", "device=x"]).code(1).outcomes("connect=failed");
+    let ended = again(&["run", "connect.lua"]);
+    ended.code(1).reason_has("connect", "attempt to concatenate a nil value (field 'device')");
+}

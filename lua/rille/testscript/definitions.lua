@@ -62,12 +62,13 @@ local function guard(what, methods, settable)
   for name in pairs(settable) do known[#known + 1] = name end
   table.sort(known)
   local function unknown(name)
-    local near = host.nearest(tostring(name), known)
+    local near = host.nearest(host.text(name), known)
     local hint = near and ("did you mean '%s'?"):format(near) or "it has: " .. table.concat(known, ", ")
-    host.usage_error(("%s has no field '%s'; %s"):format(what, tostring(name), hint))
+    host.usage_error(("%s has no field '%s'; %s"):format(what, host.text(name), hint))
   end
   return {
     __name = what,
+    __tostring = function(object) return what .. " '" .. object[core].definition.name .. "'" end,
     __index = function(object, name)
       local method = methods[name]
       if method ~= nil then return method end
@@ -129,7 +130,16 @@ local COMMON = guard("common setup or cleanup", Common, { parameters = a "table"
 
 local ts = {}
 
+-- Fails if a function of the module was called with a colon, so that its first argument is the module.
+local function dotted(first, name)
+  if first == core.module then
+    host.usage_error(("'%s' is a function of rille.testscript; write ts.%s(…), with a dot"):format(name, name))
+  end
+end
+core.dotted = dotted
+
 function ts.testcase(name, options)
+  dotted(name, "testcase")
   check_name(name, "testcase")
   check_loading(("testcase '%s'"):format(name))
   local line = script_line()
@@ -148,6 +158,7 @@ end
 -- Common setup and cleanup are one each: asked for again, they are the same.
 local function common(kind, field)
   return function(options)
+    dotted(options, field)
     check_loading(kind)
     local container = core[field]
     if container == nil then
@@ -165,6 +176,7 @@ ts.common_cleanup = common("common cleanup", "common_cleanup")
 
 core.globals = {}
 function ts.global_processors(processors)
+  dotted(processors, "global_processors")
   check_loading("a global processor")
   if type(processors) ~= "table" then
     host.definition_error("global_processors takes a table, { pre = f, post = f, exception = f }, not a " .. type(processors))
@@ -182,7 +194,7 @@ ts.parameters = core.script_parameters
 local function whole_from(least)
   return function(value, name)
     if value ~= nil and (math.type(value) ~= "integer" or value < least) then
-      host.definition_error(("%s must be a whole number from %d, not %s"):format(name, least, tostring(value)))
+      host.definition_error(("%s must be a whole number from %d, not %s"):format(name, least, host.text(value)))
     end
     return value
   end
@@ -193,19 +205,20 @@ local FIELDS = { "common_cleanup", "common_setup", "global_processors", "max_fai
 
 core.module = setmetatable({}, {
   __name = "rille.testscript",
+  __tostring = function() return "rille.testscript" end,
   __index = function(_, name)
     local value = ts[name]
     if value ~= nil then return value end
     if SETTINGS[name] then return core.settings[name] end
-    local near = host.nearest(tostring(name), FIELDS)
+    local near = host.nearest(host.text(name), FIELDS)
     local hint = near and ("did you mean '%s'?"):format(near) or "it has: " .. table.concat(FIELDS, ", ")
-    host.usage_error(("rille.testscript has no field '%s'; %s"):format(tostring(name), hint))
+    host.usage_error(("rille.testscript has no field '%s'; %s"):format(host.text(name), hint))
   end,
   __newindex = function(module, name, value)
     if name == "parameters" and type(value) == "table" then return ts.parameters(value) end
     if SETTINGS[name] == nil then
       local _ = module[name]
-      host.usage_error(("rille.testscript.%s cannot be set"):format(tostring(name)))
+      host.usage_error(("rille.testscript.%s cannot be set"):format(host.text(name)))
     end
     core.settings[name] = SETTINGS[name](value, name)
   end,

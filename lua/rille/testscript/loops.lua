@@ -1,8 +1,8 @@
 -- Loops: from what a definition says to the values and the uid of each turn.
 local core = ...
 local host = core.host
-local concat, ipairs, math_type, next, pairs, sort, tostring, type =
-  table.concat, ipairs, math.type, next, pairs, table.sort, tostring, type
+local concat, ipairs, math_type, next, offset, pairs, sort, tostring, type =
+  table.concat, ipairs, math.type, next, utf8.offset, pairs, table.sort, tostring, type
 
 -- The longest text of a value in a uid, in characters.
 local LONGEST = 60
@@ -21,7 +21,8 @@ local function shown(value, turn)
   local kind = type(value)
   if kind ~= "string" and kind ~= "number" and kind ~= "boolean" then return "#" .. turn end
   local text = tostring(value):gsub("%c", " ")
-  if #text > LONGEST then text = text:sub(1, LONGEST) .. "…" end
+  -- Never inside a character.
+  if #text > LONGEST then text = text:sub(1, (offset(text, 0, LONGEST + 1) or LONGEST + 1) - 1) .. "…" end
   return text
 end
 
@@ -76,8 +77,9 @@ function core.read_loop(loop, uids)
     host.definition_error("loop must be a table, such as { size = { 64, 1500 } }, or a function, not a " .. type(loop))
   end
   if next(loop) == nil then return { turns = {}, uids = uids } end
-  if #loop > 0 then
+  if loop[1] ~= nil or #loop > 0 then
     local turns = {}
+    host.check_list(loop, "loop")
     for i, item in ipairs(loop) do turns[i] = turn_values(item) end
     return { turns = turns, uids = uids }
   end
@@ -86,6 +88,8 @@ function core.read_loop(loop, uids)
     if type(loop[key]) == "function" then lazy = key
     elseif type(loop[key]) ~= "table" then
       host.definition_error(("loop.%s must be a list or a function, not a %s"):format(key, type(loop[key])))
+    else
+      host.check_list(loop[key], "loop." .. key)
     end
   end
   if lazy == nil then return { turns = product(loop), uids = uids } end

@@ -9,7 +9,7 @@ function core.check_keys(options, known, what, raise)
   for key in pairs(options) do
     local is_known = false
     for _, name in ipairs(known) do is_known = is_known or name == key end
-    local shown = tostring(key)
+    local shown = host.text(key)
     if not is_known and (unknown == nil or shown < unknown) then unknown = shown end
   end
   if unknown == nil then return end
@@ -23,23 +23,27 @@ function core.words(value, what)
   if value == nil then return {} end
   if type(value) == "string" then return { value } end
   if type(value) ~= "table" then host.definition_error(("%s must be a list of strings, not a %s"):format(what, type(value))) end
-  for key, word in pairs(value) do
-    if math.type(key) ~= "integer" or type(word) ~= "string" then
-      host.definition_error(("%s must be a list of strings"):format(what))
+  local length = host.check_list(value, what)
+  for index = 1, length do
+    if type(value[index]) ~= "string" then
+      host.definition_error(("%s must be a list of strings; item %d is %s"):format(what, index, host.shown(value[index])))
     end
   end
-  return table.move(value, 1, #value, 1, {})
+  return table.move(value, 1, length, 1, {})
 end
 
 -- Returns a list of functions, nil for none.
 function core.functions(value, what)
   if value == nil then return nil end
   local list = type(value) == "table" and value or { value }
-  for _, f in ipairs(list) do
-    if type(f) ~= "function" then host.definition_error(("%s must be a function or a list of functions"):format(what)) end
+  local length = host.check_list(list, what)
+  for index = 1, length do
+    if type(list[index]) ~= "function" then
+      host.definition_error(("%s must be a function or a list of functions, not %s"):format(what, host.shown(list[index])))
+    end
   end
-  if #list == 0 then return nil end
-  return table.move(list, 1, #list, 1, {})
+  if length == 0 then return nil end
+  return table.move(list, 1, length, 1, {})
 end
 
 local function check(value, wanted, what)

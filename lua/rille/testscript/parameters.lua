@@ -14,6 +14,7 @@ core.script_parameters = script
 setmetatable(script, {
   __name = "rille.testscript.parameters",
   __call = function(_, defaults)
+    core.dotted(defaults, "parameters")
     if type(defaults) ~= "table" then
       host.definition_error("parameters takes a table, parameters { name = value }, not a " .. type(defaults))
     end

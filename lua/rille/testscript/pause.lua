@@ -66,7 +66,7 @@ local function evaluate(text, scope)
     return message .. "\n"
   end
   local shown = {}
-  for i = 2, results.n do shown[#shown + 1] = tostring(results[i]) end
+  for i = 2, results.n do shown[#shown + 1] = host.text(results[i]) end
   return #shown > 0 and table.concat(shown, "\t") .. "\n" or ""
 end
 
@@ -109,7 +109,7 @@ local function pause(err)
       local _, _, kept = judge(err)
       shown = (kept and kept.traceback or "no calls are known") .. "\n"
     elseif line == "locals" or line == "l" then
-      for _, name in ipairs(names) do shown = shown .. ("  %s = %s\n"):format(name, tostring(locals[name].value)) end
+      for _, name in ipairs(names) do shown = shown .. ("  %s = %s\n"):format(name, host.text(locals[name].value)) end
     elseif line == "help" or line == "h" then shown = HELP
     elseif line ~= "" then shown = evaluate(line, scope)
     end

@@ -110,7 +110,7 @@ local function target(frame, wanted)
   for _, known in ipairs(targets) do
     if wanted == known then return wanted end
   end
-  wanted = tostring(wanted)
+  wanted = host.text(wanted)
   local near = host.nearest(wanted, targets)
   host.usage_error(("a %s cannot go to '%s'%s; from here it can go to: %s"):format(
     frame.kind, wanted, near and ", did you mean '" .. near .. "'?" or "", table.concat(targets, ", ")))
@@ -135,17 +135,13 @@ local function read_options(frame, signal, options)
     signal.reason = signal.reason and signal.reason .. ": " .. message or message
     signal.data = { kind = kind, message = message, traceback = trace }
   end
-  if options.data ~= nil then
-    local problem = host.data_problem(options.data)
-    if problem then host.usage_error(problem) end
-    signal.data = options.data
-  end
+  if options.data ~= nil then signal.data = options.data end
 end
 
 -- Makes the method that reports a result. On `self` it ends the section that runs, on a step that step.
 local function reporter(result)
   return function(object, reason, options)
-    if type(object) ~= "table" then
+    if type(object) ~= "table" or object[result] == nil then
       host.usage_error(("write self:%s(…), with a colon"):format(result))
     end
     local frame = object.is_frame and object or core.current

@@ -117,7 +117,7 @@ function core.left_out(frame, definition)
     if not is_signal(why) then result, reason = "errored", "its skip condition raised: " .. reason end
     return true, result, reason, data
   end
-  return why ~= nil, "skipped", why ~= nil and tostring(why) or nil
+  return why ~= nil, "skipped", why ~= nil and host.text(why) or nil
 end
 
 -- Runs a section to its end. Returns its result, why, and where it wants to go on.

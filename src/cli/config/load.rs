@@ -12,7 +12,7 @@ use super::places::{Place, places, user_home};
 use super::{machine, variables};
 use crate::cli::Failure;
 use crate::cli::near::near_file;
-use crate::store::Home;
+use crate::store::{self, Home};
 
 /// What came of the search for settings.
 #[derive(Debug)]
@@ -75,13 +75,26 @@ impl Loaded {
 
     /// Returns the home that holds the runs.
     pub(crate) fn home(&self) -> Result<Home, Failure> {
+        Ok(self.locate_home()?)
+    }
+
+    /// As [`Loaded::home`], for a run in the directory `run`, if it has one of its own: then it needs no home, and what would
+    /// be kept in one, such as downloads, is kept with the run.
+    pub(crate) fn home_beside(&self, run: Option<&Path>) -> Result<Home, Failure> {
+        match (self.locate_home(), run) {
+            (Err(store::Error::NoHome), Some(run)) => Ok(Home::locate(Some(&run.join(".guild").join("home")))?),
+            (home, _) => Ok(home?),
+        }
+    }
+
+    fn locate_home(&self) -> store::Result<Home> {
         let is_given = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let home = match &self.home {
             None if !is_given("RILLE_HOME") => self.config.home.as_deref(),
             // Not as the settings show it: a path need not be UTF-8.
             given => given.as_deref(),
         };
-        Ok(Home::locate(home)?)
+        Home::locate(home)
     }
 }
 

@@ -9,20 +9,14 @@ use super::file::{Remark, resolve};
 use super::keys::{CONFIG_VARIABLE, Config, KEYS, Key, SYSTEM_VARIABLE, Shape};
 use super::layers::{Entry, Origin, entries};
 use crate::cli::Failure;
+use crate::engine::variable;
 use crate::model::nearest;
 
-/// Variables of Rille that are no settings.
-const OTHERS: [&str; 9] = [
-    "RILLE_PATH",
-    "RILLE_TASK_ID",
-    "RILLE_TASK_DIR",
-    "RILLE_RUN_ID",
-    "RILLE_RUN_DIR",
-    "RILLE_ATTEMPT",
-    "RILLE_TESTBED",
-    "RILLE_SYNCHRO",
-    "RILLE_TEST_GUILD",
-];
+/// Variables that are no settings, beside those that Rille sets for tasks.
+const OTHERS: [&str; 4] = ["RILLE_PATH", "RILLE_OP", "RILLE_SOURCECODE", "RILLE_SEED"];
+
+/// How names begin that somebody else chooses the rest of: labels of runners, and what Rille's own tests take.
+const FAMILIES: [&str; 2] = ["RILLE_SLOTS_", "RILLE_TEST_"];
 
 /// Reads the settings in these variables. Paths are relative to `folder`.
 pub(crate) fn read(
@@ -97,8 +91,9 @@ fn table(text: &str) -> Result<Json, String> {
 
 /// Says of a variable that is none of Rille's which one may be meant.
 fn slip(name: &str) -> Option<Remark> {
-    let known = || KEYS.iter().map(|key| key.variable).chain([CONFIG_VARIABLE, SYSTEM_VARIABLE]).chain(OTHERS);
-    if known().any(|other| other == name) || name.starts_with("RILLE_SLOTS_") {
+    let others = || OTHERS.into_iter().chain(variable::ALL);
+    let known = || KEYS.iter().map(|key| key.variable).chain([CONFIG_VARIABLE, SYSTEM_VARIABLE]).chain(others());
+    if known().any(|other| other == name) || FAMILIES.iter().any(|family| name.starts_with(family)) {
         return None;
     }
     let near = nearest(name, known())?;
@@ -113,6 +108,8 @@ pub(crate) fn from_command_line(path: &Path, folder: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn told(name: &str, value: &str) -> String {
@@ -170,5 +167,33 @@ mod tests {
         RILLE_SLOTS_TAGS=4: 
         OTHER=4:
         "#);
+    }
+
+    /// Calls `found` with each file of Rust below a folder.
+    fn sources(folder: &Path, found: &mut impl FnMut(&str)) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.extension() {
+                None => sources(&path, found),
+                Some(extension) if extension == "rs" => found(&std::fs::read_to_string(&path).unwrap()),
+                Some(_) => {}
+            }
+        }
+    }
+
+    #[test]
+    fn no_variable_that_rille_itself_sets_or_reads_is_a_slip() {
+        let mut names = BTreeSet::new();
+        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut |text| {
+            let strings = text.split('"').filter(|part| part.starts_with("RILLE_"));
+            let is_name = |part: &&str| part.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+            names.extend(strings.filter(is_name).map(str::to_owned));
+        });
+        // A slip of the table above, and how all begin.
+        names.remove("RILLE_JOBZ");
+        names.remove("RILLE_");
+        assert!(names.len() > 30, "{names:?}");
+        let slips: Vec<Remark> = names.iter().filter_map(|name| slip(name)).collect();
+        assert!(slips.is_empty(), "{:?}", slips.iter().map(|slip| &slip.text).collect::<Vec<_>>());
     }
 }

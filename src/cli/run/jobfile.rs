@@ -26,7 +26,9 @@ pub(crate) fn read(given: &Path) -> Result<(PathBuf, Vec<u8>), Failure> {
                 None => failure,
             })
         }
-        Err(error) => Err(Failure::usage(format!("cannot read the jobfile '{shown}': {error}"))),
+        Err(error) => {
+            Err(Failure::usage(format!("cannot read the jobfile '{shown}': {}", crate::model::os_text(&error))))
+        }
     }
 }
 

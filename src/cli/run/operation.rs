@@ -64,7 +64,7 @@ pub(crate) fn main(words: &[OsString]) -> Result<i32, Failure> {
     let started_in = std::env::current_dir()
         .map_err(|error| Failure::general(format!("cannot find the working folder: {error}")))?;
     let loaded = config::load(&started_in, &args.settings(), cli.home.as_deref())?;
-    let home = loaded.home()?;
+    let home = loaded.home_beside(args.run_dir.as_deref())?;
     for remark in &loaded.remarks {
         eprintln!("WARNING: {}", remark.text);
     }

@@ -100,7 +100,7 @@ fn mask(details: &mut RunDetails, masks: &Masks) {
     let info = &mut details.info;
     let texts = [&mut info.label, &mut info.opref, &mut info.operation].into_iter().flatten();
     texts.chain(&mut info.tags).for_each(|text| masks.mask_string(text));
-    details.attrs.values_mut().chain(details.flags.values_mut()).for_each(|value| masks.mask_value(value));
+    details.attrs.values_mut().chain(details.flags.values_mut()).for_each(|value| masks.mask_json(value));
 }
 
 /// Returns the scalars as lines say them.

@@ -100,7 +100,7 @@ fn publish(args: &PublishArgs, run: &RunInfo, dest: &Path, masks: &Masks) -> Res
     fs::create_dir(&folder).map_err(failed)?;
 
     let mut details = store::load(&run.path)?;
-    details.flags.values_mut().for_each(|value| masks.mask_value(value));
+    details.flags.values_mut().for_each(|value| masks.mask_json(value));
     let scalars = scalars_of(run, false);
     let files = store::files(&run.path, Walk::default())?;
     let base = store::sourcecode_folder(&run.path);

@@ -148,7 +148,7 @@ pub(crate) struct End {
     /// Why, unless it simply passed.
     pub(crate) reason: Option<String>,
     /// What the script gave with its result.
-    pub(crate) data: Option<serde_json::Value>,
+    pub(crate) data: Option<crate::model::Value>,
     /// How the last attempt's process ended.
     pub(crate) exit: Option<Exit>,
     /// Why it was ended from outside.
@@ -366,6 +366,7 @@ impl Scheduler {
                 place: task.place.clone(),
                 retries: task.retries,
                 prepares: task.prepares,
+                elsewhere: task.cwd.is_some() || task.runner.is_some(),
                 inputs: task.inputs.clone(),
             }))));
             // A reused id stays the id of its first owner.

@@ -5,8 +5,6 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Map;
-
 use super::plan::{Plan, RESOURCE};
 use super::random::Random;
 use super::world::World;
@@ -292,8 +290,11 @@ impl Spawner for SimSpawner {
                 attempt.life.retain(|_, act| matches!(act, Act::Output(..)));
                 let at = now + self.random.time(Duration::from_millis(300));
                 if heeds == 1 && attempt.kind == "lua" {
-                    let message =
-                        Message::Finished { result: Outcome::Passed, reason: None, data: Some(Map::new().into()) };
+                    let message = Message::Finished {
+                        result: Outcome::Passed,
+                        reason: None,
+                        data: Some(crate::model::Value::Map(BTreeMap::new())),
+                    };
                     self.plan_act(id, at, Act::Said(message));
                     self.plan_act(id, at, Act::Exits(Exit::Code(0)));
                 } else {

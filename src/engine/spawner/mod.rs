@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::scheduler::Slots;
-use crate::model::{Dropped, Exit, Message, Order, Reply, Runnable, Runner, StatusMessage, Stream, TaskNumber};
+use crate::model::{Blob, Dropped, Exit, Message, Order, Reply, Runnable, Runner, StatusMessage, Stream, TaskNumber};
 
 /// An attempt at a task, as both sides name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,9 +32,9 @@ pub(crate) struct Start {
     /// What runs.
     pub(crate) what: What,
     /// Variables that its parameters become. Those that the spawner gives every process win over them.
-    pub(crate) parameters: Vec<(String, String)>,
+    pub(crate) parameters: Vec<(String, Blob)>,
     /// Variables that win over all others; `None` removes one.
-    pub(crate) env: Vec<(String, Option<String>)>,
+    pub(crate) env: Vec<(String, Option<Blob>)>,
     /// It finds of the spawner's own environment only `PATH`.
     pub(crate) is_bare: bool,
     /// The attempt's folder, which is there.
@@ -59,7 +59,7 @@ pub(crate) enum What {
         /// Its path, or its name on the `PATH`.
         program: String,
         /// Its arguments.
-        args: Vec<String>,
+        args: Vec<Blob>,
     },
     /// A runner, which reports to a socket that the spawner makes.
     Runner {

@@ -17,7 +17,7 @@ use crate::engine::stop::StopReason;
 use crate::engine::verdict::Verdict;
 use crate::model::{
     Dropped, EventKind, Exit, Finished, Level, MaskStream, Masks, Running, StatusKind, StatusMessage, Stream,
-    TaskIdValue, TaskNumber,
+    TaskIdValue, TaskNumber, without_torn_begin,
 };
 
 /// The logger of what a runner says of itself.
@@ -79,7 +79,7 @@ impl RunnerBooks {
 
     /// Returns the last line that the runner wrote to standard error.
     fn last_line(&self) -> Option<String> {
-        let text = String::from_utf8_lossy(&self.last_words);
+        let text = String::from_utf8_lossy(without_torn_begin(&self.last_words));
         text.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
     }
 }
@@ -301,7 +301,7 @@ fn verdict(finished: Finished) -> Verdict {
     let texts = [("class_name", class_name), ("fail_class", fail_class), ("traceback", traceback)];
     data.extend(returncode.map(|code| ("returncode".to_owned(), Value::from(code))));
     data.extend(texts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), Value::from(text?)))));
-    let data = (!data.is_empty()).then_some(Value::Object(data));
+    let data = (!data.is_empty()).then(|| crate::model::Value::of_json(&Value::Object(data)));
     let told = fail_reason.filter(|reason| !reason.is_empty());
     // Avocado's runners of programs give no reason; the exit of the runner itself would mislead.
     let reason = || (!result.outcome().is_good()).then(|| reason_of(returncode));

@@ -2,13 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
 use crate::engine::scheduler::Slots;
 use crate::engine::spawner::{AttemptId, Start, What};
 use crate::engine::surroundings::Surroundings;
 use crate::engine::way::Way;
-use crate::model::{Cleared, Order, RuntimeInfo, SharedRef, SynchroLine, Task};
+use crate::model::{Blob, Cleared, Order, RuntimeInfo, SynchroLine, Task, argument};
 
 /// The kind of the one task of an operation's run: a program, as it is.
 pub(crate) const OPERATION_KIND: &str = "operation";
@@ -33,14 +31,14 @@ pub(super) fn of_task(
         }
         Way::Direct | Way::Tap | Way::Nothing => {
             for (index, arg) in runnable.args.iter().enumerate() {
-                check_nul(&format!("args[{}]", index + 1), arg)?;
+                check_nul(&format!("args[{}]", index + 1), &arg.0)?;
             }
             parameters = variables(task)?;
             program(task)
         }
     };
     for (name, value) in &task.env {
-        check_variable("environment variable", name, value.as_deref())?;
+        check_variable("environment variable", name, value.as_ref())?;
     }
     Ok(Start {
         id,
@@ -84,21 +82,17 @@ fn program(task: &Task) -> What {
     let uri = runnable.uri.clone().unwrap_or_default();
     let is_script = runnable.kind != OPERATION_KIND;
     if is_script && Path::new(&uri).extension().is_some_and(|extension| extension == "py") {
-        let args = std::iter::once(uri).chain(runnable.args.iter().cloned()).collect();
+        let args = std::iter::once(uri.into()).chain(runnable.args.iter().cloned()).collect();
         return What::Program { program: "python3".to_owned(), args };
     }
     What::Program { program: uri, args: runnable.args.clone() }
 }
 
 /// Returns the environment variables that a program's parameters become.
-fn variables(task: &Task) -> Result<Vec<(String, String)>, String> {
+fn variables(task: &Task) -> Result<Vec<(String, Blob)>, String> {
     let mut variables = Vec::new();
     for (name, value) in &task.runnable.kwargs {
-        let text = match value {
-            Value::Null => continue,
-            Value::String(text) => text.clone(),
-            other => SharedRef::of_value(other).map_or_else(|| other.to_string(), |shared| shared.to_string()),
-        };
+        let Some(text) = argument(value) else { continue };
         check_variable("parameter", name, Some(&text))?;
         variables.push((name.clone(), text));
     }
@@ -111,15 +105,15 @@ fn is_bare(task: &Task) -> bool {
     task.runnable.kind == "exec-test" && Cleared::of(&task.runnable).is_ok_and(|cleared| cleared.is_some())
 }
 
-fn check_variable(what: &str, name: &str, value: Option<&str>) -> Result<(), String> {
+fn check_variable(what: &str, name: &str, value: Option<&Blob>) -> Result<(), String> {
     if name.is_empty() || name.contains(['=', '\0']) {
         return Err(format!("{what} '{}' has a name that no environment can hold", name.escape_debug()));
     }
-    check_nul(&format!("{what} '{name}'"), value.unwrap_or_default())
+    check_nul(&format!("{what} '{name}'"), value.map_or(&[], |value| value.0.as_slice()))
 }
 
-fn check_nul(what: &str, value: &str) -> Result<(), String> {
-    match value.contains('\0') {
+fn check_nul(what: &str, value: &[u8]) -> Result<(), String> {
+    match value.contains(&0) {
         true => Err(format!("{what} holds a NUL byte, which no process can be given")),
         false => Ok(()),
     }

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
 use serde_json::Value;
 
-use crate::model::{Answer, FRAME_LIMIT, Fault, FaultKind, Op, Request};
+use crate::model::{Answer, FRAME_LIMIT, Fault, FaultKind, Op, Request, whole};
 
 /// How many bytes of answers may wait for a slow reader before its next request is looked at.
 const OUTBOX_LIMIT: usize = 1 << 20;
@@ -177,7 +177,7 @@ fn parse(line: &[u8]) -> Frame {
                 Some(_) => error.to_string(),
             })),
             _ => {
-                let shown = String::from_utf8_lossy(&line[..line.len().min(80)]).escape_debug().to_string();
+                let shown = String::from_utf8_lossy(whole(line, 80)).escape_debug().to_string();
                 Frame::Garbage(Fault::new(
                     FaultKind::Protocol,
                     format!("'{shown}' is no request, a JSON object in one line"),

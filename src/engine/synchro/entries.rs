@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value;
-
-use crate::model::Key;
+use crate::model::{Key, Value};
 
 /// See the module. An access costs the same however many keys there are; only a listing sorts.
 #[derive(Default)]
@@ -64,24 +62,24 @@ impl Entries {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
     fn keys_keep_their_order_and_null_removes() {
         let mut entries = Entries::default();
         let text = |text: &str| Key::Text(text.to_owned());
-        for (key, value) in [(text("b"), json!(1)), (Key::Integer(1), json!(2)), (text("1"), json!(3))] {
+        for (key, value) in
+            [(text("b"), Value::Integer(1)), (Key::Integer(1), Value::Integer(2)), (text("1"), Value::Integer(3))]
+        {
             entries.set(key, value);
         }
-        entries.set(text("b"), json!(4));
-        entries.set(Key::Boolean(true), json!(5));
+        entries.set(text("b"), Value::Integer(4));
+        entries.set(Key::Bool(true), Value::Integer(5));
         entries.set(Key::Integer(1), Value::Null);
-        entries.set(Key::Integer(1), json!(6));
+        entries.set(Key::Integer(1), Value::Integer(6));
         let shown: Vec<String> = entries.pairs().map(|(key, value)| format!("{key}={value}")).collect();
         assert_eq!(shown, ["'b'=4", "'1'=3", "true=5", "1=6"]);
-        assert_eq!(entries.remove(&text("b")), Some(json!(4)));
+        assert_eq!(entries.remove(&text("b")), Some(Value::Integer(4)));
         assert_eq!((entries.len(), entries.get(&text("b"))), (3, None));
     }
 }

@@ -2,11 +2,9 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use serde_json::{Map, Number, Value};
-
 use super::entries::Entries;
 use super::state::HolderId;
-use crate::model::{Fault, Key, ObjectId, Op, Request, SharedKind, SharedRef, nearest, references};
+use crate::model::{Fault, Key, ObjectId, Op, Request, SharedKind, SharedRef, Value, nearest};
 
 /// A shared object.
 pub(super) struct Object {
@@ -110,11 +108,9 @@ impl Object {
 
     /// Notes the references in a value that is put into the object.
     pub(super) fn link(&mut self, value: &Value) {
-        if value.is_array() || value.is_object() {
-            references(value, &mut |reference| {
-                self.links.insert(reference.id);
-            });
-        }
+        value.references(&mut |reference| {
+            self.links.insert(reference.id);
+        });
     }
 
     /// Does what needs no waiting, to an object that is named `name`.
@@ -133,7 +129,10 @@ impl Object {
 }
 
 fn count(kind: SharedKind, value: Option<&Value>) -> Result<usize, Fault> {
-    let number = value.and_then(Value::as_u64).and_then(|number| usize::try_from(number).ok());
+    let number = match value {
+        Some(Value::Integer(number)) => usize::try_from(*number).ok(),
+        _ => None,
+    };
     number.filter(|number| (1..=1_000_000).contains(number)).ok_or_else(|| {
         let got = value.map_or_else(|| "nothing".to_owned(), Value::to_string);
         Fault::usage(format!("{}(n) takes a whole number from 1, got {got}", kind.name()))
@@ -207,17 +206,17 @@ fn on_entries(
             match entries.get_mut(key) {
                 Some(old) => add(old, value.as_ref(), || format!("{name} under {key}"))?,
                 None => {
-                    let mut new = Value::from(0);
+                    let mut new = Value::Integer(0);
                     add(&mut new, value.as_ref(), || format!("{name} under {key}"))?;
                     entries.set(key.clone(), new.clone());
                     new
                 }
             }
         }
-        Op::Keys => entries.pairs().map(|(key, _)| key.to_value()).collect(),
+        Op::Keys => entries.pairs().map(|(key, _)| key.clone().into()).collect(),
         Op::Items => pairs(entries),
         Op::Copy => match entries.pairs().all(|(key, _)| matches!(key, Key::Text(_))) {
-            true => Value::Object(entries.pairs().map(|(key, value)| (plain(key), value.clone())).collect()),
+            true => Value::Map(entries.pairs().map(|(key, value)| (key.clone(), value.clone())).collect()),
             false => pairs(entries),
         },
         Op::Update => {
@@ -235,41 +234,28 @@ fn on_entries(
     })
 }
 
-fn plain(key: &Key) -> String {
-    match key {
-        Key::Text(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
 fn pairs(entries: &Entries) -> Value {
-    entries.pairs().map(|(key, value)| Value::Array(vec![key.to_value(), value.clone()])).collect()
+    entries.pairs().map(|(key, value)| Value::List(vec![key.clone().into(), value.clone()])).collect()
 }
 
 /// Reads the pairs of an update. Nothing is changed unless all are right.
 fn several(name: SharedRef, value: Option<Value>) -> Result<Vec<(Key, Value)>, Fault> {
     let wrong = || Fault::usage(format!("'update' of {name} takes an object, or a list of pairs of key and value"));
+    let fits = |key: &Key| name.kind == SharedKind::Dict || matches!(key, Key::Text(_));
     match value {
-        Some(Value::Object(fields)) if SharedRef::of_fields(&fields).is_none() => Ok(from_fields(fields)),
-        Some(Value::Array(items)) => items
+        Some(Value::Map(fields)) if fields.keys().all(fits) => Ok(fields.into_iter().collect()),
+        Some(Value::List(items)) => items
             .into_iter()
             .map(|item| {
-                let Value::Array(mut pair) = item else { return Err(wrong()) };
+                let Value::List(mut pair) = item else { return Err(wrong()) };
                 let (Some(value), Some(key), true) = (pair.pop(), pair.pop(), pair.is_empty()) else {
                     return Err(wrong());
                 };
-                match Key::of_value(key) {
-                    Some(key) if name.kind == SharedKind::Dict || matches!(key, Key::Text(_)) => Ok((key, value)),
-                    _ => Err(wrong()),
-                }
+                Key::of_value(key).filter(fits).map(|key| (key, value)).ok_or_else(wrong)
             })
             .collect(),
         _ => Err(wrong()),
     }
-}
-
-fn from_fields(fields: Map<String, Value>) -> Vec<(Key, Value)> {
-    fields.into_iter().map(|(key, value)| (Key::Text(key), value)).collect()
 }
 
 fn on_list(
@@ -317,11 +303,11 @@ fn on_list(
             Value::Null
         }
         Op::Extend => match value {
-            Value::Array(more) => {
+            Value::List(more) => {
                 items.extend(more);
                 Value::Null
             }
-            Value::Object(fields) if fields.is_empty() => Value::Null,
+            Value::Map(fields) if fields.is_empty() => Value::Null,
             _ => return Err(Fault::usage(format!("'extend' of {name} takes a list"))),
         },
         Op::Pop if items.is_empty() => Value::Null,
@@ -357,23 +343,30 @@ fn on_value(content: &mut Value, name: SharedRef, op: Op, value: Option<Value>) 
 
 /// Adds to the number in `place`; nothing there counts as 0. Whole numbers stay whole. Returns the sum.
 fn add(place: &mut Value, amount: Option<&Value>, at: impl Fn() -> String) -> Result<Value, Fault> {
-    let one = Value::from(1);
-    let amount = amount.unwrap_or(&one);
     let wrong = |what: &str, value: &Value| Fault::usage(format!("{} {what} {value}, which is no number", at()));
-    let zero = Number::from(0);
-    let old = match &*place {
-        Value::Null => &zero,
-        Value::Number(old) => old,
-        other => return Err(wrong("holds", other)),
-    };
-    let Value::Number(amount) = amount else { return Err(wrong("cannot be added", amount)) };
-    let sum = match (old.as_i64(), amount.as_i64()) {
-        (Some(old), Some(amount)) => old.checked_add(amount).map(Number::from),
-        _ => old.as_f64().zip(amount.as_f64()).and_then(|(old, amount)| Number::from_f64(old + amount)),
+    let (zero, one) = (Value::Integer(0), Value::Integer(1));
+    let amount = amount.unwrap_or(&one);
+    let old = if place.is_null() { &zero } else { &*place };
+    let Some(first) = number(old) else { return Err(wrong("holds", old)) };
+    let Some(second) = number(amount) else { return Err(wrong("cannot be added", amount)) };
+    let sum = match (old, amount) {
+        (Value::Integer(old), Value::Integer(amount)) => old.checked_add(*amount).map(Value::Integer),
+        _ => Some(Value::Float(first + second)),
     };
     let sum = sum.ok_or_else(|| Fault::usage(format!("{} holds {old}; with {amount} it is too large", at())))?;
-    *place = Value::Number(sum);
-    Ok(place.clone())
+    *place = sum.clone();
+    Ok(sum)
+}
+
+/// Returns a number as a float.
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        #[expect(clippy::cast_precision_loss, reason = "the sum of a float and a whole number is a float, as in Lua")]
+        Value::Integer(number) => Some(*number as f64),
+        Value::Float(number) => Some(*number),
+        Value::Large(digits) => digits.parse().ok(),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -387,7 +380,7 @@ mod tests {
         let name = SharedRef { kind, id: 1 };
         let mut object = Object::new(kind, None).unwrap();
         let done = requests.iter().map(|request| {
-            let mut request: Value = serde_json::from_str(request).unwrap();
+            let mut request: serde_json::Value = serde_json::from_str(request).unwrap();
             request["object"] = json!(name.to_string());
             match object.handle(name, serde_json::from_value(request).unwrap()) {
                 Ok(value) => value.to_string(),
@@ -406,7 +399,7 @@ mod tests {
                 r#"{"op":"set","key":1,"value":[2.0]}"#,
                 r#"{"op":"copy"}"#,
                 r#"{"op":"update","value":[["b",3],[true,4]]}"#,
-                r#"{"op":"update","value":[["c",3],[1.5,4]]}"#,
+                r#"{"op":"update","value":[["c",3],[[1],4]]}"#,
                 r#"{"op":"keys"}"#,
                 r#"{"op":"pop","key":1}"#,
                 r#"{"op":"has","key":1}"#,
@@ -466,11 +459,12 @@ mod tests {
 
     #[test]
     fn a_number_of_slots_is_checked() {
-        for wrong in [None, Some(json!(0)), Some(json!(1.5)), Some(json!("2")), Some(json!(-1))] {
+        for wrong in [json!(null), json!(0), json!(1.5), json!("2"), json!(-1)] {
+            let wrong = Some(Value::of_json(&wrong)).filter(|value| !value.is_null());
             let made = Object::new(SharedKind::Barrier, wrong.as_ref()).err().unwrap();
             assert!(made.message.starts_with("barrier(n) takes a whole number from 1, got "), "{wrong:?}");
         }
-        assert!(Object::new(SharedKind::Dict, Some(&json!(1))).is_err());
+        assert!(Object::new(SharedKind::Dict, Some(&Value::Integer(1))).is_err());
         let mut rlock = Grip { slots: 1, is_reentrant: true, owners: Vec::new() };
         assert_eq!([rlock.take(1), rlock.take(1), rlock.take(2), rlock.give_back(2)], [true, true, false, false]);
         assert_eq!([rlock.give_back(1), rlock.take(2), rlock.give_back(1), rlock.take(2)], [true, false, true, true]);

@@ -12,12 +12,11 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with, sockopt};
 use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
-use serde_json::json;
 
 use super::Shared;
 use super::connection::{Connection, Frame};
 use super::state::{HolderId, State, Step};
-use crate::model::{Answer, Fault, FaultKind, Op, PROTOCOL, Request};
+use crate::model::{Answer, Fault, FaultKind, Key, Op, PROTOCOL, Request, Value};
 
 const WAKER: u64 = 0;
 const LISTENER: u64 = 1;
@@ -256,12 +255,16 @@ fn answer(
         if greeted.is_err() {
             connection.stop_reading();
         }
-        return Step::Done(greeted.map_or_else(Answer::Error, |()| Answer::Ok(json!({ "protocol": PROTOCOL }))));
+        return Step::Done(greeted.map_or_else(Answer::Error, |()| Answer::Ok(greeting())));
     }
     let step = state.request(holder, request, Instant::now());
     others.append(&mut state.woken);
     shared.tell_main(&state);
     step
+}
+
+fn greeting() -> Value {
+    Value::Map([(Key::Text("protocol".to_owned()), Value::Integer(PROTOCOL.into()))].into())
 }
 
 fn greet(state: &mut State, holder: HolderId, request: &Request) -> Result<(), Fault> {

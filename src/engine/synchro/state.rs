@@ -3,12 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
 use super::broken::{MAIN, Party};
 use super::object::{Body, Object};
 use super::parties::TaskEntry;
-use crate::model::{Answer, Fault, ObjectId, Op, Request, SharedRef, TaskNumber, references};
+use crate::model::{Answer, Fault, ObjectId, Op, Request, SharedRef, TaskNumber, Value};
 
 /// Who makes requests: a connection, or `main`.
 pub(super) type HolderId = u64;
@@ -172,14 +170,14 @@ impl State {
         self.next_object += 1;
         self.objects.insert(id, object);
         self.learn_one(holder, id);
-        Ok(SharedRef { kind, id }.to_value())
+        Ok(Value::Shared(SharedRef { kind, id }))
     }
 
     /// Fails for a value with a reference to an object that there is not.
     fn check_references(&self, value: Option<&Value>) -> Result<(), Fault> {
-        let Some(value) = value.filter(|value| value.is_array() || value.is_object()) else { return Ok(()) };
+        let Some(value) = value else { return Ok(()) };
         let mut wrong = None;
-        references(value, &mut |name| {
+        value.references(&mut |name| {
             if self.objects.get(&name.id).is_none_or(|object| object.kind != name.kind) {
                 wrong.get_or_insert(name);
             }
@@ -204,12 +202,10 @@ impl State {
 
     /// Notes that a holder's task knows the objects to which there are references in a value.
     pub(super) fn learn(&mut self, holder: HolderId, value: &Value) {
-        if value.is_array() || value.is_object() {
-            let mut names = Vec::new();
-            references(value, &mut |name| names.push(name.id));
-            for id in names {
-                self.learn_one(holder, id);
-            }
+        let mut names = Vec::new();
+        value.references(&mut |name| names.push(name.id));
+        for id in names {
+            self.learn_one(holder, id);
         }
     }
 }

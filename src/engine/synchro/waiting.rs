@@ -2,11 +2,9 @@
 
 use std::time::Instant;
 
-use serde_json::Value;
-
 use super::object::{Body, Grip, not_its};
 use super::state::{Blocked, HolderId, MAIN_HOLDER, State, Step, done};
-use crate::model::{Answer, Fault, FaultKind, ObjectId, Op, SharedKind, SharedRef};
+use crate::model::{Answer, Fault, FaultKind, ObjectId, Op, SharedKind, SharedRef, Value};
 
 impl State {
     /// Lets a call wait, or ends it at once if its time is over already.
@@ -195,7 +193,7 @@ impl State {
             return self.block(holder, name, deadline, now);
         }
         let last = *parties;
-        for (index, waiting) in (1..).zip(object.waiting.clone()) {
+        for (index, waiting) in (1_usize..).zip(object.waiting.clone()) {
             self.wake(waiting, Answer::Ok(Value::from(index)));
         }
         Ok(done(Value::from(last)))

@@ -223,11 +223,11 @@ fn submission(plan: &Plan, state: &State, prepared: prepare::Prepared) -> Submis
         runnable: Runnable {
             kind: engine::OPERATION_KIND.to_owned(),
             uri: Some(program),
-            args: words.collect(),
+            args: words.map(Into::into).collect(),
             ..Runnable::default()
         },
         cwd: Some(directory),
-        env: prepared.env,
+        env: prepared.env.into_iter().map(|(name, value)| (name, value.map(Into::into))).collect(),
         stdin: plan.stdin.clone(),
         max_runtime: plan.stop_after,
         ..Task::default()

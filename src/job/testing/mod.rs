@@ -262,7 +262,7 @@ impl Job {
             id,
             runnable,
             cwd: Some(cwd),
-            env,
+            env: env.into_iter().map(|(name, value)| (name, value.map(Into::into))).collect(),
             retries: self.settings.retries,
             every_code_fails: true,
             choice: self.settings.choice.clone(),
@@ -355,7 +355,7 @@ fn started(mut runnable: Runnable, cwd: &Path, folder: &Path) -> Runnable {
         JOBFILE_KIND => {
             let run = folder.join("run").to_string_lossy().into_owned();
             let words = ["run".to_owned(), uri, format!("--run-dir={run}"), "--".to_owned()];
-            runnable.args = words.into_iter().chain(std::mem::take(&mut runnable.args)).collect();
+            runnable.args = words.into_iter().map(Into::into).chain(std::mem::take(&mut runnable.args)).collect();
             runnable.uri = Some("/proc/self/exe".to_owned());
         }
         _ => {}

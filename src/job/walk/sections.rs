@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::model::{
     EventKind, LogRange, Outcome, SectionFinished, SectionKind, SectionNumber, SectionPlan, SectionStarted, TaskNumber,
-    WalkEnd, WalkFailed,
+    Value, WalkEnd, WalkFailed,
 };
 
 /// Returns the events of a walk that came to its end as a section of this number.
@@ -29,7 +29,7 @@ pub(super) fn events(task: TaskNumber, section: SectionNumber, walk: &WalkFailed
         section,
         outcome,
         reason,
-        data: traceback.map(|traceback| json!({ "traceback": traceback })),
+        data: traceback.map(|traceback| Value::of_json(&json!({ "traceback": traceback }))),
         seconds: walk.seconds,
         log: LogRange::default(),
     };

@@ -17,10 +17,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::RwLock;
-use serde_json::Value;
+use serde_json::Value as Json;
 
 use self::patterns::Patterns;
 pub(crate) use self::stream::MaskStream;
+use super::{Key, Value};
 
 /// What stands in the place of a secret.
 pub(crate) const MASK: &str = "***";
@@ -114,22 +115,52 @@ impl Masks {
         }
     }
 
-    /// Masks the texts in a value, names of fields among them. Numbers stay what they are.
+    /// Masks the texts in a value, keys among them. Numbers stay what they are.
     pub(crate) fn mask_value(&self, value: &mut Value) {
         if self.is_empty() {
             return;
         }
         match value {
-            Value::String(text) => self.mask_string(text),
-            Value::Array(items) => items.iter_mut().for_each(|item| self.mask_value(item)),
-            Value::Object(map) => {
-                map.values_mut().for_each(|value| self.mask_value(value));
+            Value::Text(text) => self.mask_string(text),
+            Value::Bytes(bytes) => {
+                if let Cow::Owned(masked) = self.mask(bytes) {
+                    *value = Value::of_bytes(&masked);
+                }
+            }
+            Value::List(items) => items.iter_mut().for_each(|item| self.mask_value(item)),
+            Value::Map(map) => {
+                for value in map.values_mut() {
+                    self.mask_value(value);
+                }
+                if map.keys().any(|key| key_bytes(key).is_some_and(|bytes| self.finds(bytes))) {
+                    let entries = std::mem::take(map).into_iter();
+                    let masked =
+                        |key: Key| key_bytes(&key).map(|bytes| Key::of_bytes(&self.mask(bytes))).unwrap_or(key);
+                    *map = entries.map(|(key, value)| (masked(key), value)).collect();
+                }
+            }
+            Value::Object(object) => self.mask_value(&mut object.1),
+            Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Large(_) | Value::Float(_) | Value::Shared(_) => {
+            }
+        }
+    }
+
+    /// As [`Masks::mask_value`], for a value of JSON.
+    pub(crate) fn mask_json(&self, value: &mut Json) {
+        if self.is_empty() {
+            return;
+        }
+        match value {
+            Json::String(text) => self.mask_string(text),
+            Json::Array(items) => items.iter_mut().for_each(|item| self.mask_json(item)),
+            Json::Object(map) => {
+                map.values_mut().for_each(|value| self.mask_json(value));
                 if map.keys().any(|name| self.finds(name.as_bytes())) {
                     let fields = std::mem::take(map).into_iter();
                     *map = fields.map(|(name, value)| (self.mask_text(&name).into_owned(), value)).collect();
                 }
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Json::Null | Json::Bool(_) | Json::Number(_) => {}
         }
     }
 
@@ -139,18 +170,27 @@ impl Masks {
     }
 
     /// Returns whether there is a secret in a value, the names in it left aside.
-    pub(crate) fn finds_in(&self, value: &Value) -> bool {
+    pub(crate) fn finds_in(&self, value: &Json) -> bool {
         match value {
-            Value::String(text) => self.finds(text.as_bytes()),
-            Value::Array(items) => items.iter().any(|item| self.finds_in(item)),
-            Value::Object(map) => map.values().any(|value| self.finds_in(value)),
-            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+            Json::String(text) => self.finds(text.as_bytes()),
+            Json::Array(items) => items.iter().any(|item| self.finds_in(item)),
+            Json::Object(map) => map.values().any(|value| self.finds_in(value)),
+            Json::Null | Json::Bool(_) | Json::Number(_) => false,
         }
     }
 
     /// Returns what masks a stream that comes in pieces.
     pub(crate) fn stream(&self) -> MaskStream {
         MaskStream::new(self.clone())
+    }
+}
+
+/// Returns the bytes of a key that is a string.
+fn key_bytes(key: &Key) -> Option<&[u8]> {
+    match key {
+        Key::Text(text) => Some(text.as_bytes()),
+        Key::Bytes(bytes) => Some(bytes),
+        Key::Integer(_) | Key::Float(_) | Key::Bool(_) => None,
     }
 }
 

@@ -232,8 +232,24 @@ fn secrets_that_become_known_hold_for_all_from_then_on() {
 #[test]
 fn values_keep_their_shape() {
     let mut value = json!({"a": ["x hunter22", 123_456, null], "hunter22": {"b": true}, "c": "plain"});
-    Masks::new(["hunter22", "123456"]).mask_value(&mut value);
+    Masks::new(["hunter22", "123456"]).mask_json(&mut value);
     assert_eq!(value, json!({"a": ["x ***", 123_456, null], "***": {"b": true}, "c": "plain"}));
+    let [secret, plain] = ["hunter22", "plain"].map(|text| Value::Text(text.to_owned()));
+    let key = |bytes: &[u8]| Key::of_bytes(bytes);
+    let map = |entries: Vec<(Key, Value)>| Value::Map(entries.into_iter().collect());
+    let mut value = map(vec![
+        (key(b"\xffhunter22"), Value::List(vec![secret.clone(), plain.clone(), Value::Float(f64::INFINITY)])),
+        (Key::Integer(1), Value::Bytes(b"\xfe hunter22".to_vec())),
+        (key(b"hunter22"), Value::Object(Box::new(("Task".to_owned(), secret)))),
+    ]);
+    Masks::new(["hunter22"]).mask_value(&mut value);
+    let mask = Value::Text("***".to_owned());
+    let expected = map(vec![
+        (key(b"\xff***"), Value::List(vec![mask.clone(), plain, Value::Float(f64::INFINITY)])),
+        (Key::Integer(1), Value::Bytes(b"\xfe ***".to_vec())),
+        (key(b"***"), Value::Object(Box::new(("Task".to_owned(), mask)))),
+    ]);
+    assert_eq!(value, expected);
     assert_eq!(Masks::new([b"\xc3\xa9\xff\xfe\xfdab"]).mask_text("\u{e9}\u{fffd}\u{fffd}\u{fffd}ab"), "***");
 }
 

@@ -106,7 +106,7 @@ fn program(work: &Work<'_>, workdir: &mut Workdir) -> Result<RunnerProgram, Stri
         return Err("expected str, bytes or os.PathLike object, not NoneType".to_owned());
     };
     let clears = Cleared::of(runnable)?;
-    let mut program = Work::program(uri, &runnable.args.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut program = Work::program(uri, &runnable.args);
     program.clears_environment = clears.is_some();
     if program.args.iter().any(|arg| arg.as_encoded_bytes().contains(&0)) || uri.contains('\0') {
         return Err("embedded null byte".to_owned());

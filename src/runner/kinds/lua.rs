@@ -131,6 +131,7 @@ impl Script {
                     ..Finished::new(TestStatus::from_outcome(result))
                 });
             }
+            Message::Remark { text } => log(streams, 0.0, Level::Warning, "", text.as_bytes()),
             Message::Started {} | Message::ArgumentsRead { .. } => {}
             Message::Sync {} => return answer(&Reply::Ack { interrupted: false }),
             Message::Select { sections } => {

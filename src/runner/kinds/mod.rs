@@ -106,10 +106,10 @@ impl Work<'_> {
     }
 
     /// Makes a program that finds the environment of this process, less what is for the runner alone.
-    fn program(program: impl Into<std::ffi::OsString>, args: &[&str]) -> RunnerProgram {
+    fn program(program: impl Into<std::ffi::OsString>, args: &[impl AsRef<std::ffi::OsStr>]) -> RunnerProgram {
         RunnerProgram {
             program: program.into(),
-            args: args.iter().map(std::ffi::OsString::from).collect(),
+            args: args.iter().map(|arg| arg.as_ref().to_owned()).collect(),
             environment: vec![(TOKEN.into(), None)],
             ..RunnerProgram::default()
         }

@@ -16,7 +16,7 @@ use serde_json::json;
 use super::{Work, interrupted, plain};
 use crate::engine::{ProgramEnd, run_program};
 use crate::job::PYTEST_MAIN;
-use crate::model::{ENOUGH, Finished, ItemReport, Outcome, SESSION, SessionOrder, TestStatus, python_text_of};
+use crate::model::{Blob, ENOUGH, Finished, ItemReport, Outcome, SESSION, SessionOrder, TestStatus, python_text_of};
 use crate::runner::relay::{Relay, Streams};
 
 /// What Python tells.
@@ -53,7 +53,7 @@ enum Told {
 struct Batch<'a> {
     uris: &'a [String],
     /// Arguments for pytest beside them.
-    args: &'a [String],
+    args: &'a [Blob],
     limit: Option<f64>,
     hear: &'a mut dyn FnMut(usize, ItemReport),
     /// Tells whether another item may start; without it each may.
@@ -208,9 +208,10 @@ fn position(left: &[usize], place: usize) -> usize {
 /// Runs one process with the items that are left.
 fn run_process(work: &mut Work<'_>, batch: &mut Batch<'_>, left: &[usize]) -> (Progress, Result<ProgramEnd, String>) {
     let uris: Vec<&str> = left.iter().map(|item| batch.uris[*item].as_str()).collect();
-    let mut args: Vec<&str> = batch.args.iter().map(String::as_str).collect();
+    let mut args = batch.args.to_vec();
     for uri in &uris {
         let file = uri.split_once("::").map_or(*uri, |(file, _)| file);
+        let file = Blob::from(file);
         if !args.contains(&file) {
             args.push(file);
         }

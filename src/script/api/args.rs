@@ -6,7 +6,7 @@ use std::rc::Rc;
 use mlua::chunk::ChunkMode;
 use mlua::{Lua, MultiValue, Table, Value};
 
-use crate::model::nearest;
+use crate::model::{Blob, nearest};
 use crate::script::error::raise;
 use crate::script::vm::Vm;
 
@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
     /// The name in the usage line.
     pub(crate) program: String,
     /// Words that this process alone was given, by `args` of a task.
-    pub(crate) own: Vec<String>,
+    pub(crate) own: Vec<Blob>,
     /// Words that were handed on on the command line.
     pub(crate) handed_on: Vec<String>,
     /// Words that look like a slip in an option of the launcher, and the option.
@@ -29,6 +29,10 @@ pub(crate) struct Arguments {
     pub(crate) help: Box<dyn Fn(&Lua) -> mlua::Error>,
     /// Hears that the arguments were refused, with what was told.
     pub(crate) refused: Box<dyn Fn(&str)>,
+    /// [`Arguments::settle`] is called when the process has come to its end.
+    pub(crate) settles: bool,
+    /// The list of words was asked for.
+    pub(crate) is_pending: Cell<bool>,
 }
 
 /// Makes `require "rille.args"` work.
@@ -40,7 +44,7 @@ pub(crate) fn preload(vm: &Vm, arguments: &Rc<Arguments>) -> mlua::Result<()> {
 fn module(lua: &Lua, arguments: &Rc<Arguments>) -> mlua::Result<Value> {
     let host = lua.create_table()?;
     host.set("program", arguments.program.as_str())?;
-    host.set("own", arguments.own.clone())?;
+    host.set("own", strings(lua, &arguments.own)?)?;
     host.set("handed_on", arguments.handed_on.clone())?;
     host.set("slips", lua.create_table_from(arguments.slips.iter().cloned())?)?;
     let raising = |lua: &Lua, (kind, text): (String, String)| -> mlua::Result<()> {
@@ -52,6 +56,17 @@ fn module(lua: &Lua, arguments: &Rc<Arguments>) -> mlua::Result<Value> {
         Ok(nearest(&word, names.iter().map(String::as_str)).map(str::to_owned))
     };
     host.set("nearest", lua.create_function(near)?)?;
+    super::object::add_primitives(lua, &host)?;
+    let shared = Rc::clone(arguments);
+    let is_handed_on = move |lua: &Lua, list: Table| {
+        let known = lua.named_registry_value::<Option<Table>>(HANDED_ON)?;
+        let is_it = known.is_some_and(|known| known == list);
+        if is_it {
+            shared.is_pending.set(false);
+        }
+        Ok(is_it)
+    };
+    host.set("is_handed_on", lua.create_function(is_handed_on)?)?;
     let shared = Rc::clone(arguments);
     let read = move |_: &Lua, places: Vec<usize>| {
         let places: Vec<usize> = places.into_iter().map(|place| place.saturating_sub(1)).collect();
@@ -79,6 +94,12 @@ fn module(lua: &Lua, arguments: &Rc<Arguments>) -> mlua::Result<Value> {
     lua.load(source).set_name("=[rille args]").set_mode(ChunkMode::Text).call(host)
 }
 
+/// Makes a list of strings of any bytes.
+pub(crate) fn strings(lua: &Lua, words: &[Blob]) -> mlua::Result<Table> {
+    let words = words.iter().map(|word| lua.create_string(&word.0));
+    lua.create_sequence_from(words.collect::<mlua::Result<Vec<_>>>()?)
+}
+
 impl Arguments {
     /// Says that every word was read, if there is one.
     pub(crate) fn note_all(&self) {
@@ -86,12 +107,41 @@ impl Arguments {
             (self.read)(None);
         }
     }
+
+    /// Notes that the list of words was asked for. A jobfile may give it to a parser, which says more exactly what it reads;
+    /// so that counts as reading all of them only by [`Arguments::settle`]. A task may be ended before that.
+    fn note_list(&self) {
+        match self.settles {
+            true => self.is_pending.set(true),
+            false => self.note_all(),
+        }
+    }
+
+    /// Says that every word was read, if the list of them was asked for and no parser got it.
+    pub(crate) fn settle(&self) {
+        if self.is_pending.take() {
+            self.note_all();
+        }
+    }
+}
+
+/// Where a VM keeps the list of words that `runtime.argv`, or `arg` of a jobfile, is.
+const HANDED_ON: &str = "rille.args.handed_on";
+
+/// Makes that list.
+fn handed_on(lua: &Lua, arguments: &Arguments) -> mlua::Result<Table> {
+    if let Some(known) = lua.named_registry_value::<Option<Table>>(HANDED_ON)? {
+        return Ok(known);
+    }
+    let list = lua.create_sequence_from(arguments.handed_on.iter().map(String::as_str))?;
+    lua.set_named_registry_value(HANDED_ON, &list)?;
+    Ok(list)
 }
 
 /// Sets the global `arg` to the list of words that were handed on; its first use counts as reading them all.
 pub(crate) fn set_arg(lua: &Lua, arguments: &Rc<Arguments>) -> mlua::Result<()> {
     let globals = lua.globals();
-    let list = lua.create_sequence_from(arguments.handed_on.iter().map(String::as_str))?;
+    let list = handed_on(lua, arguments)?;
     if arguments.handed_on.is_empty() {
         return globals.set("arg", list);
     }
@@ -102,7 +152,7 @@ pub(crate) fn set_arg(lua: &Lua, arguments: &Rc<Arguments>) -> mlua::Result<()> 
         if !matches!(&name, Value::String(name) if name.as_bytes() == b"arg") {
             return Ok(Value::Nil);
         }
-        arguments.note_all();
+        arguments.note_list();
         globals.raw_set("arg", &list)?;
         Ok(Value::Table(list.clone()))
     };
@@ -112,12 +162,14 @@ pub(crate) fn set_arg(lua: &Lua, arguments: &Rc<Arguments>) -> mlua::Result<()> 
 
 /// Has the first read of `argv` in a read-only `runtime` count as reading all that was handed on.
 pub(crate) fn watch_argv(runtime: &Table, lua: &Lua, arguments: &Rc<Arguments>) -> mlua::Result<()> {
+    let list: Table = runtime.get("argv")?;
+    lua.set_named_registry_value(HANDED_ON, list)?;
     let Some(metatable) = runtime.metatable().filter(|_| !arguments.handed_on.is_empty()) else { return Ok(()) };
     let index: mlua::Function = metatable.get("__index")?;
     let (arguments, watched) = (Rc::clone(arguments), metatable.clone());
     let watching = move |_: &Lua, (runtime, name): (Table, Value)| -> mlua::Result<Value> {
         if matches!(&name, Value::String(name) if name.as_bytes() == b"argv") {
-            arguments.note_all();
+            arguments.note_list();
             watched.set("__index", &index)?;
         }
         index.call((runtime, name))
@@ -127,12 +179,12 @@ pub(crate) fn watch_argv(runtime: &Table, lua: &Lua, arguments: &Rc<Arguments>) 
 
 /// Makes a function that returns the list of words that were handed on; its first call counts as reading them all.
 pub(crate) fn argv(lua: &Lua, arguments: &Rc<Arguments>) -> mlua::Result<mlua::Function> {
-    let list = lua.create_sequence_from(arguments.handed_on.iter().map(String::as_str))?;
+    let list = handed_on(lua, arguments)?;
     let is_read = Cell::new(arguments.handed_on.is_empty());
     let arguments = Rc::clone(arguments);
     lua.create_function(move |_, _: MultiValue| {
         if !is_read.replace(true) {
-            arguments.note_all();
+            arguments.note_list();
         }
         Ok(list.clone())
     })

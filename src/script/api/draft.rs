@@ -4,15 +4,21 @@
 //! task is errored for it.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use mlua::{Function, Lua, Table, Value};
-use serde_json::Value as Json;
 
 use super::runnable::LuaRunnable;
 use crate::job::{Draft, DraftSections, SectionFilter, Testscript, quoted};
-use crate::model::{Place, SectionChoice, nearest, parse_size};
-use crate::script::table::{shown, to_json};
+use crate::model::{Blob, Place, Runnable, SectionChoice, nearest, parse_size};
+use crate::script::error::plain_text;
+use crate::script::list;
+use crate::script::plain::to_recipe;
+use crate::script::shown::shown;
+use crate::script::table::to_value;
 
 /// The keys that mean something to Rille; every other one is a parameter of the script.
 const RESERVED: [&str; 15] = [
@@ -40,7 +46,11 @@ pub(super) fn read(table: &Table, place: Option<Place>) -> mlua::Result<Box<Draf
     for pair in table.pairs::<Value, Value>() {
         let (key, value) = pair?;
         match key {
-            Value::String(key) => fields.push((key.to_string_lossy(), value)),
+            Value::String(key) if key.to_str().is_ok() => fields.push((key.to_string_lossy(), value)),
+            Value::String(key) => {
+                let text = format!("the key {} holds bytes that are not UTF-8", shown(&Value::String(key)));
+                draft.problem.get_or_insert(text);
+            }
             other => {
                 let text = format!("a task table has names as keys, got {}", shown(&other));
                 draft.problem.get_or_insert(text);
@@ -77,10 +87,10 @@ fn set(draft: &mut Draft, key: &str, value: &Value) -> Result<(), String> {
         "runtime" => {}
         "max_runtime" => draft.max_runtime = Some(max_runtime(value)?),
         "kind" => draft.kind = Some(text(key, value)?),
-        "args" => draft.args = words(key, value)?,
+        "args" => draft.args = bytes(key, value)?,
         "env" => draft.env = environment(value)?,
-        "cwd" => draft.cwd = Some(text(key, value)?),
-        "stdin" => draft.stdin = Some(text(key, value)?),
+        "cwd" => draft.cwd = Some(path(key, value)?),
+        "stdin" => draft.stdin = Some(path(key, value)?),
         "retries" => draft.retries = Some(count(key, value)?),
         "needs" => draft.needs = words(key, value)?,
         "resources" => draft.resources = resources(value)?,
@@ -90,7 +100,8 @@ fn set(draft: &mut Draft, key: &str, value: &Value) -> Result<(), String> {
             if let Some(near) = nearest(key, RESERVED) {
                 draft.remarks.push(format!("'{key}' is handed on as a parameter; did you mean '{near}'?"));
             }
-            draft.parameters.insert(key.to_owned(), to_json(value, &format!("parameter '{key}'"))?);
+            let read = to_value(value, &format!("parameter '{key}'")).map_err(|problem| problem.to_string())?;
+            draft.parameters.insert(key.to_owned(), read);
         }
     }
     Ok(())
@@ -148,12 +159,12 @@ fn testscript(value: &Value) -> Result<Testscript, String> {
             }
         }
         Value::Table(_) => {
-            let recipe = to_json(value, "testscript")?;
-            let recipe = serde_json::from_value(recipe).map_err(|error| format!("testscript is no recipe: {error}"))?;
+            let recipe = to_recipe(value, "testscript")?;
+            let recipe = Runnable::try_from(recipe).map_err(|error| format!("testscript is no recipe: {error}"))?;
             Ok(Testscript::Recipe(Box::new(recipe)))
         }
         Value::UserData(object) if object.is::<LuaRunnable>() => {
-            let runnable = object.borrow::<LuaRunnable>().map_err(|error| error.to_string())?;
+            let runnable = object.borrow::<LuaRunnable>().map_err(|error| plain_text(&error))?;
             Ok(Testscript::Recipe(Box::new(runnable.0.clone())))
         }
         other => Err(wrong("testscript", "a path, a recipe table or a runnable", other)),
@@ -187,53 +198,84 @@ fn count(key: &str, value: &Value) -> Result<u32, String> {
     }
 }
 
+fn path(key: &str, value: &Value) -> Result<PathBuf, String> {
+    match value {
+        Value::String(path) => Ok(PathBuf::from(OsStr::from_bytes(&path.as_bytes()))),
+        other => Err(wrong(key, "a path", other)),
+    }
+}
+
 /// Reads a list of strings and numbers; one alone is a list of one.
-fn words(key: &str, value: &Value) -> Result<Vec<String>, String> {
-    match to_json(value, key)? {
-        Json::String(word) => Ok(vec![word]),
-        Json::Object(fields) if fields.is_empty() => Ok(Vec::new()),
-        Json::Array(items) => (1..)
-            .zip(items)
-            .map(|(index, item)| match item {
-                Json::String(word) => Ok(word),
-                Json::Number(number) => Ok(number.to_string()),
-                other => Err(format!("{key}[{index}] must be a string, got {other}")),
-            })
-            .collect(),
+fn bytes(key: &str, value: &Value) -> Result<Vec<Blob>, String> {
+    let item = |name: &str, item: &Value| match scalar(item) {
+        Some(text) => Ok(text),
+        None => Err(format!("{name} must be a string, got {}", shown(item))),
+    };
+    match value {
+        Value::String(_) => Ok(vec![item(key, value)?]),
+        Value::Table(_) => {
+            let items = list::items(value, key).map_err(|problem| problem.to_string())?;
+            (1..).zip(&items).map(|(index, value)| item(&format!("{key}[{index}]"), value)).collect()
+        }
         _ => Err(wrong(key, "a list of strings", value)),
     }
 }
 
-fn environment(value: &Value) -> Result<BTreeMap<String, Option<String>>, String> {
-    let Json::Object(fields) = to_json(value, "env")? else {
-        return Err(wrong("env", "a table of names and texts", value));
+/// The same where bytes that are not UTF-8 have no meaning.
+fn words(key: &str, value: &Value) -> Result<Vec<String>, String> {
+    let word = |word: Blob| String::from_utf8(word.0).map_err(|_| format!("{key} holds bytes that are not UTF-8"));
+    bytes(key, value)?.into_iter().map(word).collect()
+}
+
+/// Returns a string or a number as it is an argument of a program.
+fn scalar(value: &Value) -> Option<Blob> {
+    match value {
+        Value::String(text) => Some(Blob(text.as_bytes().to_vec())),
+        Value::Integer(_) | Value::Number(_) => to_value(value, "").ok().map(|number| number.to_text().into()),
+        _ => None,
+    }
+}
+
+/// Returns the fields of a table whose keys are names, sorted by them.
+fn named(key: &str, wanted: &str, value: &Value) -> Result<Vec<(String, Value)>, String> {
+    let Value::Table(table) = value else { return Err(wrong(key, wanted, value)) };
+    let mut fields = Vec::new();
+    for pair in table.pairs::<Value, Value>() {
+        let (name, value) = pair.map_err(|error| plain_text(&error))?;
+        match name.as_string().and_then(|name| name.to_str().ok().map(|name| name.to_owned())) {
+            Some(name) => fields.push((name, value)),
+            None => return Err(format!("{key} has names as keys, got {}", shown(&name))),
+        }
+    }
+    fields.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(fields)
+}
+
+fn environment(value: &Value) -> Result<BTreeMap<String, Option<Blob>>, String> {
+    let entry = |(name, value): (String, Value)| match &value {
+        Value::Boolean(false) => Ok((name, None)),
+        other => match scalar(other) {
+            Some(text) => Ok((name, Some(text))),
+            None => Err(format!("env.{name} must be a string, a number, or false to remove it, got {}", shown(other))),
+        },
     };
-    let entry = |(name, value): (String, Json)| match value {
-        Json::String(text) => Ok((name, Some(text))),
-        Json::Number(number) => Ok((name, Some(number.to_string()))),
-        Json::Bool(false) => Ok((name, None)),
-        other => Err(format!("env.{name} must be a string, a number, or false to remove it, got {other}")),
-    };
-    fields.into_iter().map(entry).collect()
+    named("env", "a table of names and texts", value)?.into_iter().map(entry).collect()
 }
 
 fn resources(value: &Value) -> Result<BTreeMap<String, u64>, String> {
-    let Json::Object(fields) = to_json(value, "resources")? else {
-        return Err(wrong("resources", "a table such as { cpus = 2 }", value));
-    };
-    let entry = |(name, value): (String, Json)| {
+    let entry = |(name, value): (String, Value)| {
         let amount = match &value {
-            Json::Number(number) => number.as_u64(),
-            Json::String(text) => parse_size(text),
+            Value::Integer(number) => u64::try_from(*number).ok(),
+            Value::String(text) => parse_size(&text.to_string_lossy()),
             _ => None,
         };
-        match amount {
-            Some(amount) => Ok((name, amount)),
-            None => {
-                Err(format!("resources.{name} must be a whole number from 0 or a size such as \"4G\", got {value}"))
-            }
-        }
+        amount.map(|amount| (name.clone(), amount)).ok_or_else(|| {
+            let wanted = "a whole number from 0 or a size such as \"4G\"";
+            format!("resources.{name} must be {wanted}, got {}", shown(&value))
+        })
     };
+    let wanted = "a table such as { cpus = 2 }";
+    let fields = named("resources", wanted, value)?;
     fields.into_iter().map(entry).filter(|entry| !matches!(entry, Ok((_, 0)))).collect()
 }
 

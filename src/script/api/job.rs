@@ -5,15 +5,19 @@ use std::rc::Rc;
 use mlua::{Lua, Table, UserDataRef, Value};
 
 use super::draft;
+use super::object::{check_dot, guard_module};
 use super::result::LuaResult;
 use super::runnable;
 use super::task::{LuaTask, cannot_start, result, seconds, wait_failed};
-use super::unknown_field;
 use crate::engine::OnLimit;
 use crate::model::{Outcome, Place, TaskNumber, nearest};
 use crate::script::error::{calling_line, raise};
 use crate::script::host::Context;
-use crate::script::table::shown;
+use crate::script::list;
+use crate::script::shown::shown;
+
+/// The name of the module.
+const MODULE: &str = "rille.job";
 
 const FIELDS: [&str; 5] = ["run", "Task", "parallel", "wait_all", "rollup"];
 
@@ -31,13 +35,7 @@ pub(crate) fn module(lua: &Lua, context: &Rc<Context>) -> mlua::Result<Table> {
         lua.create_function(move |lua, (tasks, limit): (Value, Value)| wait_all(lua, &shared, &tasks, &limit));
     module.set("wait_all", wait_all?)?;
     module.set("rollup", lua.create_function(|lua, list: Value| rollup(lua, &list))?)?;
-    // Set last: a name that is none raises where it is used, not as a call of nil.
-    let metatable = lua.create_table()?;
-    let index = |lua: &Lua, (_, name): (Table, Value)| -> mlua::Result<Value> {
-        Err(unknown_field(lua, "rille.job", &name.to_string()?, &FIELDS))
-    };
-    metatable.set("__index", lua.create_function(index)?)?;
-    module.set_metatable(Some(metatable))?;
+    guard_module(lua, &module, MODULE, &FIELDS)?;
     Ok(module)
 }
 
@@ -51,6 +49,7 @@ fn task_table(lua: &Lua, value: &Value) -> mlua::Result<Option<Table>> {
 }
 
 fn definition(lua: &Lua, function: &str, value: &Value) -> mlua::Result<Table> {
+    check_dot(lua, MODULE, function, value)?;
     task_table(lua, value)?.ok_or_else(|| {
         let text = format!("{function} takes one table, {function} {{ testscript = \"FILE\" }}, not {}", shown(value));
         raise(lua, "definition", text)
@@ -99,10 +98,13 @@ fn parallel(lua: &Lua, context: &Rc<Context>, value: &Value) -> mlua::Result<Tab
         );
         return Err(raise(lua, "definition", text));
     };
+    check_dot(lua, MODULE, "parallel", value)?;
     context.check(lua, "parallel was called")?;
     let limit = parallel_limit(lua, list)?;
+    let length = list::length(list, "parallel", &["limit"]);
+    let length = length.map_err(|problem| raise(lua, "definition", problem.to_string()))?;
     let mut has_needs = false;
-    for index in 1..=list.raw_len() {
+    for index in 1..=length {
         let item = list.raw_get::<Value>(index)?;
         match task_table(lua, &item)? {
             Some(table) => has_needs |= table.raw_get::<Value>("needs")? != Value::Nil,
@@ -116,8 +118,8 @@ fn parallel(lua: &Lua, context: &Rc<Context>, value: &Value) -> mlua::Result<Tab
     // With -j that limit alone holds, for this list as for every other task.
     let limit = limit.or(if settings.jobs.is_none() { Some(settings.cpus) } else { None });
     // Tasks that need others must all be known; else a long list is handed over piece by piece.
-    let window = if has_needs { list.raw_len().max(1) } else { WINDOW };
-    let numbers = run_list(lua, context, list, limit, window)?;
+    let window = if has_needs { length.max(1) } else { WINDOW };
+    let numbers = run_list(lua, context, &Listed { list, length }, limit, window)?;
     let results = lua.create_table_with_capacity(numbers.len(), 0)?;
     for (index, number) in (1..).zip(numbers) {
         let end = context.job.task(number).and_then(|view| view.end);
@@ -130,18 +132,24 @@ fn parallel(lua: &Lua, context: &Rc<Context>, value: &Value) -> mlua::Result<Tab
 /// not in memory in every form it has on its way.
 const WINDOW: usize = 4096;
 
+/// A list of task tables that was looked through.
+struct Listed<'a> {
+    list: &'a Table,
+    length: usize,
+}
+
 /// Runs the tasks of a list and returns their numbers. While one window of them ends the next is at work already, so that
 /// the limit is used up all the time.
 fn run_list(
     lua: &Lua,
     context: &Rc<Context>,
-    list: &Table,
+    Listed { list, length: count }: &Listed<'_>,
     limit: Option<usize>,
     window: usize,
 ) -> mlua::Result<Vec<TaskNumber>> {
     let place = calling_line(lua);
     let group = limit.map(|limit| context.job.new_group(limit));
-    let count = list.raw_len();
+    let count = *count;
     let mut numbers: Vec<TaskNumber> = Vec::with_capacity(count);
     let mut waited_for = 0;
     let mut waited = Ok(true);
@@ -186,12 +194,15 @@ fn parallel_limit(lua: &Lua, list: &Table) -> mlua::Result<Option<usize>> {
 }
 
 fn wait_all(lua: &Lua, context: &Rc<Context>, tasks: &Value, limit: &Value) -> mlua::Result<Table> {
+    check_dot(lua, MODULE, "wait_all", tasks)?;
     context.check(lua, "wait_all was called")?;
     let wrong = |what: String| raise(lua, "usage", format!("wait_all takes a list of tasks, not {what}"));
-    let Value::Table(list) = tasks else { return Err(wrong(shown(tasks))) };
-    let mut numbers = Vec::with_capacity(list.raw_len());
-    for index in 1..=list.raw_len() {
-        let value: Value = list.raw_get(index)?;
+    if !tasks.is_table() {
+        return Err(wrong(shown(tasks)));
+    }
+    let items = list::items(tasks, "wait_all").map_err(|problem| raise(lua, "usage", problem.to_string()))?;
+    let mut numbers = Vec::with_capacity(items.len());
+    for (index, value) in (1..).zip(items) {
         let task = match &value {
             Value::UserData(object) => object.borrow::<LuaTask>().ok(),
             _ => None,
@@ -217,12 +228,14 @@ fn wait_all(lua: &Lua, context: &Rc<Context>, tasks: &Value, limit: &Value) -> m
 }
 
 fn rollup(lua: &Lua, list: &Value) -> mlua::Result<Option<LuaResult>> {
-    let Value::Table(list) = list else {
+    check_dot(lua, MODULE, "rollup", list)?;
+    if !list.is_table() {
         return Err(raise(lua, "usage", format!("rollup takes a list of results, not {}", shown(list))));
-    };
-    let mut outcomes = Vec::with_capacity(list.raw_len());
-    for index in 1..=list.raw_len() {
-        outcomes.push(outcome_of(lua, index, &list.raw_get(index)?)?);
+    }
+    let items = list::items(list, "rollup").map_err(|problem| raise(lua, "usage", problem.to_string()))?;
+    let mut outcomes = Vec::with_capacity(items.len());
+    for (index, item) in (1..).zip(&items) {
+        outcomes.push(outcome_of(lua, index, item)?);
     }
     Ok(Outcome::roll_up(outcomes).map(LuaResult::plain))
 }

@@ -8,6 +8,7 @@ use mlua::chunk::ChunkMode;
 use mlua::{Lua, LuaString, Value};
 
 use crate::model::Level;
+use crate::script::shown::text_of;
 use crate::script::vm::Vm;
 
 /// Takes a record: level, logger and text.
@@ -67,8 +68,9 @@ pub(crate) fn module(lua: &Lua, emit: &Emit, set: &LevelSet, levels: &BTreeMap<S
     for (logger, level) in levels {
         known.set(logger.as_str(), level.name())?;
     }
+    let text = lua.create_function(|lua, value: Value| lua.create_string(text_of(&value)))?;
     let source = include_str!("../../../lua/rille/log.lua");
-    lua.load(source).set_name("=[rille log]").set_mode(ChunkMode::Text).call((emit, set, known))
+    lua.load(source).set_name("=[rille log]").set_mode(ChunkMode::Text).call((emit, set, known, text))
 }
 
 #[cfg(test)]

@@ -9,14 +9,15 @@ use std::rc::Rc;
 use mlua::{Function, Lua, Table, Value};
 use serde_json::Value as Json;
 
-use super::read_only;
+use super::object::{check_dot, read_only};
 use crate::model::{Place, nearest};
 use crate::operation::read::{
     Checked, Data, Entry, Mistake, Node, OPERATION_KEYS, Resources, Spelling, Surroundings, read_operation,
 };
 use crate::operation::{ModelName, Project};
 use crate::script::error::{calling_line, raise};
-use crate::script::table::{shown, to_json};
+use crate::script::plain::to_plain_json;
+use crate::script::shown::{shown, text_of};
 
 /// The name of the module.
 pub(crate) const MODULE: &str = "rille.op";
@@ -44,6 +45,7 @@ pub(crate) fn module(lua: &Lua, definitions: &Rc<RefCell<Definitions>>) -> mlua:
     let table = lua.create_table()?;
     let all = Rc::clone(definitions);
     let define = lua.create_function(move |lua, (name, attributes): (Value, Value)| {
+        check_dot(lua, MODULE, "define", &name)?;
         let name = name_of(lua, "op.define", &name)?;
         let definition = definition(lua, name, &attributes)?;
         all.borrow_mut().operations.push(definition);
@@ -52,6 +54,7 @@ pub(crate) fn module(lua: &Lua, definitions: &Rc<RefCell<Definitions>>) -> mlua:
     table.set("define", define)?;
     let all = Rc::clone(definitions);
     let settings = lua.create_function(move |lua, attributes: Value| {
+        check_dot(lua, MODULE, "settings", &attributes)?;
         let place = here(lua);
         let node = to_node(&attributes, "op.settings", &place).map_err(|problem| raise(lua, "definition", problem))?;
         check_settings(&node).map_err(|problem| raise(lua, "definition", problem))?;
@@ -66,6 +69,7 @@ pub(crate) fn module(lua: &Lua, definitions: &Rc<RefCell<Definitions>>) -> mlua:
     table.set("settings", settings)?;
     let all = Rc::clone(definitions);
     let resource = lua.create_function(move |lua, (name, attributes): (Value, Value)| {
+        check_dot(lua, MODULE, "resource", &name)?;
         let name = name_of(lua, "op.resource", &name)?;
         let place = here(lua);
         let what = format!("resource '{name}'");
@@ -88,7 +92,7 @@ fn here(lua: &Lua) -> Place {
 
 fn name_of(lua: &Lua, function: &str, name: &Value) -> mlua::Result<String> {
     match name {
-        Value::String(text) if !text.as_bytes().is_empty() => Ok(text.to_str()?.to_owned()),
+        Value::String(text) if !text.as_bytes().is_empty() => Ok(text.to_string_lossy()),
         other => {
             let text = format!("{function}(name, {{ … }}) begins with a name, got {}", shown(other));
             Err(raise(lua, "definition", text))
@@ -124,7 +128,7 @@ fn definition(lua: &Lua, name: String, attributes: &Value) -> mlua::Result<Defin
 
 fn to_node(value: &Value, what: &str, place: &Place) -> Result<Node, String> {
     let Value::Table(_) = value else { return Err(format!("{what} must be a table, got {}", shown(value))) };
-    let json = to_json(value, what)?;
+    let json = to_plain_json(value, what)?;
     Ok(node(&json, place))
 }
 
@@ -264,7 +268,7 @@ fn with_settings(mut attributes: Node, settings: Option<&Node>) -> Node {
 pub(crate) fn strict(lua: &Lua, what: &'static str, fields: &Table, known: Vec<String>) -> mlua::Result<()> {
     let metatable = lua.create_table()?;
     let index = lua.create_function(move |lua, (_, name): (Table, Value)| -> mlua::Result<Value> {
-        let name = name.to_string()?;
+        let name = text_of(&name);
         if known.contains(&name) {
             return Ok(Value::Nil);
         }

@@ -9,11 +9,12 @@ use mlua::{Function, Lua, Table, Value};
 
 use super::result::LuaResult;
 use crate::engine::End;
-use crate::model::{Place, RaisedError, TaskNumber, nearest};
+use crate::model::{Place, RaisedError, TaskNumber, nearest, os_text};
 use crate::script::error::{calling_line, plain_text, raise};
 use crate::script::host::Context;
+use crate::script::list;
+use crate::script::shown::{shown, text_of};
 use crate::script::source;
-use crate::script::table::shown;
 use crate::script::vm::Vm;
 
 /// The stages, in the order in which they come.
@@ -97,17 +98,22 @@ pub(in crate::script) fn load(vm: &Vm, context: &Context) -> Result<(), RaisedEr
             let message = format!("plugin file {}: {what}", path.display());
             RaisedError { kind: kind.to_owned(), message, traceback: None }
         };
-        let text = std::fs::read(path).map_err(|error| broken("usage", format!("cannot be read: {error}")))?;
+        let text =
+            std::fs::read(path).map_err(|error| broken("usage", format!("cannot be read: {}", os_text(&error))))?;
         let chunk = source::compile(lua, path, &text, &[])?;
         let returned = vm.call(&chunk, Vec::new())?;
         let plugins = match returned.front() {
-            Some(Value::Table(list)) if list.raw_len() > 0 => {
-                list.sequence_values().collect::<mlua::Result<Vec<Value>>>()
+            // A plugin has names as keys.
+            Some(plugin @ Value::Table(list)) => {
+                match list.pairs::<Value, Value>().flatten().any(|(key, _)| key.is_integer()) {
+                    true => list::items(plugin, "the list of plugins")
+                        .map_err(|problem| broken("definition", problem.to_string()))?,
+                    false => vec![plugin.clone()],
+                }
             }
-            Some(plugin @ Value::Table(_)) => Ok(vec![plugin.clone()]),
             _ => return Err(broken("definition", "must return the table of a plugin, or a list of them".to_owned())),
         };
-        let added = plugins.and_then(|plugins| plugins.iter().try_for_each(|plugin| add(lua, context, plugin)));
+        let added = plugins.iter().try_for_each(|plugin| add(lua, context, plugin));
         added.map_err(|error| broken("definition", plain_text(&error)))?;
     }
     Ok(())
@@ -141,7 +147,7 @@ fn read(lua: &Lua, definition: &Value) -> mlua::Result<Plugin> {
     };
     let mut keys = Vec::new();
     for pair in table.pairs::<Value, Value>() {
-        keys.push(pair?.0.to_string()?);
+        keys.push(text_of(&pair?.0));
     }
     // Lua's order of keys changes from run to run.
     keys.sort();
@@ -222,7 +228,7 @@ pub(in crate::script) fn task_comes(lua: &Lua, context: &Context, task: TaskNumb
         known.entry(task).or_default().begun.push(Rc::clone(&plugin));
         drop(known);
         let called = task_table(lua, context, task, None)
-            .map_err(|error| RaisedError { kind: "error".to_owned(), message: error.to_string(), traceback: None })
+            .map_err(|error| RaisedError { kind: "error".to_owned(), message: plain_text(&error), traceback: None })
             .and_then(|table| call(lua, context, &plugin, 1, Some(task), Value::Table(table)));
         if let Err(error) = called {
             refused = Some(failure(&plugin, 1, &error));
@@ -238,7 +244,7 @@ pub(in crate::script) fn task_leaves(lua: &Lua, context: &Context, task: TaskNum
     let mut failed = None;
     for plugin in begun.iter().rev() {
         let called = task_table(lua, context, task, Some(end))
-            .map_err(|error| RaisedError { kind: "error".to_owned(), message: error.to_string(), traceback: None })
+            .map_err(|error| RaisedError { kind: "error".to_owned(), message: plain_text(&error), traceback: None })
             .and_then(|table| call(lua, context, plugin, 2, Some(task), Value::Table(table)));
         if let Err(error) = called {
             failed.get_or_insert_with(|| failure(plugin, 2, &error));

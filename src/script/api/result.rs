@@ -1,21 +1,22 @@
 //! Results as scripts see them.
 
 use mlua::{MetaMethod, UserData, UserDataFields, UserDataMethods, Value};
-use serde_json::Value as Json;
 
-use super::{not_settable, unknown_field};
+use super::object::{ObjectName, guard};
 use crate::engine::End;
-use crate::model::Outcome;
-use crate::script::table;
+use crate::model::{Outcome, Value as Data};
+use crate::script::table::from_value;
 
-const FIELDS: [&str; 4] = ["value", "code", "reason", "data"];
+const NAME: ObjectName = ObjectName { is: "a result", variable: "result" };
+
+const FIELDS: [&str; 5] = ["ok", "value", "code", "reason", "data"];
 
 /// The result of a task or of a roll-up.
 #[derive(Clone, Debug)]
 pub(super) struct LuaResult {
     pub(super) outcome: Outcome,
     reason: Option<String>,
-    data: Option<Json>,
+    data: Option<Data>,
 }
 
 impl LuaResult {
@@ -32,11 +33,12 @@ impl LuaResult {
 
 impl UserData for LuaResult {
     fn add_fields<F: UserDataFields<Self>>(fields: &mut F) {
+        fields.add_field_method_get("ok", |_, this| Ok(this.outcome.is_pass()));
         fields.add_field_method_get("value", |_, this| Ok(this.outcome.name()));
         fields.add_field_method_get("code", |_, this| Ok(this.outcome.code()));
         fields.add_field_method_get("reason", |_, this| Ok(this.reason.clone()));
         fields.add_field_method_get("data", |lua, this| match &this.data {
-            Some(data) => table::from_json(lua, data),
+            Some(data) => from_value(lua, data),
             None => Ok(Value::Nil),
         });
         fields.add_meta_field("__name", "result");
@@ -44,14 +46,10 @@ impl UserData for LuaResult {
 
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
         methods.add_meta_method(MetaMethod::ToString, |_, this, ()| Ok(this.outcome.name()));
-        methods.add_meta_method(MetaMethod::Eq, |_, this, other: mlua::UserDataRef<Self>| {
-            Ok(this.outcome == other.outcome)
+        methods.add_meta_method(MetaMethod::Eq, |_, this, other: Value| {
+            let other = other.as_userdata().and_then(|other| other.borrow::<Self>().ok().map(|other| other.outcome));
+            Ok(other == Some(this.outcome))
         });
-        methods.add_meta_method(MetaMethod::Index, |lua, _, name: String| -> mlua::Result<Value> {
-            Err(unknown_field(lua, "a result", &name, &FIELDS))
-        });
-        methods.add_meta_method(MetaMethod::NewIndex, |lua, _, (name, _): (String, Value)| -> mlua::Result<()> {
-            Err(not_settable(lua, "result", &name))
-        });
+        guard(methods, NAME, &FIELDS);
     }
 }

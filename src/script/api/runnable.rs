@@ -6,13 +6,17 @@ use std::path::{Path, PathBuf};
 use mlua::{Lua, MetaMethod, Table, UserData, UserDataFields, UserDataMethods, Value};
 use serde_json::Value as Json;
 
-use super::{not_settable, unknown_field};
-use crate::model::{Recipes, Runnable, read_recipes};
+use super::object::{ObjectName, add_method, check_dot, guard, guard_module};
+use crate::model::{Recipes, Runnable, os_text, read_recipes};
 use crate::script::error::{calling_line, raise};
-use crate::script::table::{self, shown, to_json};
+use crate::script::plain::to_recipe;
+use crate::script::shown::shown;
+use crate::script::table;
 
 /// The name of the module.
 pub(crate) const MODULE: &str = "rille.runnable";
+
+const NAME: ObjectName = ObjectName { is: "a runnable", variable: "runnable" };
 
 const FUNCTIONS: [&str; 2] = ["Runnable", "from_recipe"];
 
@@ -28,21 +32,17 @@ pub(crate) fn module(lua: &Lua) -> mlua::Result<Value> {
     let module = lua.create_table()?;
     module.set("Runnable", lua.create_function(|lua, definition: Value| runnable(lua, &definition))?)?;
     module.set("from_recipe", lua.create_function(|lua, path: Value| from_recipe(lua, &path))?)?;
-    let metatable = lua.create_table()?;
-    let index = |lua: &Lua, (_, name): (Table, Value)| -> mlua::Result<Value> {
-        Err(unknown_field(lua, MODULE, &name.to_string()?, &FUNCTIONS))
-    };
-    metatable.set("__index", lua.create_function(index)?)?;
-    module.set_metatable(Some(metatable))?;
+    guard_module(lua, &module, MODULE, &FUNCTIONS)?;
     Ok(Value::Table(module))
 }
 
 fn runnable(lua: &Lua, definition: &Value) -> mlua::Result<LuaRunnable> {
+    check_dot(lua, MODULE, "Runnable", definition)?;
     let Value::Table(_) = definition else {
         let text = format!("Runnable takes one table, Runnable {{ kind = \"exec-test\" }}, not {}", shown(definition));
         return Err(raise(lua, "definition", text));
     };
-    let recipe = to_json(definition, "Runnable").map_err(|problem| raise(lua, "definition", problem))?;
+    let recipe = to_recipe(definition, "Runnable").map_err(|problem| raise(lua, "definition", problem))?;
     // A table without content may be a list as well.
     let recipe = if recipe == Json::Array(Vec::new()) { Json::Object(serde_json::Map::new()) } else { recipe };
     let made = Runnable::try_from(recipe).map_err(|error| raise(lua, "definition", format!("Runnable: {error}")))?;
@@ -52,7 +52,10 @@ fn runnable(lua: &Lua, definition: &Value) -> mlua::Result<LuaRunnable> {
 /// Returns the text that names a file.
 fn path_text(lua: &Lua, function: &str, value: &Value) -> mlua::Result<String> {
     match value {
-        Value::String(path) => Ok(path.to_str()?.to_owned()),
+        Value::String(path) => match path.to_str() {
+            Ok(path) => Ok(path.to_owned()),
+            Err(_) => Err(raise(lua, "usage", format!("{function}: the path holds bytes that are not UTF-8"))),
+        },
         other => Err(raise(lua, "usage", format!("{function} takes the path of a file, not {}", shown(other)))),
     }
 }
@@ -60,11 +63,12 @@ fn path_text(lua: &Lua, function: &str, value: &Value) -> mlua::Result<String> {
 /// Reads a recipe file: a runnable, or a list of them. It is looked for beside the file that asks, then from the working
 /// folder.
 fn from_recipe(lua: &Lua, path: &Value) -> mlua::Result<Value> {
+    check_dot(lua, MODULE, "from_recipe", path)?;
     let path = path_text(lua, "from_recipe", path)?;
     let found = look_for(lua, &path);
     let failed = |what: String| raise(lua, "usage", what);
-    let text =
-        fs::read(&found).map_err(|error| failed(format!("cannot read the recipe {}: {error}", found.display())))?;
+    let text = fs::read(&found)
+        .map_err(|error| failed(format!("cannot read the recipe {}: {}", found.display(), os_text(&error))))?;
     match read_recipes(&text) {
         Ok(Recipes::One(runnable)) => lua.create_userdata(LuaRunnable(*runnable)).map(Value::UserData),
         Ok(Recipes::List(list)) => {
@@ -108,7 +112,7 @@ impl LuaRunnable {
         let path = path_text(lua, "to_recipe", path)?;
         let recipe = Json::from(self.0.clone());
         fs::write(&path, format!("{recipe:#}\n"))
-            .map_err(|error| raise(lua, "usage", format!("cannot write the recipe {path}: {error}")))
+            .map_err(|error| raise(lua, "usage", format!("cannot write the recipe {path}: {}", os_text(&error))))
     }
 }
 
@@ -118,7 +122,7 @@ impl UserData for LuaRunnable {
         fields.add_field_method_get("uri", |_, this| Ok(this.0.uri.clone()));
         fields.add_field_method_get("identifier", |_, this| Ok(this.0.identifier.clone()));
         fields.add_field_method_get("name", |_, this| Ok(this.0.name()));
-        fields.add_field_method_get("args", |_, this| Ok(this.0.args.clone()));
+        fields.add_field_method_get("args", |lua, this| super::args::strings(lua, &this.0.args));
         fields.add_field_method_get("kwargs", |lua, this| table::from_json(lua, &this.0.kwargs.clone().into()));
         fields.add_field_method_get("config", |lua, this| table::from_json(lua, &this.0.config.clone().into()));
         fields.add_field_method_get("tags", |lua, this| {
@@ -140,14 +144,14 @@ impl UserData for LuaRunnable {
     }
 
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
-        methods.add_method("to_recipe", |lua, this, path: Value| this.to_recipe(lua, &path));
+        add_method(methods, NAME, "to_recipe", |lua, this: &Self, given| {
+            this.to_recipe(lua, given.first().unwrap_or(&Value::Nil))
+        });
         methods.add_meta_method(MetaMethod::ToString, |_, this, ()| Ok(format!("{} {}", this.0.kind, this.0.name())));
-        methods.add_meta_method(MetaMethod::Eq, |_, this, other: mlua::UserDataRef<Self>| Ok(this.0 == other.0));
-        methods.add_meta_method(MetaMethod::Index, |lua, _, name: String| -> mlua::Result<Value> {
-            Err(unknown_field(lua, "a runnable", &name, &FIELDS))
+        methods.add_meta_method(MetaMethod::Eq, |_, this, other: Value| {
+            let other = other.as_userdata().and_then(|other| other.borrow::<Self>().ok());
+            Ok(other.is_some_and(|other| other.0 == this.0))
         });
-        methods.add_meta_method(MetaMethod::NewIndex, |lua, _, (name, _): (String, Value)| -> mlua::Result<()> {
-            Err(not_settable(lua, "runnable", &name))
-        });
+        guard(methods, NAME, &FIELDS);
     }
 }

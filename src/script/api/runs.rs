@@ -5,8 +5,9 @@ use std::path::Path;
 use chrono::{DateTime, Local, Utc};
 use mlua::{Lua, Table, Value};
 
-use super::unknown_field;
+use super::object::{check_dot, guard_module, unknown_field, unknown_key};
 use crate::script::error::raise;
+use crate::script::shown::{shown, text_of};
 use crate::script::table;
 use crate::script::vm::Vm;
 use crate::store::{self, Filter, Home, RunRow};
@@ -28,12 +29,16 @@ const FIELDS: [&str; 13] = [
     "scalars",
 ];
 
+/// The name of the module, and its functions.
+const MODULE: &str = "rille.runs";
+const FUNCTIONS: [&str; 2] = ["get", "list"];
+
 /// The keys of `runs.list {}`.
 const KEYS: [&str; 2] = ["filter", "limit"];
 
 /// Makes the module there for `require`. `home` is `None` where it cannot be told.
 pub(crate) fn preload(vm: &Vm, home: Option<Home>) -> mlua::Result<()> {
-    vm.preload("rille.runs", move |lua| module(lua, home.as_ref()).map(Value::Table))
+    vm.preload(MODULE, move |lua| module(lua, home.as_ref()).map(Value::Table))
 }
 
 /// Returns the home of the run in `directory`, which a task of it looks into; else that of the environment.
@@ -47,13 +52,28 @@ fn module(lua: &Lua, home: Option<&Home>) -> mlua::Result<Table> {
     let home = home.cloned().ok_or_else(|| raise(lua, "usage", "there is no home of runs: set RILLE_HOME or HOME"))?;
     let module = lua.create_table()?;
     let listed = home.clone();
-    module
-        .set("list", lua.create_function(move |lua, options: Option<Table>| list(lua, &listed, options.as_ref()))?)?;
-    let get = move |lua: &Lua, id: String| {
-        let path = home.find(&id).map_err(|error| raise(lua, "usage", error.to_string()))?;
+    let all = lua.create_function(move |lua, options: Value| {
+        check_dot(lua, MODULE, "list", &options)?;
+        match &options {
+            Value::Nil => list(lua, &listed, None),
+            Value::Table(options) => list(lua, &listed, Some(options)),
+            other => {
+                let text = format!("runs.list takes a table, runs.list {{ filter = \"…\" }}, not {}", shown(other));
+                Err(raise(lua, "usage", text))
+            }
+        }
+    })?;
+    module.set("list", all)?;
+    let get = move |lua: &Lua, id: Value| {
+        check_dot(lua, MODULE, "get", &id)?;
+        let Value::String(id) = &id else {
+            return Err(raise(lua, "usage", format!("runs.get takes the id of a run, not {}", shown(&id))));
+        };
+        let path = home.find(&id.to_string_lossy()).map_err(|error| raise(lua, "usage", error.to_string()))?;
         run(lua, &store::row(&path))
     };
     module.set("get", lua.create_function(get)?)?;
+    guard_module(lua, &module, MODULE, &FUNCTIONS)?;
     Ok(module)
 }
 
@@ -64,7 +84,7 @@ fn list(lua: &Lua, home: &Home, options: Option<&Table>) -> mlua::Result<Table> 
     if let Some(options) = options {
         for pair in options.pairs::<Value, Value>() {
             let (key, value) = pair?;
-            match (key.to_string()?.as_str(), value) {
+            match (text_of(&key).as_str(), value) {
                 ("filter", Value::String(text)) => {
                     let text = text.to_string_lossy();
                     let parsed = Filter::parse(&text, &Local::now());
@@ -72,11 +92,11 @@ fn list(lua: &Lua, home: &Home, options: Option<&Table>) -> mlua::Result<Table> 
                 }
                 ("limit", Value::Integer(count)) if count >= 0 => limit = usize::try_from(count).unwrap_or(usize::MAX),
                 ("filter", other) => {
-                    let what = format!("runs.list: filter must be a string, not {}", table::shown(&other));
+                    let what = format!("runs.list: filter must be a string, not {}", shown(&other));
                     return Err(raise(lua, "usage", what));
                 }
                 ("limit", other) => {
-                    let what = format!("runs.list: limit must be a whole number from 0, not {}", table::shown(&other));
+                    let what = format!("runs.list: limit must be a whole number from 0, not {}", shown(&other));
                     return Err(raise(lua, "usage", what));
                 }
                 (key, _) => return Err(unknown_field(lua, "the table of runs.list", key, &KEYS)),
@@ -117,19 +137,22 @@ fn run(lua: &Lua, row: &RunRow) -> mlua::Result<Table> {
     fields.set("flags", flags)?;
     let metatable = lua.create_table()?;
     let path = info.path.clone();
-    let index = lua.create_function(move |lua, (run, name): (Table, String)| {
+    let index = lua.create_function(move |lua, (run, key): (Table, Value)| {
+        let name = key.as_string().map(mlua::LuaString::to_string_lossy).unwrap_or_default();
         // These are read when they are asked for: there are many, and event files are large.
         let value = match name.as_str() {
             "attrs" => attrs(lua, &path)?,
             "scalars" => scalars(lua, &path)?,
             name if FIELDS.contains(&name) => return Ok(Value::Nil),
-            name => return Err(unknown_field(lua, "a run", name, &FIELDS)),
+            _ => return Err(unknown_key(lua, "a run", &key, &FIELDS)),
         };
         run.raw_set(name, &value)?;
         Ok(Value::Table(value))
     })?;
     metatable.set("__index", index)?;
     metatable.set("__name", "run")?;
+    let id = info.id.clone();
+    metatable.set("__tostring", lua.create_function(move |_, _: Value| Ok(format!("run {id}")))?)?;
     fields.set_metatable(Some(metatable))?;
     Ok(fields)
 }

@@ -4,13 +4,18 @@ use std::rc::Rc;
 
 use mlua::{AnyUserData, Function, Lua, MetaMethod, Table, UserData, UserDataFields, UserDataMethods, Value};
 
+use super::object::{ObjectName, add_method, check_dot, guard, guard_writes, unknown_key};
 use super::result::LuaResult;
-use super::{not_settable, unknown_field};
 use crate::engine::End;
 use crate::model::TaskNumber;
 use crate::script::error::raise;
 use crate::script::host::Context;
+use crate::script::shown::shown;
 use crate::script::table;
+
+const RUNTIME: ObjectName = ObjectName { is: "the runtime", variable: "runtime" };
+const JOB: ObjectName = ObjectName { is: "runtime.job", variable: "runtime.job" };
+const TASKS: ObjectName = ObjectName { is: "runtime.tasks", variable: "runtime.tasks" };
 
 const RUNTIME_FIELDS: [&str; 10] =
     ["job", "directory", "archive", "args", "argv", "env", "tasks", "testbed", "synchro", "plugin"];
@@ -28,6 +33,7 @@ pub(crate) fn runtime(lua: &Lua, context: &Rc<Context>) -> mlua::Result<Value> {
     }
     let sharing = Rc::clone(context);
     let plugin = lua.create_function(move |lua, definition: Value| {
+        check_dot(lua, "runtime", "plugin", &definition)?;
         sharing.check_running(lua)?;
         super::plugin::add(lua, &sharing, &definition)
     })?;
@@ -75,12 +81,8 @@ impl UserData for Runtime {
     }
 
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
-        methods.add_meta_method(MetaMethod::Index, |lua, _, name: String| -> mlua::Result<Value> {
-            Err(unknown_field(lua, "runtime", &name, &RUNTIME_FIELDS))
-        });
-        methods.add_meta_method(MetaMethod::NewIndex, |lua, _, (name, _): (String, Value)| -> mlua::Result<()> {
-            Err(not_settable(lua, "runtime", &name))
-        });
+        methods.add_meta_method(MetaMethod::ToString, |_, _, ()| Ok("runtime"));
+        guard(methods, RUNTIME, &RUNTIME_FIELDS);
     }
 }
 
@@ -100,7 +102,7 @@ impl UserData for LuaJob {
                 Ok(())
             }
             other => {
-                let text = format!("runtime.job.name must be a text, got {}", table::shown(other));
+                let text = format!("runtime.job.name must be a text, got {}", shown(other));
                 Err(raise(lua, "usage", text))
             }
         });
@@ -115,12 +117,8 @@ impl UserData for LuaJob {
     }
 
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
-        methods.add_meta_method(MetaMethod::Index, |lua, _, name: String| -> mlua::Result<Value> {
-            Err(unknown_field(lua, "runtime.job", &name, &JOB_FIELDS))
-        });
-        methods.add_meta_method(MetaMethod::NewIndex, |lua, _, (name, _): (String, Value)| -> mlua::Result<()> {
-            Err(not_settable(lua, "runtime.job", &name))
-        });
+        methods.add_meta_method(MetaMethod::ToString, |_, this, ()| Ok(this.0.job.runtime().job.name));
+        guard(methods, JOB, &JOB_FIELDS);
     }
 }
 
@@ -162,7 +160,7 @@ impl UserData for LuaTasks {
     }
 
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
-        methods.add_method("terminate", |_, this, ()| {
+        add_method(methods, TASKS, "terminate", |_, this: &Self, _| {
             this.0.job.terminate(this.0.job.active());
             Ok(())
         });
@@ -170,7 +168,7 @@ impl UserData for LuaTasks {
         // Reading by number makes `ipairs` work.
         methods.add_meta_method(MetaMethod::Index, |lua, this, key: Value| match key {
             Value::Integer(number) => this.row(lua, TaskNumber::try_from(number).unwrap_or(0)),
-            other => Err(unknown_field(lua, "runtime.tasks", &other.to_string()?, &TASKS_FIELDS)),
+            other => Err(unknown_key(lua, TASKS.is, &other, &TASKS_FIELDS)),
         });
         methods.add_meta_method(MetaMethod::Pairs, |lua, this, ()| {
             let rows = lua.create_table()?;
@@ -180,8 +178,7 @@ impl UserData for LuaTasks {
             let next: mlua::Function = lua.globals().get("next")?;
             Ok((next, rows, Value::Nil))
         });
-        methods.add_meta_method(MetaMethod::NewIndex, |lua, _, (name, _): (Value, Value)| -> mlua::Result<()> {
-            Err(not_settable(lua, "runtime.tasks", &name.to_string()?))
-        });
+        methods.add_meta_method(MetaMethod::ToString, |_, this, ()| Ok(format!("{} tasks", this.0.job.task_count())));
+        guard_writes(methods, TASKS, &TASKS_FIELDS);
     }
 }

@@ -7,6 +7,7 @@ use mlua::{Function, Lua, Value};
 
 use crate::model::{Reply, TaskNumber};
 use crate::script::error::plain_text;
+use crate::script::vm;
 
 /// The functions that tasks were given, by the number of the task.
 #[derive(Default)]
@@ -25,14 +26,17 @@ impl Selections {
             return Reply::Selected { sections: vec![true; sections.len()], error: None };
         };
         let choose = |(uid, groups): &(String, Vec<String>)| {
-            let groups = lua.create_sequence_from(groups.iter().map(String::as_str))?;
-            function
-                .call::<Value>((uid.as_str(), groups))
-                .map(|chosen| !matches!(chosen, Value::Nil | Value::Boolean(false)))
+            let arguments = || {
+                let groups = lua.create_sequence_from(groups.iter().map(String::as_str))?;
+                mlua::Result::Ok(vec![Value::String(lua.create_string(uid)?), Value::Table(groups)])
+            };
+            let arguments = arguments().map_err(|error| plain_text(&error))?;
+            let returned = vm::call(lua, &function, arguments).map_err(|error| error.message)?;
+            Ok(!matches!(returned.front(), None | Some(Value::Nil | Value::Boolean(false))))
         };
-        match sections.iter().map(choose).collect::<mlua::Result<Vec<bool>>>() {
+        match sections.iter().map(choose).collect::<Result<Vec<bool>, String>>() {
             Ok(sections) => Reply::Selected { sections, error: None },
-            Err(error) => Reply::Selected { sections: Vec::new(), error: Some(plain_text(&error)) },
+            Err(error) => Reply::Selected { sections: Vec::new(), error: Some(error) },
         }
     }
 }

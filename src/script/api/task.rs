@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use mlua::{Lua, MetaMethod, Table, UserData, UserDataFields, UserDataMethods, Value};
 
+use super::object::{ObjectName, add_method, guard};
 use super::result::LuaResult;
-use super::{not_settable, unknown_field};
 use crate::engine::{End, OnLimit, StopReason};
 use crate::job::{CannotStart, TaskView, WaitError};
 use crate::model::TaskNumber;
 use crate::script::error::raise;
 use crate::script::host::Context;
-use crate::script::table;
+use crate::script::shown::shown;
+
+const NAME: ObjectName = ObjectName { is: "a Task", variable: "task" };
 
 const FIELDS: [&str; 13] = [
     "taskid",
@@ -121,9 +123,7 @@ pub(super) fn seconds(lua: &Lua, name: &str, value: &Value) -> mlua::Result<Opti
     };
     match number.and_then(|number| Duration::try_from_secs_f64(number).ok()) {
         Some(limit) => Ok(Some(limit)),
-        None => {
-            Err(raise(lua, "usage", format!("{name} must be a number of seconds from 0, got {}", table::shown(value))))
-        }
+        None => Err(raise(lua, "usage", format!("{name} must be a number of seconds from 0, got {}", shown(value)))),
     }
 }
 
@@ -146,24 +146,23 @@ impl UserData for LuaTask {
     }
 
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
-        methods.add_method("start", |lua, this, ()| this.start(lua));
-        methods.add_method("wait", |lua, this, max_runtime: Value| this.wait(lua, &max_runtime));
-        methods.add_method("join", |lua, this, timeout: Value| this.join(lua, &timeout));
-        methods.add_method("is_alive", |lua, this, ()| {
+        add_method(methods, NAME, "start", |lua, this: &Self, _| this.start(lua));
+        add_method(methods, NAME, "wait", |lua, this: &Self, given| this.wait(lua, first(given)));
+        add_method(methods, NAME, "join", |lua, this: &Self, given| this.join(lua, first(given)));
+        add_method(methods, NAME, "is_alive", |lua, this: &Self, _| {
             this.context.check_running(lua)?;
             let view = this.view()?;
             Ok(view.is_started && view.end.is_none())
         });
-        methods.add_method("terminate", |_, this, ()| {
+        add_method(methods, NAME, "terminate", |_, this: &Self, _| {
             this.context.job.terminate(vec![this.number]);
             Ok(())
         });
         methods.add_meta_method(MetaMethod::ToString, |_, this, ()| Ok(format!("Task '{}'", this.view()?.id)));
-        methods.add_meta_method(MetaMethod::Index, |lua, _, name: String| -> mlua::Result<Value> {
-            Err(unknown_field(lua, "a Task", &name, &FIELDS))
-        });
-        methods.add_meta_method(MetaMethod::NewIndex, |lua, _, (name, _): (String, Value)| -> mlua::Result<()> {
-            Err(not_settable(lua, "Task", &name))
-        });
+        guard(methods, NAME, &FIELDS);
     }
+}
+
+fn first(given: &[Value]) -> &Value {
+    given.first().unwrap_or(&Value::Nil)
 }

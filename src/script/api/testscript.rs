@@ -108,6 +108,7 @@ fn primitives(lua: &Lua, order: &Order, voice: &Rc<Voice>) -> mlua::Result<Table
         Ok(nearest(&word.to_string_lossy(), names.iter().map(String::as_str)).map(str::to_owned))
     };
     host.set("nearest", lua.create_function(near)?)?;
+    super::object::add_primitives(lua, &host)?;
     let definition = |lua: &Lua, text: String| -> mlua::Result<()> { Err(raise(lua, "definition", text)) };
     host.set("definition_error", lua.create_function(definition)?)?;
     let usage = |lua: &Lua, text: String| -> mlua::Result<()> { Err(raise(lua, "usage", text)) };

@@ -30,7 +30,7 @@ use super::task::{HostLine, ScriptEnd, prepare_with};
 use super::vm::{Exit, Vm};
 use super::voice::Voice;
 use crate::model::{
-    Level, Order, Outcome, RaisedError, WalkEnd, WalkEnded, WalkLine, WalkOrder, WalkReport, WalkSuite,
+    Level, Order, Outcome, RaisedError, WalkEnd, WalkEnded, WalkLine, WalkOrder, WalkReport, WalkSuite, os_text,
 };
 
 /// The logger of what a worker itself has to say.
@@ -87,7 +87,7 @@ impl Worker<'_> {
         let suite = match self.line.receive()? {
             Some(WalkOrder::Suite(suite)) => *suite,
             // The others have done it all meanwhile.
-            Some(WalkOrder::Finish {}) => return Ok(ScriptEnd { outcome: Outcome::Passed, reason: None, data: None }),
+            Some(WalkOrder::Finish {}) => return Ok(ScriptEnd::passed()),
             None => return Ok(gone()),
             Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, "the first order was no suite")),
         };
@@ -158,7 +158,7 @@ impl Worker<'_> {
         let script = &self.order.script;
         let text = std::fs::read(script).map_err(|error| RaisedError {
             kind: "error".to_owned(),
-            message: format!("cannot read {}: {error}", script.display()),
+            message: format!("cannot read {}: {}", script.display(), os_text(&error)),
             traceback: None,
         })?;
         let chunk = super::source::compile(vm.lua(), script, &text, &DECLARED)?;
@@ -172,10 +172,10 @@ impl Worker<'_> {
     }
 
     fn refuse(&self, error: RaisedError) -> io::Result<ScriptEnd> {
-        let data = serde_json::json!({ "kind": &error.kind, "traceback": &error.traceback });
-        let reason = Some(format!("a worker cannot load the suite: {}", error.message));
+        let reason = format!("a worker cannot load the suite: {}", error.message);
+        let end = ScriptEnd { data: Some(error.data()), ..ScriptEnd::new(Outcome::Errored, reason) };
         self.line.send(&WalkReport::Refused { error })?;
-        Ok(ScriptEnd { outcome: Outcome::Errored, reason, data: Some(data) })
+        Ok(end)
     }
 
     /// Returns what tells the traces of this call of `run_tests` from others.
@@ -198,7 +198,7 @@ impl Worker<'_> {
             return ScriptEnd::new(Outcome::Errored, problem);
         }
         match loaded.failed {
-            0 => ScriptEnd { outcome: Outcome::Passed, reason: None, data: None },
+            0 => ScriptEnd::passed(),
             1 => ScriptEnd::new(Outcome::Failed, "a walk failed"),
             failed => ScriptEnd::new(Outcome::Failed, format!("{failed} walks failed")),
         }
@@ -232,6 +232,5 @@ fn job_of_worker(lua: &Lua) -> mlua::Result<Table> {
 /// Returns how a task ends whose one walk has failed.
 fn failed(ended: &WalkEnded) -> Option<ScriptEnd> {
     let error = ended.error.as_ref().filter(|_| ended.end == WalkEnd::Failed)?;
-    let data = serde_json::json!({ "kind": error.kind, "traceback": error.traceback });
-    Some(ScriptEnd { outcome: Outcome::Failed, reason: Some(error.message.clone()), data: Some(data) })
+    Some(ScriptEnd { data: Some(error.data()), ..ScriptEnd::new(Outcome::Failed, error.message.clone()) })
 }

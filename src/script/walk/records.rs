@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use crate::model::WalkSuite;
+use crate::model::{WalkSuite, os_text};
 use crate::walk::{Plan, trace};
 
 /// Nanoseconds of walking that one sync is to be paid for.
@@ -42,7 +42,7 @@ impl Records {
         suite: &WalkSuite,
     ) -> Result<Self, String> {
         let path = trace::of_worker(folder, worker);
-        let fault = |error: io::Error| format!("cannot write the trace {}: {error}", path.display());
+        let fault = |error: io::Error| format!("cannot write the trace {}: {}", path.display(), os_text(&error));
         let file = OpenOptions::new().append(true).create(true).open(&path).map_err(fault)?;
         let mut pending = Vec::new();
         trace::push_header(&mut pending, run, script, &suite.state);
@@ -111,6 +111,6 @@ impl Records {
     /// Returns why the trace is not whole.
     pub(super) fn problem(&self) -> Option<String> {
         let error = self.problem.as_ref()?;
-        Some(format!("cannot write the trace {}: {error}; walks go on without it", self.path.display()))
+        Some(format!("cannot write the trace {}: {}; walks go on without it", self.path.display(), os_text(error)))
     }
 }

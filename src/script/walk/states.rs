@@ -10,6 +10,7 @@ use mlua::{Lua, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::model::os_text;
 use crate::script::api::walk::encode;
 
 /// One line of a spool.
@@ -40,7 +41,7 @@ pub(super) struct Spool {
 
 impl Spool {
     pub(super) fn open(path: &Path) -> Result<Self, String> {
-        let fault = |error: io::Error| format!("cannot write states to {}: {error}", path.display());
+        let fault = |error: io::Error| format!("cannot write states to {}: {}", path.display(), os_text(&error));
         let file = OpenOptions::new().append(true).create(true).open(path).map_err(fault)?;
         let end = file.metadata().map_err(fault)?.len();
         Ok(Self { path: path.to_owned(), file, line: Vec::new(), end })
@@ -83,7 +84,7 @@ pub(super) fn read(
     before: Option<u32>,
     wanted: &dyn Fn(u64) -> bool,
 ) -> Result<HashMap<u64, Kept>, String> {
-    let fault = |error: io::Error| format!("cannot read states from {}: {error}", path.display());
+    let fault = |error: io::Error| format!("cannot read states from {}: {}", path.display(), os_text(&error));
     let mut kept = HashMap::new();
     let file = match File::open(path) {
         Ok(file) => file,

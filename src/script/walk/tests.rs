@@ -298,7 +298,7 @@ walk.serial_action { name = 'S', options = {}, run = function() end }";
         lost,
         [
             "the state of walk 2 is lost: its worker has died, and it could not be written down: the state.f is a function, which \
-         is no value that can be handed to a worker",
+         cannot be handed to another process",
             "the state of walk 3 is lost: its worker has died before it was written down",
         ]
     );

@@ -8,7 +8,7 @@ use mlua::{Lua, Table, Value};
 use crate::model::{WalkSlot, WalkSuite, nearest};
 use crate::script::api::walk::{SlotMarks, encode};
 use crate::script::error::raise;
-use crate::script::table::shown;
+use crate::script::shown::{shown, text_of};
 use crate::walk::cover::Factors;
 
 const KNOWN: [&str; 4] = ["t", "strength", "seed_rows", "budget"];
@@ -40,7 +40,7 @@ impl Cover {
         let mut cover = Cover::default();
         for pair in table.pairs::<Value, Value>() {
             let (key, value) = pair?;
-            let key = key.to_string()?;
+            let key = text_of(&key);
             match (key.as_str(), &value) {
                 ("t", _) => {}
                 ("budget", value) => {

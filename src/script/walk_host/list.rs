@@ -13,7 +13,7 @@ use super::planned::planned;
 use crate::job::{WalkSettings, steps_in_words, steps_of};
 use crate::model::{RaisedError, WalkEnded};
 use crate::script::api::walk::{self, WalkCall, WalkHost, WalkReplay};
-use crate::script::error::raise;
+use crate::script::error::{plain_text, raise};
 use crate::script::vm::{Setup, Vm};
 use crate::script::{modules, source};
 use crate::walk::ShardTable;
@@ -94,7 +94,7 @@ pub(crate) fn list_walks(
 ) -> Result<(), RaisedError> {
     let internal = |error: mlua::Error| RaisedError {
         kind: "error".to_owned(),
-        message: format!("cannot set Lua up: {error}"),
+        message: format!("cannot set Lua up: {}", plain_text(&error)),
         traceback: None,
     };
     let setup = Setup {
@@ -131,8 +131,11 @@ pub(crate) fn list_walks(
 pub(in crate::script) fn run_suite(vm: &Vm, suite: &Table) -> Result<(), RaisedError> {
     let run = "local suite = ... require('rille.walk').run_tests(suite)";
     let chunk = vm.lua().load(run).set_name("=[rille suite]").into_function();
-    let chunk =
-        chunk.map_err(|error| RaisedError { kind: "error".to_owned(), message: error.to_string(), traceback: None })?;
+    let chunk = chunk.map_err(|error| RaisedError {
+        kind: "error".to_owned(),
+        message: plain_text(&error),
+        traceback: None,
+    })?;
     vm.call(&chunk, vec![Value::Table(suite.clone())]).map(|_| ())
 }
 

@@ -8,7 +8,7 @@ use super::cover::Cover;
 use crate::job::{WalkOptions, WalkSettings};
 use crate::model::nearest;
 use crate::script::error::raise;
-use crate::script::table::shown;
+use crate::script::shown::shown;
 
 /// The options that there are, in the order in which they are named.
 const KNOWN: [&str; 17] = [

@@ -1,9 +1,11 @@
-//! YAML with the tags of the multiplexer, and with keys as often as they are there.
+//! YAML with the tags of the multiplexer, and with keys as often as they are there. And YAML as plain data, in its order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, Tag, options};
+
+use crate::model::{Value as Scalar, YamlSchema, yaml_word};
 
 /// How deep a file may be nested.
 const MAX_DEPTH: usize = 100;
@@ -82,19 +84,29 @@ enum Key {
     Control(Control, usize),
 }
 
-/// Reads a file. `Ok(None)` for one with nothing in it.
+/// Reads a file as the original does, by YAML 1.1. `Ok(None)` for one with nothing in it.
 pub(super) fn read(text: &str) -> Result<Option<Node>, String> {
-    let mut reader = Reader::default();
+    read_by(text, YamlSchema::Old)
+}
+
+/// Reads a file that has no tags of the multiplexer as plain data, by YAML 1.2.
+pub(in crate::testing) fn read_plain(text: &str) -> Result<Value, String> {
+    Ok(read_by(text, YamlSchema::Core)?.map_or(Value::Null, value_of))
+}
+
+fn read_by(text: &str, schema: YamlSchema) -> Result<Option<Node>, String> {
+    let mut reader = Reader { schema, open: Vec::new(), anchors: HashMap::new(), root: None, nodes: 0 };
     let options = options! { emit_comments: false, emit_unresolved_aliases: true };
     for event in Parser::new_from_str_with_options(text, options) {
-        let (event, span) = event.map_err(|error| format!("it is not YAML: {}", error.info()))?;
+        let (event, span) =
+            event.map_err(|error| format!("it is not YAML: line {}: {}", error.marker().line(), error.info()))?;
         reader.take(event, span.start.line())?;
     }
     Ok(reader.root)
 }
 
-#[derive(Default)]
 struct Reader {
+    schema: YamlSchema,
     open: Vec<Open>,
     anchors: HashMap<usize, Node>,
     root: Option<Node>,
@@ -117,7 +129,12 @@ impl Reader {
             Event::SequenceEnd | Event::MappingEnd => {
                 let (anchor, node) = match self.open.pop() {
                     Some(Open::Sequence(anchor, values)) => (anchor, Node::Value(Value::Array(values))),
-                    Some(Open::Mapping { anchor, mapping, .. }) => (anchor, Node::Mapping(mapping)),
+                    Some(Open::Mapping { anchor, mapping, .. }) => {
+                        if self.schema == YamlSchema::Core {
+                            check_plain(&mapping, line)?;
+                        }
+                        (anchor, Node::Mapping(mapping))
+                    }
                     None => return Ok(()),
                 };
                 self.end(node, anchor, line)
@@ -161,12 +178,12 @@ impl Reader {
         }
         let join = join(tag, line)?;
         let is_plain = style == ScalarStyle::Plain && tag.is_none_or(|tag| tag.core_suffix() != Some("str"));
-        let node = match (join, resolved(text, is_plain)) {
+        let node = match (join, resolved(text, is_plain, self.schema)) {
             (Some(_), Value::Null) => Node::Null { join },
             (Some(_), _) => return Err(format!("line {line}: only a mapping, or nothing, can be tagged like this")),
             (None, Value::Null) => Node::Null { join: None },
             // What the original takes for nothing, but no node.
-            (None, Value::String(text)) if text == "null" => Node::Value(Value::Null),
+            (None, Value::String(text)) if text == "null" && self.schema == YamlSchema::Old => Node::Value(Value::Null),
             (None, value) => Node::Value(value),
         };
         self.end(node, anchor, line)
@@ -205,6 +222,21 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+/// Checks that a mapping, which ends on this line, is one of plain data: without tags as keys, each name once.
+fn check_plain(mapping: &Mapping, end: usize) -> Result<(), String> {
+    let mut names = HashSet::new();
+    for entry in &mapping.entries {
+        match entry {
+            Entry::Named(name, _) if !names.insert(name) => {
+                return Err(format!("the mapping that ends on line {end} has the name '{name}' twice"));
+            }
+            Entry::Named(..) => {}
+            Entry::Control(_, _, line) => return Err(format!("line {line}: only a tree has tags as keys")),
+        }
+    }
+    Ok(())
 }
 
 fn size(node: &Node) -> usize {
@@ -270,61 +302,16 @@ fn value_of(node: Node) -> Value {
     }
 }
 
-/// Returns what a scalar is by the rules of YAML 1.1, which the original reads: `yes` is true, `010` is 8.
-fn resolved(text: &str, is_plain: bool) -> Value {
+/// Returns what a scalar is. What JSON has no word for is a text, as a program would be given it.
+fn resolved(text: &str, is_plain: bool, schema: YamlSchema) -> Value {
     if !is_plain {
         return Value::from(text);
     }
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
-        "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => return Value::Bool(true),
-        "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => return Value::Bool(false),
-        _ => {}
+    match yaml_word(text, schema) {
+        Scalar::Float(number) if !number.is_finite() => Value::from(Scalar::Float(number).to_text()),
+        Scalar::Large(digits) => Value::String(digits.into()),
+        value => value.into(),
     }
-    integer(text).map(Value::from).or_else(|| float(text).map(Value::from)).unwrap_or_else(|| Value::from(text))
-}
-
-fn integer(text: &str) -> Option<i64> {
-    let (sign, digits) = match text.as_bytes().first()? {
-        b'-' => (-1, &text[1..]),
-        b'+' => (1, &text[1..]),
-        _ => (1, text),
-    };
-    let begins_with_digit = digits.as_bytes().first().is_some_and(u8::is_ascii_digit);
-    if !begins_with_digit {
-        return None;
-    }
-    if digits.contains(':') {
-        let mut value: i64 = 0;
-        for (at, part) in digits.split(':').enumerate() {
-            let part: i64 = part.replace('_', "").parse().ok().filter(|part| at == 0 || (0..60).contains(part))?;
-            value = value.checked_mul(60)?.checked_add(part)?;
-        }
-        return (!digits.starts_with('0')).then_some(sign * value);
-    }
-    let plain = digits.replace('_', "");
-    let (radix, plain) = match plain.as_bytes() {
-        [b'0', b'b', ..] => (2, &plain[2..]),
-        [b'0', b'x', ..] => (16, &plain[2..]),
-        [b'0', _, ..] => (8, &plain[1..]),
-        _ => (10, plain.as_str()),
-    };
-    i64::from_str_radix(plain, radix).ok().map(|value| sign * value)
-}
-
-fn float(text: &str) -> Option<f64> {
-    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let (mantissa, exponent) = digits.split_once(['e', 'E']).map_or((digits, None), |(m, e)| (m, Some(e)));
-    // A float of YAML 1.1 has a point, and an exponent its sign.
-    let is_mantissa = mantissa.contains('.')
-        && mantissa.bytes().any(|byte| byte.is_ascii_digit())
-        && mantissa.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'_'));
-    let is_exponent = exponent.is_none_or(|exponent| {
-        exponent
-            .strip_prefix(['-', '+'])
-            .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
-    });
-    (is_mantissa && is_exponent).then(|| text.replace('_', "").parse().ok()).flatten()
 }
 
 #[cfg(test)]
@@ -334,32 +321,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scalars_are_those_of_yaml_1_1() {
+    fn a_tree_has_the_scalars_of_yaml_1_1_and_plain_data_those_of_1_2() {
         let cases = [
-            ("yes", json!(true)),
-            ("Off", json!(false)),
-            ("010", json!(8)),
-            ("0o10", json!("0o10")),
-            ("0x1F", json!(31)),
-            ("0b11", json!(3)),
-            ("1_000", json!(1000)),
-            ("-5", json!(-5)),
-            ("1:30", json!(90)),
-            ("1.5", json!(1.5)),
-            ("-1.1", json!(-1.1)),
-            (".5", json!(0.5)),
-            ("1e5", json!("1e5")),
-            ("1.0e+5", json!(100_000.0)),
-            ("1.2.3", json!("1.2.3")),
-            ("~", json!(null)),
-            ("08", json!("08")),
-            ("12ab", json!("12ab")),
-            ("a: b", json!("a: b")),
+            ("yes", json!(true), json!("yes")),
+            ("Off", json!(false), json!("Off")),
+            ("true", json!(true), json!(true)),
+            ("010", json!(8), json!(10)),
+            ("0o10", json!("0o10"), json!(8)),
+            ("0x1F", json!(31), json!(31)),
+            ("0b11", json!(3), json!("0b11")),
+            ("1_000", json!(1000), json!("1_000")),
+            ("-5", json!(-5), json!(-5)),
+            ("1:30", json!(90), json!("1:30")),
+            ("1.5", json!(1.5), json!(1.5)),
+            ("-1.1", json!(-1.1), json!(-1.1)),
+            (".5", json!(0.5), json!(0.5)),
+            ("1e5", json!("1e5"), json!(100_000.0)),
+            ("1.0e+5", json!(100_000.0), json!(100_000.0)),
+            (".inf", json!("inf"), json!("inf")),
+            ("123456789012345678901", json!("123456789012345678901"), json!("123456789012345678901")),
+            ("1.2.3", json!("1.2.3"), json!("1.2.3")),
+            ("~", json!(null), json!(null)),
+            ("08", json!("08"), json!(8)),
+            ("12ab", json!("12ab"), json!("12ab")),
         ];
-        for (text, value) in cases {
-            assert_eq!(resolved(text, true), value, "{text}");
-            assert_eq!(resolved(text, false), json!(text));
+        for (text, old, core) in cases {
+            assert_eq!(resolved(text, true, YamlSchema::Old), old, "{text}");
+            assert_eq!(resolved(text, true, YamlSchema::Core), core, "{text}");
+            assert_eq!(resolved(text, false, YamlSchema::Core), json!(text));
+            assert_eq!(read_plain(&format!("- z: [{text}]\n  a: 1\n")), Ok(json!([{ "z": [core], "a": 1 }])));
         }
+        let twice = "the mapping that ends on line 2 has the name 'c' twice".to_owned();
+        assert_eq!(read_plain("- a: 1\n- {c: 1, c: 2}\n"), Err(twice));
+        assert_eq!(read_plain("a: 'null'"), Ok(json!({ "a": "null" })));
+        assert_eq!(read_plain(""), Ok(json!(null)));
     }
 
     #[test]

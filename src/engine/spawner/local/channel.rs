@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socketpair};
 
-use crate::model::{Message, Order, Reply};
+use crate::model::{Message, Order, Reply, whole};
 
 /// The largest message a task may send, in bytes.
 const MESSAGE_LIMIT: usize = 4 << 20;
@@ -99,7 +99,7 @@ impl Channel {
             let line = &self.inbox[start..start + length];
             start += length + 1;
             let message = serde_json::from_slice(line).map_err(|error| {
-                let shown = String::from_utf8_lossy(&line[..line.len().min(80)]).into_owned();
+                let shown = String::from_utf8_lossy(whole(line, 80)).into_owned();
                 format!("'{shown}' is no message: {error}")
             });
             self.broken |= message.is_err();

@@ -10,6 +10,7 @@ mod owner;
 mod owner_process;
 mod pipe;
 mod process;
+mod refused;
 pub(in crate::engine) mod reports;
 mod source;
 mod start;

@@ -8,9 +8,10 @@ use super::Local;
 use super::channel::Channel;
 use super::owner::Owned;
 use super::pipe::{Flow, Pipe};
+use super::refused::refused;
 use super::reports::Line;
 use super::source::Source;
-use super::start::{self, exhausted, refused};
+use super::start::{self, exhausted};
 use crate::engine::spawner::{AttemptId, Left, Listener, News, NotStarted, Start, What};
 use crate::model::{Exit, Stream, TaskNumber};
 

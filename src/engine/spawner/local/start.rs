@@ -5,9 +5,6 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
-
-use rustix::io::Errno;
 
 use super::environment::Environment;
 use super::image::Image;
@@ -19,6 +16,7 @@ use crate::engine::spawner::{NotStarted, Start, What};
 use crate::engine::surroundings::{Surroundings, variable};
 use crate::engine::synchro::Synchro;
 use crate::engine::wants;
+use crate::model::os_text;
 
 /// The argument by which a task process knows its role.
 pub(crate) const TASK_ROLE: &str = "--as-task-process";
@@ -74,11 +72,11 @@ pub(super) fn image(
         set(variable::SYNCHRO, Cow::Borrowed(Synchro::socket(synchro).as_os_str()));
         set(variable::TASK_NUMBER, text(&task.to_string()));
     }
-    let given = start.parameters.iter().map(|(name, value)| (OsStr::new(name), Some(OsStr::new(value))));
+    let given = start.parameters.iter().map(|(name, value)| (OsStr::new(name), Some(value.as_ref())));
     let slots = slot_variables(&start.slots);
     let own = variables.iter().map(|(name, value)| (&**name, value.as_deref()));
     let slots = slots.iter().map(|(name, value)| (OsStr::new(name), Some(OsStr::new(value))));
-    let last = start.env.iter().map(|(name, value)| (OsStr::new(name), value.as_ref().map(OsStr::new)));
+    let last = start.env.iter().map(|(name, value)| (OsStr::new(name), value.as_ref().map(AsRef::as_ref)));
     let all = given.chain(own).chain(slots).chain(last);
     let (entries, path) = match start.is_bare {
         true => environment.bare().with(all),
@@ -90,7 +88,7 @@ pub(super) fn image(
     });
     let arguments = std::iter::once(name.unwrap_or_else(|| program.clone())).chain(arguments);
     Image::new(&program, path.as_deref(), arguments, entries, cwd)
-        .map_err(|error| NotStarted::Task(format!("cannot start {}: {error}", program.display())))
+        .map_err(|error| NotStarted::Task(format!("cannot start {}: {}", program.display(), os_text(&error))))
 }
 
 fn text(text: &str) -> Cow<'_, OsStr> {
@@ -103,7 +101,7 @@ pub(super) fn stdin(start: &Start) -> Result<Option<OwnedFd>, NotStarted> {
     match File::open(path) {
         Ok(file) => Ok(Some(file.into())),
         Err(error) if wants::is_want(&error) => Err(exhausted("a descriptor for standard input", &error)),
-        Err(error) => Err(NotStarted::Task(format!("cannot read stdin from {}: {error}", path.display()))),
+        Err(error) => Err(NotStarted::Task(format!("cannot read stdin from {}: {}", path.display(), os_text(&error)))),
     }
 }
 
@@ -135,35 +133,4 @@ fn visible_devices(slots: &[u64]) -> Option<String> {
 /// Says that something is used up.
 pub(super) fn exhausted(what: &str, error: &io::Error) -> NotStarted {
     NotStarted::Exhausted(format!("cannot get {what}: {}", wants::explain(error)))
-}
-
-/// Says why a program could not be started.
-pub(super) fn refused(image: &Image, start: &Start, error: &io::Error) -> NotStarted {
-    let program = Path::new(image.program()).display();
-    if wants::is_want(error) {
-        return exhausted("a process", error);
-    }
-    NotStarted::Task(match error.raw_os_error().map(Errno::from_raw_os_error) {
-        Some(Errno::TOOBIG) => format!(
-            "cannot start {program}: its arguments and environment together are too long ({error}); hand large \
-             parameters over in a file"
-        ),
-        Some(Errno::ACCESS) => format!(
-            "cannot start {program}: {error}; make it executable (chmod +x) or give kind = \"lua\" for a Lua script"
-        ),
-        Some(Errno::NOEXEC) => {
-            format!("cannot start {program}: {error}; does its first line name an interpreter (#!/bin/sh)?")
-        }
-        Some(Errno::NOENT) => {
-            let cwd = start.cwd.as_ref().filter(|cwd| !cwd.is_dir());
-            match cwd {
-                Some(cwd) => format!("cannot start {program}: the working folder {} does not exist", cwd.display()),
-                None if Path::new(image.program()).exists() => {
-                    format!("cannot start {program}: the interpreter that its first line names does not exist")
-                }
-                None => format!("cannot start {program}: no such program"),
-            }
-        }
-        _ => format!("cannot start {program}: {error}"),
-    })
 }

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
-use serde_json::{Map, Value};
 
 use super::{Item, Sessions};
 use crate::engine::{End, Engine, Reused, Submission};
 use crate::model::{
-    EventKind, ItemReport, Level, Masks, Outcome, OutputSize, RecordForm, TaskFinished, TaskNumber, TestStatus,
+    EventKind, ItemReport, Key, Level, Masks, Outcome, OutputSize, RecordForm, TaskFinished, TaskNumber, TestStatus,
+    Value,
 };
 use crate::store;
 
@@ -198,10 +198,10 @@ pub(super) fn submission(
         }
         Ok(OutputSize { bytes: bytes.len() as u64, ..OutputSize::default() })
     };
-    let data = report.traceback.as_ref().map(|traceback| {
-        let entries = [("traceback".to_owned(), Value::from(traceback.as_str()))];
-        Value::Object(entries.into_iter().collect::<Map<String, Value>>())
-    });
+    let data = report
+        .traceback
+        .as_ref()
+        .map(|traceback| Value::Map([(Key::Text("traceback".to_owned()), Value::from(traceback.as_str()))].into()));
     let finished = TaskFinished {
         task: number,
         attempt: 1,

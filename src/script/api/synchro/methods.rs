@@ -1,18 +1,18 @@
 //! The methods of shared objects.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use mlua::chunk::ChunkMode;
-use mlua::{Function, IntoLuaMulti, Lua, MultiValue, Value};
-use serde_json::Value as Json;
+use mlua::{Function, IntoLuaMulti, Lua, MultiValue, Table, Value};
 
 use super::ask;
-use super::proxy::{Proxy, place};
-use crate::model::{Op, Request, SharedKind};
+use super::proxy::{Proxy, pairs_of, place};
+use crate::model::{Op, Request, SharedKind, Value as Shared};
 use crate::script::api::task::seconds;
 use crate::script::error::raise;
-use crate::script::table::{self, shown};
+use crate::script::shown::shown;
+use crate::script::table::{from_key, from_value};
 
 const ENTRIES: [&str; 9] = ["get", "set", "has", "pop", "keys", "update", "copy", "add", "clear"];
 const LIST: [&str; 9] = ["get", "set", "append", "insert", "extend", "pop", "copy", "add", "clear"];
@@ -174,9 +174,7 @@ fn call(lua: &Lua, proxy: Proxy, name: &str, arguments: &[Value]) -> mlua::Resul
         (Gives::Done, None) => (false, "timeout").into_lua_multi(lua),
         (Gives::Done, Some(_)) => true.into_lua_multi(lua),
         (Gives::OrNil(word), None) => (Value::Nil, word).into_lua_multi(lua),
-        (Gives::OrNil(_) | Gives::Value, answer) => {
-            table::from_json(lua, &answer.unwrap_or_default())?.into_lua_multi(lua)
-        }
+        (Gives::OrNil(_) | Gives::Value, answer) => from_value(lua, &answer.unwrap_or_default())?.into_lua_multi(lua),
     }
 }
 
@@ -185,26 +183,28 @@ fn update(lua: &Lua, proxy: Proxy, given: &Value) -> mlua::Result<Request> {
     let Value::Table(table) = given else {
         return Err(raise(lua, "usage", format!("{}:update takes a table, got {}", proxy.0, shown(given))));
     };
-    let mut pairs = Vec::new();
+    let value = content(lua, proxy, table)?;
+    Ok(Request { value: Some(value), ..proxy.request(Op::Update) })
+}
+
+/// Reads the pairs of a table, in an order that no run changes.
+pub(super) fn content(lua: &Lua, proxy: Proxy, table: &Table) -> mlua::Result<Shared> {
+    let mut pairs = BTreeMap::new();
     for pair in table.pairs::<Value, Value>() {
         let (key, value) = pair?;
         let value = proxy.value(lua, &place(&key), &value)?.unwrap_or_default();
-        let key = proxy.keyed(lua, Op::Set, &key)?.key;
-        pairs.push((key.map(|key| key.to_value()).unwrap_or_default(), value));
+        if let Some(key) = proxy.keyed(lua, Op::Set, &key)?.key {
+            pairs.insert(key, value);
+        }
     }
-    // Lua's order of keys changes from run to run.
-    pairs.sort_by_cached_key(|(key, _)| key.to_string());
-    let pairs = pairs.into_iter().map(|(key, value)| Json::Array(vec![key, value])).collect();
-    Ok(Request { value: Some(pairs), ..proxy.request(Op::Update) })
+    Ok(pairs.into_iter().map(|(key, value)| Shared::List(vec![key.into(), value])).collect())
 }
 
 /// Returns a table with everything in a dict.
 fn copy(lua: &Lua, proxy: Proxy) -> mlua::Result<Value> {
     let table = lua.create_table()?;
-    if let Some(Json::Array(items)) = ask(lua, &proxy.request(Op::Items))? {
-        for pair in items {
-            table.raw_set(table::from_json(lua, &pair[0])?, table::from_json(lua, &pair[1])?)?;
-        }
+    for (key, value) in pairs_of(ask(lua, &proxy.request(Op::Items))?.unwrap_or_default()) {
+        table.raw_set(from_key(lua, &key)?, from_value(lua, &value)?)?;
     }
     Ok(Value::Table(table))
 }

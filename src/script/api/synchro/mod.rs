@@ -7,18 +7,21 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use mlua::{Lua, MultiValue, Table, Value};
-use serde_json::Value as Json;
 
 use self::methods::Methods;
 pub(in crate::script) use self::proxy::Proxy;
-use super::read_only;
+use super::object::{check_dot, read_only};
 use crate::engine::SynchroClient;
-use crate::model::{Answer, Blob, FaultKind, Op, Request, SharedKind, SharedRef, SynchroLine};
+use crate::model::{Answer, FaultKind, Op, Request, SharedKind, SynchroLine, Value as Shared};
 use crate::script::error::raise;
 use crate::script::host::Context;
+use crate::script::shown::shown;
 use crate::script::stop::Stop;
-use crate::script::table;
+use crate::script::table::to_value;
 use crate::script::task::HostLine;
+
+/// What the functions that make objects are in.
+const MODULE: &str = "runtime.synchro";
 
 /// The way to the shared objects.
 pub(in crate::script) trait Backend {
@@ -55,7 +58,7 @@ fn open(lua: &Lua, backend: Rc<dyn Backend>) -> mlua::Result<Table> {
     for kind in SharedKind::ALL {
         makers.set(kind.name(), lua.create_function(move |lua, arguments: MultiValue| make(lua, kind, &arguments))?)?;
     }
-    read_only(lua, "runtime.synchro", &makers)
+    read_only(lua, MODULE, &makers)
 }
 
 struct Host(Rc<Context>);
@@ -103,7 +106,7 @@ fn api(lua: &Lua) -> mlua::Result<Api> {
 }
 
 /// Does what is asked; `None` when the time was over.
-fn ask(lua: &Lua, request: &Request) -> mlua::Result<Option<Json>> {
+fn ask(lua: &Lua, request: &Request) -> mlua::Result<Option<Shared>> {
     match api(lua)?.backend.call(lua, request)? {
         Answer::Ok(value) => Ok(Some(value)),
         Answer::Timeout(_) => Ok(None),
@@ -113,41 +116,32 @@ fn ask(lua: &Lua, request: &Request) -> mlua::Result<Option<Json>> {
 
 fn make(lua: &Lua, kind: SharedKind, arguments: &MultiValue) -> mlua::Result<Value> {
     let name = kind.name();
+    check_dot(lua, MODULE, name, arguments.front().unwrap_or(&Value::Nil))?;
     if arguments.len() > 1 || matches!(arguments.front(), Some(Value::UserData(_)) if kind != SharedKind::Value) {
         return Err(raise(lua, "usage", format!("{name} takes at most one value; write runtime.synchro.{name}(…)")));
     }
     let given = arguments.front().filter(|value| !value.is_nil());
-    let given = given.map(|value| table::to_shared(value, &format!("the value of {name}()"))).transpose();
-    let given = given.map_err(|problem| raise(lua, "usage", problem))?;
+    let read = |value: &Value| {
+        to_value(value, &format!("the value of {name}()")).map_err(|problem| raise(lua, "usage", problem.to_string()))
+    };
     // A container is made empty and then filled.
-    let (at_once, then) = match (kind, given) {
-        (SharedKind::Dict | SharedKind::Namespace, content @ Some(_)) => {
-            (None, content.map(|value| (Op::Update, value)))
-        }
-        (SharedKind::List, content @ Some(_)) => (None, content.map(|value| (Op::Extend, value))),
-        (_, given) => (given, None),
+    let fills = matches!(kind, SharedKind::Dict | SharedKind::Namespace | SharedKind::List);
+    let items = given.filter(|_| kind == SharedKind::List).map(read).transpose()?;
+    if let Some(other) = given.filter(|value| fills && !value.is_table()) {
+        return Err(raise(lua, "usage", format!("{name} takes a table, got {}", shown(other))));
+    }
+    let at_once = given.filter(|_| !fills).map(read).transpose()?;
+    let object = match ask(lua, &Request::new_object(kind, at_once))? {
+        Some(Shared::Shared(object)) => object,
+        made => return Err(raise(lua, "error", format!("{name}() brought {}", made.unwrap_or_default()))),
     };
-    let made = ask(lua, &Request::new_object(kind, at_once))?.unwrap_or_default();
-    let Some(object) = SharedRef::of_value(&made) else {
-        return Err(raise(lua, "error", format!("{name}() brought {made}")));
+    let content = match (items, given) {
+        (Some(items), _) => Some((Op::Extend, items)),
+        (None, Some(Value::Table(table))) if fills => Some((Op::Update, methods::content(lua, Proxy(object), table)?)),
+        _ => None,
     };
-    if let Some((op, value)) = then {
+    if let Some((op, value)) = content {
         ask(lua, &Request { value: Some(value), ..Request::of(op, object) })?;
     }
     Ok(Value::UserData(lua.create_userdata(Proxy(object))?))
-}
-
-/// Returns the Lua value of what stands for one in JSON: a reference to a shared object, or bytes. `None` where it stands
-/// for itself, or nothing is shared.
-pub(in crate::script) fn stands_for(lua: &Lua, fields: &serde_json::Map<String, Json>) -> mlua::Result<Option<Value>> {
-    if fields.len() != 1 || lua.app_data_ref::<Api>().is_none() {
-        return Ok(None);
-    }
-    if let Some(object) = SharedRef::of_fields(fields) {
-        return Ok(Some(Value::UserData(lua.create_userdata(Proxy(object))?)));
-    }
-    match fields.contains_key(Blob::ENCODED).then(|| serde_json::from_value::<Blob>(Json::Object(fields.clone()))) {
-        Some(Ok(bytes)) => Ok(Some(Value::String(lua.create_string(bytes.0)?))),
-        _ => Ok(None),
-    }
 }

@@ -3,19 +3,31 @@
 use std::cell::Cell;
 
 use mlua::{Lua, MetaMethod, UserData, UserDataFields, UserDataMethods, UserDataRef, Value};
-use serde_json::Value as Json;
 
-use super::super::{not_settable, unknown_field};
-use super::{api, ask, methods};
-use crate::model::{Key, Op, Request, SharedKind, SharedRef};
+use super::super::object::{not_settable, unknown_field};
+use super::{Api, api, ask, methods};
+use crate::model::{Key, Op, REFERENCE, Request, SharedKind, SharedRef, Value as Shared};
 use crate::script::error::raise;
-use crate::script::table::{self, shown};
+use crate::script::shown::{shown, shown_key};
+use crate::script::table::{from_key, from_value, key_of, to_value};
 
 /// See the module.
 #[derive(Clone, Copy)]
 pub(in crate::script) struct Proxy(pub(in crate::script) SharedRef);
 
 impl Proxy {
+    /// Makes the object that a reference names; where nothing is shared, a table that says which one it was.
+    pub(in crate::script) fn of(lua: &Lua, reference: SharedRef) -> mlua::Result<Value> {
+        if lua.app_data_ref::<Api>().is_some() {
+            return Ok(Value::UserData(lua.create_userdata(Self(reference))?));
+        }
+        let (table, content) = (lua.create_table()?, lua.create_table()?);
+        content.raw_set("type", reference.kind.name())?;
+        content.raw_set("id", reference.id)?;
+        table.raw_set(REFERENCE, content)?;
+        Ok(Value::Table(table))
+    }
+
     /// Makes a request about the object.
     pub(super) fn request(self, op: Op) -> Request {
         Request::of(op, self.0)
@@ -28,33 +40,25 @@ impl Proxy {
 
     /// Reads a key.
     fn key(self, lua: &Lua, key: &Value) -> mlua::Result<Key> {
-        let read = match key {
-            Value::String(text) => text.to_str().ok().map(|text| Key::Text(text.to_owned())),
-            Value::Integer(number) => Some(Key::Integer(*number)),
-            #[expect(clippy::cast_possible_truncation, reason = "it is whole and small enough")]
-            Value::Number(number) if number.fract() == 0.0 && number.abs() < 9e15 => Some(Key::Integer(*number as i64)),
-            Value::Boolean(boolean) => Some(Key::Boolean(*boolean)),
-            _ => None,
-        };
         let fits = |key: &Key| match self.0.kind {
             SharedKind::List => matches!(key, Key::Integer(_)),
             SharedKind::Namespace => matches!(key, Key::Text(_)),
             _ => true,
         };
-        read.filter(fits).ok_or_else(|| {
+        key_of(key).filter(fits).ok_or_else(|| {
             let wanted = match self.0.kind {
                 SharedKind::List => "has positions from 1",
                 SharedKind::Namespace => "has names as keys",
-                _ => "has strings, whole numbers and booleans as keys",
+                _ => "has strings, numbers and booleans as keys",
             };
             raise(lua, "usage", format!("{} {wanted}, got {}", self.0, shown(key)))
         })
     }
 
     /// Reads a value that is to be stored; `place` says where.
-    pub(super) fn value(self, lua: &Lua, place: &str, value: &Value) -> mlua::Result<Option<Json>> {
-        let json = table::to_shared(value, &format!("{}{place}", self.0));
-        json.map(Some).map_err(|problem| raise(lua, "usage", problem))
+    pub(super) fn value(self, lua: &Lua, place: &str, value: &Value) -> mlua::Result<Option<Shared>> {
+        let read = to_value(value, &format!("{}{place}", self.0));
+        read.map(Some).map_err(|problem| raise(lua, "usage", problem.to_string()))
     }
 
     fn index(self, lua: &Lua, key: &Value) -> mlua::Result<Value> {
@@ -68,11 +72,11 @@ impl Proxy {
             (SharedKind::Dict | SharedKind::Namespace, _)
             | (SharedKind::List, Value::Integer(_) | Value::Number(_)) => {
                 let found = ask(lua, &self.keyed(lua, Op::Get, key)?)?;
-                table::from_json(lua, &found.unwrap_or_default())
+                from_value(lua, &found.unwrap_or_default())
             }
             (SharedKind::Value, Value::String(name)) if name.as_bytes() == b"value" => {
                 let found = ask(lua, &self.request(Op::Get))?;
-                table::from_json(lua, &found.unwrap_or_default())
+                from_value(lua, &found.unwrap_or_default())
             }
             _ => Err(self.has_no(lua, key)),
         }
@@ -80,10 +84,7 @@ impl Proxy {
 
     fn new_index(self, lua: &Lua, key: &Value, value: &Value) -> mlua::Result<()> {
         let kind = self.0.kind;
-        let name = match key {
-            Value::String(name) => name.to_string_lossy(),
-            other => other.to_string()?,
-        };
+        let name = key.as_string().map(mlua::LuaString::to_string_lossy).unwrap_or_default();
         match (kind, key) {
             (SharedKind::Dict | SharedKind::Namespace, Value::String(_))
                 if methods::names(kind).contains(&name.as_str()) =>
@@ -106,7 +107,7 @@ impl Proxy {
                 ask(lua, &Request { value, ..self.request(Op::Set) })?;
             }
             _ if methods::names(kind).contains(&name.as_str()) => {
-                return Err(not_settable(lua, kind.name(), &name));
+                return Err(not_settable(lua, kind.name(), &name, &[]));
             }
             _ => return Err(self.has_no(lua, key)),
         }
@@ -131,7 +132,7 @@ impl Proxy {
 
     fn length(self, lua: &Lua) -> mlua::Result<Value> {
         let found = ask(lua, &self.request(Op::Length))?;
-        table::from_json(lua, &found.unwrap_or_default())
+        from_value(lua, &found.unwrap_or_default())
     }
 
     /// Returns an iterator over what there is now.
@@ -142,16 +143,13 @@ impl Proxy {
             SharedKind::Dict | SharedKind::Namespace => Op::Items,
             other => return Err(raise(lua, "usage", format!("a {} has no items to go through", other.name()))),
         };
-        let Some(Json::Array(items)) = ask(lua, &self.request(op))? else { return lua.create_function(|_, ()| Ok(())) };
+        let items = ask(lua, &self.request(op))?.unwrap_or_default();
+        let items = if is_list { numbered(items) } else { pairs_of(items) };
         let next = Cell::new(0);
         lua.create_function(move |lua, ()| {
-            let at = next.replace(next.get() + 1);
-            Ok(match items.get(at) {
+            Ok(match items.get(next.replace(next.get() + 1)) {
                 None => (Value::Nil, Value::Nil),
-                Some(item) if is_list => {
-                    (Value::Integer(i64::try_from(at + 1).unwrap_or(i64::MAX)), table::from_json(lua, item)?)
-                }
-                Some(pair) => (table::from_json(lua, &pair[0])?, table::from_json(lua, &pair[1])?),
+                Some((key, item)) => (from_key(lua, key)?, from_value(lua, item)?),
             })
         })
     }
@@ -159,10 +157,29 @@ impl Proxy {
 
 /// Says where in an object something is to stand.
 pub(super) fn place(key: &Value) -> String {
-    match key {
-        Value::String(name) => format!(".{}", name.to_string_lossy()),
-        other => format!("[{}]", other.to_string().unwrap_or_default()),
+    match key_of(key) {
+        Some(Key::Text(name)) => format!(".{name}"),
+        _ => format!("[{}]", shown_key(key)),
     }
+}
+
+/// Returns the pairs in an answer that is a list of them.
+pub(super) fn pairs_of(answer: Shared) -> Vec<(Key, Shared)> {
+    let Shared::List(items) = answer else { return Vec::new() };
+    let pair = |item| match item {
+        Shared::List(pair) => {
+            let [key, value] = <[Shared; 2]>::try_from(pair).ok()?;
+            Some((Key::of_value(key)?, value))
+        }
+        _ => None,
+    };
+    items.into_iter().filter_map(pair).collect()
+}
+
+/// Returns the items of a list with their positions.
+fn numbered(answer: Shared) -> Vec<(Key, Shared)> {
+    let Shared::List(items) = answer else { return Vec::new() };
+    (1..).map(Key::Integer).zip(items).collect()
 }
 
 impl UserData for Proxy {

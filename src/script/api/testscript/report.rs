@@ -9,7 +9,7 @@ use mlua::{Lua, Table, Value};
 use super::kind;
 use crate::model::{Message, Outcome, SectionKind, SectionNumber, SectionPlan};
 use crate::script::error::ScriptError;
-use crate::script::table;
+use crate::script::kept;
 use crate::script::task::HostLine;
 use crate::script::voice::now;
 
@@ -101,10 +101,12 @@ impl Reporter {
         self.commit()?;
         let result: Outcome = result.to_string_lossy().parse().map_err(mlua::Error::external)?;
         let reason = reason.map(|reason| cut(&reason, REASON_SIZE));
-        let data = match data {
-            Value::Nil => None,
-            data => Some(table::to_json(&data, "data").map_err(mlua::Error::runtime)?),
-        };
+        let (data, mut remarks) = kept::data(&data, "the data of a section");
+        let (data, too_large) = kept::fitting(data, "the data of a section", DATA_SIZE);
+        remarks.extend(too_large);
+        for text in remarks {
+            self.tell(&Message::Remark { text })?;
+        }
         Ok(Message::SectionFinished { time: now(), section, result, reason, data, seconds })
     }
 
@@ -148,16 +150,7 @@ pub(super) fn add(lua: &Lua, host: &Table, reporter: &Rc<Reporter>) -> mlua::Res
     let step_finished = move |_: &Lua, end: Finished| shared.tell(&shared.finished(end)?);
     host.set("step_finished", lua.create_function(step_finished)?)?;
     let shared = Rc::clone(reporter);
-    host.set("flush", lua.create_function(move |_, ()| shared.line.flush().map_err(lost))?)?;
-    // Whether data can be told is found out where the section can still be blamed for it.
-    let problem = |_: &Lua, data: Value| {
-        Ok(match table::to_json(&data, "data").map(|data| data.to_string().len()) {
-            Err(problem) => Some(problem),
-            Ok(size) if size > DATA_SIZE => Some(format!("data is {size} bytes as JSON; at most {DATA_SIZE} are kept")),
-            Ok(_) => None,
-        })
-    };
-    host.set("data_problem", lua.create_function(problem)?)
+    host.set("flush", lua.create_function(move |_, ()| shared.line.flush().map_err(lost))?)
 }
 
 /// The end of a section as Lua tells it: number, result, reason, data, seconds.
@@ -176,9 +169,5 @@ fn section((word, uid, parent, line, description, groups): Described) -> mlua::R
 
 /// Returns a text of at most about so many bytes.
 fn cut(text: &mlua::LuaString, size: usize) -> String {
-    let bytes = text.as_bytes();
-    if bytes.len() <= size {
-        return String::from_utf8_lossy(&bytes).into_owned();
-    }
-    format!("{} … ({} bytes more)", String::from_utf8_lossy(&bytes[..size]), bytes.len() - size)
+    kept::shortened(text.to_string_lossy(), size)
 }

@@ -116,6 +116,7 @@ fn primitives(lua: &Lua, walk_host: &Rc<dyn WalkHost>) -> mlua::Result<Table> {
     host.set("nearest", lua.create_function(near)?)?;
     let place = |lua: &Lua, ()| Ok(error::calling_line(lua).map_or_else(|| "?".to_owned(), |place| place.to_string()));
     host.set("place", lua.create_function(place)?)?;
+    super::object::add_primitives(lua, &host)?;
     let shared = Rc::clone(walk_host);
     host.set("is_loading", lua.create_function(move |_, ()| Ok(shared.is_loading()))?)?;
     let shared = Rc::clone(walk_host);

@@ -50,7 +50,7 @@ fn machine(lua: &Lua, name: String, call: &Table, options: &Table) -> mlua::Resu
         Value::Nil => MAX_STEPS,
         Value::Integer(steps) if (1..=i64::from(u32::MAX)).contains(&steps) => steps,
         other => {
-            let text = format!("run_tests: max_steps is a number from 1, not {}", crate::script::table::shown(&other));
+            let text = format!("run_tests: max_steps is a number from 1, not {}", crate::script::shown::shown(&other));
             return Err(raise(lua, "definition", text));
         }
     };
@@ -63,7 +63,7 @@ fn machine(lua: &Lua, name: String, call: &Table, options: &Table) -> mlua::Resu
         }
         Value::Integer(seed) => seed,
         other => {
-            let text = format!("run_tests: seed is a whole number, not {}", crate::script::table::shown(&other));
+            let text = format!("run_tests: seed is a whole number, not {}", crate::script::shown::shown(&other));
             return Err(raise(lua, "definition", text));
         }
     };

@@ -8,9 +8,9 @@ use serde_json::{Map, Value as Json};
 
 use super::value::{decode, encode};
 use super::{WalkHost, WalkReplay};
-use crate::model::{WalkEnd, WalkEnded};
+use crate::model::{WalkEnd, WalkEnded, os_text};
 use crate::script::error::raise;
-use crate::script::table::shown;
+use crate::script::shown::shown;
 use crate::walk::trace;
 
 /// Adds the functions to those that the Lua half calls.
@@ -63,8 +63,9 @@ fn find(lua: &Lua, logs: &Value, id: u64) -> mlua::Result<trace::Found> {
 
 /// Finds a walk in traces; a master file stands for those that it lists. The error says what is wrong.
 pub(crate) fn find_in_files(paths: &[PathBuf], id: u64) -> Result<trace::Found, String> {
-    let read =
-        |path: &Path| std::fs::read(path).map_err(|error| format!("cannot read the trace {}: {error}", path.display()));
+    let read = |path: &Path| {
+        std::fs::read(path).map_err(|error| format!("cannot read the trace {}: {}", path.display(), os_text(&error)))
+    };
     let mut texts = Vec::new();
     for path in paths {
         let text = read(path)?;

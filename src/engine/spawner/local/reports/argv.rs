@@ -33,10 +33,8 @@ pub(crate) fn task_run(runnable: &Runnable, runner: &Runner, report: &Report<'_>
     option(&mut args, "-c", &Value::Object(config(runnable, runner)).to_string());
     for arg in &runnable.args {
         // What looks like an option, or like what is decoded, is handed over so that it cannot be mistaken.
-        let arg = match arg.starts_with('-') || arg.starts_with("base64:") {
-            true => format!("base64:{}", STANDARD.encode(arg)),
-            false => arg.clone(),
-        };
+        let plain = std::str::from_utf8(&arg.0).ok().filter(|arg| !arg.starts_with('-') && !arg.starts_with("base64:"));
+        let arg = plain.map_or_else(|| format!("base64:{}", STANDARD.encode(&arg.0)), str::to_owned);
         args.extend(["-a".to_owned(), arg]);
     }
     if !runnable.tags.is_empty() {
