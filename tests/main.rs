@@ -30,6 +30,7 @@ mod older;
 mod operations;
 mod operations_defs;
 mod operations_lua;
+mod orphans;
 mod packages;
 mod plugins;
 mod processes;

@@ -203,3 +203,27 @@ fn an_interrupt_reaches_a_script_that_waits_for_a_program() {
     );
     calm.job(&[]).code(0).outcomes("a=passed");
 }
+
+#[test]
+fn a_host_that_stood_still_says_so_and_what_was_late() {
+    let project = Project::new().main(
+        "job.parallel { { testscript = 'sh', args = { '-c', 'echo READY; sleep 1' }, taskid = 'ends' },
+          { testscript = 'sh', args = { '-c', 'echo READY; exec sleep 1000' }, taskid = 'late', max_runtime = 3 } }",
+    );
+    let running = started(&project, &[], 2);
+    let path = format!("/proc/{0}/task/{0}/children", running.pid());
+    let host = fs::read_to_string(path).expect("it has a child");
+    let host = Pid::from_raw(host.trim().parse().expect("one number")).expect("a process has a number");
+    kill_process(host, Signal::STOP).expect("it is there");
+    std::thread::sleep(Duration::from_secs(7));
+    kill_process(host, Signal::CONT).expect("it is there");
+    let ended = running.wait();
+    ended.code(1).outcomes("ends=passed late=errored");
+    let warnings = ended.the_run().events_of("warning");
+    let text = warnings[0]["text"].as_str().expect("a text").to_owned();
+    assert!(
+        text.starts_with("the engine stood still for ") && text.ends_with("late is the end of a time of 'late'"),
+        "{text}"
+    );
+    assert!(ended.the_run().text("job.log").contains("the engine stood still for"), "{ended}");
+}

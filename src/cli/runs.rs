@@ -21,6 +21,7 @@ mod mark;
 mod markdown;
 mod merge;
 mod open;
+mod orphans;
 mod publish;
 mod purge;
 mod repair;
@@ -86,6 +87,8 @@ pub(crate) enum RunsCommand {
     Purge(purge::PurgeArgs),
     /// Write again what is damaged of runs, by their event logs
     Repair(repair::RepairArgs),
+    /// List processes that runs have left behind, and kill them
+    Orphans(orphans::OrphansArgs),
     /// Stop running runs
     Stop(stop::StopArgs),
     /// Change the labels of runs
@@ -130,6 +133,7 @@ pub(crate) fn main(args: RunsArgs, home: &Home) -> Result<i32, Failure> {
         Some(RunsCommand::Restore(args)) => restore::main(&args, home),
         Some(RunsCommand::Purge(args)) => purge::main(&args, home),
         Some(RunsCommand::Repair(args)) => repair::main(&args, home),
+        Some(RunsCommand::Orphans(args)) => orphans::main(&args, home),
         Some(RunsCommand::Stop(args)) => stop::main(&args, home),
         Some(RunsCommand::Label(args)) => label::main(&args, home),
         Some(RunsCommand::Tag(args)) => tag::main(&args, home),

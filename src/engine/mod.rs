@@ -12,6 +12,7 @@ mod guardian;
 mod journal;
 mod keep;
 mod mark;
+mod orphans;
 mod private_folder;
 mod program_path;
 mod programs;
@@ -52,7 +53,7 @@ use self::keep::{Folders, Keeper, Sinks};
 use self::request::{Request, Waker};
 use self::scheduler::{Scheduler, Wait};
 use self::spawner::local::Local;
-use self::supervisor::{BookParts, Books, Dispatcher, Hooks, Parts, Supervisor};
+use self::supervisor::{BookParts, Books, Dispatcher, Hooks, OnStall, Parts, Supervisor};
 use crate::model::{Reply, RuntimeInfo, TaskNumber};
 
 pub(crate) use self::foreground::{become_program, output_of, run_in_foreground, run_shell};
@@ -60,6 +61,7 @@ pub(crate) use self::guardian::{Guarded, split};
 pub(crate) use self::journal::Journal;
 pub(crate) use self::keep::{OutputSink, SinkWaker};
 pub(crate) use self::mark::{MARK, mark_host};
+pub(crate) use self::orphans::{Orphan, orphans};
 pub(crate) use self::private_folder::PrivateFolder;
 pub(crate) use self::program_path::{not_on_path, on_path};
 pub(crate) use self::programs::kill_own_programs;
@@ -112,6 +114,8 @@ pub(crate) struct Settings {
     /// Called on the engine's thread when the run was interrupted by this signal, every task has ended, and the engine was
     /// not closed within the patience. It has to end the process.
     pub(crate) on_abandoned: Box<dyn Fn(i32) + Send>,
+    /// Hears, on a thread of its own, that the engine stands still.
+    pub(crate) on_stall: OnStall,
 }
 
 /// A running engine.
@@ -172,6 +176,7 @@ impl Engine {
             dispatcher: Dispatcher::new(books, Box::new(spawner)),
             before_pause: settings.before_pause,
             on_abandoned: settings.on_abandoned,
+            on_stall: settings.on_stall,
             patience: settings.patience,
         };
         let supervisor = Supervisor::new(parts)?;

@@ -18,7 +18,7 @@ use super::inputs::hex;
 use super::roster::Roster;
 use super::{Door, Job, Settings, secrets, testing};
 use crate::engine::{self, Engine, Guarded, Journal, Limits, Origin, OutputTap, Runners, Surroundings, Timing};
-use crate::model::{EVENT_FORMAT, EventKind, JobInfo, Masks, RunStarted, RuntimeInfo, Stream, Value};
+use crate::model::{EVENT_FORMAT, EventKind, JobInfo, Level, Masks, RunStarted, RuntimeInfo, Stream, Value};
 use crate::report::{self, Announcement, JobLog, Live, LiveHandle, Verbosity};
 use crate::store::{self, EventLog, Opref, RunDir, Site};
 
@@ -107,7 +107,7 @@ impl Job {
         });
         let (starts, ends, abandoned) = (Arc::clone(&job.roster), Arc::clone(&job.roster), Arc::clone(&job));
         let (starting, ending) = (Arc::clone(&job.synchro), Arc::clone(&job.synchro));
-        let (calls, pausing) = (Arc::clone(&job), job.console.clone());
+        let (calls, pausing, stalled) = (Arc::clone(&job), job.console.clone(), job.console.clone());
         let engine = Engine::start(engine::Settings {
             guarded,
             journal,
@@ -138,6 +138,7 @@ impl Job {
             on_call: Box::new(move |task, call| calls.take_call(task, call)),
             before_pause: Box::new(move || flush(&pausing)),
             on_abandoned: Box::new(move |signal| abandoned.end_abandoned(signal)),
+            on_stall: Box::new(move |text| warn_aloud(&stalled, text)),
         })?;
         // Nothing else sets it.
         let _ = job.engine.set(engine);
@@ -320,6 +321,12 @@ fn write_attributes(run: &RunDir, settings: &Settings, masks: &Masks) -> Result<
     secrets::leave_out(&settings.secrets, &mut params);
     run.write_attr("run_params", &params)?;
     run.write_attr("env", &settings.environment)
+}
+
+/// Shows a warning that is not in the event log: whoever writes that may be who stands still.
+fn warn_aloud(console: &LiveHandle, text: &str) {
+    let (level, text) = (Level::Warning, text.as_bytes().to_vec());
+    console.announce(Announcement::Log { level, logger: "rille".to_owned(), text });
 }
 
 /// Lets the console show what was announced, but does not wait for a terminal that takes nothing.

@@ -20,6 +20,7 @@ mod nearest;
 mod order;
 mod os_text;
 mod outcome;
+mod path_bytes;
 mod python_text;
 mod recipe;
 mod record;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Blob, Level, SectionChoice, TaskNumber, WalkLine};
+use super::{Blob, Level, SectionChoice, TaskNumber, WalkLine, path_bytes};
 
 /// The one message from the host to a task process of a kind that Rille itself runs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -14,14 +14,17 @@ pub(crate) struct Order {
     /// The task's id.
     pub(crate) task_id: String,
     /// The absolute path of the script.
+    #[serde(with = "path_bytes")]
     pub(crate) script: PathBuf,
     /// Its command-line arguments.
     pub(crate) args: Vec<Blob>,
     /// Its parameters.
     pub(crate) parameters: Map<String, Value>,
     /// The working folder of the host: the project, where no file says what is.
+    #[serde(with = "path_bytes")]
     pub(crate) started_in: PathBuf,
     /// The file that becomes its standard input, `/dev/null` if there is none.
+    #[serde(with = "path_bytes::option")]
     pub(crate) stdin: Option<PathBuf>,
     /// Which of its sections run.
     #[serde(default)]
@@ -40,6 +43,7 @@ pub(crate) struct Order {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct SynchroLine {
     /// The socket.
+    #[serde(with = "path_bytes")]
     pub(crate) socket: PathBuf,
     /// The task's number.
     pub(crate) task: TaskNumber,
@@ -53,6 +57,7 @@ pub(crate) struct RuntimeInfo {
     /// The job.
     pub(crate) job: JobInfo,
     /// The run directory.
+    #[serde(with = "path_bytes")]
     pub(crate) directory: PathBuf,
     /// Arguments that the launcher handed on.
     pub(crate) argv: Vec<String>,
@@ -71,6 +76,7 @@ pub(crate) struct JobInfo {
     /// The run's id.
     pub(crate) uid: String,
     /// The absolute path of the jobfile.
+    #[serde(with = "path_bytes")]
     pub(crate) file: PathBuf,
     /// SHA-256 of the jobfile, hexadecimal.
     pub(crate) file_hash: String,

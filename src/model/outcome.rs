@@ -89,16 +89,13 @@ impl Outcome {
         outcomes.into_iter().reduce(Outcome::and)
     }
 
-    const fn weakness(self) -> u8 {
-        match self {
-            Outcome::Aborted => 0,
-            Outcome::Errored => 1,
-            Outcome::Failed => 2,
-            Outcome::Blocked => 3,
-            Outcome::Passx => 4,
-            Outcome::Passed => 5,
-            Outcome::Skipped => 6,
+    /// Returns the place in the order of strength, 0 for the strongest.
+    const fn weakness(self) -> usize {
+        let mut place = 0;
+        while place < Outcome::BY_STRENGTH.len() && Outcome::BY_STRENGTH[place] as u8 != self as u8 {
+            place += 1;
         }
+        place
     }
 }
 

@@ -11,16 +11,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::RaisedError;
+use super::{RaisedError, path_bytes};
 
 /// The way to the coordinator, in the order of a worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct WalkLine {
     /// The socket.
+    #[serde(with = "path_bytes")]
     pub(crate) socket: PathBuf,
     /// The worker's number, from 1. Numbers are not used again when a worker is replaced.
     pub(crate) worker: u32,
     /// The file of [`WALK_PAGE_SIZE`] bytes that both map.
+    #[serde(with = "path_bytes")]
     pub(crate) page: PathBuf,
 }
 
@@ -52,10 +54,10 @@ pub(crate) struct WalkSuite {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) shard: Option<(u32, u32)>,
     /// The folder for the traces; none are written without one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(with = "path_bytes::option", default, skip_serializing_if = "Option::is_none")]
     pub(crate) traces: Option<PathBuf>,
     /// The file to which states are written as walks end, so that they survive the worker; one line a walk.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(with = "path_bytes::option", default, skip_serializing_if = "Option::is_none")]
     pub(crate) spool: Option<PathBuf>,
     /// Seconds that one portion of a walk may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -339,6 +339,17 @@ impl Scheduler {
         self.tasks.iter().filter(|(_, entry)| is_held(entry)).map(|(number, _)| *number).collect()
     }
 
+    /// Returns the ids of the tasks of which a time has ended that was not judged yet, by their numbers.
+    pub(crate) fn overdue(&self, now: Duration) -> Vec<&str> {
+        let is_due = |entry: &Entry| match &entry.phase {
+            Phase::Active(active) => active.deadline.is_some_and(|at| at <= now),
+            _ => false,
+        };
+        let mut due: Vec<_> = self.tasks.iter().filter(|(_, entry)| is_due(entry)).collect();
+        due.sort_by_key(|(number, _)| **number);
+        due.into_iter().filter_map(|(_, entry)| Some(entry.task.as_ref()?.id.as_str())).collect()
+    }
+
     /// Returns the task, unless it is done.
     pub(crate) fn task(&self, number: TaskNumber) -> Option<&Task> {
         self.tasks.get(&number)?.task.as_deref()

@@ -219,9 +219,23 @@ impl SimSpawner {
         }
     }
 
+    /// Whatever a task needs is on record with its end before the task starts.
+    fn check_records(&self, task: &crate::model::Task) {
+        let log = self.world.log();
+        let log = String::from_utf8_lossy(&log);
+        for need in &task.needs {
+            let number = need.trim_start_matches('t');
+            let is_end = |line: &str| {
+                line.contains("\"event\":\"task-finished\"") && line.contains(&format!("\"task\":{number},"))
+            };
+            assert!(log.lines().any(is_end), "task {} starts before the end of {need} is on record", task.id);
+        }
+    }
+
     fn check_limits(&self, id: AttemptId) {
         let task = self.plan.task(id.task);
         assert!(self.live.keys().all(|other| other.task != id.task), "two attempts of task {} at once", id.task);
+        self.check_records(task);
         let running = self.live.len();
         assert!(self.plan.limits.at_once.is_none_or(|limit| running < limit), "{running} run already");
         let holds = |task: &crate::model::Task| task.resources.get(RESOURCE).copied().unwrap_or(0);

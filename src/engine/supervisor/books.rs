@@ -221,6 +221,11 @@ impl Books {
     /// Prepares an attempt: its folder and its books; returns what its spawner is told. `None` where there is to be no process.
     pub(super) fn prepare(&mut self, id: AttemptId, slots: Slots) -> Option<Start> {
         let AttemptId { task: number, ordinal } = id;
+        if self.is_unrecordable {
+            let reason = StopReason::Unrecordable.text();
+            self.inputs.push(Input::SpawnFailed { task: number, reason });
+            return None;
+        }
         let task = self.scheduler.task(number)?;
         let way = Way::of(task);
         let folder = self.folders.get(&number).map(String::as_str).unwrap_or_default();
@@ -279,7 +284,7 @@ impl Books {
     }
 
     /// Writes the events that came together. Returns false if that failed just now.
-    fn write_records(&mut self) -> bool {
+    pub(super) fn write_records(&mut self) -> bool {
         let records = std::mem::take(&mut self.records);
         if records.is_empty() || self.is_unrecordable {
             return true;
@@ -323,6 +328,24 @@ impl Books {
         }
         // A wait on a task is over at once, so that main can put its things in order while tasks end.
         self.replies.extend(self.waiting.keys().map(|wait| (*wait, Answer::StillRunning)));
+    }
+
+    /// Records that nobody looked at tasks for so long, and what was due meanwhile.
+    pub(super) fn note_stall(&mut self, length: Duration) {
+        const MOST: usize = 3;
+        let due = self.scheduler.overdue(self.clock.now());
+        let mut late: Vec<String> = due.iter().take(MOST).map(|id| format!("'{id}'")).collect();
+        if due.len() > MOST {
+            late.push(format!("{} more", due.len() - MOST));
+        }
+        let late = match late.is_empty() {
+            true => String::new(),
+            false => format!("; late is the end of a time of {}", late.join(", ")),
+        };
+        let seconds = length.as_secs_f64();
+        let text =
+            format!("the engine stood still for {seconds:.1} s: it was stopped, starved or held up by a disk{late}");
+        self.records.push(EventKind::Warning { text, place: None });
     }
 
     /// Takes in that the process is asked to end after its run has ended: nothing of that is recorded.

@@ -125,6 +125,10 @@ impl Dispatcher {
             if self.books.wishes.is_empty() {
                 return;
             }
+            // What a task depends on is on record before it starts.
+            if self.books.wishes.iter().any(|(_, wish)| matches!(wish, Wish::Start(_))) && !self.books.write_records() {
+                continue;
+            }
             for (id, wish) in std::mem::take(&mut self.books.wishes) {
                 self.fulfil(id, wish);
             }

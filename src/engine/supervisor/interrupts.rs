@@ -97,7 +97,9 @@ impl Supervisor {
         dispatcher.books.ask_all(Ask::Stop);
         dispatcher.settle_inputs();
         (self.parts.before_pause)();
+        self.stalls.pauses(true);
         self.parts.control.stop_ourselves();
+        self.stalls.pauses(false);
         // Here somebody has sent SIGCONT.
         let dispatcher = &mut self.parts.dispatcher;
         dispatcher.books.ask_all(Ask::Continue);

@@ -10,6 +10,7 @@ mod live;
 mod reports;
 mod runner_files;
 mod source;
+mod stalls;
 mod starts;
 mod task_log;
 
@@ -22,6 +23,8 @@ use crossbeam::channel::{Receiver, TryRecvError};
 pub(super) use self::books::{BookParts, Books, Hooks};
 pub(super) use self::dispatcher::{Dispatcher, Over};
 use self::source::Source;
+pub(crate) use self::stalls::OnStall;
+use self::stalls::Stalls;
 pub(crate) use self::starts::OPERATION_KIND;
 use super::control::Control;
 use super::reactor::Reactor;
@@ -36,6 +39,7 @@ pub(super) struct Parts {
     pub(super) dispatcher: Dispatcher,
     pub(super) before_pause: Box<dyn Fn() + Send>,
     pub(super) on_abandoned: Box<dyn Fn(i32) + Send>,
+    pub(super) on_stall: OnStall,
     pub(super) patience: Duration,
 }
 
@@ -43,10 +47,12 @@ pub(super) struct Parts {
 pub(super) struct Supervisor {
     parts: Parts,
     reactor: Reactor<Source>,
+    stalls: Stalls,
 }
 
 impl Supervisor {
-    pub(super) fn new(parts: Parts) -> io::Result<Self> {
+    pub(super) fn new(mut parts: Parts) -> io::Result<Self> {
+        let stalls = Stalls::new(std::mem::replace(&mut parts.on_stall, Box::new(|_| ())));
         let reactor = Reactor::new()?;
         reactor.watch(&*parts.waker, &Source::Waker)?;
         reactor.watch(parts.control.guardian(), &Source::Guardian)?;
@@ -54,7 +60,7 @@ impl Supervisor {
         if let Some(news) = parts.dispatcher.spawner.wakes() {
             reactor.watch(news, &Source::Spawner)?;
         }
-        Ok(Self { parts, reactor })
+        Ok(Self { parts, reactor, stalls })
     }
 
     /// Runs until the engine is closed and every task has ended.
@@ -74,6 +80,7 @@ impl Supervisor {
             }
             let may_rest = self.parts.waker.falls_asleep(&self.parts.requests);
             let timeout = if may_rest { self.parts.dispatcher.rest() } else { Some(Duration::ZERO) };
+            self.rests(timeout);
             let ready = match self.reactor.wait(timeout) {
                 Ok(ready) => ready,
                 Err(error) => {
@@ -82,11 +89,27 @@ impl Supervisor {
                 }
             };
             self.parts.waker.is_up();
+            self.wakes();
             // What has happened comes before what is wanted now: a task that has ended is not to be stopped.
             self.parts.dispatcher.judge();
             for source in ready {
                 self.attend(source);
             }
+        }
+    }
+
+    fn rests(&mut self, timeout: Option<Duration>) {
+        let now = self.parts.dispatcher.books.clock.now();
+        if let Some(worked) = self.stalls.rests(now, timeout) {
+            self.parts.dispatcher.books.note_stall(worked);
+            self.parts.dispatcher.settle();
+        }
+    }
+
+    fn wakes(&mut self) {
+        let now = self.parts.dispatcher.books.clock.now();
+        if let Some(late) = self.stalls.wakes(now) {
+            self.parts.dispatcher.books.note_stall(late);
         }
     }
 

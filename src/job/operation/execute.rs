@@ -1,6 +1,7 @@
 //! The run itself: the engine is started, the directory is prepared, and the operation's process is waited for.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -142,6 +143,8 @@ fn start_engine(plan: &Plan, directory: &Path, runtime: RuntimeInfo, parts: Part
         on_call: Box::new(|_, _| ()),
         before_pause: Box::new(|| ()),
         // A download that does not heed the signal.
+        // With a closed terminal there is nobody to tell.
+        on_stall: Box::new(|text| drop(writeln!(io::stderr(), "WARNING: {text}"))),
         on_abandoned: Box::new(move |signal| {
             let _ = abandoned.end(&RunEnd::interrupted(signal));
             std::process::exit(128 + signal);

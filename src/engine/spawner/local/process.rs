@@ -11,7 +11,7 @@ use super::pipe::{Flow, Pipe};
 use super::refused::refused;
 use super::reports::Line;
 use super::source::Source;
-use super::start::{self, exhausted};
+use super::start::{self, lacking};
 use crate::engine::spawner::{AttemptId, Left, Listener, News, NotStarted, Start, What};
 use crate::model::{Exit, Stream, TaskNumber};
 
@@ -60,22 +60,22 @@ impl Local {
     /// Starts the process of an attempt. Whatever may fail is done before there is one.
     pub(super) fn launch(&mut self, start: &Start) -> Result<Process, NotStarted> {
         let task = start.id.task;
-        let no_watch = |error| exhausted("room for one more to wait for", &error);
+        let no_watch = |error| lacking("room for one more to wait for", &error);
         let line = match &start.what {
             What::Runner { runner, .. } => {
                 let opened = self.reports.open(&self.around.directory, task, runner.takes_token);
-                Some(Box::new(opened.map_err(|error| exhausted("a socket for its runner", &error))?))
+                Some(Box::new(opened.map_err(|error| lacking("a socket for its runner", &error))?))
             }
             What::Speaker(..) | What::Program { .. } => None,
         };
         let (channel, stdin) = match &start.what {
             What::Speaker(order, _) => {
-                let (channel, task_end) = Channel::new(order).map_err(|error| exhausted("a socket", &error))?;
+                let (channel, task_end) = Channel::new(order).map_err(|error| lacking("a socket", &error))?;
                 (Some(channel), Some(task_end))
             }
             What::Program { .. } | What::Runner { .. } => (None, start::stdin(start)?),
         };
-        let pipe = || Pipe::new(start.has_large_pipes).map_err(|error| exhausted("a pipe", &error));
+        let pipe = || Pipe::new(start.has_large_pipes).map_err(|error| lacking("a pipe", &error));
         let (stdout, stdout_end) = if line.is_none() { Some(pipe()?) } else { None }.unzip();
         let (stderr, stderr_end) = pipe()?;
         let image = start::image(start, &self.around, &self.environment, line.as_deref())?;

@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::io::Errno;
 
 use super::image::Image;
-use super::start::exhausted;
+use super::start::lacking;
 use crate::engine::program_path::{not_on_path, on_path};
 use crate::engine::spawner::{NotStarted, Start, What};
 use crate::engine::wants;
@@ -20,7 +20,7 @@ const FIRST_LINE: usize = 256;
 /// Says why a program could not be started.
 pub(super) fn refused(image: &Image, start: &Start, error: &io::Error) -> NotStarted {
     if wants::is_want(error) {
-        return exhausted("a process", error);
+        return lacking("a process", error);
     }
     let shown = match &start.what {
         // The program is this one; what it was to run is another.

@@ -100,7 +100,7 @@ pub(super) fn stdin(start: &Start) -> Result<Option<OwnedFd>, NotStarted> {
     let Some(path) = &start.stdin else { return Ok(None) };
     match File::open(path) {
         Ok(file) => Ok(Some(file.into())),
-        Err(error) if wants::is_want(&error) => Err(exhausted("a descriptor for standard input", &error)),
+        Err(error) if wants::is_want(&error) => Err(lacking("a descriptor for standard input", &error)),
         Err(error) => Err(NotStarted::Task(format!("cannot read stdin from {}: {}", path.display(), os_text(&error)))),
     }
 }
@@ -130,7 +130,11 @@ fn visible_devices(slots: &[u64]) -> Option<String> {
     chosen.map(|chosen| chosen.join(","))
 }
 
-/// Says that something is used up.
-pub(super) fn exhausted(what: &str, error: &io::Error) -> NotStarted {
-    NotStarted::Exhausted(format!("cannot get {what}: {}", wants::explain(error)))
+/// Says that something cannot be had: just now, or, where it is no want that may pass, for this task.
+pub(super) fn lacking(what: &str, error: &io::Error) -> NotStarted {
+    let text = format!("cannot get {what}: {}", wants::explain(error));
+    match wants::is_want(error) {
+        true => NotStarted::Exhausted(text),
+        false => NotStarted::Task(text),
+    }
 }
