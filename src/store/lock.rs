@@ -159,6 +159,22 @@ mod tests {
 
     use super::*;
 
+    /// Runs a test that could wait for ever on a thread of its own, and gives it up after a time.
+    fn within_limit(test: impl FnOnce() + Send + 'static) {
+        let (done, is_done) = std::sync::mpsc::channel();
+        let running = thread::spawn(move || {
+            test();
+            let _ = done.send(());
+        });
+        match is_done.recv_timeout(Duration::from_mins(1)) {
+            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => panic!("it waits for a lock for ever"),
+            // It has ended, or has panicked, which is handed on.
+            Ok(()) | Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => {
+                running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            }
+        }
+    }
+
     fn held_by(refused: Refused) -> Option<u32> {
         match refused {
             Refused::Held(pid) => pid,
@@ -168,91 +184,101 @@ mod tests {
 
     #[test]
     fn the_second_is_told_who_is_the_first() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("LOCK");
-        let me = std::process::id();
-        assert!(!is_held(&path).unwrap());
-        let lock = Lock::acquire(&path, me).unwrap_or_else(|_| panic!("nobody holds it"));
-        assert_eq!(fs::read_to_string(&path).unwrap(), me.to_string());
-        assert!(is_held(&path).unwrap());
-        assert_eq!(held_by(Lock::acquire(&path, 1).unwrap_err()), Some(me));
-        lock.release().unwrap();
-        assert!(!path.exists());
+        within_limit(|| {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("LOCK");
+            let me = std::process::id();
+            assert!(!is_held(&path).unwrap());
+            let lock = Lock::acquire(&path, me).unwrap_or_else(|_| panic!("nobody holds it"));
+            assert_eq!(fs::read_to_string(&path).unwrap(), me.to_string());
+            assert!(is_held(&path).unwrap());
+            assert_eq!(held_by(Lock::acquire(&path, 1).unwrap_err()), Some(me));
+            lock.release().unwrap();
+            assert!(!path.exists());
+        });
     }
 
     #[test]
     fn a_holder_that_has_not_written_its_pid_is_named_by_the_kernel() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("LOCK");
-        let _taken = Lock::take(&path).unwrap_or_else(|_| panic!("nobody holds it"));
-        assert_eq!(held_by(Lock::acquire(&path, 1).unwrap_err()), Some(std::process::id()));
+        within_limit(|| {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("LOCK");
+            let _taken = Lock::take(&path).unwrap_or_else(|_| panic!("nobody holds it"));
+            assert_eq!(held_by(Lock::acquire(&path, 1).unwrap_err()), Some(std::process::id()));
+        });
     }
 
     #[test]
     fn a_lock_that_was_dropped_can_be_taken_and_leaves_its_file() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("LOCK");
-        drop(Lock::acquire(&path, 1_234_567).unwrap_or_else(|_| panic!("nobody holds it")));
-        assert_eq!(recorded_pid(&path), Some(1_234_567));
-        assert!(!is_held(&path).unwrap());
-        let lock = Lock::acquire(&path, 7).unwrap_or_else(|_| panic!("nobody holds it"));
-        assert_eq!(recorded_pid(&path), Some(7));
-        lock.release().unwrap();
+        within_limit(|| {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("LOCK");
+            drop(Lock::acquire(&path, 1_234_567).unwrap_or_else(|_| panic!("nobody holds it")));
+            assert_eq!(recorded_pid(&path), Some(1_234_567));
+            assert!(!is_held(&path).unwrap());
+            let lock = Lock::acquire(&path, 7).unwrap_or_else(|_| panic!("nobody holds it"));
+            assert_eq!(recorded_pid(&path), Some(7));
+            lock.release().unwrap();
+        });
     }
 
     #[test]
     fn one_at_a_time_however_many_try_and_look() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("LOCK");
-        let (inside, taken, done) = (AtomicU32::new(0), AtomicU32::new(0), AtomicBool::new(false));
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                while !done.load(Ordering::Relaxed) {
-                    is_held(&path).unwrap();
-                }
-            });
-            let workers: Vec<_> = (0..4)
-                .map(|_| {
-                    scope.spawn(|| {
-                        for _ in 0..300 {
-                            match Lock::acquire(&path, std::process::id()) {
-                                Ok(lock) => {
-                                    assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two held it");
-                                    taken.fetch_add(1, Ordering::SeqCst);
-                                    inside.fetch_sub(1, Ordering::SeqCst);
-                                    lock.release().unwrap();
+        within_limit(|| {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("LOCK");
+            let (inside, taken, done) = (AtomicU32::new(0), AtomicU32::new(0), AtomicBool::new(false));
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    while !done.load(Ordering::Relaxed) {
+                        is_held(&path).unwrap();
+                    }
+                });
+                let workers: Vec<_> = (0..4)
+                    .map(|_| {
+                        scope.spawn(|| {
+                            for _ in 0..300 {
+                                match Lock::acquire(&path, std::process::id()) {
+                                    Ok(lock) => {
+                                        assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two held it");
+                                        taken.fetch_add(1, Ordering::SeqCst);
+                                        inside.fetch_sub(1, Ordering::SeqCst);
+                                        lock.release().unwrap();
+                                    }
+                                    Err(Refused::Held(_)) => {}
+                                    Err(Refused::Failed(e)) => panic!("{e}"),
                                 }
-                                Err(Refused::Held(_)) => {}
-                                Err(Refused::Failed(e)) => panic!("{e}"),
                             }
-                        }
+                        })
                     })
-                })
-                .collect();
-            for worker in workers {
-                worker.join().unwrap();
-            }
-            done.store(true, Ordering::Relaxed);
+                    .collect();
+                for worker in workers {
+                    worker.join().unwrap();
+                }
+                done.store(true, Ordering::Relaxed);
+            });
+            assert!(taken.load(Ordering::SeqCst) > 0);
         });
-        assert!(taken.load(Ordering::SeqCst) > 0);
     }
 
     #[test]
     fn one_who_looks_does_not_keep_the_lock_from_anyone() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("LOCK");
-        let done = AtomicBool::new(false);
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                while !done.load(Ordering::Relaxed) {
-                    is_held(&path).unwrap();
+        within_limit(|| {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("LOCK");
+            let done = AtomicBool::new(false);
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    while !done.load(Ordering::Relaxed) {
+                        is_held(&path).unwrap();
+                    }
+                });
+                for _ in 0..500 {
+                    let lock = Lock::acquire(&path, 1).unwrap_or_else(|_| panic!("only a reader was there"));
+                    lock.release().unwrap();
                 }
+                done.store(true, Ordering::Relaxed);
             });
-            for _ in 0..500 {
-                let lock = Lock::acquire(&path, 1).unwrap_or_else(|_| panic!("only a reader was there"));
-                lock.release().unwrap();
-            }
-            done.store(true, Ordering::Relaxed);
         });
     }
 }
