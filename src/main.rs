@@ -13,6 +13,9 @@ mod testing;
 mod walk;
 
 #[cfg(test)]
+#[path = "../tests/harness/fuzz.rs"]
+mod fuzz;
+#[cfg(test)]
 #[path = "../tests/harness/skipped.rs"]
 mod skipped;
 

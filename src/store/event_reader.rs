@@ -215,4 +215,24 @@ mod tests {
         let newer = r#"{"seq":"one","event":"run-started","format":2}"#;
         check(&format!("{newer}\n"), 0, Some("has event format 2, and this release reads formats up to 1"));
     }
+
+    #[test]
+    fn fuzz_of_event_logs() {
+        let log = concat!(
+            r#"{"seq":1,"time":"2026-01-02T03:04:05Z","event":"run-started","format":1,"rille":"0","run_id":"r","door":"job","name":"n","file":"/j","file_hash":"","argv":["a"],"pid":1,"host":"h","user":"u"}"#,
+            "\n",
+            r#"{"seq":2,"time":"2026-01-02T03:04:05Z","event":"task-queued","task":1,"id":"t","kind":"lua","uri":"x","folder":"tasks/1"}"#,
+            "\n",
+            r#"{"seq":3,"time":"2026-01-02T03:04:06Z","event":"task-finished","task":1,"attempt":1,"outcome":"passed","exit":{"code":0},"seconds":0.5,"data":{"a":[1,2.5,"\u00e9"]}}"#,
+            "\n"
+        );
+        assert_eq!(
+            read_from(log.as_bytes(), Path::new("log")).filter_map(Result::ok).count(),
+            3,
+            "the corpus is a log"
+        );
+        crate::fuzz::fuzz(&[log.as_bytes()], |input| {
+            let _ = read_from(input, Path::new("log")).take(100_000).filter_map(Result::ok).count();
+        });
+    }
 }

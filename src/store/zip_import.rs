@@ -450,4 +450,33 @@ mod tests {
         assert!(to.join("ab/far/a b").exists() && !to.join("ab/far").is_symlink(), "what leads out is copied");
         assert!(!to.join("ab/.guild/LOCK").exists() && !to.join("cd").exists());
     }
+
+    #[test]
+    fn fuzz_of_archives() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs.zip");
+        let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        let plain = zip::write::SimpleFileOptions::default();
+        for (name, text) in [
+            ("0123abcd/.guild/opref", "script:/x:::"),
+            ("0123abcd/.guild/attrs/id", "0123abcd\n"),
+            ("0123abcd/output", "out"),
+        ] {
+            zip.start_file(name, plain).unwrap();
+            zip.write_all(text.as_bytes()).unwrap();
+        }
+        let whole = zip.finish().unwrap().into_inner();
+        let limits = ImportLimits::default();
+        crate::fuzz::fuzz(&[&whole], |input| {
+            fs::write(&path, input).unwrap();
+            let Ok(mut import) = ZipImport::open(&path, limits) else { return };
+            drop(import.outline());
+            let target = tempfile::tempdir_in(folder.path()).unwrap();
+            drop(import.bring("0123abcd", target.path()));
+        });
+        // Whatever was in them, nothing has come beside the folders.
+        let mut names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["runs.zip"]);
+    }
 }

@@ -249,4 +249,13 @@ mod tests {
         /p/rille.toml:6: unknown key 'run', which has no effect; 'rille config show' lists the keys
         "#);
     }
+
+    #[test]
+    fn fuzz_of_settings() {
+        let text = "jobs = 4\ngrace = 2.5\nhome = \"~/x\"\ntags = [\"a\", \"b\"]\n[secrets]\nhide = [\"X*\"]\n[walk]\nmax_walks = 10\n";
+        assert!(parse(Path::new("rille.toml"), text, None).is_ok());
+        crate::fuzz::fuzz(&[text.as_bytes()], |input| {
+            drop(parse(Path::new("rille.toml"), &String::from_utf8_lossy(input), None));
+        });
+    }
 }

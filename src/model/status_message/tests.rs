@@ -145,3 +145,13 @@ fn what_is_no_message_is_told_why() {
     assert!(StatusMessage::parse("[".repeat(100_000).as_bytes()).is_err());
     assert!(StatusMessage::parse(format!("{{\"x\": {}", "[".repeat(100_000)).as_bytes()).is_err());
 }
+
+#[test]
+fn fuzz_of_messages() {
+    let corpus: [&[u8]; 3] = [
+        b"{'status': 'running', 'type': 'stdout', 'log': b'a\\xff\\n', 'time': 1.5, 'id': '1-x', 'job_id': 'j'}",
+        b"{\"status\": \"finished\", \"result\": \"fail\", \"time\": 12.25, \"fail_reason\": \"\\u00e9\", \"id\": [1, null]}",
+        b"{'status': 'running', 'type': 'file', 'path': 'a', 'content': {'__base64_encoded__': 'AAEC'}, 'x': {'y': (1, True)}}",
+    ];
+    crate::fuzz::fuzz(&corpus, |input| drop(read::parse(input)));
+}

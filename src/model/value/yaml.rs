@@ -323,4 +323,14 @@ mod tests {
         assert!(read(&deep(MAX_DEPTH)).starts_with("[[["));
         assert_eq!(read(&deep(MAX_DEPTH + 1)), "line 1: values are nested more than 100 deep");
     }
+
+    #[test]
+    fn fuzz_of_yaml() {
+        let text = "a: &x [1, 0x1f, .inf, 1_000]\nb: *x\nc:\n  - {d: 'e', ? f : g}\n  - |\n    text\n? [k]\n: !!str 2026-01-02\n";
+        crate::fuzz::fuzz(&[text.as_bytes()], |input| {
+            for schema in [YamlSchema::Old, YamlSchema::Core] {
+                drop(read_yaml(&String::from_utf8_lossy(input), schema));
+            }
+        });
+    }
 }

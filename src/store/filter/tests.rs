@@ -273,3 +273,14 @@ fn a_bare_number_keeps_its_text() {
     assert_eq!(Literal::bare("007").kind, LiteralKind::Number(7.0));
     assert_eq!(parse("x = 007").unwrap().to_string(), "x = 007");
 }
+
+#[test]
+fn fuzz_of_filters() {
+    let now = chrono::DateTime::UNIX_EPOCH;
+    let corpus: [&[u8]; 3] = [
+        b"loss < 0.5 and (op = train or not completed)",
+        b"'a b' in [1, 'x', 2.5] and started today",
+        b"started after 2 days ago",
+    ];
+    crate::fuzz::fuzz(&corpus, |input| drop(Filter::parse(&String::from_utf8_lossy(input), &now)));
+}
