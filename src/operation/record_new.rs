@@ -11,7 +11,7 @@ use super::encode::{as_argument, split};
 use super::record::FLAG_ARGS;
 use super::{
     Body, DependencyRecord, Flag, FlagPassing, OpCommand, OpRecord, Operation, Resource, Source, SourceCodeRecord,
-    python,
+    SourceKind, python,
 };
 
 /// Where the source code goes, unless the definition says otherwise: hidden, where the command does not name it by a
@@ -198,7 +198,7 @@ fn dependencies(operation: &Operation) -> Vec<DependencyRecord> {
 }
 
 /// Returns a source with what its resource says put into it.
-fn folded(resource: &Resource, source: &Source) -> Source {
+pub(super) fn folded(resource: &Resource, source: &Source) -> Source {
     let mut source = source.clone();
     source.target_path = source.target_path.or_else(|| resource.target_path.clone());
     source.target_type = source.target_type.or(resource.target_type);
@@ -217,8 +217,8 @@ fn config_resource(operation: &Operation) -> Option<Resource> {
     if operation.requires.iter().any(is_there) {
         return None;
     }
-    let source = json!({"config": path, "replace-existing": true, "always-resolve": true});
-    let source = serde_json::from_value(source).expect("a source needs no more than its kind");
+    let source =
+        Source { replace_existing: true, always_resolve: true, ..Source::of(SourceKind::Config(path.to_owned())) };
     Some(Resource { name: format!("config:{path}"), sources: vec![source], ..Resource::default() })
 }
 
@@ -226,7 +226,7 @@ fn config_resource(operation: &Operation) -> Option<Resource> {
 mod tests {
     use std::path::PathBuf;
 
-    use super::super::{Origin, SourceKind, TargetType};
+    use super::super::{Origin, TargetType};
     use super::*;
 
     fn operation(project: &Path, body: Body) -> Operation {
@@ -325,10 +325,12 @@ mod tests {
     #[test]
     fn sources_have_what_their_resource_says() {
         let mut operation = operation(&PathBuf::from("/p"), Body::Exec("true".to_owned()));
-        let sources = json!([{"file": "a", "target-path": "own"}, {"operation": "up"}]);
+        let sources = [SourceKind::File("a".to_owned()), SourceKind::Operation("up".to_owned())].map(Source::of);
+        let [mut first, second] = sources;
+        first.target_path = Some("own".to_owned());
         operation.requires = vec![Resource {
             name: "data".to_owned(),
-            sources: serde_json::from_value(sources).unwrap(),
+            sources: vec![first, second],
             target_path: Some("in".to_owned()),
             target_type: Some(TargetType::Link),
             preserve_path: Some(true),
@@ -366,6 +368,6 @@ mod tests {
         assert!(written.op_cmd.cmd_flags.contains_key("extra"));
         let value = serde_json::to_value(&written).unwrap();
         assert_eq!(value["op-cmd"]["cmd-args"], json!(["true"]));
-        assert_eq!(serde_json::from_value::<OpRecord>(value).unwrap(), written);
+        assert_eq!(OpRecord::read(&value).unwrap(), written);
     }
 }

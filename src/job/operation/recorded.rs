@@ -116,10 +116,9 @@ fn operation(path: &Path, details: &RunDetails) -> Result<OpRecord, CannotStart>
     match details.attrs.get("op") {
         None if is_there => Err(CannotStart::BadOperation(path.to_owned(), String::new())),
         None => Err(CannotStart::NoOperation(path.to_owned())),
-        Some(value) => serde_json::from_value::<OpRecord>(value.clone())
-            .ok()
-            .filter(|record| !record.op_cmd.cmd_args.is_empty())
-            .ok_or_else(|| CannotStart::BadOperation(path.to_owned(), String::new())),
+        Some(value) => {
+            OpRecord::read(value).map_err(|error| CannotStart::BadOperation(path.to_owned(), error.to_string()))
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::{Audience, Plan, RunError, SourceCode};
 use crate::model::{EntryKind, Manifest};
 use crate::operation::dependency::project_local;
 use crate::operation::sourcecode::{self, GitFiles, Request, Snapshot};
-use crate::operation::{Body, FlagValues, Notice, OpRecord, Operation, takes_no_more};
+use crate::operation::{Body, FlagValues, Notice, OpRecord, Operation, normal_path as normal, takes_no_more};
 use crate::store;
 
 /// The attributes that say which source code a run has.
@@ -133,6 +133,7 @@ fn copy_from_run(from: &Path, state: &State) -> Result<(), RunError> {
         })?;
         own.entries.push(entry);
     }
+    copy_links(from, &directory, &own);
     let attributes = store::load(from)?.attrs;
     with(state, |run| {
         run.write_file(".guild/manifest", &own.to_bytes())?;
@@ -143,6 +144,24 @@ fn copy_from_run(from: &Path, state: &State) -> Result<(), RunError> {
         }
         Ok(())
     })
+}
+
+/// Makes the links to folders of source code that another run has. No manifest tells of them, as Guild knows none.
+fn copy_links(from: &Path, to: &Path, copied: &Manifest) {
+    let parents = copied.entries.iter().flat_map(|entry| entry.path.ancestors().skip(1));
+    for folder in parents.collect::<std::collections::BTreeSet<_>>() {
+        let entries = fs::read_dir(from.join(folder)).into_iter().flatten().flatten();
+        for entry in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_symlink())) {
+            let path = folder.join(entry.file_name());
+            let Ok(target) = fs::read_link(entry.path()) else { continue };
+            // It leads to a folder with source code.
+            let place = normal(&folder.join(&target));
+            if target.is_relative() && copied.entries.iter().any(|entry| entry.path.starts_with(&place)) {
+                // What is there already was copied.
+                let _ = std::os::unix::fs::symlink(&target, to.join(&path));
+            }
+        }
+    }
 }
 
 /// Reads the manifest of a run; one without has none.

@@ -53,6 +53,11 @@ pub(super) fn add_models(items: &[Node], folder: &Path, origin: &Origin, project
     let mut models: Vec<Model> = Vec::new();
     let mut resources = Resources::new();
     for item in items {
+        let mut repeated = Vec::new();
+        item.repeated("operations", &mut repeated);
+        let operations = item.get("operations").map(Node::entries).unwrap_or_default();
+        repeated.extend(operations.iter().filter_map(Entry::repeated));
+        project.remarks.extend(repeated.into_iter().map(|mistake| Remark { operation: None, mistake }));
         let name = match model_name(item, &models) {
             Ok(Some(name)) => name,
             Ok(None) => continue,
