@@ -91,6 +91,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) spelling: Spelling,
     /// The file.
     pub(crate) origin: &'a Origin,
+    /// The files that were read for it beside that, relative to the folder.
+    pub(crate) definitions: &'a [std::path::PathBuf],
     /// The folder that paths are relative to.
     pub(crate) project: &'a Path,
     /// The model.
@@ -136,6 +138,7 @@ pub(crate) fn read_operation(
         name: name.to_owned(),
         origin: around.origin.clone(),
         project: around.project.to_owned(),
+        definitions: around.definitions.to_vec(),
         place: Some(place.clone()),
         is_default: fields.boolean("default")?.unwrap_or(false),
         description: fields.text("description")?.unwrap_or_default().trim().to_owned(),

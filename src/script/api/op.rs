@@ -208,6 +208,7 @@ impl Definitions {
             let around = Surroundings {
                 spelling: Spelling::Lua,
                 origin: &origin,
+                definitions: &[],
                 project: &folder,
                 model: &model,
                 resources: &resources,
