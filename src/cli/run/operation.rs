@@ -8,6 +8,7 @@ mod flags;
 mod options;
 mod prompt;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
@@ -197,7 +198,7 @@ fn comment(args: &OperationArgs) -> Result<Option<String>, Failure> {
 
 /// Returns the tags: those of the command line, then those that the operation or the run has.
 fn tags(args: &OperationArgs, chosen: &Chosen) -> Vec<String> {
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let all = args.tag.iter().chain(&chosen.tags);
     all.filter(|tag| seen.insert(*tag)).cloned().collect()
 }
@@ -207,10 +208,13 @@ fn tags(args: &OperationArgs, chosen: &Chosen) -> Vec<String> {
 fn label(chosen: &Chosen, tags: &[String], may_be_kept: bool, masks: &Masks) -> Option<String> {
     let by_tags = (!tags.is_empty()).then(|| format!("{} ${{default_label}}", tags.join(" ")));
     let template = chosen.record.label_template.clone().or(by_tags);
+    // Guild's labels have whole ids.
+    let long = |values: &operation::FlagValues| operation::label(template.as_deref(), values, &BTreeSet::new()).0;
     let upstreams = chosen.record.upstream_flags();
     let label = |values: &operation::FlagValues| operation::label(template.as_deref(), values, &upstreams);
     if let Some(run) = chosen.recorded.as_ref().filter(|_| may_be_kept)
-        && run.label.as_ref().is_some_and(|given| masks.mask_text(given) != masks.mask_text(&label(&run.values).0))
+        && let Some(given) = run.label.as_ref().map(|given| masks.mask_text(given))
+        && [label(&run.values).0, long(&run.values)].iter().all(|made| given != masks.mask_text(made))
     {
         return None;
     }

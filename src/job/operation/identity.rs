@@ -18,6 +18,10 @@ use crate::store::{self, RunDetails};
 /// what they took.
 const IMMATERIAL: [&str; 4] = ["label-template", "delete-on-success", "output-attrs", "deps"];
 
+/// The SHA-1 of no bytes. `rille run … | tee log.txt` has the shell make such a file in the project just before the run; it
+/// says nothing of what is run, unless it makes a folder a package of Python.
+const EMPTY: &str = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
+
 /// What makes a run the same as another: by what it is about, and by name, what it is there.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Identity {
@@ -154,6 +158,7 @@ fn of_files(directory: &Path, run: &RunDetails, definitions: &[PathBuf], parts: 
         let path = entry.path.display().to_string();
         let sha1 = entry.sha1.unwrap_or_default();
         match entry.kind {
+            EntryKind::SourceCode if sha1 == EMPTY && !is_python(&entry.path) => {}
             EntryKind::SourceCode if !counts || definitions.iter().any(|file| file.as_os_str() == entry.origin) => {}
             EntryKind::SourceCode => {
                 parts.insert(Part::Source(Path::new(&entry.origin).display().to_string()), sha1);
@@ -164,6 +169,10 @@ fn of_files(directory: &Path, run: &RunDetails, definitions: &[PathBuf], parts: 
             }
         }
     }
+}
+
+fn is_python(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "py")
 }
 
 /// How much of a value is shown.

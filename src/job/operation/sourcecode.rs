@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::git::{self, Asking};
 use super::prepare::with;
 use super::state::State;
-use super::{Audience, Plan, RunError, SourceCode};
-use crate::model::{EntryKind, Manifest};
+use super::{Audience, Plan, RunError, RunPlace, SourceCode};
+use crate::model::{EntryKind, Manifest, ManifestEntry, is_inside};
 use crate::operation::dependency::project_local;
 use crate::operation::sourcecode::{self, GitFiles, Request, Snapshot};
 use crate::operation::{Body, FlagValues, Notice, OpRecord, Operation, normal_path as normal, takes_no_more};
@@ -101,11 +101,27 @@ fn copy_from_project(
     for notice in notices {
         audience.notice(notice);
     }
+    let entries = match plan.place {
+        RunPlace::New { .. } => manifest,
+        RunPlace::Again { .. } => renewed(&directory, manifest)?,
+    };
     with(state, |run| {
-        let manifest = Manifest { entries: manifest };
-        run.write_file(".guild/manifest", &manifest.to_bytes())?;
+        run.write_file(".guild/manifest", &Manifest { entries }.to_bytes())?;
         run.write_attr("sourcecode_digest", &digest)
     })
+}
+
+/// Returns the manifest of a run whose source code was brought again: what its dependencies brought stays, and source code
+/// that is no longer there is removed.
+fn renewed(directory: &Path, fresh: Vec<ManifestEntry>) -> Result<Vec<ManifestEntry>, RunError> {
+    let earlier = read_manifest(directory)?;
+    let (gone, kept): (Vec<_>, Vec<_>) =
+        earlier.entries.into_iter().partition(|entry| entry.kind == EntryKind::SourceCode);
+    for entry in gone.iter().filter(|old| is_inside(&old.path) && !fresh.iter().any(|new| new.path == old.path)) {
+        // What somebody else has removed is gone as well.
+        let _ = fs::remove_file(directory.join(&entry.path));
+    }
+    Ok(fresh.into_iter().chain(kept).collect())
 }
 
 fn is_python(record: &OpRecord) -> bool {

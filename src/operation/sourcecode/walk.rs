@@ -143,7 +143,7 @@ impl Walk<'_> {
             }
             let Ok(real) = fs::metadata(self.root.join(&path)) else { continue };
             let real = (real.dev(), real.ino());
-            match found.folders.get(&real).cloned() {
+            match found.folders.get(&real).cloned().or_else(|| self.real_place(&path)) {
                 // It leads to where it is itself.
                 Some(place) if path.starts_with(&place) => {}
                 Some(place) if found.selected.iter().any(|chosen| chosen.path.starts_with(&place)) => {
@@ -159,6 +159,12 @@ impl Walk<'_> {
                 _ => {}
             }
         }
+    }
+
+    /// Returns where a folder of the project really is, relative to the root; `None` for one outside of it.
+    fn real_place(&self, path: &Path) -> Option<PathBuf> {
+        let root = fs::canonicalize(self.root).ok()?;
+        fs::canonicalize(self.root.join(path)).ok()?.strip_prefix(root).ok().map(Path::to_owned)
     }
 
     /// Returns whether nothing that is still to come can be taken.
