@@ -89,10 +89,10 @@ fn attributes_of_the_run_are_its_own() {
 
 #[test]
 fn attributes_are_printed_as_guild_prints_them() {
-    let project = Project::new().file("guild.yml", "op:\n  exec: echo ran\n  flags: {b: yes, a: 1}\n  tags: [x, y]\n");
+    let project = Project::new().file("guild.yml", "op:\n  exec: echo ran\n  flags: {b: yes, a: 1}\n  tags: [x, z]\n");
     project.run(&["run", "op", "-y"]).code(0);
     project.run(&["runs", "select", "--attr", "flags"]).code(0).stdout("a: 1\nb: true\n");
-    project.run(&["runs", "select", "--attr", "tags"]).code(0).stdout("- x\n- y\n");
+    project.run(&["runs", "select", "--attr", "tags"]).code(0).stdout("- x\n- z\n");
     project.run(&["runs", "select", "--attr", "exit_status"]).code(0).stdout("0\n");
     project.run(&["runs", "select", "--attr", "cmd"]).code(0).stdout("- echo\n- ran\n");
 }
@@ -236,7 +236,7 @@ fn needed_looks_at_what_is_run_and_not_at_how_it_is_written_down() {
     let project = Project::new()
         .file("guild.yml", "- include: ops.yml\n")
         .file("ops.yml", format!("- model: ''\n  operations:\n{}", indented(definition)));
-    let project = project.file("a.sh", "echo ran\n").file("data.txt", "1\n").file("other.sh", "");
+    let project = project.file("a.sh", "echo ran\n").file("data.txt", "1\n").file("other.sh", "true\n");
     let explain = |words: &[&str]| project.run(&[&["run", "op", "--explain"], words].concat()).code(0).out();
     let needed = |words: &[&str]| project.run(&[&["run", "op", "-y", "--needed"], words].concat());
     assert_eq!(explain(&[]), "There is no run of op that has ended: --needed would run it.\n");
@@ -315,8 +315,8 @@ fn files_of_submodules_are_those_that_git_has() {
     git(other.path(), &["init", "-q"]);
     git(other.path(), &["add", "."]);
     git(other.path(), &["commit", "-qm", "x"]);
-    git(project.root(), &["init", "-q"]);
-    git(project.root(), &["submodule", "--quiet", "add", other.path().to_str().unwrap(), "sub"]);
+    git(&project.path(""), &["init", "-q"]);
+    git(&project.path(""), &["submodule", "--quiet", "add", other.path().to_str().unwrap(), "sub"]);
     std::fs::write(project.path("sub/ignored.sh"), "a").unwrap();
     std::fs::write(project.path("sub/untracked.sh"), "a").unwrap();
     symlink("sub/deep", project.path("link")).unwrap();

@@ -49,7 +49,8 @@ pub(crate) fn main(args: &CatArgs, home: &Home) -> Result<i32, Failure> {
             return Err(Failure::usage(format!("'{file}' is one file too many: --path or --output names another")));
         }
         ([], false) => {
-            return Err(Failure::usage("no file is named").hint("write 'rille runs cat [RUN] FILE', or --output."));
+            return Err(Failure::usage("-p / --path is required unless --output is specified")
+                .hint("or write 'rille runs cat [RUN] FILE'."));
         }
         // One word alone is a file of the latest run, unless it is a run whose file is missing.
         ([word], false) => {

@@ -211,8 +211,12 @@ fn choice(node: &Node, name: &str, spelling: Spelling, remarks: &mut Vec<Mistake
     let Data::Map(_) = &node.data else { return Ok(Choice { value: node.to_value(), ..Choice::default() }) };
     let what = format!("a choice of flag '{name}'");
     let fields = Fields::of(node, &what, spelling)?;
+    let before = remarks.len();
     fields.refuse_unknown(CHOICE, remarks)?;
     let Some(value) = fields.entry("value") else {
+        if remarks.len() > before {
+            return Err(remarks.swap_remove(before));
+        }
         return Err(Mistake::at(&node.place, format!("{what} has no value; write 'value'")));
     };
     let flags = fields.mapping("flags")?;

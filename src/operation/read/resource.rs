@@ -212,10 +212,13 @@ fn source(node: &Node, what: &str, spelling: Spelling, remarks: &mut Vec<Mistake
         return Err(Mistake::at(&node.place, "'dvcfile' sources are not supported yet"));
     }
     let known = [KINDS, SOURCE, &["private"]].concat();
+    let before = remarks.len();
     fields.refuse_unknown(&known, remarks)?;
     let given: Vec<&str> = KINDS.iter().copied().filter(|kind| fields.get(kind).is_some()).collect();
     let kind = match given[..] {
         [kind] => kind,
+        // Its kind is misspelled, more likely than not.
+        [] if remarks.len() > before => return Err(remarks.swap_remove(before)),
         [] => {
             let kinds = KINDS.join(", ");
             let text = format!("{subject} says nothing of what it is: missing required attribute (one of {kinds})");
