@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::harness::{Project, has_program};
+use crate::harness::{Project, needs};
 
 #[test]
 fn what_guild_only_warns_of_is_run_with_a_warning() {
@@ -186,8 +186,7 @@ fn a_comment_is_written_in_an_editor() {
 
 #[test]
 fn modules_are_found_in_the_run_directory_and_in_the_source_code() {
-    if !has_program("python3") {
-        println!("skipped: there is no python3");
+    if !needs("python3") {
         return;
     }
     let definition = "
@@ -295,8 +294,7 @@ fn labels_show_short_ids_of_upstream_runs() {
 
 #[test]
 fn files_of_submodules_are_those_that_git_has() {
-    if !has_program("git") {
-        println!("skipped: there is no git");
+    if !needs("git") {
         return;
     }
     let project = Project::new().file("guild.yml", "op:\n  exec: 'true'\n").file("a.sh", "");
