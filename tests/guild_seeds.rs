@@ -148,13 +148,19 @@ fn a_run_without_its_operation_is_not_restarted() {
              flag.",
         ],
     );
-    for corrupt in ["{foo:123}", "[", "op-cmd: {cmd-args: []}\n"] {
+    let cases = [
+        ("{foo:123}", "missing field `op-cmd`"),
+        ("[", "it is no YAML"),
+        ("op-cmd: {cmd-args: []}\n", "it has no command"),
+    ];
+    for (corrupt, why) in cases {
         fs::write(&op, corrupt).expect("it can be written");
         said(
             project.run(&["run", "--restart", &run.id()]).code(1),
             &[
                 &format!("error: cannot restart run in {}: invalid op configuration", shown.replace(&run.id(), "RUN")),
                 "This may be an internal error. Please open an issue.",
+                &format!("hint: its attribute 'op' cannot be used: {why}."),
             ],
         );
     }

@@ -98,3 +98,53 @@ fn iris_runs_with_guild() {
     let listed = project.run(&["runs", "--json"]);
     assert_eq!(listed.code(0).json().as_array().map(Vec::len), Some(3));
 }
+
+/// A run of each operation that the one program has made is started, restarted and taken as a prototype by the other.
+#[test]
+fn each_program_goes_on_with_the_runs_of_the_other() {
+    let Some(guild) = guild_program() else { return };
+    for maker_is_rille in [true, false] {
+        for definition in ["rille.lua", "guild.yml"] {
+            // Guild knows nothing of the other definition.
+            if !maker_is_rille && definition == "rille.lua" {
+                continue;
+            }
+            let other = if definition == "rille.lua" { "guild.yml" } else { "rille.lua" };
+            let project = without(other);
+            fs::create_dir_all(project.home()).unwrap();
+            let by_rille = |words: &[&str]| project.run(&[&["run", "-y"], words].concat());
+            let by_guild = |words: &[&str]| {
+                let mut command = project.command(&guild);
+                command.env("GUILD_HOME", project.home()).env("LANG", "C.UTF-8").args(["run", "-y"]).args(words);
+                project.start_command(command).wait()
+            };
+            let make = |words: &[&str]| if maker_is_rille { by_rille(words) } else { by_guild(words) };
+            let go_on = |words: &[&str]| if maker_is_rille { by_guild(words) } else { by_rille(words) };
+            make(&["prepare"]).code(0);
+            make(&["train", "lr=0.1"]).code(0);
+            make(&["evaluate"]).code(0);
+            make(&["train", "lr=0.1", "--stage"]).code(0);
+            let id = |operation: &str, attribute: &str| {
+                let runs = project.runs();
+                let is = |run: &&crate::harness::Run| {
+                    run.text(".guild/opref").ends_with(operation) && run.has(format!(".guild/{attribute}"))
+                };
+                runs.iter().find(is).unwrap_or_else(|| panic!("no run of {operation} with {attribute}")).id()
+            };
+            let staged = id("train", "STAGED");
+            go_on(&["--start", &staged]).code(0).stdout_has(TRAINED);
+            let ends = [("prepare", "test_rows: 45"), ("train", TRAINED), ("evaluate", "test_accuracy: 0.888889")];
+            for (operation, end) in ends {
+                let run = id(operation, "attrs/exit_status");
+                go_on(&["--restart", &run]).code(0).stdout_has(end);
+                let count = project.runs().len();
+                go_on(&["--proto", &run]).code(0).stdout_has(end);
+                assert_eq!(project.runs().len(), count + 1);
+            }
+            let listed = project.run(&["runs", "--json"]).code(0).json();
+            let runs = listed.as_array().unwrap();
+            assert_eq!(runs.len(), 7, "{listed:#}");
+            assert!(runs.iter().all(|run| run["status"] == "completed"), "{listed:#}");
+        }
+    }
+}

@@ -29,6 +29,7 @@ mod lost;
 mod older;
 mod operations;
 mod operations_defs;
+mod operations_guild;
 mod operations_lua;
 mod orphans;
 mod packages;

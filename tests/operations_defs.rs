@@ -225,7 +225,7 @@ fn a_project_file_that_cannot_be_read_is_told_with_its_line() {
 fn nothing_usable_is_a_failure() {
     let told = [
         Project::new().run(&["ops"]).whole(),
-        yaml("a: {exce: x}").run(&["ops"]).whole(),
+        yaml("a: {requires: x}").run(&["ops"]).whole(),
         yaml("a: [\n").run(&["ops"]).whole(),
         yaml("a:\n\tb: 1\n").run(&["ops", "--json"]).whole(),
         yaml("").run(&["ops"]).whole(),
@@ -237,7 +237,7 @@ fn nothing_usable_is_a_failure() {
 
     exit code 2
     --- stdout
-    a  BROKEN guild.yml:1: operation 'a' has no attribute 'exce'; did you mean 'exec'?
+    a  BROKEN guild.yml:1: resource 'x' is not defined
     --- stderr
     error: no operation of this project can be used
 

@@ -7,17 +7,12 @@ variables (`globals`), as items of a dict (`dict:NAME`, `global:NAME`) or attrib
 (`namespace:NAME`). Needs nothing but Python 3.8.
 """
 
-import sys
-
-if __name__ == "__main__" and sys.path:
-    # The folder that Python puts first is that of the run: results, and no modules.
-    del sys.path[0]
-
 import ast
 import importlib
 import json
 import os
 import re
+import sys
 import types
 
 
@@ -153,13 +148,15 @@ def merged(value, tree, is_namespace):
 def find(module):
     """Returns the file of a module, `package.module` or `folder/module`, and the package it is in."""
     folder, _, name = module.replace(os.sep, "/").rpartition("/")
+    places = list(sys.path)
     if folder:
         candidates = [os.path.join(path, folder) for path in sys.path]
         folder = next((path for path in candidates if os.path.isdir(path)), folder)
-        sys.path.insert(0, folder)
+        places.insert(0, folder)
+        sys.path.insert(own_folders(), folder)
     parts = name.split(".")
     packages = None
-    for path in sys.path:
+    for path in places:
         base = os.path.join(path, *parts)
         if os.path.isfile(base + ".py"):
             return base + ".py", ".".join(parts[:-1])
@@ -173,6 +170,15 @@ def find(module):
     if packages:
         fail("No module named %s.__main__ ('%s' is a package and cannot be directly executed)" % (name, name))
     fail("No module named %s" % name)
+
+
+def own_folders():
+    """Returns how many folders at the front of the path are the run's: its directory and its source code."""
+    own = {os.getcwd(), os.path.abspath(os.environ.get("GUILD_SOURCECODE") or os.curdir)}
+    count = 0
+    while count < len(sys.path) and os.path.abspath(sys.path[count]) in own:
+        count += 1
+    return count
 
 
 def run(path, package, variables):

@@ -54,6 +54,8 @@ pub(crate) struct Operation {
     pub(crate) origin: Origin,
     /// The absolute folder that its paths are relative to.
     pub(crate) project: PathBuf,
+    /// The files that define it, relative to the project: what they say counts by the definition alone.
+    pub(crate) definitions: Vec<PathBuf>,
     /// Where it stands.
     pub(crate) place: Option<Place>,
     /// Whether it is run when none is named.
@@ -110,6 +112,7 @@ impl Operation {
             name: name.to_owned(),
             origin,
             project: project.to_owned(),
+            definitions: Vec::new(),
             place: None,
             is_default: false,
             description: String::new(),
@@ -133,6 +136,20 @@ impl Operation {
             default_flag_arg_skip: false,
             stop_after: None,
             later: Map::new(),
+        }
+    }
+
+    /// Returns the files that define it and are no part of what it runs, relative to the project.
+    pub(crate) fn definition_files(&self) -> Vec<PathBuf> {
+        match &self.origin {
+            Origin::GuildFile(path) => {
+                let own = path.strip_prefix(&self.project).unwrap_or(path).to_owned();
+                std::iter::once(own).chain(self.definitions.iter().cloned()).collect()
+            }
+            Origin::RilleFile(path) if !matches!(self.body, Body::LuaFunction) => {
+                vec![path.strip_prefix(&self.project).unwrap_or(path).to_owned()]
+            }
+            Origin::RilleFile(_) | Origin::Script(_) => Vec::new(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The label of a run, from a template and the flags.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::Value;
@@ -15,9 +16,19 @@ const DECIMALS: usize = 5;
 /// Characters of a path that a label shows.
 const PATH_LENGTH: usize = 20;
 
+/// Digits of the id of a run, and those of them that a label shows.
+const ID_LENGTH: usize = 32;
+const SHORT_ID: usize = 8;
+
 /// Returns the label of a run. Without a template it is every flag that has a value, as `NAME=VALUE`.
-pub(crate) fn label(template: Option<&str>, flags: &FlagValues) -> (String, Vec<Notice>) {
+/// `upstreams` are the flags whose values are ids of runs: of these a label shows the eight digits that lists show.
+pub(crate) fn label(template: Option<&str>, flags: &FlagValues, upstreams: &BTreeSet<String>) -> (String, Vec<Notice>) {
     let mut notices = Vec::new();
+    let short = |(name, value): (&String, &Value)| {
+        let value = if upstreams.contains(name) { short_ids(value) } else { value.clone() };
+        (name.clone(), value)
+    };
+    let flags = &flags.iter().map(short).collect::<FlagValues>();
     let Some(template) = template else { return (default_label(flags), notices) };
     let mut label = String::new();
     let mut rest = template;
@@ -39,6 +50,17 @@ pub(crate) fn label(template: Option<&str>, flags: &FlagValues) -> (String, Vec<
 pub(crate) fn default_label(flags: &FlagValues) -> String {
     let given = flags.iter().filter(|(_, value)| !value.is_null());
     given.map(|(name, value)| format!("{name}={}", formatted(value))).collect::<Vec<_>>().join(" ")
+}
+
+/// Returns a value with each id of a run in it as its first digits; the names of runs and paths stay.
+fn short_ids(value: &Value) -> Value {
+    let is_id = |word: &str| word.len() == ID_LENGTH && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let short = |word: &str| if is_id(word) { word[..SHORT_ID].to_owned() } else { word.to_owned() };
+    match value {
+        Value::String(text) => Value::from(text.split(' ').map(short).collect::<Vec<_>>().join(" ")),
+        Value::Array(items) => items.iter().map(short_ids).collect(),
+        other => other.clone(),
+    }
 }
 
 /// What a reference stands for on its way through the filters.
@@ -334,12 +356,12 @@ mod tests {
             ("é${n}é", "é10é"),
         ];
         for (template, expected) in cases {
-            assert_eq!(label(Some(template), &flags()).0, expected, "{template}");
+            assert_eq!(label(Some(template), &flags(), &BTreeSet::new()).0, expected, "{template}");
         }
-        assert_eq!(label(Some("[${default_label}]"), &flags()).0, format!("[{default}]"));
-        assert_eq!(label(None, &flags()).0, default);
-        assert_eq!(label(Some("${n|foo}"), &flags()).1.len(), 1);
-        assert_eq!(label(Some("${n|%.2q}"), &flags()).1.len(), 1);
+        assert_eq!(label(Some("[${default_label}]"), &flags(), &BTreeSet::new()).0, format!("[{default}]"));
+        assert_eq!(label(None, &flags(), &BTreeSet::new()).0, default);
+        assert_eq!(label(Some("${n|foo}"), &flags(), &BTreeSet::new()).1.len(), 1);
+        assert_eq!(label(Some("${n|%.2q}"), &flags(), &BTreeSet::new()).1.len(), 1);
     }
 
     #[test]

@@ -21,7 +21,9 @@ mod python_regex;
 pub(crate) mod read;
 mod record;
 mod record_new;
+mod record_read;
 mod relative;
+mod reserved;
 mod resource;
 mod scalar;
 mod scalars;
@@ -36,6 +38,8 @@ pub(crate) use label::label;
 pub(crate) use notice::Notice;
 pub(crate) use project::{Broken, LookupError, ModelName, Project, Remark};
 pub(crate) use record::{DependencyRecord, FlagPassing, OpCommand, OpRecord, SourceCodeRecord};
+pub(crate) use relative::normal as normal_path;
+pub(crate) use reserved::is_of_the_run;
 pub(crate) use resource::{Resource, Source, SourceKind, TargetType};
 pub(crate) use scalars::{FoundScalar, ScalarPatterns, ScalarScan};
 

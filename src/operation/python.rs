@@ -17,6 +17,9 @@ pub(crate) const FOLDER: &str = ".guild/python";
 pub(crate) const FILES: [(&str, &str); 2] =
     [("rille/__init__.py", ""), ("rille/op_main.py", include_str!("../../python/rille/op_main.py"))];
 
+/// The module by which Guild runs a module of the user; it comes with an installation of Guild.
+pub(crate) const GUILD_OP_MAIN: &str = "guild.op_main";
+
 /// How much of a source file is looked at.
 const MOST: u64 = 4 << 20;
 
@@ -27,6 +30,17 @@ pub(crate) fn folders(value: Option<&Value>) -> Vec<String> {
         Some(Value::Array(paths)) => paths.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         _ => Vec::new(),
     }
+}
+
+/// Returns the folders that a text like `PYTHONPATH` names.
+pub(crate) fn paths(text: &str) -> impl Iterator<Item = &str> {
+    text.split(':').filter(|path| !path.is_empty())
+}
+
+/// Returns folders as a text like `PYTHONPATH`, each where it stands first.
+pub(crate) fn joined(paths: impl Iterator<Item = String>) -> String {
+    let mut seen = std::collections::BTreeSet::new();
+    paths.filter(|path| seen.insert(path.clone())).collect::<Vec<_>>().join(":")
 }
 
 /// Returns the source of a module, `package.module` or `folder/module`, below a folder.

@@ -1,15 +1,15 @@
 //! What a run keeps of its operation, in the attribute `op`: enough to start it again without its project.
 //!
 //! The serialised form is Guild's, so that Guild can restart such a run, and Rille one of Guild's. What Guild has and Rille
-//! does not know stays as it is.
+//! does not know stays as it is. [`super::record_read`] reads it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Source;
 use super::resource::flag_names;
+use super::{Source, python};
 
 /// The argument in `cmd-args` that stands for all flags as arguments.
 pub(crate) const FLAG_ARGS: &str = "__flag_args__";
@@ -72,6 +72,36 @@ pub(crate) struct OpCommand {
     pub(crate) flags_dest: Option<String>,
 }
 
+impl OpRecord {
+    /// Returns the folders in which Python looks for modules before all others, relative to the run directory: it comes
+    /// first, with what dependencies and other runs brought, as `python -m` has its working folder first.
+    pub(crate) fn module_folders(&self) -> Vec<String> {
+        let dest = self.sourcecode.dest.as_deref().unwrap_or(".").trim_end_matches('/');
+        let in_source = |folder: &str| match (dest, folder.trim_start_matches("./")) {
+            ("" | ".", folder) => folder.to_owned(),
+            (dest, "" | ".") => dest.to_owned(),
+            (dest, folder) => format!("{dest}/{folder}"),
+        };
+        let own = python::folders(self.rest.get("python-path"));
+        let own = own.iter().map(|folder| if folder.starts_with('/') { folder.clone() } else { in_source(folder) });
+        let first = std::iter::once(".".to_owned()).chain(own);
+        first.chain([in_source("."), python::FOLDER.to_owned()]).collect()
+    }
+
+    /// Writes down where Python finds the modules of a run, so that Guild, which sets no variable that a record does not
+    /// have, can start it too. `shared` is a folder outside of the run with the program that runs modules, since a run that
+    /// Guild makes by this one as its prototype gets the source code and nothing else; `user` is the user's `PYTHONPATH`.
+    pub(crate) fn record_python_path(&mut self, shared: &str, user: Option<&str>) {
+        if !self.op_cmd.cmd_args.iter().any(|word| word == python::OP_MAIN) {
+            return;
+        }
+        let given = self.op_cmd.cmd_env.get("PYTHONPATH").and_then(Value::as_str).map(str::to_owned);
+        let more = given.iter().map(String::as_str).chain(user).flat_map(python::paths).map(str::to_owned);
+        let paths = self.module_folders().into_iter().chain(more).chain([shared.to_owned()]);
+        self.op_cmd.cmd_env.insert("PYTHONPATH".to_owned(), Value::from(python::joined(paths)));
+    }
+}
+
 /// How a flag is passed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
@@ -101,7 +131,7 @@ pub(crate) struct FlagPassing {
 
 /// A resource that the operation requires.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", try_from = "Value")]
 pub(crate) struct DependencyRecord {
     /// The resource's name.
     pub(crate) name: String,

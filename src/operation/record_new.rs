@@ -1,17 +1,18 @@
 //! A definition as the record that its runs keep.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
 use super::encode::{as_argument, split};
 use super::record::FLAG_ARGS;
 use super::{
-    Body, DependencyRecord, Flag, FlagPassing, OpCommand, OpRecord, Operation, Resource, Source, SourceCodeRecord,
-    python,
+    Body, DependencyRecord, Flag, FlagPassing, FlagValues, OpCommand, OpRecord, Operation, Resource, Source,
+    SourceCodeRecord, SourceKind, TargetType, python,
 };
 
 /// Where the source code goes, unless the definition says otherwise: hidden, where the command does not name it by a
@@ -59,6 +60,37 @@ impl OpRecord {
         for name in names {
             self.op_cmd.cmd_flags.entry(name.clone()).or_default();
         }
+    }
+
+    /// Takes files and folders as dependencies beside those of the definition: each is linked to. They are relative to the
+    /// folder `from`.
+    pub(crate) fn add_dependencies(&mut self, paths: &[PathBuf], from: &Path) {
+        for path in paths {
+            let name = path.to_string_lossy().into_owned();
+            let kind = SourceKind::File(from.join(path).to_string_lossy().into_owned());
+            let source = Source { target_type: Some(TargetType::Link), ..Source::of(kind) };
+            let location = from.to_string_lossy().into_owned();
+            self.deps.push(DependencyRecord { name, location, sources: vec![source], config: None });
+        }
+    }
+
+    /// Writes down which other sources the values of flags choose, so that a start by Guild takes the same runs.
+    pub(crate) fn configure(&mut self, values: &FlagValues) {
+        for dependency in &mut self.deps {
+            let chosen = dependency.flag_names().into_iter().filter_map(|name| {
+                let value = values.get(&name).filter(|value| !value.is_null())?.clone();
+                Some((name, value))
+            });
+            let chosen: Map<String, Value> = chosen.collect();
+            dependency.config = (!chosen.is_empty()).then_some(Value::Object(chosen));
+        }
+    }
+
+    /// Returns the names of the flags that choose runs of other operations.
+    pub(crate) fn upstream_flags(&self) -> BTreeSet<String> {
+        let is_upstream =
+            |dep: &&DependencyRecord| dep.sources.iter().any(|source| matches!(source.kind, SourceKind::Operation(_)));
+        self.deps.iter().filter(is_upstream).flat_map(DependencyRecord::flag_names).collect()
     }
 
     /// Returns the record as it is written down: without the variables that are secret by their name and value, which a
@@ -198,7 +230,7 @@ fn dependencies(operation: &Operation) -> Vec<DependencyRecord> {
 }
 
 /// Returns a source with what its resource says put into it.
-fn folded(resource: &Resource, source: &Source) -> Source {
+pub(super) fn folded(resource: &Resource, source: &Source) -> Source {
     let mut source = source.clone();
     source.target_path = source.target_path.or_else(|| resource.target_path.clone());
     source.target_type = source.target_type.or(resource.target_type);
@@ -217,16 +249,14 @@ fn config_resource(operation: &Operation) -> Option<Resource> {
     if operation.requires.iter().any(is_there) {
         return None;
     }
-    let source = json!({"config": path, "replace-existing": true, "always-resolve": true});
-    let source = serde_json::from_value(source).expect("a source needs no more than its kind");
+    let source =
+        Source { replace_existing: true, always_resolve: true, ..Source::of(SourceKind::Config(path.to_owned())) };
     Some(Resource { name: format!("config:{path}"), sources: vec![source], ..Resource::default() })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
-    use super::super::{Origin, SourceKind, TargetType};
+    use super::super::Origin;
     use super::*;
 
     fn operation(project: &Path, body: Body) -> Operation {
@@ -325,10 +355,12 @@ mod tests {
     #[test]
     fn sources_have_what_their_resource_says() {
         let mut operation = operation(&PathBuf::from("/p"), Body::Exec("true".to_owned()));
-        let sources = json!([{"file": "a", "target-path": "own"}, {"operation": "up"}]);
+        let sources = [SourceKind::File("a".to_owned()), SourceKind::Operation("up".to_owned())].map(Source::of);
+        let [mut first, second] = sources;
+        first.target_path = Some("own".to_owned());
         operation.requires = vec![Resource {
             name: "data".to_owned(),
-            sources: serde_json::from_value(sources).unwrap(),
+            sources: vec![first, second],
             target_path: Some("in".to_owned()),
             target_type: Some(TargetType::Link),
             preserve_path: Some(true),
@@ -366,6 +398,6 @@ mod tests {
         assert!(written.op_cmd.cmd_flags.contains_key("extra"));
         let value = serde_json::to_value(&written).unwrap();
         assert_eq!(value["op-cmd"]["cmd-args"], json!(["true"]));
-        assert_eq!(serde_json::from_value::<OpRecord>(value).unwrap(), written);
+        assert_eq!(OpRecord::read(&value).unwrap(), written);
     }
 }

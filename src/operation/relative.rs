@@ -13,7 +13,7 @@ pub(super) fn relative_to(path: &Path, from: &Path) -> PathBuf {
 }
 
 /// Returns the path without `.` and with `..` taken back, as it is written and not as links would have it.
-pub(super) fn normal(path: &Path) -> PathBuf {
+pub(crate) fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for component in path.components() {
         match component {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 /// A named group of sources.
@@ -50,6 +50,33 @@ pub(super) fn flag_names(resource: &str, sources: &[Source]) -> BTreeSet<String>
 }
 
 impl Source {
+    /// Returns a source of which nothing else is said.
+    pub(crate) fn of(kind: SourceKind) -> Source {
+        Source {
+            kind,
+            name: None,
+            flag_name: None,
+            select: Vec::new(),
+            select_min: None,
+            select_max: None,
+            rename: Vec::new(),
+            target_path: None,
+            target_type: None,
+            preserve_path: None,
+            unpack: None,
+            archive_type: None,
+            sha256: None,
+            optional: false,
+            warn_if_empty: None,
+            fail_if_empty: false,
+            replace_existing: false,
+            always_resolve: false,
+            params: Map::new(),
+            help: None,
+            post_process: None,
+        }
+    }
+
     /// Returns the source as a URI: `file:data.txt`, `operation:prepare`.
     pub(crate) fn uri(&self) -> String {
         match &self.kind {
@@ -139,8 +166,8 @@ pub(crate) struct Source {
     /// Keeps the path whose group is the largest number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) select_max: Option<String>,
-    /// `[pattern, replacement]` pairs for the base name; the first that changes it counts.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Patterns and replacements for the base name; the first that changes it counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "renames")]
     pub(crate) rename: Vec<(String, String)>,
     /// The folder in the run directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -184,4 +211,14 @@ pub(crate) struct Source {
     /// A shell command that is run once where an archive was unpacked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) post_process: Option<String>,
+}
+
+/// Writes pairs as Guild reads them.
+fn renames<S: Serializer>(pairs: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Rename<'a> {
+        pattern: &'a str,
+        repl: &'a str,
+    }
+    serializer.collect_seq(pairs.iter().map(|(pattern, repl)| Rename { pattern, repl }))
 }

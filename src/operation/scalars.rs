@@ -89,6 +89,22 @@ impl ScalarPatterns {
         Ok(Some(Self { given: Some(Compiled::new(patterns, false)?), ignored: BTreeSet::new() }))
     }
 
+    /// Returns the lines of a text, each followed by what every pattern finds in it: its groups, and the scalars they make.
+    pub(crate) fn explain(self, text: &str) -> String {
+        let (compiled, _) = self.compile();
+        let mut out = String::new();
+        for line in text.lines() {
+            let line = line.trim_end();
+            out.push_str(line);
+            out.push('\n');
+            for pattern in &compiled.patterns {
+                out.push_str(&pattern.explain(line));
+                out.push('\n');
+            }
+        }
+        out
+    }
+
     /// Returns the patterns, ready, and the keys that are no scalars.
     fn compile(self) -> (Compiled, BTreeSet<String>) {
         let default = || {

@@ -8,6 +8,7 @@ mod flags;
 mod options;
 mod prompt;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
@@ -63,6 +64,9 @@ pub(crate) fn main(words: &[OsString]) -> Result<i32, Failure> {
     let OperationCommand::Run(args) = cli.command;
     let started_in = std::env::current_dir()
         .map_err(|error| Failure::general(format!("cannot find the working folder: {error}")))?;
+    if let Some((name, instead)) = args.of_guild.given() {
+        return Err(Failure::usage(format!("rille has no option '{name}', which Guild AI has")).hint(instead));
+    }
     let loaded = config::load(&started_in, &args.settings(), cli.home.as_deref())?;
     let home = loaded.home_beside(args.run_dir.as_deref())?;
     for remark in &loaded.remarks {
@@ -76,10 +80,10 @@ pub(crate) fn main(words: &[OsString]) -> Result<i32, Failure> {
         return Ok(code);
     }
     let what = describe(&args, &chosen);
-    if !prompt::confirm(args.yes, &what, &chosen.values)? {
+    if !args.explain && !prompt::confirm(args.yes, &what, &chosen.values)? {
         return Ok(1);
     }
-    if unchanged(&args, &chosen) {
+    if !args.explain && unchanged(&args, &chosen) {
         eprintln!("Skipping run because flags have not changed (--needed specified)");
         return Ok(0);
     }
@@ -149,7 +153,7 @@ fn plan(
         scalars,
         tags,
         label,
-        comment: args.comment.clone(),
+        comment: comment(args)?,
         opref: chosen.opref,
         record: chosen.record,
         values: chosen.values,
@@ -159,6 +163,7 @@ fn plan(
         resolved: chosen.recorded.filter(|_| args.start.is_some()).map(|run| run.deps).unwrap_or_default(),
         started_in,
         project,
+        definitions: chosen.operation.as_ref().map(operation::Operation::definition_files).unwrap_or_default(),
         typed: words.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
         options: args.recorded(),
         environment,
@@ -167,6 +172,7 @@ fn plan(
         wants: Wants {
             staging: args.stage,
             needed: args.needed,
+            explain: args.explain,
             force_deps: args.force_deps,
             keep: args.keep_run,
             quiet: args.quiet > 0,
@@ -181,9 +187,18 @@ fn plan(
     })
 }
 
+/// Returns the comment, edited where that is asked for.
+fn comment(args: &OperationArgs) -> Result<Option<String>, Failure> {
+    if !args.edit_comment {
+        return Ok(args.comment.clone());
+    }
+    let text = crate::cli::editor::edit(args.comment.as_deref().unwrap_or_default(), ".txt")?;
+    Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty()))
+}
+
 /// Returns the tags: those of the command line, then those that the operation or the run has.
 fn tags(args: &OperationArgs, chosen: &Chosen) -> Vec<String> {
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let all = args.tag.iter().chain(&chosen.tags);
     all.filter(|tag| seen.insert(*tag)).cloned().collect()
 }
@@ -193,9 +208,13 @@ fn tags(args: &OperationArgs, chosen: &Chosen) -> Vec<String> {
 fn label(chosen: &Chosen, tags: &[String], may_be_kept: bool, masks: &Masks) -> Option<String> {
     let by_tags = (!tags.is_empty()).then(|| format!("{} ${{default_label}}", tags.join(" ")));
     let template = chosen.record.label_template.clone().or(by_tags);
-    let label = |values: &operation::FlagValues| operation::label(template.as_deref(), values);
+    // Guild's labels have whole ids.
+    let long = |values: &operation::FlagValues| operation::label(template.as_deref(), values, &BTreeSet::new()).0;
+    let upstreams = chosen.record.upstream_flags();
+    let label = |values: &operation::FlagValues| operation::label(template.as_deref(), values, &upstreams);
     if let Some(run) = chosen.recorded.as_ref().filter(|_| may_be_kept)
-        && run.label.as_ref().is_some_and(|given| masks.mask_text(given) != masks.mask_text(&label(&run.values).0))
+        && let Some(given) = run.label.as_ref().map(|given| masks.mask_text(given))
+        && [label(&run.values).0, long(&run.values)].iter().all(|made| given != masks.mask_text(made))
     {
         return None;
     }
@@ -292,6 +311,10 @@ fn run(plan: Plan, operation: &str, is_background: bool) -> Result<i32, Failure>
                 "{operation} staged in {quoted}\nTo start the operation, use \"(cd {quoted} && source .guild/ENV && \
                  {command})\"\n"
             ))?;
+            Ok(0)
+        }
+        Done::Explained(text) => {
+            write_out(&text)?;
             Ok(0)
         }
         Done::NotNeeded(same) => {

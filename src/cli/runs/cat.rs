@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::chosen::ChosenOne;
+use super::chosen::one;
+use super::selection::RunFilter;
 use crate::cli::Failure;
 use crate::engine;
 use crate::model::nearest;
@@ -27,8 +28,12 @@ pub(crate) struct CatArgs {
     /// On a terminal, show it by $PAGER [default: less; Guild: -pa]
     #[arg(long)]
     page: bool,
+    /// The run, its id or the beginning of it, its number in the list, `latest`, or a path; and the file, where --path does
+    /// not name it
+    #[arg(value_name = "[RUN] FILE", num_args = 0..=2)]
+    words: Vec<String>,
     #[command(flatten)]
-    chosen: ChosenOne,
+    filter: RunFilter,
 }
 
 /// The file with what an operation wrote.
@@ -36,11 +41,31 @@ pub(super) const OUTPUT: &str = ".guild/output";
 
 /// Writes the file.
 pub(crate) fn main(args: &CatArgs, home: &Home) -> Result<i32, Failure> {
-    let run = args.chosen.find(home)?;
-    let relative = match (&args.path, args.output) {
-        (_, true) => PathBuf::from(OUTPUT),
-        (Some(path), _) => located(&run.path, path, args.sourcecode),
-        (None, _) => return Err(Failure::usage("-p / --path is required unless --output is specified")),
+    let is_named = args.path.is_some() || args.output;
+    let (run, file) = match (&args.words[..], is_named) {
+        ([], true) => ("latest", None),
+        ([run], true) => (run.as_str(), None),
+        ([_, file, ..], true) => {
+            return Err(Failure::usage(format!("'{file}' is one file too many: --path or --output names another")));
+        }
+        ([], false) => {
+            return Err(Failure::usage("-p / --path is required unless --output is specified")
+                .hint("or write 'rille runs cat [RUN] FILE'."));
+        }
+        // One word alone is a file of the latest run, unless it is a run whose file is missing.
+        ([word], false) => {
+            let latest = one(home, "latest", &args.filter)?;
+            if !latest.path.join(word).exists() && one(home, word, &args.filter).is_ok() {
+                return Err(Failure::usage("-p / --path is required unless --output is specified"));
+            }
+            ("latest", Some(Path::new(word)))
+        }
+        ([run, file, ..], false) => (run.as_str(), Some(Path::new(file))),
+    };
+    let run = one(home, run, &args.filter)?;
+    let relative = match (args.path.as_deref().or(file), args.output) {
+        (Some(path), false) => located(&run.path, path, args.sourcecode),
+        _ => PathBuf::from(OUTPUT),
     };
     let mut file = store::open_file(&run.path, &relative).map_err(|error| missing(&run.path, &relative, &error))?;
     if args.page && io::stdout().is_terminal() {

@@ -166,9 +166,7 @@ fn columns(args: &CompareArgs, rows: &[RunRow]) -> Result<Vec<Column>, Failure> 
     if args.extra_cols {
         columns.push(Column::new("sourcecode", Source::Core(Core::SourceCode)));
     }
-    let flags: BTreeSet<&String> = rows.iter().flat_map(|row| row.flags().keys()).collect();
-    columns.extend(flags.into_iter().map(|name| Column::new(name, Source::Flag(name.clone()))));
-    // The columns that an operation asks for are shown in the place of all its scalars.
+    // The columns that an operation asks for are shown in the place of all its flags and scalars.
     let asks = |row: &RunRow| {
         let asked = row.attribute("compare")?;
         let specs = asked.as_array()?.iter().filter_map(Value::as_str);
@@ -176,19 +174,20 @@ fn columns(args: &CompareArgs, rows: &[RunRow]) -> Result<Vec<Column>, Failure> 
         Some(specs.filter_map(|spec| Column::parse(spec).ok()).collect::<Vec<_>>())
     };
     let mut of_operations = Vec::new();
+    let mut flags: BTreeSet<&String> = BTreeSet::new();
     let mut names: BTreeSet<String> = BTreeSet::new();
     for row in rows {
         match asks(row) {
-            Some(_) if args.skip_op_cols => {}
+            Some(_) if args.skip_op_cols => flags.extend(row.flags().keys()),
             Some(asked) => of_operations.extend(asked),
-            None => names.extend(
-                row.scalars()
-                    .iter()
-                    .filter(|scalar| args.all_scalars || !is_of_system(scalar))
-                    .map(ScalarRow::full_name),
-            ),
+            None => {
+                flags.extend(row.flags().keys());
+                let shown = row.scalars().iter().filter(|scalar| args.all_scalars || !is_of_system(scalar));
+                names.extend(shown.map(ScalarRow::full_name));
+            }
         }
     }
+    columns.extend(flags.into_iter().map(|name| Column::new(name, Source::Flag(name.clone()))));
     if !names.is_empty() {
         columns.push(Column::new("step", Source::Step));
     }

@@ -1,6 +1,7 @@
 //! `rille runs select`: prints which run is meant, for other commands to take.
 
 use clap::Args;
+use serde_json::Value;
 
 use super::columns::Column;
 use super::compare;
@@ -8,7 +9,7 @@ use super::list::short_id;
 use super::selection::{RunFilter, Unnamed, select_rows};
 use crate::cli::Failure;
 use crate::cli::output::write_out;
-use crate::store::{Home, Lookup, RunRow};
+use crate::store::{self, Home, Lookup, RunRow};
 
 /// Which run is selected, and what is printed of it.
 #[derive(Args, Debug)]
@@ -77,11 +78,18 @@ pub(crate) fn main(args: &SelectArgs, home: &Home) -> Result<i32, Failure> {
 fn printed(args: &SelectArgs, row: &RunRow) -> Result<String, Failure> {
     let info = &row.info;
     if let Some(name) = &args.attr {
-        let value = row.attribute(name).ok_or_else(|| {
+        let value = row.attribute(name).map(std::borrow::Cow::into_owned);
+        // What a list knows of a run is not all of it: flags and the like are files of their own.
+        let value = value.or_else(|| store::attribute(&info.path, name)).ok_or_else(|| {
             Failure::general(format!("run {} has no attribute '{name}'", info.id))
                 .hint(format!("'rille runs info {}' shows those it has.", short_id(&info.id)))
         })?;
-        return Ok(super::list::shown(&value));
+        return match value {
+            Value::Object(_) | Value::Array(_) => store::yaml(&value)
+                .map(|text| text.trim_end().to_owned())
+                .map_err(|error| Failure::general(format!("cannot show the attribute '{name}': {error}"))),
+            value => Ok(super::list::shown(&value)),
+        };
     }
     Ok(match (args.path, args.short_id) {
         (true, _) => info.path.to_string_lossy().into_owned(),

@@ -13,7 +13,7 @@ use super::upstream::Runs;
 use super::{Audience, Plan, RunError, python};
 use crate::engine::{Query, QueryError};
 use crate::operation::dependency::{self, Limits, Request, Surroundings, Unmet};
-use crate::operation::{DependencyRecord, FlagValues, Notice, OpRecord};
+use crate::operation::{DependencyRecord, FlagValues, Notice, OpRecord, command};
 use crate::store::Home;
 
 /// How long a Python module may take to be imported.
@@ -101,10 +101,10 @@ fn can_import(
                   if u.find_spec(name) is None: raise ModuleNotFoundError(f'No module named {name!r}')";
     let mut query = Query::new(&python, &["-c", script, module], run_dir);
     query.limit = IMPORT_LIMIT;
-    let own = run_dir.join(record.sourcecode.dest.as_deref().unwrap_or("."));
-    let inherited = std::env::var_os("PYTHONPATH").unwrap_or_default();
-    let folders = std::iter::once(own).chain(std::env::split_paths(&inherited));
-    query.env = std::env::join_paths(folders).map(|path| ("PYTHONPATH".into(), path)).into_iter().collect();
+    let recorded = record.op_cmd.cmd_env.get("PYTHONPATH").and_then(serde_json::Value::as_str);
+    let user = std::env::var("PYTHONPATH").ok();
+    let path = command::python_path(record, run_dir, recorded, user.as_deref());
+    query.env = vec![("PYTHONPATH".into(), path.into())];
     match query.start().answer(is_interrupted) {
         Ok(answer) => match answer.failure() {
             None => Ok(()),

@@ -16,7 +16,7 @@ use crate::engine::{
     self, End, Engine, Guarded, Journal, Limits, OutputSink, StopReason, Submission, Surroundings, Timing, Waited,
 };
 use crate::model::{EVENT_FORMAT, EventKind, JobInfo, Masks, RunStarted, Runnable, RuntimeInfo, Task, TaskNumber};
-use crate::operation;
+use crate::operation::{self, Notice};
 use crate::store::{self, EventLog, RunDir, Site};
 
 /// How long the console of a run that was asked to stop is waited for.
@@ -51,10 +51,10 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
 
     let prepared = prepare::prepare(&mut plan, git, &state, audience, &|| engine.interrupted());
     let unfinished = match prepared {
-        Ok(prepared) if engine.interrupted().is_none() => match same_runs(&plan, &state) {
-            Some(same) => {
+        Ok(prepared) if engine.interrupted().is_none() => match superfluous(&plan, &state, audience) {
+            Some(done) => {
                 close(&engine)?;
-                return not_needed(&state, same);
+                return discard(&state, done);
             }
             None if plan.wants.staging => {
                 close(&engine)?;
@@ -82,10 +82,25 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
     Err(unfinished)
 }
 
-/// Returns the ids of the runs that are the same as the one that was prepared.
-fn same_runs(plan: &Plan, state: &State) -> Option<Vec<String>> {
+/// Returns what came of a run that was prepared only to be looked at, or that another makes superfluous; `None` for one that
+/// goes on.
+fn superfluous(plan: &Plan, state: &State, audience: &mut dyn Audience) -> Option<Done> {
+    // One that is started again is there already.
+    if let RunPlace::Again { .. } = plan.place {
+        return None;
+    }
     let place = state.with_run(|run| run.place().to_owned())?;
-    keep::same_runs(plan, &place)
+    let comparison = keep::compare(plan, &place)?;
+    if plan.wants.explain {
+        return Some(Done::Explained(comparison.explain()));
+    }
+    if !comparison.same.is_empty() {
+        return Some(Done::NotNeeded(comparison.same));
+    }
+    if let Some(why) = comparison.why_needed() {
+        audience.notice(Notice::Info(why));
+    }
+    None
 }
 
 /// Begins the run directory, or takes it up again.
@@ -247,12 +262,12 @@ fn stage(plan: &Plan, state: &State, prepared: &prepare::Prepared) -> Result<Don
     Ok(Done::Staged { id, outside: is_outside.then(|| (path, operation::join(&prepared.command))) })
 }
 
-/// Removes a run that another makes superfluous. One that was started again keeps its directory, and its end.
-fn not_needed(state: &State, same: Vec<String>) -> Result<Done, RunError> {
+/// Removes a run that is not to be. One that was started again keeps its directory, and its end.
+fn discard(state: &State, done: Done) -> Result<Done, RunError> {
     if let Some(run) = state.take() {
         run.discard()?;
     }
-    Ok(Done::NotNeeded(same))
+    Ok(done)
 }
 
 fn close(engine: &Engine) -> Result<(), RunError> {

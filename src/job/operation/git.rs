@@ -22,17 +22,21 @@ pub(super) struct Asking {
 /// Asks git about the folder that source code is in, for its files where they are wanted; `None` outside of a repository.
 pub(super) fn ask(root: &Path, for_files: bool) -> Option<Asking> {
     root.ancestors().find(|folder| folder.join(".git").exists())?;
-    let query = |args: &[&str]| {
-        let mut query = Query::new("git", args, root);
-        query.limit = LIMIT;
-        // What is asked must not wait for others, nor write to the repository.
-        query.env = vec![("GIT_OPTIONAL_LOCKS".into(), "0".into()), ("LC_ALL".into(), "C".into())];
-        query.start()
-    };
     // Both at once: each takes a few milliseconds.
-    let listed = for_files.then(|| query(&["ls-files", "-z", "--cached", "--others", "--exclude-standard"]));
-    let status = query(&["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal"]);
+    let listed = for_files.then(|| query(root, &LIST));
+    let status = query(root, &["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal"]);
     Some(Asking { root: root.to_owned(), listed, status })
+}
+
+/// Asks for what git tracks or would track.
+const LIST: [&str; 5] = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
+
+fn query(folder: &Path, args: &[&str]) -> Asked {
+    let mut query = Query::new("git", args, folder);
+    query.limit = LIMIT;
+    // What is asked must not wait for others, nor write to the repository.
+    query.env = vec![("GIT_OPTIONAL_LOCKS".into(), "0".into()), ("LC_ALL".into(), "C".into())];
+    query.start()
 }
 
 impl Asking {
@@ -62,7 +66,7 @@ fn files(root: &Path, listed: Asked, is_interrupted: &dyn Fn() -> bool, notify: 
         Err(error) => Err(error.to_string()),
     };
     match listed {
-        Ok(files) => GitFiles { files },
+        Ok(files) => GitFiles { files: with_submodules(root, files, is_interrupted, notify) },
         Err(why) => {
             notify(Notice::Warning(format!(
                 "git does not tell which files {} has ({why}): source code is chosen by .gitignore alone",
@@ -71,6 +75,30 @@ fn files(root: &Path, listed: Asked, is_interrupted: &dyn Fn() -> bool, notify: 
             GitFiles::by_rules(root)
         }
     }
+}
+
+/// Returns files with those of submodules, which git lists by the name of their folder alone. A repository that is only
+/// beside the files of this one is listed with a slash, and stays what it is.
+fn with_submodules(
+    root: &Path,
+    files: Vec<PathBuf>,
+    is_interrupted: &dyn Fn() -> bool,
+    notify: &mut dyn FnMut(Notice),
+) -> Vec<PathBuf> {
+    let is_submodule = |path: &PathBuf| {
+        !path.as_os_str().as_bytes().ends_with(b"/") && root.join(path).join(".git").symlink_metadata().is_ok()
+    };
+    let mut all = Vec::with_capacity(files.len());
+    for path in files {
+        if !is_submodule(&path) || root.join(&path).is_symlink() {
+            all.push(path);
+            continue;
+        }
+        let folder = root.join(&path);
+        let inner = self::files(&folder, query(&folder, &LIST), is_interrupted, notify).files;
+        all.extend(inner.into_iter().map(|file| path.join(file)));
+    }
+    all
 }
 
 fn names(output: &[u8]) -> Vec<PathBuf> {

@@ -1,74 +1,93 @@
-//! `--needed`: whether there is a run that is the same, in what matters.
-//!
-//! Two runs are the same if their operation (its command, environment, dependencies, scalars), the values of their flags,
-//! their source code and what their dependencies were resolved to are. Where a definition stands, and what else stands in
-//! its file, does not matter, and neither do labels and tags.
+//! `--needed` and `--explain`: whether there is a run that is the same in what matters, and in what the nearest one differs.
 
-use std::collections::BTreeSet;
-use std::path::Path;
-
-use serde_json::{Map, Value};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 use super::Plan;
-use crate::model::{EntryKind, ManifestEntry};
-use crate::store::{self, RunDetails, Status};
+use super::identity::{Difference, Identity};
+use crate::store::{self, RunInfo, Status};
 
-/// Keys of the attribute `op` that change nothing of what is run.
-const IMMATERIAL: [&str; 3] = ["label-template", "delete-on-success", "output-attrs"];
+/// How a run that was prepared stands to those that there are.
+pub(super) struct Comparison {
+    operation: String,
+    /// The ids of the runs that are the same, newest first.
+    pub(super) same: Vec<String>,
+    /// The run that differs in the fewest things, and in what; `None` without any run of the operation that has ended.
+    nearest: Option<(RunInfo, Vec<Difference>)>,
+}
 
-/// Returns the ids of the runs that are the same as the one that was prepared in `directory`, newest first; `None` if
-/// there is none, or if it does not matter.
-pub(super) fn same_runs(plan: &Plan, directory: &Path) -> Option<Vec<String>> {
-    if !plan.wants.needed {
+/// Compares the run that was prepared in `directory` with the others of its operation; `None` where nobody asks for it.
+pub(super) fn compare(plan: &Plan, directory: &Path) -> Option<Comparison> {
+    if !plan.wants.needed && !plan.wants.explain {
         return None;
     }
-    let own = Identity::of(directory, &store::load(directory).ok()?);
+    let definitions = definitions(plan);
+    let own = Identity::of(directory, &store::load(directory).ok()?, &definitions);
     let operation = plan.opref.operation();
-    let is_candidate = |run: &store::RunInfo| {
+    let is_candidate = |run: &RunInfo| {
         run.path != directory
             && run.operation.as_ref() == Some(&operation)
             && matches!(run.status, Status::Completed | Status::Terminated)
     };
-    let runs = store::list(&plan.home).ok()?.into_iter().filter(is_candidate);
-    let same = runs.filter(|run| store::load(&run.path).is_ok_and(|run| Identity::of(&run.info.path, &run) == own));
-    Some(same.map(|run| run.id).collect::<Vec<_>>()).filter(|same| !same.is_empty())
+    let mut comparison = Comparison { operation: operation.clone(), same: Vec::new(), nearest: None };
+    for run in store::list(&plan.home).ok()?.into_iter().filter(is_candidate) {
+        let Ok(details) = store::load(&run.path) else { continue };
+        let differences = own.differences(&Identity::of(&run.path, &details, &definitions));
+        if differences.is_empty() {
+            comparison.same.push(run.id);
+        } else if comparison.nearest.as_ref().is_none_or(|(_, fewest)| differences.len() < fewest.len()) {
+            comparison.nearest = Some((run, differences));
+        }
+    }
+    Some(comparison)
 }
 
-/// What makes a run the same as another.
-#[derive(Debug, PartialEq)]
-struct Identity {
-    operation: Value,
-    flags: Map<String, Value>,
-    source: Option<Value>,
-    dependencies: BTreeSet<String>,
+/// Returns the files of the project that define operations. A run that is started again knows only where it is defined.
+fn definitions(plan: &Plan) -> Vec<PathBuf> {
+    let mut files = plan.definitions.clone();
+    if plan.opref.kind == "guildfile" {
+        files.extend(Path::new(&plan.opref.name).file_name().map(PathBuf::from));
+    }
+    files
 }
 
-impl Identity {
-    fn of(directory: &Path, run: &RunDetails) -> Identity {
-        let mut operation = run.attrs.get("op").cloned().unwrap_or_default();
-        if let Some(fields) = operation.as_object_mut() {
-            fields.retain(|name, _| !IMMATERIAL.contains(&name.as_str()));
+impl Comparison {
+    /// Returns why the run is needed although others are there; `None` where there is none.
+    pub(super) fn why_needed(&self) -> Option<String> {
+        let (run, differences) = self.nearest.as_ref()?;
+        let id: String = run.id.chars().take(8).collect();
+        let mut text = format!("Running {} because it differs from run {id} (--needed specified):", self.operation);
+        add(&mut text, differences);
+        Some(text)
+    }
+
+    /// Returns what `--needed` would do, and why.
+    pub(super) fn explain(&self) -> String {
+        let operation = &self.operation;
+        let mut text = String::new();
+        if !self.same.is_empty() {
+            let ids: Vec<String> = self.same.iter().map(|id| id.chars().take(8).collect()).collect();
+            return format!("{operation} is the same as run {}: --needed would skip it.\n", ids.join(", "));
         }
-        Identity {
-            operation,
-            flags: run.flags.clone(),
-            source: run.attrs.get("sourcecode_digest").cloned(),
-            dependencies: dependencies(directory, run),
+        match &self.nearest {
+            None => {
+                let _ = write!(text, "There is no run of {operation} that has ended");
+            }
+            Some((run, differences)) => {
+                let id: String = run.id.chars().take(8).collect();
+                // Writing to a string cannot fail.
+                let _ = write!(text, "{operation} differs from run {id}, the nearest one:");
+                add(&mut text, differences);
+                text.push_str("\nIt would run again");
+            }
         }
+        text.push_str(": --needed would run it.\n");
+        text
     }
 }
 
-/// Returns what the dependencies were resolved to: runs by their ids, files by their content.
-fn dependencies(directory: &Path, run: &RunDetails) -> BTreeSet<String> {
-    let deps = run.attrs.get("deps").and_then(Value::as_object).into_iter().flatten();
-    let sources = deps.flat_map(|(resource, sources)| {
-        let sources = sources.as_object().into_iter().flatten();
-        sources.map(move |(name, source)| format!("{resource} {name} {}", source.get("config").unwrap_or(&Value::Null)))
-    });
-    // Where a file came from does not matter: it may be a generated one.
-    let file = |entry: ManifestEntry| {
-        let path = entry.path.display();
-        (entry.kind == EntryKind::Dependency).then(|| format!("{path} {}", entry.sha1.as_deref().unwrap_or_default()))
-    };
-    sources.chain(store::manifest(directory).into_iter().filter_map(file)).collect()
+fn add(text: &mut String, differences: &[Difference]) {
+    for difference in differences {
+        let _ = write!(text, "\n  {difference}");
+    }
 }

@@ -6,6 +6,7 @@
 mod dependencies;
 mod execute;
 mod git;
+mod identity;
 mod keep;
 mod output;
 mod prepare;
@@ -61,6 +62,8 @@ pub(crate) struct Plan {
     pub(crate) started_in: PathBuf,
     /// The folder of the definition.
     pub(crate) project: PathBuf,
+    /// The files of the project that define it and are no part of what it runs.
+    pub(crate) definitions: Vec<PathBuf>,
     /// The command line as it was typed.
     pub(crate) typed: Vec<String>,
     /// The options by Guild's names.
@@ -145,6 +148,8 @@ pub(crate) struct Wants {
     pub(crate) staging: bool,
     /// Nothing is done where another run is the same.
     pub(crate) needed: bool,
+    /// It is told in what the run would differ from the nearest one, and nothing is run.
+    pub(crate) explain: bool,
     /// Dependencies that cannot be resolved are only warned of.
     pub(crate) force_deps: bool,
     /// It is kept also where its operation says that it is deleted on success.
@@ -170,6 +175,8 @@ pub(crate) enum Done {
         /// Its directory, and the command to start it there by hand; `None` for a run under the home.
         outside: Option<(PathBuf, String)>,
     },
+    /// What a run would differ in, in words; there is none.
+    Explained(String),
     /// Another run is the same, by their ids; this one was not kept.
     NotNeeded(Vec<String>),
 }

@@ -28,6 +28,8 @@ pub(super) fn prepare(
     interrupted: &dyn Fn() -> Option<i32>,
 ) -> Result<Prepared, RunError> {
     let check = || interrupted().map_or(Ok(()), |signal| Err(RunError::Interrupted(signal)));
+    let user_path = std::env::var("PYTHONPATH").ok();
+    plan.record.record_python_path(&python::shared(&plan.home).to_string_lossy(), user_path.as_deref());
     with_mut(state, |run| {
         write_attributes(run, plan)?;
         // What takes its time is done where it can be seen.
@@ -111,6 +113,7 @@ fn command_of(plan: &Plan, state: &State, audience: &mut dyn Audience) -> Result
             let path = Path::new(operation::python::FOLDER).join(name);
             with(state, |run| run.write_file(&path, text.as_bytes()))?;
         }
+        python::share(&plan.home);
     }
     let (id, directory) = with(state, |run| Ok((run.id().to_owned(), run.path().to_owned())))?;
     let inherited = Inherited::read();
@@ -130,6 +133,8 @@ fn command(record: &OpRecord, values: &FlagValues) -> Result<command::Command, S
     // To find one that the operation accepts, each Python of the system is started.
     let found = OnceCell::new();
     let python_exe = || found.get_or_init(|| python::interpreter(record)).clone();
+    let without_guild = python::without_guild(record);
+    let record = without_guild.as_ref().unwrap_or(record);
     let rille_exe = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("rille"));
     let places = Places { python_exe: &python_exe, rille_exe: &rille_exe.to_string_lossy() };
     command::command(record, values, places)

@@ -46,10 +46,10 @@ pub(crate) enum CannotStart {
          the operation without the --start/--restart flag.", .0.display()
     )]
     NoOperation(PathBuf),
-    /// It knows its operation in a way that nobody understands.
+    /// It knows its operation in a way that nobody understands, for this reason.
     #[error(
-        "cannot restart run in {}: invalid op configuration\nThis may be an internal error. Please open an issue.{}",
-        .0.display(), detail(.1)
+        "cannot restart run in {}: invalid op configuration\nThis may be an internal error. Please open an issue.",
+        .0.display()
     )]
     BadOperation(PathBuf, String),
     /// An attribute that it needs is damaged.
@@ -66,10 +66,6 @@ pub(crate) enum CannotStart {
     /// The directory cannot be read.
     #[error(transparent)]
     Store(#[from] store::Error),
-}
-
-fn detail(what: &str) -> String {
-    if what.is_empty() { String::new() } else { format!(" ({what})") }
 }
 
 /// Attributes that say what the operation of a run is, beside `op` and `flags`.
@@ -114,12 +110,11 @@ impl RecordedRun {
 fn operation(path: &Path, details: &RunDetails) -> Result<OpRecord, CannotStart> {
     let is_there = path.join(".guild/attrs/op").exists();
     match details.attrs.get("op") {
-        None if is_there => Err(CannotStart::BadOperation(path.to_owned(), String::new())),
+        None if is_there => Err(CannotStart::BadOperation(path.to_owned(), "it is no YAML".to_owned())),
         None => Err(CannotStart::NoOperation(path.to_owned())),
-        Some(value) => serde_json::from_value::<OpRecord>(value.clone())
-            .ok()
-            .filter(|record| !record.op_cmd.cmd_args.is_empty())
-            .ok_or_else(|| CannotStart::BadOperation(path.to_owned(), String::new())),
+        Some(value) => {
+            OpRecord::read(value).map_err(|error| CannotStart::BadOperation(path.to_owned(), error.to_string()))
+        }
     }
 }
 

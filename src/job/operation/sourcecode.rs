@@ -8,11 +8,11 @@ use serde_json::Value;
 use super::git::{self, Asking};
 use super::prepare::with;
 use super::state::State;
-use super::{Audience, Plan, RunError, SourceCode};
-use crate::model::{EntryKind, Manifest};
+use super::{Audience, Plan, RunError, RunPlace, SourceCode};
+use crate::model::{EntryKind, Manifest, ManifestEntry, is_inside};
 use crate::operation::dependency::project_local;
 use crate::operation::sourcecode::{self, GitFiles, Request, Snapshot};
-use crate::operation::{Body, FlagValues, Notice, OpRecord, Operation, takes_no_more};
+use crate::operation::{Body, FlagValues, Notice, OpRecord, Operation, normal_path as normal, takes_no_more};
 use crate::store;
 
 /// The attributes that say which source code a run has.
@@ -101,11 +101,27 @@ fn copy_from_project(
     for notice in notices {
         audience.notice(notice);
     }
+    let entries = match plan.place {
+        RunPlace::New { .. } => manifest,
+        RunPlace::Again { .. } => renewed(&directory, manifest)?,
+    };
     with(state, |run| {
-        let manifest = Manifest { entries: manifest };
-        run.write_file(".guild/manifest", &manifest.to_bytes())?;
+        run.write_file(".guild/manifest", &Manifest { entries }.to_bytes())?;
         run.write_attr("sourcecode_digest", &digest)
     })
+}
+
+/// Returns the manifest of a run whose source code was brought again: what its dependencies brought stays, and source code
+/// that is no longer there is removed.
+fn renewed(directory: &Path, fresh: Vec<ManifestEntry>) -> Result<Vec<ManifestEntry>, RunError> {
+    let earlier = read_manifest(directory)?;
+    let (gone, kept): (Vec<_>, Vec<_>) =
+        earlier.entries.into_iter().partition(|entry| entry.kind == EntryKind::SourceCode);
+    for entry in gone.iter().filter(|old| is_inside(&old.path) && !fresh.iter().any(|new| new.path == old.path)) {
+        // What somebody else has removed is gone as well.
+        let _ = fs::remove_file(directory.join(&entry.path));
+    }
+    Ok(fresh.into_iter().chain(kept).collect())
 }
 
 fn is_python(record: &OpRecord) -> bool {
@@ -133,6 +149,7 @@ fn copy_from_run(from: &Path, state: &State) -> Result<(), RunError> {
         })?;
         own.entries.push(entry);
     }
+    copy_links(from, &directory, &own);
     let attributes = store::load(from)?.attrs;
     with(state, |run| {
         run.write_file(".guild/manifest", &own.to_bytes())?;
@@ -143,6 +160,24 @@ fn copy_from_run(from: &Path, state: &State) -> Result<(), RunError> {
         }
         Ok(())
     })
+}
+
+/// Makes the links to folders of source code that another run has. No manifest tells of them, as Guild knows none.
+fn copy_links(from: &Path, to: &Path, copied: &Manifest) {
+    let parents = copied.entries.iter().flat_map(|entry| entry.path.ancestors().skip(1));
+    for folder in parents.collect::<std::collections::BTreeSet<_>>() {
+        let entries = fs::read_dir(from.join(folder)).into_iter().flatten().flatten();
+        for entry in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_symlink())) {
+            let path = folder.join(entry.file_name());
+            let Ok(target) = fs::read_link(entry.path()) else { continue };
+            // It leads to a folder with source code.
+            let place = normal(&folder.join(&target));
+            if target.is_relative() && copied.entries.iter().any(|entry| entry.path.starts_with(&place)) {
+                // What is there already was copied.
+                let _ = std::os::unix::fs::symlink(&target, to.join(&path));
+            }
+        }
+    }
 }
 
 /// Reads the manifest of a run; one without has none.

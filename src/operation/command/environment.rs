@@ -51,7 +51,8 @@ pub(crate) fn environment(
     }
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let sourcecode = text(&sourcecode(record, process));
-    let python_path = python_path(record, process, variables.get("PYTHONPATH"));
+    let recorded = variables.get("PYTHONPATH").map(String::as_str);
+    let python_path = python_path(record, process.run_dir, recorded, process.python_path);
     let own = [
         ("GUILD_OP", process.operation.to_owned()),
         ("GUILD_HOME", text(process.home)),
@@ -89,19 +90,16 @@ fn sourcecode(record: &OpRecord, process: &Process<'_>) -> std::path::PathBuf {
     }
 }
 
-/// Returns where Python looks for modules: first the source code of the run, last what the user says.
-fn python_path(record: &OpRecord, process: &Process<'_>, given: Option<&String>) -> String {
-    let sourcecode = sourcecode(record, process);
-    let folders = python::folders(record.rest.get("python-path"));
-    let mut paths: Vec<String> =
-        folders.iter().map(|folder| sourcecode.join(folder).to_string_lossy().into_owned()).collect();
-    paths.push(sourcecode.to_string_lossy().into_owned());
-    paths.push(process.run_dir.join(python::FOLDER).to_string_lossy().into_owned());
-    let more = given.map(String::as_str).into_iter().chain(process.python_path);
-    paths.extend(more.flat_map(|paths| paths.split(':')).filter(|path| !path.is_empty()).map(str::to_owned));
-    let mut seen = std::collections::BTreeSet::new();
-    paths.retain(|path| seen.insert(path.clone()));
-    paths.join(":")
+/// Returns where Python looks for modules: first the run directory, as `python -m` has its working folder first, then the
+/// source code of the run, then what the record names (relative to the run directory), last what the user says.
+pub(crate) fn python_path(record: &OpRecord, run_dir: &Path, recorded: Option<&str>, user: Option<&str>) -> String {
+    let recorded = recorded.into_iter().flat_map(python::paths).map(str::to_owned);
+    let absolute = |path: String| match path.as_str() {
+        "." => run_dir.to_string_lossy().into_owned(),
+        path => run_dir.join(path).to_string_lossy().into_owned(),
+    };
+    let user = user.into_iter().flat_map(python::paths).map(str::to_owned);
+    python::joined(record.module_folders().into_iter().chain(recorded).map(absolute).chain(user))
 }
 
 /// Returns the value of a variable of the definition. A flag alone is encoded as an argument is; within a text it is as

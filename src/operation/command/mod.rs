@@ -5,7 +5,7 @@ mod references;
 
 use serde_json::Value;
 
-pub(crate) use environment::{Process, env_file, env_text, environment, variable_of_flag};
+pub(crate) use environment::{Process, env_file, env_text, environment, python_path, variable_of_flag};
 use references::{Unresolved, resolve};
 
 use super::encode::{as_argument, as_shown, as_yaml, encoded};

@@ -155,7 +155,7 @@ fn the_environment_says_what_runs_and_with_which_flags() {
     record.rest.insert("python-path".to_owned(), json!(["src"]));
     let found = variables(&record, &json!({"b": true, "n": null, "a-b": 1e-5, "e": 1, "é.x": "y"})).unwrap();
     let dir = "/home/runs/abc";
-    let python = format!("{dir}/.guild/sourcecode/src:{dir}/.guild/sourcecode:{dir}/.guild/python:/given:/mine");
+    let python = format!("{dir}:{dir}/.guild/sourcecode/src:{dir}/.guild/sourcecode:{dir}/.guild/python:/given:/mine");
     let expected = [
         ("A", "x is true"),
         ("B", "1"),

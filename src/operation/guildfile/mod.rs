@@ -13,7 +13,7 @@ mod shape;
 mod tests;
 mod yaml;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Broken, Origin, Project};
 
@@ -33,7 +33,14 @@ pub(crate) fn add_guild_file(folder: &Path, shown: &Path, project: &mut Project)
         return false;
     }
     match files::items(&path, &shown.join(GUILD_FILE), &mut project.broken) {
-        Ok(items) => model::add_models(&items, folder, &Origin::GuildFile(path), project),
+        Ok(items) => {
+            let included = items.iter().map(|item| item.place.file.as_ref());
+            let mut included: Vec<PathBuf> =
+                included.filter_map(|file| Path::new(file).strip_prefix(shown).ok().map(Path::to_owned)).collect();
+            included.sort();
+            included.dedup();
+            model::add_models(&items, &included, folder, &Origin::GuildFile(path), project);
+        }
         Err(mistake) => project.broken.push(Broken::file(mistake)),
     }
     true

@@ -1,6 +1,6 @@
 //! The items of a file: models with their operations, and the configs that they share.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::shape::INCLUDE;
 use super::{TYPES, extends, include, params};
@@ -49,10 +49,21 @@ struct Model {
 }
 
 /// Adds the models of a file to a project.
-pub(super) fn add_models(items: &[Node], folder: &Path, origin: &Origin, project: &mut Project) {
+pub(super) fn add_models(
+    items: &[Node],
+    definitions: &[PathBuf],
+    folder: &Path,
+    origin: &Origin,
+    project: &mut Project,
+) {
     let mut models: Vec<Model> = Vec::new();
     let mut resources = Resources::new();
     for item in items {
+        let mut repeated = Vec::new();
+        item.repeated("operations", &mut repeated);
+        let operations = item.get("operations").map(Node::entries).unwrap_or_default();
+        repeated.extend(operations.iter().filter_map(Entry::repeated));
+        project.remarks.extend(repeated.into_iter().map(|mistake| Remark { operation: None, mistake }));
         let name = match model_name(item, &models) {
             Ok(Some(name)) => name,
             Ok(None) => continue,
@@ -86,6 +97,7 @@ pub(super) fn add_models(items: &[Node], folder: &Path, origin: &Origin, project
         let around = Surroundings {
             spelling: Spelling::Guild,
             origin,
+            definitions,
             project: folder,
             model: &model.name,
             resources: &resources,

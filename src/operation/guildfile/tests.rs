@@ -175,9 +175,15 @@ fn a_mistake_costs_its_operation_alone() {
                 a b: {main: x}\nlimit: {main: x, stop-after: 0}\nobjective: {main: x, objective: {least: a}}\n\
                 alias: {main: x, flags: {a: {alias: b}, b: 1}}\ncode: {main: x, sourcecode: 3}\nbad: !x {main: x}\n";
     insta::assert_snapshot!(told(text), @r#"
+    dest Main("x")
+    flag Main("x") a=null
     import Main("x")
     ok Main("ok")
     plugins Main("x")
+    same Main("y")
+    slip Main("slip")
+    twice Main("y")
+    type Main("x") a=null
     unknown Main("x")
     BROKEN a b: guild.yml:30: 'a b' is no name of an operation: it has no spaces, ':', '/' or '='
     BROKEN alias: guild.yml:33: the alias 'b' of flag 'a' is another flag
@@ -187,10 +193,8 @@ fn a_mistake_costs_its_operation_alone() {
     BROKEN bounds: guild.yml:7: flag 'a' has min 3, which is more than max 2
     BROKEN choice: guild.yml:8: a choice of flag 'a' has no attribute 'vale'; did you mean 'value'?
     BROKEN code: guild.yml:34: sourcecode must be a pattern, a list of rules, a mapping, or no, got the number 3
-    BROKEN dest: guild.yml:10: 'global' is no destination of flags; did you mean 'globals'?
     BROKEN env: guild.yml:11: env must be a mapping, got a list
     BROKEN file: guild.yml:20: resource 'a.csv' is not defined; for the file write 'file: a.csv'
-    BROKEN flag: guild.yml:5: flag 'a' has no attribute 'defualt'; did you mean 'default'?
     BROKEN limit: guild.yml:31: stop-after must be a number of minutes above 0, got the number 0
     BROKEN list-flags: guild.yml:2: flags must be a mapping of names and defaults, got a list; write 'NAME: DEFAULT' lines
     BROKEN model: guild.yml:23: model 'm' of the resource 'm:r' is not defined
@@ -199,16 +203,18 @@ fn a_mistake_costs_its_operation_alone() {
     BROKEN op: guild.yml:21: resource 'ok' is not defined; for the files of the operation write 'operation: ok'
     BROKEN pkg: guild.yml:22: 'p/r': resources of installed packages are not supported yet
     BROKEN res: guild.yml:19: resource 'foo' is not defined
-    BROKEN same: guild.yml:16: 'same' stands here a second time; the first is on line 15
     BROKEN scalars: guild.yml:29: output-scalars must be a mapping, a list, a pattern, or no, got the number 3
-    BROKEN slip: guild.yml:3: operation 'slip' has no attribute 'exce'; did you mean 'exec'?
     BROKEN source: guild.yml:17: a source has no attribute 'nmae'; did you mean 'name'?
     BROKEN steps: guild.yml:24: steps must be a list, got 'x'
-    BROKEN twice: guild.yml:14: 'main' stands here a second time; the first is on line 13
     BROKEN two: guild.yml:18: a source is more than one thing: conflicting attributes (file, url)
-    BROKEN type: guild.yml:6: 'integer' is no type of a flag; did you mean 'int'?
+    REMARK : guild.yml:16: 'same' stands here a second time, and the last one counts; the first is on line 15
+    REMARK dest: guild.yml:10: 'global' is no destination of flags; did you mean 'globals'? The operation does not get its flags
+    REMARK flag: guild.yml:5: flag 'a' has no attribute 'defualt'; did you mean 'default'?
     REMARK import: guild.yml:28: operation 'import': 'flags-import' is not supported yet; the flags are those that are written down
     REMARK plugins: guild.yml:27: operation 'plugins': 'plugins' is not supported yet; it runs without them
+    REMARK slip: guild.yml:3: operation 'slip' has no attribute 'exce'; did you mean 'exec'?
+    REMARK twice: guild.yml:14: 'main' stands here a second time, and the last one counts; the first is on line 13
+    REMARK type: guild.yml:6: 'integer' is no type of a flag; did you mean 'int'? It is taken for 'auto'
     REMARK unknown: guild.yml:4: operation 'unknown' has no attribute 'colour'; it has no effect
     "#);
 }
@@ -326,12 +332,13 @@ fn files_are_included_where_they_are_named() {
         ("nope.yaml", ""),
     ];
     insta::assert_snapshot!(told_of(&project(&files)), @r#"
+    p:y Main("y")
     p:z Main("z")
     d:w Main("w")
     m:x Main("x")
     BROKEN : sub/deep.yml:1: cycle in 'include': sub/../guild.yml is being read
     BROKEN : guild.yml:1: cannot find include 'nope.yml'; did you mean 'nope.yaml'?
-    BROKEN p:y: pkg/guild.yml:2: operation 'y' has no attribute 'exce'; did you mean 'exec'?
+    REMARK p:y: pkg/guild.yml:2: operation 'y' has no attribute 'exce'; did you mean 'exec'?
     "#);
     let files = [("guild.yml", "- include: bad.yml\n- model: m\n  operations: {x: y}\n"), ("bad.yml", "a: [\n")];
     insta::assert_snapshot!(told_of(&project(&files)), @r#"

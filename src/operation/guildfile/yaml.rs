@@ -152,13 +152,14 @@ fn extent(node: &Node) -> (usize, usize) {
     inner.into_iter().map(extent).fold((1, 1), |(size, depth), (more, deep)| (size + more, depth.max(deep + 1)))
 }
 
-/// Adds an entry to a mapping. A key that is there already makes the value of the first one unusable.
+/// Adds an entry to a mapping. Of a key that is there already the last one counts, as everywhere where `PyYAML` reads.
 fn add(entries: &mut Vec<Entry>, key: Node, value: Node) {
     let (text, key_value) = match &key.data {
         Data::List(_) | Data::Map(_) | Data::Bad(_) => {
             let problem = format!("{} cannot be a key", key.shown());
             let value = Node { data: Data::Bad(problem), place: key.place.clone() };
-            return entries.push(Entry { key: "?".to_owned(), key_value: Value::Null, place: key.place, value });
+            let key_value = Value::Null;
+            return entries.push(Entry { key: "?".to_owned(), key_value, place: key.place, value, earlier: None });
         }
         Data::Null => ("null".to_owned(), Value::Null),
         data => (source_text(data), key.to_value()),
@@ -166,11 +167,11 @@ fn add(entries: &mut Vec<Entry>, key: Node, value: Node) {
     if text != "<<"
         && let Some(first) = entries.iter_mut().find(|entry| entry.key == text)
     {
-        let problem = format!("'{text}' stands here a second time; the first is on line {}", first.place.line);
-        first.value = Node { data: Data::Bad(problem), place: key.place };
+        let earlier = Some(first.place.line);
+        *first = Entry { key: text, key_value, place: key.place, value, earlier };
         return;
     }
-    entries.push(Entry { key: text, key_value, place: key.place, value });
+    entries.push(Entry { key: text, key_value, place: key.place, value, earlier: None });
 }
 
 /// Returns a scalar as a name.
@@ -286,7 +287,6 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_with_its_line() {
         let cases = [
-            "a: 1\nb: 2\na: 3\n",
             "a:\n\tb: 1\n",
             "a: [1\nb: 2\n",
             "a: 1\n---\nb: 1\n",
@@ -300,7 +300,6 @@ mod tests {
         ];
         let told: Vec<String> = cases.iter().map(|text| read(text)).collect();
         insta::assert_snapshot!(told.join("\n"), @"
-        guild.yml:3: 'a' stands here a second time; the first is on line 1
         guild.yml:2: this is not YAML: tabs disallowed within this context (block indentation)
         guild.yml:2: this is not YAML: illegal placement of ':' indicator
         guild.yml:2: there is a second document; a file of operations is one
@@ -311,6 +310,19 @@ mod tests {
         guild.yml:1: an alias stands inside what it names
         guild.yml:1: '<<' takes over a mapping or a list of them, not the number 3
         guild.yml:2: this is not YAML: invalid indentation in multiline quoted scalar
+        ");
+    }
+
+    #[test]
+    fn of_keys_that_stand_twice_the_last_one_counts() {
+        let node = parse("a: 1\nb: {c: 1, c: 2}\na: 3\nops: {d: 1, d: 2}\n", &"guild.yml".into()).unwrap();
+        assert_eq!(node.to_value(), serde_json::json!({"a": 3, "b": {"c": 2}, "ops": {"d": 2}}));
+        let mut remarks = Vec::new();
+        node.repeated("ops", &mut remarks);
+        let told: Vec<String> = remarks.iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!(told.join("\n"), @"
+        guild.yml:3: 'a' stands here a second time, and the last one counts; the first is on line 1
+        guild.yml:2: 'c' stands here a second time, and the last one counts; the first is on line 2
         ");
     }
 

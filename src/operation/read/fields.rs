@@ -8,7 +8,7 @@ use crate::model::{Place, nearest};
 /// How the file that is read spells and checks names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Spelling {
-    /// As Guild does: `flags-dest`. What nobody knows has no effect, unless it is a slip.
+    /// As Guild does: `flags-dest`. What nobody knows has no effect, and is remarked on.
     Guild,
     /// As Lua does: `flags_dest`. What nobody knows is a mistake.
     Lua,
@@ -34,29 +34,44 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Returns whether it is read as strictly as Lua is.
+    pub(crate) fn is_lua(&self) -> bool {
+        self.spelling == Spelling::Lua
+    }
+
     /// Returns where the mapping begins.
     pub(crate) fn place(&self) -> &'a Place {
         self.place
     }
 
-    /// Returns the entries that are none of `known`. What is a slip, or cannot be there at all, is a mistake.
-    pub(crate) fn unknown(&self, known: &[&str]) -> Checked<Vec<&'a Entry>> {
+    /// Remarks on the entries that are none of `known`. Where nothing can be there that is not known, they are a mistake.
+    pub(crate) fn refuse_unknown(&self, known: &[&str], remarks: &mut Vec<Mistake>) -> Checked<()> {
+        self.unknown(known, true, remarks).map(drop)
+    }
+
+    /// Returns the entries that are none of `known`: those that are a slip are remarked on, the others may be somebody's.
+    pub(crate) fn others(&self, known: &[&str], remarks: &mut Vec<Mistake>) -> Checked<Vec<&'a Entry>> {
+        self.unknown(known, false, remarks)
+    }
+
+    fn unknown(&self, known: &[&str], are_told: bool, remarks: &mut Vec<Mistake>) -> Checked<Vec<&'a Entry>> {
         let is_known = |entry: &&Entry| known.iter().any(|name| self.is(entry, name));
         let unknown: Vec<&Entry> = self.entries.iter().filter(|entry| !is_known(entry)).collect();
         for entry in &unknown {
-            let near = self.nearest(&entry.key, known);
-            match near {
-                Some(near) => {
-                    let text = format!("{} has no attribute '{}'; did you mean '{near}'?", self.what, entry.key);
-                    return Err(Mistake::at(&entry.place, text));
-                }
-                None if self.spelling == Spelling::Lua => {
+            let hint = match (self.nearest(&entry.key, known), self.spelling) {
+                (Some(near), _) => format!("did you mean '{near}'?"),
+                (None, Spelling::Lua) => {
                     let mut names: Vec<String> = known.iter().map(|name| self.spelled(name)).collect();
                     names.sort();
-                    let text = format!("{} has no attribute '{}'; it has: {}", self.what, entry.key, names.join(", "));
-                    return Err(Mistake::at(&entry.place, text));
+                    format!("it has: {}", names.join(", "))
                 }
-                None => {}
+                (None, Spelling::Guild) if are_told => "it has no effect".to_owned(),
+                (None, Spelling::Guild) => continue,
+            };
+            let mistake = Mistake::at(&entry.place, format!("{} has no attribute '{}'; {hint}", self.what, entry.key));
+            match self.spelling {
+                Spelling::Lua => return Err(mistake),
+                Spelling::Guild => remarks.push(mistake),
             }
         }
         Ok(unknown)

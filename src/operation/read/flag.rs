@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::{Checked, Data, Entry, Fields, Mistake, Node, Spelling, name_of};
-use crate::model::nearest;
+use crate::model::{Place, nearest};
 use crate::operation::{Choice, Flag, FlagType};
 
 /// The types of flags by name.
@@ -46,7 +46,11 @@ pub(super) const KNOWN: &[&str] = &[
 pub(super) const CHOICE: &[&str] = &["value", "description", "alias", "flags"];
 
 /// Reads the flags of an operation: by name a default, or a mapping of attributes.
-pub(crate) fn flags(fields: &Fields<'_>, spelling: Spelling) -> Checked<BTreeMap<String, Flag>> {
+pub(crate) fn flags(
+    fields: &Fields<'_>,
+    spelling: Spelling,
+    remarks: &mut Vec<Mistake>,
+) -> Checked<BTreeMap<String, Flag>> {
     let entries = match fields.get("flags") {
         Some(node) => match &node.data {
             Data::Map(entries) => entries.as_slice(),
@@ -66,11 +70,8 @@ pub(crate) fn flags(fields: &Fields<'_>, spelling: Spelling) -> Checked<BTreeMap
     let mut flags = BTreeMap::new();
     for entry in entries {
         let name = name_of(entry, "a flag")?;
-        if name.is_empty() || name.contains(['=', ' ', '\n', '\t']) {
-            let text = format!("'{}' is no name of a flag: a user writes NAME=VALUE", name.escape_debug());
-            return Err(Mistake::at(&entry.place, text));
-        }
-        flags.insert(name.to_owned(), flag(entry, name, spelling)?);
+        check_name(name, &entry.place, spelling, remarks)?;
+        flags.insert(name.to_owned(), flag(entry, name, spelling, remarks)?);
     }
     let names: Vec<String> = flags.keys().cloned().collect();
     for entry in entries {
@@ -83,16 +84,54 @@ pub(crate) fn flags(fields: &Fields<'_>, spelling: Spelling) -> Checked<BTreeMap
     Ok(flags)
 }
 
-fn flag(entry: &Entry, name: &str, spelling: Spelling) -> Checked<Flag> {
+/// Checks that a user can write `NAME=VALUE`. Guild takes any name.
+fn check_name(name: &str, place: &Place, spelling: Spelling, remarks: &mut Vec<Mistake>) -> Checked<()> {
+    let shown = name.escape_debug();
+    if name.is_empty() || name.contains('\0') {
+        return Err(Mistake::at(place, format!("'{shown}' is no name of a flag: a user writes NAME=VALUE")));
+    }
+    if !name.contains(|c: char| c == '=' || c.is_whitespace()) {
+        return Ok(());
+    }
+    if spelling == Spelling::Lua {
+        return Err(Mistake::at(place, format!("'{shown}' is no name of a flag: a user writes NAME=VALUE")));
+    }
+    let hint = match name.contains('=') {
+        true => "no user can set it by NAME=VALUE".to_owned(),
+        false => format!("a user writes it in quotes: '{shown}=VALUE'"),
+    };
+    remarks.push(Mistake::at(place, format!("'{shown}' is an odd name of a flag: {hint}")));
+    Ok(())
+}
+
+/// What `no` takes away, as if nothing were said.
+const OFF: [&str; 10] = [
+    "description",
+    "type",
+    "alias",
+    "arg-name",
+    "arg-encoding",
+    "env-encoding",
+    "env-name",
+    "choices",
+    "distribution",
+    "references",
+];
+
+fn flag(entry: &Entry, name: &str, spelling: Spelling, remarks: &mut Vec<Mistake>) -> Checked<Flag> {
     let place = Some(entry.place.clone());
     // An empty mapping is a flag without attributes, an empty list a default.
     let Data::Map(_) = &entry.value.data else {
         return Ok(Flag { default: default(&entry.value, name)?, place, ..Flag::default() });
     };
     let what = format!("flag '{name}'");
-    let fields = Fields::of(&entry.value, &what, spelling)?;
+    let node = match spelling {
+        Spelling::Guild => &entry.value.without_off(&OFF, &what, remarks),
+        Spelling::Lua => &entry.value,
+    };
+    let fields = Fields::of(node, &what, spelling)?;
     let extra: Map<String, Value> =
-        fields.unknown(KNOWN)?.into_iter().map(|entry| (entry.key.clone(), entry.value.to_value())).collect();
+        fields.others(KNOWN, remarks)?.into_iter().map(|entry| (entry.key.clone(), entry.value.to_value())).collect();
     let min = fields.number("min")?;
     let max = fields.number("max")?;
     if let (Some(min), Some(max)) = (min, max)
@@ -103,9 +142,9 @@ fn flag(entry: &Entry, name: &str, spelling: Spelling) -> Checked<Flag> {
     Ok(Flag {
         default: fields.get("default").map_or(Ok(Value::Null), |node| default(node, name))?,
         description: fields.text("description")?.unwrap_or_default().trim().to_owned(),
-        kind: kind(&fields)?,
+        kind: kind(&fields, remarks)?,
         required: fields.boolean("required")?.unwrap_or(false),
-        choices: choices(&fields, name, spelling)?,
+        choices: choices(&fields, name, spelling, remarks)?,
         allow_other: fields.boolean("allow-other")?.unwrap_or(false),
         min,
         max,
@@ -134,7 +173,7 @@ fn default(node: &Node, name: &str) -> Checked<Value> {
     }
 }
 
-fn kind(fields: &Fields<'_>) -> Checked<Option<FlagType>> {
+fn kind(fields: &Fields<'_>, remarks: &mut Vec<Mistake>) -> Checked<Option<FlagType>> {
     let Some(name) = fields.text("type")? else { return Ok(None) };
     if let Some((_, kind)) = FLAG_TYPES.iter().find(|(known, _)| *known == name) {
         return Ok(Some(*kind));
@@ -151,24 +190,33 @@ fn kind(fields: &Fields<'_>) -> Checked<Option<FlagType>> {
     let hint =
         near.map_or_else(|| format!("the types are {}", names.join(", ")), |near| format!("did you mean '{near}'?"));
     let place = fields.get("type").map_or(fields.place(), |node| &node.place);
-    Err(Mistake::at(place, format!("'{name}' is no type of a flag; {hint}")))
+    let text = format!("'{name}' is no type of a flag; {hint}");
+    if fields.is_lua() {
+        return Err(Mistake::at(place, text));
+    }
+    remarks.push(Mistake::at(place, format!("{text} It is taken for 'auto'")));
+    Ok(None)
 }
 
-fn choices(fields: &Fields<'_>, name: &str, spelling: Spelling) -> Checked<Vec<Choice>> {
+fn choices(fields: &Fields<'_>, name: &str, spelling: Spelling, remarks: &mut Vec<Mistake>) -> Checked<Vec<Choice>> {
     let Some(node) = fields.get("choices") else { return Ok(Vec::new()) };
     match &node.data {
-        Data::List(items) => items.iter().map(|item| choice(item, name, spelling)).collect(),
+        Data::List(items) => items.iter().map(|item| choice(item, name, spelling, remarks)).collect(),
         Data::Map(entries) if entries.is_empty() => Ok(Vec::new()),
         _ => Err(fields.wrong("choices", "a list of values", node)),
     }
 }
 
-fn choice(node: &Node, name: &str, spelling: Spelling) -> Checked<Choice> {
+fn choice(node: &Node, name: &str, spelling: Spelling, remarks: &mut Vec<Mistake>) -> Checked<Choice> {
     let Data::Map(_) = &node.data else { return Ok(Choice { value: node.to_value(), ..Choice::default() }) };
     let what = format!("a choice of flag '{name}'");
     let fields = Fields::of(node, &what, spelling)?;
-    fields.unknown(CHOICE)?;
+    let before = remarks.len();
+    fields.refuse_unknown(CHOICE, remarks)?;
     let Some(value) = fields.entry("value") else {
+        if remarks.len() > before {
+            return Err(remarks.swap_remove(before));
+        }
         return Err(Mistake::at(&node.place, format!("{what} has no value; write 'value'")));
     };
     let flags = fields.mapping("flags")?;

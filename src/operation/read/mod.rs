@@ -14,7 +14,7 @@ pub(crate) use flag::FLAG_TYPES;
 pub(crate) use mistake::{Checked, Mistake};
 pub(crate) use node::{Data, Entry, Node};
 pub(crate) use operation::{OPERATION_KEYS, Surroundings, read_operation};
-pub(crate) use resource::Resources;
+pub(crate) use resource::{Resources, recorded_resource};
 
 #[cfg(test)]
 mod tests {

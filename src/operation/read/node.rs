@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Number, Value};
 
+use super::Mistake;
 use crate::model::Place;
 
 /// A value and where it stands.
@@ -35,6 +36,8 @@ pub(crate) enum Data {
 /// A key of a mapping with its value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry {
+    /// The line on which the same key stands before with another value, which does not count.
+    pub(crate) earlier: Option<u32>,
     /// The key as it was written.
     pub(crate) key: String,
     /// The key as YAML reads it: `yes` is true, `1` is a number.
@@ -46,6 +49,21 @@ pub(crate) struct Entry {
 }
 
 impl Node {
+    /// Returns a value all of which stands at one place.
+    pub(crate) fn of(value: &Value, place: &Place) -> Node {
+        let data = match value {
+            Value::Null => Data::Null,
+            Value::Bool(boolean) => Data::Bool(*boolean),
+            Value::Number(number) => Data::Number(number.clone()),
+            Value::String(text) => Data::Text(text.clone()),
+            Value::Array(items) => Data::List(items.iter().map(|item| Node::of(item, place)).collect()),
+            Value::Object(fields) => {
+                Data::Map(fields.iter().map(|(key, value)| Entry::new(key, Node::of(value, place))).collect())
+            }
+        };
+        Node { data, place: place.clone() }
+    }
+
     /// Returns a text.
     pub(crate) fn text(text: impl Into<String>, place: Place) -> Node {
         Node { data: Data::Text(text.into()), place }
@@ -59,6 +77,21 @@ impl Node {
     /// Returns the value of a key of a mapping, as it was written.
     pub(crate) fn get(&self, key: &str) -> Option<&Node> {
         self.entries().iter().find(|entry| entry.key == key).map(|entry| &entry.value)
+    }
+
+    /// Returns where a key stands, at any depth; where the value begins if it is not there.
+    pub(crate) fn place_of(&self, key: &str) -> &Place {
+        fn find<'a>(node: &'a Node, key: &str) -> Option<&'a Place> {
+            match &node.data {
+                Data::List(items) => items.iter().find_map(|item| find(item, key)),
+                Data::Map(entries) => {
+                    let own = entries.iter().find(|entry| entry.key == key).map(|entry| &entry.place);
+                    own.or_else(|| entries.iter().find_map(|entry| find(&entry.value, key)))
+                }
+                _ => None,
+            }
+        }
+        find(self, key).unwrap_or(&self.place)
     }
 
     /// Returns the entries of a mapping; none of anything else.
@@ -108,6 +141,38 @@ impl Node {
         }
     }
 
+    /// Remarks on the keys inside that stand in their mapping twice, but for what is below `beside`.
+    pub(crate) fn repeated(&self, beside: &str, remarks: &mut Vec<Mistake>) {
+        match &self.data {
+            Data::List(items) => items.iter().for_each(|item| item.repeated(beside, remarks)),
+            Data::Map(entries) => {
+                for entry in entries {
+                    remarks.extend(entry.repeated());
+                    if entry.key != beside {
+                        entry.value.repeated(beside, remarks);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns a mapping without those of the `keys` that are `no`, which is as if they were not there; each is remarked on.
+    pub(crate) fn without_off(&self, keys: &[&str], what: &str, remarks: &mut Vec<Mistake>) -> Node {
+        let mut node = self.clone();
+        if let Data::Map(entries) = &mut node.data {
+            entries.retain(|entry| {
+                let is_off = entry.value.data == Data::Bool(false) && keys.contains(&entry.key.as_str());
+                if is_off {
+                    let text = format!("{what}: '{}' is 'no', which is as if it were not there", entry.key);
+                    remarks.push(Mistake::at(&entry.place, text));
+                }
+                !is_off
+            });
+        }
+        node
+    }
+
     /// Returns the first value inside that cannot be used: where it stands, and why.
     pub(crate) fn first_bad(&self) -> Option<(&Place, &str)> {
         match &self.data {
@@ -120,8 +185,17 @@ impl Node {
 }
 
 impl Entry {
+    /// Returns what is to be said of a key that stands in its mapping twice.
+    pub(crate) fn repeated(&self) -> Option<Mistake> {
+        let first = self.earlier?;
+        let text =
+            format!("'{}' stands here a second time, and the last one counts; the first is on line {first}", self.key);
+        Some(Mistake::at(&self.place, text))
+    }
+
     /// Returns an entry whose key is a plain name.
     pub(crate) fn new(key: &str, value: Node) -> Entry {
-        Entry { key: key.to_owned(), key_value: Value::String(key.to_owned()), place: value.place.clone(), value }
+        let key_value = Value::String(key.to_owned());
+        Entry { key: key.to_owned(), key_value, place: value.place.clone(), value, earlier: None }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::flag::flags;
 use super::resource::{Resources, requirements};
 use super::{Checked, Data, Entry, Fields, Mistake, Node, Spelling, name_of};
-use crate::operation::{Body, Objective, Operation, Origin};
+use crate::operation::{Body, Objective, Operation, Origin, is_of_the_run};
 
 /// The attributes of an operation.
 pub(crate) const OPERATION_KEYS: [&str; 37] = [
@@ -55,6 +55,32 @@ pub(crate) const OPERATION_KEYS: [&str; 37] = [
 const LATER: [&str; 6] =
     ["optimizer", "optimizers", "default-max-trials", "flag-encoder", "can-stage-trials", "output-attrs"];
 
+/// What `no` takes away, as if nothing were said.
+const OFF: [&str; 22] = [
+    "description",
+    "exec",
+    "main",
+    "notebook",
+    "steps",
+    "requires",
+    "env",
+    "env-secrets",
+    "python-requires",
+    "python-path",
+    "flags-dest",
+    "label",
+    "tags",
+    "compare",
+    "objective",
+    "optimizer",
+    "optimizers",
+    "default-max-trials",
+    "publish",
+    "run-attrs",
+    "stop-after",
+    "references",
+];
+
 /// The destinations of flags that are a word, and those that name something.
 const DESTINATIONS: [&str; 4] = ["args", "globals", "env", "none"];
 const NAMED_DESTINATIONS: [&str; 5] = ["global:", "dict:", "namespace:", "config:", "args:"];
@@ -65,6 +91,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) spelling: Spelling,
     /// The file.
     pub(crate) origin: &'a Origin,
+    /// The files that were read for it beside that, relative to the folder.
+    pub(crate) definitions: &'a [std::path::PathBuf],
     /// The folder that paths are relative to.
     pub(crate) project: &'a Path,
     /// The model.
@@ -97,21 +125,25 @@ pub(crate) fn read_operation(
         return Err(Mistake::at(place, problem));
     }
     let what = format!("operation '{name}'");
+    node.repeated("", remarks);
+    let node = match around.spelling {
+        Spelling::Guild => &node.without_off(&OFF, &what, remarks),
+        Spelling::Lua => node,
+    };
     let fields = Fields::of(node, &what, around.spelling)?;
-    for entry in fields.unknown(&OPERATION_KEYS)? {
-        remarks.push(Mistake::at(&entry.place, format!("{what} has no attribute '{}'; it has no effect", entry.key)));
-    }
+    fields.refuse_unknown(&OPERATION_KEYS, remarks)?;
     not_supported(&fields, &what, around, remarks)?;
     Ok(Operation {
         model: around.model.to_owned(),
         name: name.to_owned(),
         origin: around.origin.clone(),
         project: around.project.to_owned(),
+        definitions: around.definitions.to_vec(),
         place: Some(place.clone()),
         is_default: fields.boolean("default")?.unwrap_or(false),
         description: fields.text("description")?.unwrap_or_default().trim().to_owned(),
         body: body(name, place, &fields, around, remarks)?,
-        flags: flags(&fields, around.spelling)?,
+        flags: flags(&fields, around.spelling, remarks)?,
         flags_dest: destination(&fields, remarks)?,
         requires: requirements(&fields, around, remarks)?,
         env: environment(&fields)?,
@@ -119,14 +151,14 @@ pub(crate) fn read_operation(
         python_requires: fields.text("python-requires")?.or_else(|| around.python_requires.clone()),
         python_path: python_path(&fields)?,
         output_scalars: output_scalars(&fields)?,
-        sourcecode: sourcecode(&fields, around)?,
+        sourcecode: sourcecode(&fields, around, remarks)?,
         label: fields.text("label")?,
         tags: fields.texts("tags")?,
         compare: fields.texts("compare")?,
-        objective: objective(&fields)?,
+        objective: objective(&fields, remarks)?,
         delete_on_success: fields.boolean("delete-on-success")?.unwrap_or(false),
-        publish: publish(&fields)?,
-        run_attrs: values(fields.mapping("run-attrs")?),
+        publish: publish(&fields, remarks)?,
+        run_attrs: run_attrs(&fields, remarks)?,
         default_flag_arg_skip: fields.boolean("default-flag-arg-skip")?.unwrap_or(false),
         stop_after: stop_after(&fields)?,
         later: later(&fields)?,
@@ -141,8 +173,30 @@ fn check_name(name: &str, place: &crate::model::Place) -> Checked<()> {
     Ok(())
 }
 
-fn values(entries: &[Entry]) -> Map<String, Value> {
-    entries.iter().map(|entry| (entry.key.clone(), entry.value.to_value())).collect()
+/// Reads the attributes that runs get. Those that say what the run itself is are no definition's.
+fn run_attrs(fields: &Fields<'_>, remarks: &mut Vec<Mistake>) -> Checked<Map<String, Value>> {
+    let mut attributes = Map::new();
+    for entry in fields.mapping("run-attrs")? {
+        let text = match &entry.key {
+            key if is_of_the_run(key) => {
+                format!("the attribute '{key}' is the run's own, and is left out of run-attrs")
+            }
+            key if !is_file_name(key) => {
+                format!("'{}' cannot be the name of an attribute, and is left out of run-attrs", key.escape_debug())
+            }
+            key => {
+                attributes.insert(key.clone(), entry.value.to_value());
+                continue;
+            }
+        };
+        remarks.push(Mistake::at(&entry.place, text));
+    }
+    Ok(attributes)
+}
+
+/// An attribute is a file of its name.
+fn is_file_name(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\0']) && name.len() <= 255
 }
 
 /// Says what is asked for and not there yet; a mistake where the run would be another than the one that is meant.
@@ -245,7 +299,12 @@ fn destination(fields: &Fields<'_>, remarks: &mut Vec<Mistake>) -> Checked<Optio
             let known = "args, globals, global:NAME, dict:NAME, namespace:NAME, config:FILE, env, none";
             let near = crate::model::nearest(&given, DESTINATIONS);
             let hint = near.map_or_else(|| format!("it is one of {known}"), |near| format!("did you mean '{near}'?"));
-            Err(Mistake::at(place, format!("'{given}' is no destination of flags; {hint}")))
+            let text = format!("'{given}' is no destination of flags; {hint}");
+            if fields.is_lua() {
+                return Err(Mistake::at(place, text));
+            }
+            remarks.push(Mistake::at(place, format!("{text} The operation does not get its flags")));
+            Ok(Some("none".to_owned()))
         }
     }
 }
@@ -288,13 +347,19 @@ fn output_scalars(fields: &Fields<'_>) -> Checked<Option<Value>> {
 }
 
 /// Reads the rules by which files are source code: those of the model, then those of the operation.
-fn sourcecode(fields: &Fields<'_>, around: &Surroundings<'_>) -> Checked<Vec<Value>> {
+fn sourcecode(fields: &Fields<'_>, around: &Surroundings<'_>, remarks: &mut Vec<Mistake>) -> Checked<Vec<Value>> {
     let nodes = around.sourcecode.into_iter().chain(fields.get("sourcecode")).filter(|node| !node.is_null());
     nodes
         .map(|node| match &node.data {
             Data::Bool(false) | Data::Text(_) | Data::List(_) | Data::Map(_) => {
                 let value = node.to_value();
-                crate::operation::sourcecode::check(&value).map_err(|what| Mistake::at(&node.place, what))?;
+                let odd = crate::operation::sourcecode::check(&value).map_err(|what| Mistake::at(&node.place, what))?;
+                if around.spelling == Spelling::Lua
+                    && let Some(odd) = odd.first()
+                {
+                    return Err(Mistake::at(&node.place, &odd.message));
+                }
+                remarks.extend(odd.into_iter().map(|odd| Mistake::at(node.place_of(&odd.key), odd.message)));
                 Ok(value)
             }
             _ => Err(fields.wrong("sourcecode", "a pattern, a list of rules, a mapping, or no", node)),
@@ -302,11 +367,11 @@ fn sourcecode(fields: &Fields<'_>, around: &Surroundings<'_>) -> Checked<Vec<Val
         .collect()
 }
 
-fn objective(fields: &Fields<'_>) -> Checked<Option<Objective>> {
+fn objective(fields: &Fields<'_>, remarks: &mut Vec<Mistake>) -> Checked<Option<Objective>> {
     let Some(node) = fields.get("objective") else { return Ok(None) };
     if let Data::Map(_) = &node.data {
         let inner = Fields::of(node, "objective", Spelling::Guild)?;
-        inner.unknown(&["minimize", "maximize"])?;
+        inner.refuse_unknown(&["minimize", "maximize"], remarks)?;
         return match (inner.text("minimize")?, inner.text("maximize")?) {
             (Some(name), None) => Ok(Some(Objective::Minimize(name))),
             (None, Some(name)) => Ok(Some(Objective::Maximize(name))),
@@ -320,10 +385,10 @@ fn objective(fields: &Fields<'_>) -> Checked<Option<Objective>> {
     }))
 }
 
-fn publish(fields: &Fields<'_>) -> Checked<Option<Value>> {
+fn publish(fields: &Fields<'_>, remarks: &mut Vec<Mistake>) -> Checked<Option<Value>> {
     let Some(node) = fields.get("publish") else { return Ok(None) };
     let inner = Fields::of(node, "publish", Spelling::Guild)?;
-    inner.unknown(&["files", "template"])?;
+    inner.refuse_unknown(&["files", "template"], remarks)?;
     Ok(Some(node.to_value()))
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::{Checked, Data, Fields, Mistake, Node, Spelling, Surroundings};
-use crate::model::nearest;
+use crate::model::{Place, nearest};
 use crate::operation::{Resource, Source, SourceKind, TargetType};
 
 /// The kinds of sources, of which each source has one.
@@ -37,6 +37,10 @@ pub(super) const SOURCE: &[&str] = &[
     "description",
     "references",
 ];
+
+/// Those of them that say yes or no.
+const YES_OR_NO: [&str; 7] =
+    ["unpack", "warn-if-empty", "optional", "fail-if-empty", "replace-existing", "always-resolve", "preserve-path"];
 
 /// The attributes of a resource.
 pub(super) const RESOURCE: &[&str] = &[
@@ -143,9 +147,7 @@ fn resource(name: &str, node: &Node, spelling: Spelling, remarks: &mut Vec<Mista
         return Ok(Resource { name: name.to_owned(), sources: vec![source], ..Resource::default() });
     }
     let fields = Fields::of(node, &what, spelling)?;
-    for entry in fields.unknown(&[RESOURCE, &["private"]].concat())? {
-        remarks.push(Mistake::at(&entry.place, format!("{what} has no attribute '{}'; it has no effect", entry.key)));
-    }
+    fields.refuse_unknown(&[RESOURCE, &["private"]].concat(), remarks)?;
     let sources = fields.list("sources").iter();
     let sources = sources.map(|item| source(item, &what, spelling, remarks)).collect::<Checked<Vec<_>>>()?;
     let given = fields.text("name")?;
@@ -178,10 +180,16 @@ fn source_name(source: &Source) -> String {
     })
 }
 
+/// Reads a dependency that the record of a run has, as some definition had it.
+pub(crate) fn recorded_resource(value: &Value) -> Checked<Resource> {
+    let place = Place { file: "op".into(), line: 0 };
+    resource("", &Node::of(value, &place), Spelling::Guild, &mut Vec::new())
+}
+
 /// Reads a source. A text is a file.
 fn source(node: &Node, what: &str, spelling: Spelling, remarks: &mut Vec<Mistake>) -> Checked<Source> {
     match &node.data {
-        Data::Text(path) => return Ok(empty(SourceKind::File(path.clone()))),
+        Data::Text(path) => return Ok(Source::of(SourceKind::File(path.clone()))),
         Data::Map(_) => {}
         _ => {
             let text = format!("a source of {what} must be a file or a mapping, got {}", node.shown());
@@ -192,18 +200,25 @@ fn source(node: &Node, what: &str, spelling: Spelling, remarks: &mut Vec<Mistake
         "what is required" => "a source".to_owned(),
         what => format!("a source of {what}"),
     };
+    let node = match spelling {
+        Spelling::Guild => {
+            let names: Vec<&str> = SOURCE.iter().copied().filter(|name| !YES_OR_NO.contains(name)).collect();
+            &node.without_off(&names, &subject, remarks)
+        }
+        Spelling::Lua => node,
+    };
     let fields = Fields::of(node, &subject, spelling)?;
     if let Some(node) = fields.get("dvcfile") {
         return Err(Mistake::at(&node.place, "'dvcfile' sources are not supported yet"));
     }
     let known = [KINDS, SOURCE, &["private"]].concat();
-    for entry in fields.unknown(&known)? {
-        let text = format!("unexpected source attribute '{}'; it has no effect", entry.key);
-        remarks.push(Mistake::at(&entry.place, text));
-    }
+    let before = remarks.len();
+    fields.refuse_unknown(&known, remarks)?;
     let given: Vec<&str> = KINDS.iter().copied().filter(|kind| fields.get(kind).is_some()).collect();
     let kind = match given[..] {
         [kind] => kind,
+        // Its kind is misspelled, more likely than not.
+        [] if remarks.len() > before => return Err(remarks.swap_remove(before)),
         [] => {
             let kinds = KINDS.join(", ");
             let text = format!("{subject} says nothing of what it is: missing required attribute (one of {kinds})");
@@ -224,7 +239,7 @@ fn source(node: &Node, what: &str, spelling: Spelling, remarks: &mut Vec<Mistake
         select: fields.texts("select")?,
         select_min: fields.text("select-min")?,
         select_max: fields.text("select-max")?,
-        rename: renames(&fields, spelling)?,
+        rename: renames(&fields, spelling, remarks)?,
         target_path: target_path(&fields, &subject, remarks)?,
         target_type: target_type(&fields)?,
         preserve_path: fields.boolean("preserve-path")?,
@@ -239,7 +254,7 @@ fn source(node: &Node, what: &str, spelling: Spelling, remarks: &mut Vec<Mistake
         params: params(&fields)?,
         help: fields.text("help")?,
         post_process: fields.text("post-process")?,
-        ..empty(source_kind(kind, value))
+        ..Source::of(source_kind(kind, value))
     })
 }
 
@@ -251,32 +266,6 @@ fn source_kind(kind: &str, value: String) -> SourceKind {
         "url" => SourceKind::Url(value),
         "operation" => SourceKind::Operation(value),
         _ => SourceKind::Stdin(value),
-    }
-}
-
-fn empty(kind: SourceKind) -> Source {
-    Source {
-        kind,
-        name: None,
-        flag_name: None,
-        select: Vec::new(),
-        select_min: None,
-        select_max: None,
-        rename: Vec::new(),
-        target_path: None,
-        target_type: None,
-        preserve_path: None,
-        unpack: None,
-        archive_type: None,
-        sha256: None,
-        optional: false,
-        warn_if_empty: None,
-        fail_if_empty: false,
-        replace_existing: false,
-        always_resolve: false,
-        params: Map::new(),
-        help: None,
-        post_process: None,
     }
 }
 
@@ -310,20 +299,25 @@ fn target_type(fields: &Fields<'_>) -> Checked<Option<TargetType>> {
 }
 
 /// Reads `rename`: `PATTERN REPLACEMENT`, a new name, a mapping of both, or a list of these.
-fn renames(fields: &Fields<'_>, spelling: Spelling) -> Checked<Vec<(String, String)>> {
+fn renames(fields: &Fields<'_>, spelling: Spelling, remarks: &mut Vec<Mistake>) -> Checked<Vec<(String, String)>> {
     let wanted = "'PATTERN REPL', 'NAME', or a mapping with pattern and repl";
-    let rename = |node: &Node| match &node.data {
+    let mut rename = |node: &Node| match &node.data {
         Data::Text(text) => match shlex::split(text).as_deref() {
             Some([pattern, replacement]) => Ok((pattern.clone(), replacement.clone())),
             Some([name]) => Ok((".*".to_owned(), name.clone())),
             _ => Err(fields.wrong("rename", wanted, node)),
         },
+        // As runs of earlier releases have it.
+        Data::List(pair) => match pair.iter().map(|part| &part.data).collect::<Vec<_>>()[..] {
+            [Data::Text(pattern), Data::Text(replacement)] => Ok((pattern.clone(), replacement.clone())),
+            _ => Err(fields.wrong("rename", wanted, node)),
+        },
         Data::Map(_) => {
             let inner = Fields::of(node, "rename", spelling)?;
-            inner.unknown(&["pattern", "repl"])?;
+            inner.refuse_unknown(&["pattern", "repl"], remarks)?;
             Ok((inner.text("pattern")?.unwrap_or_default(), inner.text("repl")?.unwrap_or_default()))
         }
         _ => Err(fields.wrong("rename", wanted, node)),
     };
-    fields.list("rename").iter().map(rename).collect()
+    fields.list("rename").iter().map(&mut rename).collect()
 }

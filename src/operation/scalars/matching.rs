@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use regex::bytes::{Captures, Regex};
 
 use super::ScalarsError;
+use crate::model::push_python_str;
 use crate::operation::python_regex::from_python;
 
 /// What stands for a part of a pattern.
@@ -13,10 +14,18 @@ const ALIASES: [(&str, &str); 3] = [(r"\key", "[^ \t]+"), (r"\value", r"[0-9\.e\
 /// The names of two groups of which one holds the key and the other the value.
 const KEY_AND_VALUE: [&str; 2] = ["_key", "_val"];
 
+fn python_repr(text: &str) -> String {
+    let mut repr = String::new();
+    push_python_str(&mut repr, text);
+    repr
+}
+
 /// A pattern and what its groups mean.
 #[derive(Clone, Debug)]
 pub(super) struct Pattern {
     pub(super) regex: Regex,
+    /// The pattern with what its aliases stand for, as Python has it.
+    written: String,
     groups: Groups,
 }
 
@@ -58,7 +67,32 @@ impl Pattern {
                 return Err(refused(format!("it has {count} groups, {what}")));
             }
         };
-        Ok(Self { regex, groups })
+        Ok(Self { regex, written: plain, groups })
+    }
+
+    /// Returns what the pattern finds in a line, in the words of Guild: its groups, and the scalars they make.
+    pub(super) fn explain(&self, line: &str) -> String {
+        let pattern = python_repr(&self.written);
+        let group = |found: Option<regex::bytes::Match<'_>>| {
+            found.map_or_else(|| "None".to_owned(), |found| python_repr(&String::from_utf8_lossy(found.as_bytes())))
+        };
+        let matches: Vec<String> = self
+            .regex
+            .captures_iter(line.as_bytes())
+            .map(|captures| {
+                let groups: Vec<String> = captures.iter().skip(1).map(group).collect();
+                // As Python writes a tuple of one.
+                if groups.len() == 1 { format!("({},)", groups[0]) } else { format!("({})", groups.join(", ")) }
+            })
+            .collect();
+        if matches.is_empty() {
+            return format!("  {pattern}: <no matches>");
+        }
+        let mut values = BTreeMap::new();
+        self.apply(line.as_bytes(), &mut values);
+        let values: Vec<String> =
+            values.iter().map(|(name, value)| format!("{name}={}", crate::model::float_text(*value))).collect();
+        format!("  {pattern}: [{}] ({})", matches.join(", "), values.join(", "))
     }
 
     /// Puts what the line says into `values`.

@@ -51,6 +51,23 @@ pub(super) struct Config {
     pub(super) dest: Option<String>,
     /// Whether no digest is recorded.
     pub(super) no_digest: bool,
+    /// What has no effect.
+    pub(super) odd: Vec<Odd>,
+}
+
+/// Something in the attribute that has no effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Odd {
+    /// The key that it is about.
+    pub(crate) key: String,
+    /// What is to be said of it.
+    pub(crate) message: String,
+}
+
+impl Odd {
+    fn new(key: &str, message: String) -> Odd {
+        Odd { key: key.to_owned(), message }
+    }
 }
 
 const KEYS: [&str; 4] = ["select", "root", "dest", "digest"];
@@ -61,12 +78,9 @@ impl Config {
         let mut config = Config::default();
         for value in values {
             match value {
-                Value::Object(map) if !map.contains_key("include") && !map.contains_key("exclude") => {
-                    for key in map.keys() {
-                        if !KEYS.contains(&key.as_str()) {
-                            return Err(unknown_key(key));
-                        }
-                    }
+                Value::Object(map) if is_settings(map) => {
+                    let unknown = map.keys().filter(|key| !KEYS.contains(&key.as_str()));
+                    config.odd.extend(unknown.map(|key| unknown_key(key)));
                     config.add_select(map.get("select").unwrap_or(&Value::Null))?;
                     config.root = text(map, "root")?.or(config.root);
                     config.dest = text(map, "dest")?.or(config.dest);
@@ -86,12 +100,12 @@ impl Config {
             Value::Bool(false) => Vec::new(),
             Value::Array(list) if list.is_empty() => Vec::new(),
             Value::String(pattern) => only_these(vec![pattern.clone()]),
-            Value::Object(map) => vec![spec(map)?],
+            Value::Object(map) => vec![spec(map, &mut self.odd)?],
             Value::Array(list) => {
                 let strings: Option<Vec<String>> = list.iter().map(|item| item.as_str().map(str::to_owned)).collect();
                 match strings {
                     Some(patterns) => only_these(patterns),
-                    None => list.iter().map(item).collect::<Result<_, _>>()?,
+                    None => list.iter().map(|value| item(value, &mut self.odd)).collect::<Result<_, _>>()?,
                 }
             }
             other => {
@@ -112,45 +126,57 @@ fn only_these(patterns: Vec<String>) -> Vec<Spec> {
     std::iter::once(none).chain(patterns.into_iter().map(one)).collect()
 }
 
-fn item(value: &Value) -> Result<Spec, Error> {
+/// Returns whether a mapping says more than one rule would. A rule beside them is one too many.
+fn is_settings(map: &Map<String, Value>) -> bool {
+    let is_rule = map.contains_key("include") || map.contains_key("exclude");
+    !is_rule || KEYS.iter().any(|key| map.contains_key(*key))
+}
+
+fn item(value: &Value, odd: &mut Vec<Odd>) -> Result<Spec, Error> {
     match value {
         Value::String(pattern) => Ok(Spec { include: true, only: None, patterns: vec![pattern.clone()] }),
-        Value::Object(map) => spec(map),
+        Value::Object(map) => spec(map, odd),
         other => Err(Error::bad(format!("a rule of sourcecode is {other}, and neither a pattern nor a mapping"))),
     }
 }
 
-fn spec(map: &Map<String, Value>) -> Result<Spec, Error> {
+fn spec(map: &Map<String, Value>, odd: &mut Vec<Odd>) -> Result<Spec, Error> {
     if map.contains_key("include") && map.contains_key("exclude") {
         return Err(Error::bad(
             "a rule of sourcecode has both include and exclude; write two rules, in the order they apply".to_owned(),
         ));
     }
-    if let Some(key) = map.keys().find(|key| !["include", "exclude"].contains(&key.as_str())) {
+    let is_rule = |key: &str| ["include", "exclude"].contains(&key);
+    let stranger = |key: &String| {
         let near = nearest(key, ["include", "exclude"]).map(|near| format!("; did you mean '{near}'?"));
-        return Err(Error::bad(format!(
-            "a rule of sourcecode has the key '{key}', and not include or exclude{}",
-            near.unwrap_or_default()
-        )));
-    }
-    let Some((key, value)) = map.iter().next() else {
-        return Err(Error::bad("a rule of sourcecode has neither include nor exclude".to_owned()));
+        format!("a rule of sourcecode has the key '{key}', and not include or exclude{}", near.unwrap_or_default())
     };
+    let Some((key, value)) = map.iter().find(|(key, _)| is_rule(key)) else {
+        let neither = || "a rule of sourcecode has neither include nor exclude".to_owned();
+        return Err(Error::bad(map.keys().next().map_or_else(neither, stranger)));
+    };
+    odd.extend(map.keys().filter(|key| !is_rule(key)).map(|key| Odd::new(key, stranger(key))));
     let include = key == "include";
     match value {
         Value::Object(typed) => {
             let known = [Only::Dir, Only::Text, Only::Binary];
-            if let Some(stranger) = typed.keys().find(|key| known.iter().all(|only| only.word() != key.as_str())) {
-                return Err(Error::bad(format!(
-                    "{key} of sourcecode has the key '{stranger}', and not dir, text or binary"
-                )));
+            let stranger =
+                |name: &String| format!("{key} of sourcecode has the key '{name}', and not dir, text or binary");
+            let given = known.into_iter().find_map(|only| Some((only, typed.get(only.word())?)));
+            let Some((only, value)) = given else {
+                let empty = || format!("{key} of sourcecode is an empty mapping");
+                return Err(Error::bad(typed.keys().next().map_or_else(empty, stranger)));
+            };
+            // Of several Guild takes the first, in this order.
+            for other in typed.keys().filter(|name| *name != only.word()) {
+                let is_known = known.iter().any(|known| known.word() == other);
+                let message = match is_known {
+                    true => format!("{key} of sourcecode has '{other}' beside '{}', which has no effect", only.word()),
+                    false => stranger(other),
+                };
+                odd.push(Odd::new(other, message));
             }
-            let mut given = known.into_iter().filter_map(|only| Some((only, typed.get(only.word())?)));
-            match (given.next(), given.next()) {
-                (Some((only, value)), None) => Ok(Spec { include, only: Some(only), patterns: patterns(key, value)? }),
-                (None, _) => Err(Error::bad(format!("{key} of sourcecode is an empty mapping"))),
-                _ => Err(Error::bad(format!("{key} of sourcecode has more than one of dir, text and binary"))),
-            }
+            Ok(Spec { include, only: Some(only), patterns: patterns(key, value)? })
         }
         value => Ok(Spec { include, only: None, patterns: patterns(key, value)? }),
     }
@@ -170,15 +196,21 @@ fn patterns(key: &str, value: &Value) -> Result<Vec<String>, Error> {
 
 fn text(map: &Map<String, Value>, key: &str) -> Result<Option<String>, Error> {
     match map.get(key) {
-        None | Some(Value::Null) => Ok(None),
+        None | Some(Value::Null | Value::Bool(false)) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
         Some(other) => Err(Error::bad(format!("{key} of sourcecode is {other}, and not a path"))),
     }
 }
 
-fn unknown_key(key: &str) -> Error {
-    let near = nearest(key, KEYS).map(|near| format!("; did you mean '{near}'?")).unwrap_or_default();
-    Error::bad(format!("sourcecode has no attribute '{key}'{near}"))
+fn unknown_key(key: &str) -> Odd {
+    let hint = match nearest(key, KEYS) {
+        Some(near) => format!("did you mean '{near}'?"),
+        None if ["include", "exclude"].contains(&key) => {
+            "beside others it has no effect; make it a rule of the list 'select'".to_owned()
+        }
+        None => "it has no effect".to_owned(),
+    };
+    Odd::new(key, format!("sourcecode has no attribute '{key}'; {hint}"))
 }
 
 #[cfg(test)]
@@ -236,11 +268,45 @@ mod tests {
     }
 
     #[test]
+    fn what_is_odd_is_told_and_left_out() {
+        // What is written, what is read, and what is said of which key.
+        let cases = [
+            (json!({"selct": "a"}), "", "selct: sourcecode has no attribute 'selct'; did you mean 'select'?"),
+            (
+                json!({"select": ["a"], "exclude": "b"}),
+                "-* +a",
+                "exclude: sourcecode has no attribute 'exclude'; beside others it has no effect; make it a rule of the \
+                 list 'select'",
+            ),
+            (json!({"root": false, "xyzzy": 1}), "", "xyzzy: sourcecode has no attribute 'xyzzy'; it has no effect"),
+            (
+                json!([{"include": "a", "inclde": "b"}]),
+                "+a",
+                "inclde: a rule of sourcecode has the key 'inclde', and not include or exclude; did you mean 'include'?",
+            ),
+            (
+                json!([{"include": {"text": "b", "dir": "a"}}]),
+                "+dir:a",
+                "text: include of sourcecode has 'text' beside 'dir', which has no effect",
+            ),
+            (
+                json!([{"exclude": {"binary": "b", "dirs": "a"}}]),
+                "-binary:b",
+                "dirs: exclude of sourcecode has the key 'dirs', and not dir, text or binary",
+            ),
+        ];
+        for (value, read, told) in cases {
+            let odd = Config::read(std::slice::from_ref(&value)).unwrap().odd;
+            let odd: Vec<String> = odd.iter().map(|odd| format!("{}: {}", odd.key, odd.message)).collect();
+            assert_eq!((check(&[value]).as_str(), odd.join("\n").as_str()), (read, told));
+        }
+    }
+
+    #[test]
     fn mistakes_are_named() {
         let cases = [
             (json!(3), "sourcecode is 3, and not a pattern, a list, a mapping or 'no'"),
             (json!([3, {}]), "a rule of sourcecode is 3, and neither a pattern nor a mapping"),
-            (json!({"selct": "a"}), "sourcecode has no attribute 'selct'; did you mean 'select'?"),
             (json!({"root": 3}), "root of sourcecode is 3, and not a path"),
             (
                 json!([{"include": "a", "exclude": "b"}]),
@@ -253,10 +319,6 @@ mod tests {
             (
                 json!([{"include": {"dirs": "a"}}]),
                 "include of sourcecode has the key 'dirs', and not dir, text or binary",
-            ),
-            (
-                json!([{"include": {"dir": "a", "text": "b"}}]),
-                "include of sourcecode has more than one of dir, text and binary",
             ),
             (json!([{"include": 3}]), "include of sourcecode is 3, and not a pattern or a list of patterns"),
         ];

@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use md5::Md5;
@@ -75,6 +75,24 @@ impl Plan {
                 origin: relative_to(&origin, &self.project).into_os_string(),
                 subpath: None,
             });
+        }
+        for (path, place) in &self.links {
+            let (path, place) = (normal(&Path::new(dest).join(path)), normal(&Path::new(dest).join(place)));
+            let target = run_dir.join(&path);
+            make_parents(run_dir, &path).map_err(Error::io("copy into", &target))?;
+            let from = path.parent().unwrap_or(Path::new(""));
+            let to = relative_to(&Path::new("/").join(place), &Path::new("/").join(from));
+            all.update(path.as_os_str().as_bytes());
+            all.update(b"\0-> ");
+            all.update(to.as_os_str().as_bytes());
+            all.update([0]);
+            match symlink(&to, &target) {
+                // What is there was copied.
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(Error::io("write", &target)(error));
+                }
+                _ => {}
+            }
         }
         if !snapshot.manifest.is_empty() && !self.config.no_digest {
             snapshot.digest = Some(hex(&all.finalize()));

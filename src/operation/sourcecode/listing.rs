@@ -24,6 +24,11 @@ impl Plan {
             // Folders stand first, as they are not looked into.
             let (folders, files): (Vec<&Chosen>, Vec<&Chosen>) = chosen.iter().partition(|chosen| chosen.is_dir);
             lines.extend(folders.into_iter().chain(files).map(|chosen| self.line(chosen, with_reasons)));
+            if title.starts_with("Selected") {
+                lines.extend(self.links.iter().map(|(path, place)| {
+                    format!("  {} -> {}  (a link to a folder that is copied)", path.display(), place.display())
+                }));
+            }
         }
         lines.join("\n") + "\n"
     }

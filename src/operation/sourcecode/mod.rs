@@ -21,6 +21,7 @@ use super::relative::normal;
 use super::{Notice, takes_no_more};
 use crate::model::is_inside;
 
+pub(crate) use self::config::Odd;
 pub(crate) use self::copy::Snapshot;
 
 /// Without a version control and without rules of its own a project has at most so many files of source code.
@@ -115,6 +116,8 @@ pub(crate) struct Plan {
     rules: Rules,
     selected: Vec<Chosen>,
     skipped: Vec<Chosen>,
+    /// Links to folders that are copied: where they stand, and where the folder is.
+    links: Vec<(PathBuf, PathBuf)>,
     notices: Vec<Notice>,
 }
 
@@ -127,11 +130,12 @@ struct Chosen {
     rule: Option<RuleId>,
 }
 
-/// Says what is wrong with the attribute `sourcecode`, for whoever reads a definition.
-pub(crate) fn check(value: &Value) -> Result<(), String> {
+/// Says what is wrong with the attribute `sourcecode`, for whoever reads a definition; returns what has no effect in it.
+pub(crate) fn check(value: &Value) -> Result<Vec<Odd>, String> {
     let config = Config::read(std::slice::from_ref(value)).map_err(|error| error.to_string())?;
     Rules::check(&config).map_err(|error| error.to_string())?;
-    check_dest(&config).map_err(|error| error.to_string())
+    check_dest(&config).map_err(|error| error.to_string())?;
+    Ok(config.odd)
 }
 
 /// Returns the folder in which source code is looked for: the project, unless `root` names another.
@@ -151,14 +155,14 @@ pub(crate) fn plan(request: &Request<'_>) -> Result<Plan, Error> {
     check_dest(&config)?;
     let project = normal(request.project);
     let root = config.root.as_ref().map_or_else(|| project.clone(), |root| normal(&project.join(root)));
-    let (selected, skipped, notices) = (Vec::new(), Vec::new(), Vec::new());
+    let (selected, skipped, links, notices) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     if request.none || config.disabled {
         Rules::check(&config)?;
         let config = Config { disabled: true, ..config };
-        return Ok(Plan { project, root, config, rules: Rules::none(), selected, skipped, notices });
+        return Ok(Plan { project, root, config, rules: Rules::none(), selected, skipped, links, notices });
     }
     let rules = Rules::new(&root, &config, request.git, request.is_python)?;
-    let mut plan = Plan { project, root, config, rules, selected, skipped, notices };
+    let mut plan = Plan { project, root, config, rules, selected, skipped, links, notices };
     if plan.config.root.is_some() && !plan.root.is_dir() {
         return Err(Error::bad(format!("root of sourcecode is {}, and there is no such folder", plan.root.display())));
     }
@@ -175,6 +179,7 @@ pub(crate) fn plan(request: &Request<'_>) -> Result<Plan, Error> {
     });
     plan.selected = found.selected;
     plan.skipped = found.skipped;
+    plan.links = found.links;
     plan.notices = found.notices;
     Ok(plan)
 }

@@ -163,6 +163,67 @@ fn odd_files_do_no_harm() {
     assert!(found.len() < 20, "{found:?}");
 }
 
+/// Returns what is selected, and the links that stay links.
+fn with_links(dir: &Path, rules: &[Value], git: Option<&GitFiles>) -> String {
+    let found = plan(&request(dir, rules, git)).unwrap();
+    let links = found.links.iter().map(|(path, place)| format!("{}->{}", path.display(), place.display()));
+    names(&found).into_iter().chain(links).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn each_real_folder_is_taken_once() {
+    let outside = project(&[("x.py", "x"), ("deep/y.py", "y")]);
+    let dir = project(&[("a.py", ""), ("src/lib/b.py", "b"), ("build.d/c.bin", "\0\u{1}")]);
+    let link = |target: &Path, name: &str| symlink(target, dir.path().join(name)).unwrap();
+    // Before and behind what they lead to, by name; to the outside, twice, and to a part of that.
+    link(Path::new("src/lib"), "lib");
+    link(Path::new("src/lib"), "zlib");
+    link(outside.path(), "out");
+    link(outside.path(), "out2");
+    link(&outside.path().join("deep"), "out3");
+    link(Path::new("../.."), "src/lib/top");
+    link(Path::new("build.d"), "made");
+    let expected = "a.py src/lib/b.py out/x.py out/deep/y.py lib->src/lib out2->out out3->out/deep zlib->src/lib";
+    assert_eq!(with_links(dir.path(), &[], None), expected);
+    // Rules that name files by way of a link are followed.
+    assert_eq!(with_links(dir.path(), &[json!(["lib/*.py"])], None), "lib/b.py zlib->lib");
+    let listed = ["a.py", "lib", "src/lib/b.py", "zlib"].map(PathBuf::from).to_vec();
+    let git = GitFiles { files: listed };
+    assert_eq!(with_links(dir.path(), &[], Some(&git)), "a.py src/lib/b.py lib->src/lib zlib->src/lib");
+    // In the run they lead to the copies.
+    let run = tempfile::tempdir().unwrap();
+    plan(&request(dir.path(), &[], None)).unwrap().copy(run.path(), ".guild/sourcecode").unwrap();
+    for (path, target, text) in
+        [("lib/b.py", "src/lib", "b"), ("out3/y.py", "out/deep", "y"), ("out2/deep/y.py", "out", "y")]
+    {
+        let copied = run.path().join(".guild/sourcecode").join(path);
+        assert_eq!(fs::read_to_string(&copied).unwrap(), text);
+        let link = run.path().join(".guild/sourcecode").join(path.split('/').next().unwrap());
+        assert_eq!(fs::read_link(link).unwrap(), Path::new(target));
+    }
+}
+
+#[test]
+fn folders_that_link_to_each_other_end() {
+    let dir = project(&[]);
+    let folders: Vec<String> = (0..20).map(|number| format!("p{number:02}")).collect();
+    for folder in &folders {
+        fs::create_dir(dir.path().join(folder)).unwrap();
+        fs::write(dir.path().join(folder).join("f.py"), "").unwrap();
+        for other in folders.iter().filter(|other| *other != folder) {
+            symlink(Path::new("..").join(other), dir.path().join(folder).join(other)).unwrap();
+        }
+    }
+    let expected: Vec<String> = folders.iter().map(|folder| format!("{folder}/f.py")).collect();
+    for rules in [vec![], vec![json!(["*.py"])]] {
+        let found = plan(&request(dir.path(), &rules, None)).unwrap();
+        assert_eq!(names(&found), expected);
+        assert_eq!(found.links.len(), 20 * 19);
+    }
+    // Also where nothing is taken.
+    assert!(names(&plan(&request(dir.path(), &[json!(["*.none"])], None)).unwrap()).is_empty());
+}
+
 #[test]
 fn dependencies_are_no_source_code() {
     let dir = project(&[("a.py", ""), ("in.txt", ""), ("data/x", "")]);
@@ -236,5 +297,5 @@ fn a_place_outside_the_run_is_refused() {
         assert!(check_dest(&Config { dest: Some(dest.to_owned()), ..Config::default() }).is_err(), "{dest}");
         assert!(super::check(&json!({ "dest": dest })).unwrap_err().contains("not inside the run directory"));
     }
-    assert_eq!(super::check(&json!({"dest": ".", "select": ["*.py"]})), Ok(()));
+    assert_eq!(super::check(&json!({"dest": ".", "select": ["*.py"]})), Ok(Vec::new()));
 }

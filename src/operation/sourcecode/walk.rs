@@ -1,6 +1,6 @@
 //! Looks through a project for the files that the rules take.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::fs::{self, DirEntry, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -29,7 +29,13 @@ pub(super) struct Walk<'a> {
 pub(super) struct Found {
     pub(super) selected: Vec<Chosen>,
     pub(super) skipped: Vec<Chosen>,
+    /// Links to folders of which files are taken: where they stand, and where the folder is.
+    pub(super) links: Vec<(PathBuf, PathBuf)>,
     pub(super) notices: Vec<Notice>,
+    /// Where folders were looked through, by device and inode.
+    folders: HashMap<(u64, u64), PathBuf>,
+    /// Links to folders that are still to be looked at, and whether their files are told by the version control.
+    pending: VecDeque<(bool, PathBuf)>,
     /// How many files a rule has taken that takes only the first ones.
     limited: usize,
     is_over: bool,
@@ -40,8 +46,9 @@ pub(super) fn walk(walk: &Walk<'_>) -> Found {
     let mut found = Found::default();
     match walk.git {
         Some(git) if walk.rules.are_closed() && !walk.explain => walk.listed(git, &mut found),
-        _ => walk.folder(Path::new(""), false, &mut Vec::new(), &mut found),
+        _ => walk.folder(Path::new(""), false, &mut found),
     }
+    walk.linked(&mut found);
     // A script that was left out is a run that cannot be.
     if let Some(script) = walk.script
         && !found.selected.iter().any(|chosen| chosen.path == script)
@@ -65,8 +72,10 @@ impl Walk<'_> {
             let Some(metadata) = self.look(file) else { continue };
             if metadata.is_dir() {
                 let path: PathBuf = file.components().collect();
-                if self.rules.bars(self.root, &path, false).is_none() {
-                    self.folder(&path, true, &mut Vec::new(), found);
+                match self.rules.bars(self.root, &path, false) {
+                    Some(_) => {}
+                    None if is_link(&self.root.join(&path)) => found.pending.push_back((true, path)),
+                    None => self.folder(&path, true, found),
                 }
             } else {
                 self.file(file, &metadata, false, found);
@@ -88,18 +97,15 @@ impl Walk<'_> {
     }
 
     /// Looks through a folder: its files first, then the folders in it, each by name. `adopted` is for folders that the
-    /// version control knows by their name only. `above` holds the folders on the way, so that links make no circle.
-    fn folder(&self, folder: &Path, adopted: bool, above: &mut Vec<(u64, u64)>, found: &mut Found) {
+    /// version control knows by their name only. Links to folders are left for later.
+    fn folder(&self, folder: &Path, adopted: bool, found: &mut Found) {
         let absolute = self.root.join(folder);
         let names = match read_sorted(&absolute) {
             Ok(entries) => entries,
             Err(error) => return found.warn(&absolute, &error),
         };
         let Ok(own) = fs::metadata(&absolute) else { return };
-        if above.contains(&(own.dev(), own.ino())) {
-            return;
-        }
-        above.push((own.dev(), own.ino()));
+        found.folders.entry((own.dev(), own.ino())).or_insert_with(|| folder.to_owned());
         let mut folders = Vec::new();
         for entry in names {
             let path = folder.join(entry.file_name());
@@ -117,13 +123,48 @@ impl Walk<'_> {
         for (adopted, path) in folders {
             match self.rules.bars(self.root, &path, adopted) {
                 Some(rule) => self.skip(path, true, Some(rule), found),
-                None => self.folder(&path, adopted, above, found),
+                None if is_link(&self.root.join(&path)) => found.pending.push_back((adopted, path)),
+                None => self.folder(&path, adopted, found),
             }
             if self.has_enough(found) {
                 return;
             }
         }
-        above.pop();
+    }
+
+    /// Goes through the links to folders. Each real folder is copied once, so that links make no circle and folders that link
+    /// to each other are no more than they are: a link to a folder that is copied already stays a link. One to a folder of
+    /// which nothing was taken where it really is, is followed once, since rules may name its files by way of the link.
+    fn linked(&self, found: &mut Found) {
+        let mut followed = HashSet::new();
+        while let Some((adopted, path)) = found.pending.pop_front() {
+            if self.has_enough(found) {
+                return;
+            }
+            let Ok(real) = fs::metadata(self.root.join(&path)) else { continue };
+            let real = (real.dev(), real.ino());
+            match found.folders.get(&real).cloned().or_else(|| self.real_place(&path)) {
+                // It leads to where it is itself.
+                Some(place) if path.starts_with(&place) => {}
+                Some(place) if found.selected.iter().any(|chosen| chosen.path.starts_with(&place)) => {
+                    found.links.push((path, place));
+                }
+                _ if followed.insert(real) => {
+                    let count = found.selected.len();
+                    self.folder(&path, adopted, found);
+                    if found.selected.len() > count {
+                        found.folders.insert(real, path);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Returns where a folder of the project really is, relative to the root; `None` for one outside of it.
+    fn real_place(&self, path: &Path) -> Option<PathBuf> {
+        let root = fs::canonicalize(self.root).ok()?;
+        fs::canonicalize(self.root.join(path)).ok()?.strip_prefix(root).ok().map(Path::to_owned)
     }
 
     /// Returns whether nothing that is still to come can be taken.
@@ -192,6 +233,10 @@ impl Found {
             path.display()
         )));
     }
+}
+
+fn is_link(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
 }
 
 fn read_sorted(folder: &Path) -> io::Result<Vec<DirEntry>> {

@@ -7,7 +7,6 @@ use std::path::Path;
 use std::rc::Rc;
 
 use mlua::{Function, Lua, Table, Value};
-use serde_json::Value as Json;
 
 use super::object::{check_dot, read_only};
 use crate::model::{Place, nearest};
@@ -129,21 +128,7 @@ fn definition(lua: &Lua, name: String, attributes: &Value) -> mlua::Result<Defin
 fn to_node(value: &Value, what: &str, place: &Place) -> Result<Node, String> {
     let Value::Table(_) = value else { return Err(format!("{what} must be a table, got {}", shown(value))) };
     let json = to_plain_json(value, what)?;
-    Ok(node(&json, place))
-}
-
-fn node(json: &Json, place: &Place) -> Node {
-    let data = match json {
-        Json::Null => Data::Null,
-        Json::Bool(boolean) => Data::Bool(*boolean),
-        Json::Number(number) => Data::Number(number.clone()),
-        Json::String(text) => Data::Text(text.clone()),
-        Json::Array(items) => Data::List(items.iter().map(|item| node(item, place)).collect()),
-        Json::Object(fields) => {
-            Data::Map(fields.iter().map(|(key, value)| Entry::new(key, node(value, place))).collect())
-        }
-    };
-    Node { data, place: place.clone() }
+    Ok(Node::of(&json, place))
 }
 
 /// Checks the names in `op.settings`: the attributes that operations can share, and which one is the default.
@@ -223,6 +208,7 @@ impl Definitions {
             let around = Surroundings {
                 spelling: Spelling::Lua,
                 origin: &origin,
+                definitions: &[],
                 project: &folder,
                 model: &model,
                 resources: &resources,

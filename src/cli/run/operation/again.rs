@@ -48,6 +48,9 @@ pub(super) fn read(path: &std::path::Path) -> Result<RecordedRun, Failure> {
             Failure::general(error.to_string())
                 .hint("a run of a jobfile is gone on with by 'rille run --resume RUN', and repeated by --rerun.")
         }
+        CannotStart::BadOperation(_, ref why) => {
+            Failure::general(error.to_string()).hint(format!("its attribute 'op' cannot be used: {why}."))
+        }
         error => Failure::general(error.to_string()),
     })
 }

@@ -43,17 +43,19 @@ pub(super) fn choose(args: &OperationArgs, home: &Home, started_in: &Path) -> Re
     if let Some(run) = &args.proto {
         return by_prototype(args, &again::find(home, run)?, name, &given, started_in);
     }
-    let operation = find(started_in, name)?;
+    let operation = find(started_in, name, args.strict)?;
     let mut record = OpRecord::new(&operation).map_err(|what| unusable(&operation, &what))?;
     let mut resolved = resolve(&operation, &given, None, args, started_in)?;
     record.accept_flags(&resolved.forced);
+    record.add_dependencies(&args.deps, started_in);
     // The runs that are newest now are those that this run stands for, whenever it is started.
     let upstreams = job::upstream_flags(&record, &resolved.values, home, &mut |notice| show(&notice));
     resolved.values.extend(upstreams);
+    record.configure(&resolved.values);
     Ok(Chosen {
         recorded: None,
         opref: opref(&operation)?,
-        source: SourceCode::Project { rules: operation.sourcecode.clone(), script: script_of(&operation) },
+        source: source_of(&operation),
         tags: operation.tags.clone(),
         attributes: attributes(&operation),
         record,
@@ -64,11 +66,16 @@ pub(super) fn choose(args: &OperationArgs, home: &Home, started_in: &Path) -> Re
 }
 
 /// Returns the operation that is meant by a name, after showing what is worth saying of its definition.
-pub(super) fn find(started_in: &Path, name: Option<&str>) -> Result<Operation, Failure> {
+/// With `strict` that is a failure.
+pub(super) fn find(started_in: &Path, name: Option<&str>, strict: bool) -> Result<Operation, Failure> {
     let project = script::load_project(started_in);
     let operation = project.find(name)?;
-    for remark in project.remarks_on(&operation) {
-        show(&Notice::Warning(remark.to_string()));
+    let remarks: Vec<String> = project.remarks_on(&operation).map(ToString::to_string).collect();
+    if strict && !remarks.is_empty() {
+        return Err(Failure::usage(remarks.join("\n")).hint("without --strict it would be run all the same."));
+    }
+    for remark in remarks {
+        show(&Notice::Warning(remark));
     }
     Ok(operation)
 }
@@ -86,7 +93,11 @@ fn start_again(
     })?;
     let mut record = run.record.clone();
     let (operation, values, user_flags) = if given.is_empty() {
-        (None, run.values.clone(), run.user_flags.clone())
+        let operation = match args.force_sourcecode {
+            true => Some(defined(&opref).ok_or_else(|| no_definition(&opref, &run.id))?),
+            false => None,
+        };
+        (operation, run.values.clone(), run.user_flags.clone())
     } else {
         refuse_resolved(&run, given)?;
         let operation = defined(&opref).ok_or_else(|| no_definition(&opref, &run.id))?;
@@ -96,13 +107,18 @@ fn start_again(
         user_flags.extend(resolved.user);
         (Some(operation), resolved.values, user_flags)
     };
+    record.add_dependencies(&args.deps, started_in);
+    let source = match operation.as_ref().filter(|_| args.force_sourcecode) {
+        Some(operation) => source_of(operation),
+        None => SourceCode::Kept,
+    };
     Ok(Chosen {
         operation,
         opref,
         record,
         values,
         user_flags,
-        source: SourceCode::Kept,
+        source,
         tags: run.tags.clone(),
         attributes: Map::new(),
         recorded: Some(run),
@@ -120,8 +136,10 @@ fn by_prototype(
     let run = again::read(path)?;
     let opref = run.opref.clone();
     let operation = match (name, &opref) {
-        (Some(name), _) => Some(find(started_in, Some(name))?),
-        (None, Some(opref)) if !given.is_empty() => Some(defined(opref).ok_or_else(|| no_definition(opref, &run.id))?),
+        (Some(name), _) => Some(find(started_in, Some(name), args.strict)?),
+        (None, Some(opref)) if !given.is_empty() || args.force_sourcecode => {
+            Some(defined(opref).ok_or_else(|| no_definition(opref, &run.id))?)
+        }
         (None, _) => None,
     };
     let (values, user_flags, forced) = match &operation {
@@ -138,6 +156,8 @@ fn by_prototype(
         _ => run.record.clone(),
     };
     record.accept_flags(&forced);
+    record.add_dependencies(&args.deps, started_in);
+    record.configure(&values);
     let opref = match &operation {
         Some(operation) if is_other => self::opref(operation)?,
         _ => opref.ok_or_else(|| Failure::general(format!("the run {} does not know its operation", run.id)))?,
@@ -148,7 +168,10 @@ fn by_prototype(
     };
     Ok(Chosen {
         tags: run.tags.clone(),
-        source: SourceCode::Run(path.to_owned()),
+        source: match operation.as_ref().filter(|_| args.force_sourcecode) {
+            Some(operation) => source_of(operation),
+            None => SourceCode::Run(path.to_owned()),
+        },
         operation,
         opref,
         record,
@@ -249,6 +272,11 @@ fn opref(operation: &Operation) -> Result<Opref, Failure> {
             })
         }
     }
+}
+
+/// Returns the source code that an operation has in its project.
+fn source_of(operation: &Operation) -> SourceCode {
+    SourceCode::Project { rules: operation.sourcecode.clone(), script: script_of(operation) }
 }
 
 fn script_of(operation: &Operation) -> Option<std::path::PathBuf> {

@@ -8,16 +8,18 @@ use crate::cli::editor;
 use crate::cli::output::write_out;
 use crate::cli::{Failure, help_op};
 use crate::job::operation as job;
-use crate::operation::Operation;
 use crate::operation::flags::{self, FlagError, Resolved};
+use crate::operation::{Operation, ScalarPatterns};
 
 /// Shows what was asked for of the definition; returns the exit code, or nothing if there is more to do.
 pub(super) fn only_shown(args: &OperationArgs, started_in: &Path) -> Result<Option<i32>, Failure> {
-    if !(args.help_op || args.test_flags || args.test_sourcecode) {
+    if !(args.help_op || args.test_flags || args.test_sourcecode || args.test_output_scalars.is_some()) {
         return Ok(None);
     }
-    let operation = choose::find(started_in, args.parted().0)?;
-    let text = if args.help_op {
+    let operation = choose::find(started_in, args.parted().0, args.strict)?;
+    let text = if let Some(path) = &args.test_output_scalars {
+        scalars_of(&operation, path)?
+    } else if args.help_op {
         help_op::text(&operation)
     } else if args.test_flags {
         flags::test_text(&operation)
@@ -26,6 +28,23 @@ pub(super) fn only_shown(args: &OperationArgs, started_in: &Path) -> Result<Opti
     };
     write_out(&text)?;
     Ok(Some(0))
+}
+
+/// Returns the lines of a file, each with what every pattern of the operation makes of it.
+fn scalars_of(operation: &Operation, path: &Path) -> Result<String, Failure> {
+    let failed = |error: std::io::Error| Failure::general(format!("cannot read {}: {error}", path.display()));
+    let text = match path.as_os_str() == "-" {
+        true => std::io::read_to_string(std::io::stdin()),
+        false => std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+    };
+    let text = text.map_err(failed)?;
+    // Values of flags are no scalars by their names.
+    let patterns = ScalarPatterns::read(operation.output_scalars.as_ref(), [])
+        .map_err(|error| Failure::usage(format!("operation '{}': {error}", operation.full_name())))?;
+    match patterns {
+        None => Ok("Output scalars disabled, nothing to test\n".to_owned()),
+        Some(patterns) => Ok(patterns.explain(&text)),
+    }
 }
 
 /// Lets the user edit the values; returns them as they would stand on a command line. An empty document ends it all.

@@ -57,6 +57,9 @@ pub(crate) struct OperationArgs {
     /// Do nothing if there is a run of the same operation, flags, source code and dependencies
     #[arg(long, help_heading = "What to do")]
     pub(super) needed: bool,
+    /// Refuse an operation whose definition is worth a warning
+    #[arg(long, help_heading = "What to do")]
+    pub(super) strict: bool,
     /// Run in the background: this command returns once the operation has started
     #[arg(long, conflicts_with = "stage", help_heading = "What to do")]
     pub(super) background: bool,
@@ -76,6 +79,12 @@ pub(crate) struct OperationArgs {
     /// Show which files are source code, by which rule, and run nothing
     #[arg(long, help_heading = "Only show")]
     pub(super) test_sourcecode: bool,
+    /// Show which lines of this file are scalars, by which pattern, and run nothing; - for standard input
+    #[arg(long, value_name = "FILE", help_heading = "Only show")]
+    pub(super) test_output_scalars: Option<PathBuf>,
+    /// Show in what the operation differs from the nearest run, whether --needed would run it, and run nothing
+    #[arg(long, conflicts_with_all = ["stage", "start", "run_dir"], help_heading = "Only show")]
+    pub(super) explain: bool,
     /// Explain the operation and its flags and run nothing
     #[arg(long, help_heading = "Only show")]
     pub(super) help_op: bool,
@@ -89,6 +98,12 @@ pub(crate) struct OperationArgs {
     /// Go on without dependencies that cannot be resolved
     #[arg(long, help_heading = "Flags and dependencies")]
     pub(super) force_deps: bool,
+    /// Make this file or folder a dependency, too: a link to it is put into the run directory; may be repeated
+    #[arg(short = 'D', long = "dep", value_name = "PATH", help_heading = "Flags and dependencies")]
+    pub(super) deps: Vec<PathBuf>,
+    /// With --start and --proto, use the source code as it is now in the project
+    #[arg(long, help_heading = "Flags and dependencies")]
+    pub(super) force_sourcecode: bool,
     /// The seed that the run records [default: a random one]
     #[arg(long, value_name = "N", help_heading = "Flags and dependencies")]
     pub(super) random_seed: Option<u32>,
@@ -108,6 +123,9 @@ pub(crate) struct OperationArgs {
     /// Give the run a comment
     #[arg(short, long, value_name = "TEXT", help_heading = "The run")]
     pub(super) comment: Option<String>,
+    /// Write the comment in an editor, `$VISUAL` or `$EDITOR`
+    #[arg(long, help_heading = "The run")]
+    pub(super) edit_comment: bool,
     /// Keep the run in this directory instead of under the home
     #[arg(long, value_name = "DIR", conflicts_with = "start", help_heading = "The run")]
     pub(super) run_dir: Option<PathBuf>,
@@ -140,6 +158,39 @@ pub(crate) struct OperationArgs {
     /// When to use colour [default: auto]
     #[arg(long, value_name = "WHEN", value_enum)]
     pub(super) color: Option<ColorChoice>,
+    #[command(flatten)]
+    pub(super) of_guild: OfGuild,
+}
+
+/// Options of Guild that are not there, each with what to do instead.
+#[derive(Args, Debug)]
+pub(super) struct OfGuild {
+    #[arg(long, hide = true)]
+    help_model: bool,
+    #[arg(long, hide = true, value_name = "PATH")]
+    debug_sourcecode: Option<String>,
+    #[arg(long = "break", hide = true, value_name = "LOCATION")]
+    breakpoint: Vec<String>,
+    #[arg(long, hide = true)]
+    break_on_error: bool,
+}
+
+impl OfGuild {
+    /// Returns the first one that was given, and what to do instead.
+    pub(super) fn given(&self) -> Option<(&'static str, &'static str)> {
+        let debugger = "a program can call its debugger itself: write 'breakpoint()' where Python is to stop.";
+        let all = [
+            (self.help_model, "--help-model", "'rille ops' lists the operations of all models."),
+            (
+                self.debug_sourcecode.is_some(),
+                "--debug-sourcecode",
+                "a run has a copy of its source code; 'rille run --start RUN --force-sourcecode' brings the present one.",
+            ),
+            (!self.breakpoint.is_empty(), "--break", debugger),
+            (self.break_on_error, "--break-on-error", "'python -m pdb' on the copy in the run directory stops there."),
+        ];
+        all.into_iter().find(|(is_given, ..)| *is_given).map(|(_, name, instead)| (name, instead))
+    }
 }
 
 impl OperationArgs {
@@ -181,6 +232,9 @@ impl OperationArgs {
             ("edit_flags", json!(self.edit_flags)),
             ("force_flags", json!(self.force_flags)),
             ("force_deps", json!(self.force_deps)),
+            ("additional_deps", json!(self.deps.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>())),
+            ("force_sourcecode", json!(self.force_sourcecode)),
+            ("edit_comment", json!(self.edit_comment)),
             ("random_seed", json!(self.random_seed)),
             ("gpus", json!(self.gpus)),
             ("no_gpus", json!(self.no_gpus)),
