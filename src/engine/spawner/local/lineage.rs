@@ -151,3 +151,53 @@ impl Strays {
         environment.split(|byte| *byte == 0).any(|entry| entry == self.host_mark)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    fn pid(number: i32) -> Pid {
+        Pid::from_raw(number).unwrap()
+    }
+
+    #[test]
+    fn a_process_is_whose_ancestor_it_has_whatever_its_name_and_session() {
+        let view = ProcView::look().unwrap();
+        // The name of a process may look like the rest of the line in which it stands.
+        let folder = tempfile::tempdir().unwrap();
+        let odd = folder.path().join("a) S 1 (b");
+        std::fs::copy("/bin/sleep", &odd).unwrap();
+        let script = format!("setsid sh -c '\"{0}\" 1000 & echo $!; wait' & echo $!; wait", odd.display());
+        let mut shell = Command::new("sh").args(["-c", &script]).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(shell.stdout.take().unwrap()).lines().take(2);
+        let mut below: Vec<i32> = lines.map(|line| line.unwrap().parse().unwrap()).collect();
+        below.sort_unstable();
+        let root = i32::try_from(shell.id()).unwrap();
+        let mut roots = Roots::default();
+        for number in &below {
+            assert_eq!(roots.whose(*number, view), Whose::Nobodys, "no root is known");
+        }
+        roots.insert(pid(root), 7);
+        for number in below.iter().chain([&root]) {
+            assert_eq!(roots.whose(*number, view), Whose::Of(7), "{number} of {below:?}");
+        }
+        // The nearest root counts.
+        let inner = *below.last().unwrap();
+        roots.insert(pid(inner), 8);
+        assert_eq!(roots.whose(inner, view), Whose::Of(8));
+        for stranger in [1, getpid().as_raw_nonzero().get(), i32::MAX] {
+            assert_eq!(roots.whose(stranger, view), Whose::Nobodys);
+        }
+        for number in &below {
+            kill_process(pid(*number), Signal::KILL).unwrap();
+        }
+        let _ = shell.kill();
+        shell.wait().unwrap();
+        // The numbers may be others' by now.
+        roots.remove(pid(root));
+        assert_eq!(roots.whose(root, view), Whose::Nobodys);
+    }
+}
