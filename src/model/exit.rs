@@ -49,6 +49,7 @@ mod tests {
     #[test]
     fn ends_are_named() {
         let cases = [
+            (Exit::Code(0), "exit code 0", 0),
             (Exit::Code(7), "exit code 7", 7),
             (Exit::Signal(9), "killed by SIGKILL (signal 9)", -9),
             (Exit::Signal(11), "killed by SIGSEGV (signal 11)", -11),
@@ -56,6 +57,7 @@ mod tests {
         ];
         for (exit, text, python) in cases {
             assert_eq!((exit.to_string().as_str(), exit.as_python()), (text, python));
+            assert_eq!(exit.is_success(), python == 0, "{text}");
         }
     }
 }
