@@ -48,7 +48,7 @@ pub(crate) use self::executables::{PYTEST_MAIN, printed_by, pytest_items, python
 pub(crate) use self::reports::{ReportCopy, ReportForm};
 pub(crate) use self::rerun::{Condition, Rerun};
 pub(crate) use self::secrets::missing_secrets;
-pub(crate) use self::sections::{SectionFilter, quoted};
+pub(crate) use self::sections::SectionFilter;
 pub(crate) use self::select::Selection;
 pub(crate) use self::settings::{Door, Settings};
 pub(crate) use self::start::StartError;

@@ -212,8 +212,8 @@ fn test() -> impl Strategy<Value = Test> {
 fn expr() -> impl Strategy<Value = Expr> {
     (name(), test()).prop_map(|(name, test)| Logic::Test(Condition { name, test })).prop_recursive(5, 40, 2, |inner| {
         prop_oneof![
-            (inner.clone(), inner.clone()).prop_map(|(left, right)| Logic::Or(left.into(), right.into())),
-            (inner.clone(), inner.clone()).prop_map(|(left, right)| Logic::And(left.into(), right.into())),
+            (inner.clone(), inner.clone()).prop_map(|(left, right)| Logic::Or(vec![left, right])),
+            (inner.clone(), inner.clone()).prop_map(|(left, right)| Logic::And(vec![left, right])),
             inner.prop_map(|inner| Logic::Not(inner.into())),
         ]
     })
