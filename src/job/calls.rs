@@ -42,6 +42,7 @@ impl Job {
     pub(super) fn take_call(self: &Arc<Self>, task: TaskNumber, call: Call) {
         match call {
             Call::ArgumentsRead(words) => self.arguments_read(words.as_deref()),
+            Call::Used(used) => self.take_use(task, &used),
             Call::Remark(text) => self.task_remarks(task, &text),
             Call::Comes => self.put_call(HostCall::Comes(task)),
             Call::Leaves(end) => self.put_call(HostCall::Leaves(task, end)),

@@ -56,7 +56,7 @@ pub(crate) use logic::{Logic, LogicKind, Token, Tokens, near_word, parse_logic};
 pub(crate) use lua_text::{LuaText, LuaWord};
 pub(crate) use manifest::{EntryKind, Manifest, ManifestEntry};
 pub(crate) use mask::{MaskStream, Masks, SHORTEST_SECRET, may_be_behind};
-pub(crate) use message::{Message, Reply, StopOrder, StopWord};
+pub(crate) use message::{Message, Reply, StopOrder, StopWord, Used};
 pub(crate) use name_filter::{FilterKind, NameFilter, NamePattern, filter_tokens, quoted_name};
 pub(crate) use nearest::nearest;
 pub(crate) use order::{JobInfo, Order, RuntimeInfo, SynchroLine};

@@ -124,6 +124,18 @@ pub(crate) struct SectionTally {
     pub(crate) groups: Tally,
 }
 
+impl SectionTally {
+    /// Returns whether nothing was asked for.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.uids.is_empty() && self.groups.is_empty()
+    }
+
+    /// Returns the same with no more names than are listed.
+    pub(crate) fn brief(self) -> SectionTally {
+        SectionTally { uids: self.uids.brief(), groups: self.groups.brief() }
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
 const fn is_zero(n: &u32) -> bool {
     *n == 0

@@ -71,7 +71,7 @@ impl Tally {
         }
     }
 
-    /// Returns the same with no more names than are listed.
+    /// Returns the same with no more names than are listed, each word with the name that it is most like.
     pub(crate) fn brief(mut self) -> Tally {
         let names = std::mem::take(&mut self.names);
         for word in self.words.iter_mut().filter(|word| !word.is_met && word.near.is_none()) {
@@ -82,20 +82,34 @@ impl Tally {
         self
     }
 
+    /// Returns the same without names, each word with the name that it is most like.
+    pub(crate) fn nears(self) -> Tally {
+        Tally { names: BTreeSet::new(), has_more: false, ..self.brief() }
+    }
+
     /// Returns whether a word was met.
     pub(crate) fn has_met(&self) -> bool {
         self.words.iter().any(|word| word.is_met)
     }
 
+    /// Returns the words that were not met, each with the name that it is most like.
+    pub(crate) fn unmet(&self) -> Vec<(&str, Option<&str>)> {
+        let unmet = self.words.iter().filter(|word| !word.is_met);
+        unmet.map(|word| (word.text.as_str(), self.near(word))).collect()
+    }
+
+    fn near<'a>(&'a self, word: &'a Word) -> Option<&'a str> {
+        nearest(&word.text, self.names.iter().map(String::as_str)).or(word.near.as_deref())
+    }
+
     /// Returns what to say of each word that was not met. `subject` says of what: `no task fits --taskid`; `kind` what the
     /// names are: `ids`.
     pub(crate) fn remarks(&self, subject: &str, kind: &str) -> Vec<String> {
-        let remark = |word: &Word| {
-            let near = nearest(&word.text, self.names.iter().map(String::as_str)).or(word.near.as_deref());
+        let remark = |(word, near): (&str, Option<&str>)| {
             let near = near.map(|near| format!("; did you mean '{near}'?")).unwrap_or_default();
-            format!("{subject} '{}'{near}{}", word.text, self.there_are(kind, near.is_empty()))
+            format!("{subject} '{word}'{near}{}", self.there_are(kind, near.is_empty()))
         };
-        self.words.iter().filter(|word| !word.is_met).map(remark).collect()
+        self.unmet().into_iter().map(remark).collect()
     }
 
     /// Returns the names there are, as the end of a sentence.
