@@ -94,7 +94,7 @@ impl Job {
         }
     }
 
-    fn task_remarks(&self, task: TaskNumber, text: &str) {
+    pub(super) fn task_remarks(&self, task: TaskNumber, text: &str) {
         let id = self.roster.lock().get(task).map(|entry| entry.id.clone()).unwrap_or_default();
         self.warn(format!("task '{id}': {text}"), None);
     }

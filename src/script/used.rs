@@ -100,8 +100,7 @@ pub(super) fn watch(lua: &Lua, parameters: &Table) -> mlua::Result<()> {
 /// its sections, if it has none so far.
 pub(super) fn told(lua: &Lua, is_broken: bool) -> Option<Used> {
     let own = of(lua)?;
-    let is_asked =
-        !own.given.is_empty() || own.blank.sections.as_ref().is_some_and(|sections| !sections.is_empty());
+    let is_asked = !own.given.is_empty() || own.blank.sections.as_ref().is_some_and(|sections| !sections.is_empty());
     if !is_asked || own.is_told.replace(true) {
         return None;
     }

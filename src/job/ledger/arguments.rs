@@ -39,7 +39,8 @@ impl Unread {
 
     /// Returns the first of the `slips`, words that look like an option of the launcher, that nobody has read.
     pub(super) fn slip<'s>(&self, slips: &'s [(String, String)]) -> Option<&'s (String, String)> {
-        let is_unread = |(slip, _): &&(String, String)| self.words.iter().any(|(word, is_read)| !is_read && word == slip);
+        let is_unread =
+            |(slip, _): &&(String, String)| self.words.iter().any(|(word, is_read)| !is_read && word == slip);
         slips.iter().find(is_unread)
     }
 

@@ -92,19 +92,38 @@ impl Job {
     pub(super) fn take_use(&self, number: TaskNumber, used: &Used) {
         let mut ledger = self.ledger.lock();
         ledger.parameters.merge(&used.parameters);
+        let own = used.sections.as_ref().map(|sections| self.own_remarks(sections)).unwrap_or_default();
         if let Some(sections) = &used.sections {
             // Of patterns that are the task's own the words differ.
             ledger.sections.uids.merge(&sections.uids);
             ledger.sections.groups.merge(&sections.groups);
             ledger.awaited.remove(&number);
         }
+        drop(ledger);
+        for text in own {
+            self.task_remarks(number, &text);
+        }
+    }
+
+    /// Returns what to say of the patterns over sections that the jobfile has given to a task.
+    fn own_remarks(&self, found: &SectionTally) -> Vec<String> {
+        let choice = &self.settings.choice;
+        let mut remarks = Vec::new();
+        if choice.uids.is_empty() {
+            remarks.extend(found.uids.remarks("no testcase fits uids", "uids"));
+        }
+        if choice.groups.is_empty() {
+            remarks.extend(found.groups.remarks("no testcase fits groups", "groups"));
+        }
+        remarks
     }
 
     /// Returns warnings for what nobody had a use for. In a run that was interrupted nobody can tell.
     pub(super) fn ledger_warnings(&self) -> Vec<EventKind> {
         let is_whole = self.with_summary(|summary| summary.interrupt.is_none());
         let mut ledger = self.ledger.lock();
-        let has_started = |number: &TaskNumber| self.roster.lock().get(*number).is_some_and(|entry| entry.pid.is_some());
+        let has_started =
+            |number: &TaskNumber| self.roster.lock().get(*number).is_some_and(|entry| entry.pid.is_some());
         if ledger.awaited.iter().any(has_started) {
             ledger.give_up();
         }

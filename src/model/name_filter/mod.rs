@@ -30,11 +30,6 @@ pub(crate) struct NamePattern {
 }
 
 impl NameFilter {
-    /// Reads a filter.
-    pub(crate) fn parse(source: &str) -> Result<NameFilter, FilterMistake> {
-        NameFilter::parse_with(source, &str::to_owned)
-    }
-
     /// Reads a filter whose patterns are first changed in this way.
     pub(crate) fn parse_with(source: &str, change: &dyn Fn(&str) -> String) -> Result<NameFilter, FilterMistake> {
         let logic = parse_logic(filter_tokens(source)?, "fast and not slow*", &mut |tokens, first| match first {

@@ -1,6 +1,10 @@
 use proptest::prelude::*;
 
-use super::{Logic, NameFilter, NamePattern, quoted_name};
+use super::{FilterMistake, Logic, NameFilter, NamePattern, quoted_name};
+
+fn parse(text: &str) -> Result<NameFilter, FilterMistake> {
+    NameFilter::parse_with(text, &str::to_owned)
+}
 
 /// Filters, and which of some names they choose.
 const CASES: [(&str, &str); 34] = [
@@ -44,14 +48,14 @@ const CASES: [(&str, &str); 34] = [
 fn filters_choose_names() {
     let names = ["Ping", "Pong", "Ping[n=1]", "Tc1", "Tc2", "soak/a", "and", "x[y"];
     for (text, expected) in CASES {
-        let filter = NameFilter::parse(text).unwrap_or_else(|mistake| panic!("{text}: {mistake}"));
+        let filter = parse(text).unwrap_or_else(|mistake| panic!("{text}: {mistake}"));
         let mut chosen: Vec<&str> = names.into_iter().filter(|name| filter.fits(&[name])).collect();
         let mut wanted: Vec<&str> = expected.split(' ').filter(|name| !name.is_empty()).collect();
         chosen.sort_unstable();
         wanted.sort_unstable();
         assert_eq!(chosen, wanted, "{text}");
         // What is printed chooses the same.
-        assert_eq!(NameFilter::parse(&filter.to_string()).unwrap(), filter, "{text}: {filter}");
+        assert_eq!(parse(&filter.to_string()).unwrap(), filter, "{text}: {filter}");
     }
 }
 
@@ -76,12 +80,12 @@ fn mistakes_have_places() {
         ("\u{e9} and x[", "it is no pattern: unclosed character class; missing ']'", 6..8),
     ];
     for (text, message, columns) in cases {
-        let mistake = NameFilter::parse(text).unwrap_err();
+        let mistake = parse(text).unwrap_err();
         assert!(mistake.message.starts_with(message), "{text}: {}", mistake.message);
         assert_eq!(mistake.columns, columns, "{text}: {mistake}");
     }
     for deep in ["(", "not ", "Or("] {
-        let mistake = NameFilter::parse(&deep.repeat(30_000)).unwrap_err();
+        let mistake = parse(&deep.repeat(30_000)).unwrap_err();
         assert!(mistake.message.contains("nested more than"), "{deep}: {}", mistake.message);
     }
 }
@@ -90,7 +94,7 @@ fn mistakes_have_places() {
 fn a_filter_of_very_many_alternatives_is_read_and_asked() {
     for joint in [" or ", ",", " and "] {
         let text = vec!["a"; 50_000].join(joint);
-        let filter = NameFilter::parse(&text).unwrap();
+        let filter = parse(&text).unwrap();
         assert!(filter.fits(&["a"]) && !filter.fits(&["b"]));
         assert_eq!(filter.patterns().len(), 50_000);
     }
@@ -114,12 +118,12 @@ proptest! {
     fn what_is_printed_is_read_as_it_was(logic in logic()) {
         let filter = NameFilter { logic };
         let printed = filter.to_string();
-        prop_assert_eq!(NameFilter::parse(&printed).unwrap(), filter, "{}", printed);
+        prop_assert_eq!(parse(&printed).unwrap(), filter, "{}", printed);
     }
 
     #[test]
     fn any_text_is_a_filter_or_a_mistake(text in "([a-z ()\\[\\]{}~=/'\"*,:&|!\\\\-]|and|not|Or\\(|\u{e4})*") {
-        match NameFilter::parse(&text) {
+        match parse(&text) {
             Ok(filter) => drop(filter.fits(&["a"])),
             Err(mistake) => prop_assert!(!mistake.to_string().is_empty()),
         }
@@ -127,6 +131,6 @@ proptest! {
 
     #[test]
     fn a_quoted_name_is_itself(name in "[ -~\u{e4}]{1,12}") {
-        prop_assert!(NameFilter::parse(&quoted_name(&name)).unwrap().fits(&[&name]));
+        prop_assert!(parse(&quoted_name(&name)).unwrap().fits(&[&name]));
     }
 }
