@@ -329,13 +329,6 @@ fn arguments_go_on_to_the_jobfile_in_order() {
 }
 
 #[test]
-fn a_slip_in_an_option_is_handed_on_with_a_warning() {
-    let ended = Project::new().main("job.run { testscript = '/bin/true' }").job(&["--tesbed", "x.yaml"]);
-    ended.code(0).stderr_has("warning: --tesbed is no option of rille and is handed on to the jobfile; did you mean");
-    assert!(ended.the_run().warnings().contains("did you mean --testbed?"));
-}
-
-#[test]
 fn wrong_values_of_options_are_usage_errors_and_make_no_run() {
     let project = Project::new().main("job.run { testscript = '/bin/true' }");
     let cases: [(&[&str], &str); 9] = [

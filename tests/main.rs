@@ -55,6 +55,7 @@ mod runs_trash;
 mod runtime;
 mod scheduling;
 mod secrets;
+mod selections;
 mod signals;
 mod slips;
 mod sourcecode;

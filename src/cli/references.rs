@@ -1,5 +1,6 @@
 //! The options by which tests are named and chosen, for `rille list` and `rille test`.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::fs;
 use std::num::NonZeroUsize;
@@ -40,7 +41,8 @@ pub(crate) struct ReferenceArgs {
     /// With -t: also tests that lack the key of a key:value
     #[arg(long)]
     filter_by_tags_include_empty_key: bool,
-    /// Only tests that the filter holds for, such as 'kind(tap) and not tag(slow)'
+    /// Only tests that the filter holds for: names and patterns of tests, predicates such as kind(tap) and tag(slow), and, or,
+    /// not, parentheses, Or('a','b')
     #[arg(short = 'E', long = "filter", value_name = "FILTER", allow_hyphen_values = true)]
     filter: Vec<String>,
 }
@@ -81,7 +83,7 @@ pub(crate) struct Selected {
 }
 
 /// Resolves the references in `folder`, takes the list of tests so many times, multiplies it by the variants, and filters
-/// it. What is damaged but was not named itself is told on standard error.
+/// it. What is damaged but was not named itself, and what of a filter no test fits, is told on standard error.
 pub(crate) fn select(
     references: &ReferenceArgs,
     variants: &VariantArgs,
@@ -99,11 +101,25 @@ pub(crate) fn select(
     let (variants, order) = variants.read()?;
     let resolutions = references.resolve(folder)?;
     let found = testing::found_tests(&resolutions);
+    let mut tallies: Vec<_> = filters.iter().map(TestFilter::tallies).collect();
+    let mut tag_tally = tags.tally();
+    let tallied = RefCell::new((&mut tag_tally, &mut tallies));
     let keep = |candidate: &Candidate<'_>| {
+        let (tag_tally, tallies) = &mut *tallied.borrow_mut();
+        tags.note(candidate.runnable, tag_tally);
+        for (filter, tallies) in filters.iter().zip(tallies.iter_mut()) {
+            filter.note(candidate, tallies);
+        }
         tags.matches(candidate.runnable) && filters.iter().all(|filter| filter.matches(candidate))
     };
     let all: Vec<FoundTest> = (0..times).flat_map(|_| found.iter().cloned()).collect();
     let tests = testing::suite(None, &all, &variants, order, &keep);
+    if !found.is_empty() {
+        let of_filters = filters.iter().zip(&tallies).flat_map(|(filter, tallies)| filter.remarks(tallies));
+        for remark in tag_tally.remarks("no tag fits -t", "tags").into_iter().chain(of_filters) {
+            eprintln!("WARNING: {}", super::output::one_line(&remark));
+        }
+    }
     Ok(Selected { tests, count: found.len(), resolutions })
 }
 

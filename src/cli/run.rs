@@ -45,11 +45,12 @@ pub(crate) struct RunArgs {
     /// Hand this file (YAML, JSON, or a Lua file that returns a table) to the job and its tasks as the testbed
     #[arg(short = 't', long, value_name = "FILE")]
     testbed: Option<PathBuf>,
-    /// Run only tasks whose id matches: PATTERN[,PATTERN…], * and ? as in a shell, ! negates; may be repeated
-    #[arg(long, value_name = "PATTERNS")]
+    /// Run only tasks whose id fits: patterns as of a shell with and, or, not, parentheses, Or('a','b'); a comma is an or, ! a
+    /// not; repeated, all must fit
+    #[arg(long, value_name = "EXPRESSION")]
     taskid: Vec<String>,
-    /// Run only tasks that have a tag: TAG[,TAG…], patterns as for --taskid; repeated, all must hold
-    #[arg(long, value_name = "TAGS")]
+    /// Run only tasks whose tags fit, in the same language: 'fast and not net'; repeated, all must fit
+    #[arg(long, value_name = "EXPRESSION")]
     tags: Vec<String>,
     /// Go on with a run that did not come to its end, in its directory and with its options: what had ended stands
     #[arg(long, value_name = "RUN", conflicts_with_all = ["rerun", "run_dir"])]

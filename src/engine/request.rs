@@ -11,7 +11,7 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use super::scheduler::{Answer, End, Group, Submission, Wait};
 use super::stop::StopReason;
-use crate::model::{Level, Reply, Stream, TaskNumber};
+use crate::model::{Level, Reply, Stream, TaskNumber, Used};
 use crate::store;
 
 /// A request to the supervisor.
@@ -102,6 +102,8 @@ pub(crate) enum Call {
     Leaves(Box<End>),
     /// It has read these arguments of the command line; `None` for all.
     ArgumentsRead(Option<Vec<String>>),
+    /// It has had a use for this of the command line.
+    Used(Box<Used>),
     /// It says something that the user is to know.
     Remark(String),
     /// It asks which of its testcases, by uid and groups, are to run; wants a [`Reply::Selected`].

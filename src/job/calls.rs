@@ -42,6 +42,7 @@ impl Job {
     pub(super) fn take_call(self: &Arc<Self>, task: TaskNumber, call: Call) {
         match call {
             Call::ArgumentsRead(words) => self.arguments_read(words.as_deref()),
+            Call::Used(used) => self.take_use(task, &used),
             Call::Remark(text) => self.task_remarks(task, &text),
             Call::Comes => self.put_call(HostCall::Comes(task)),
             Call::Leaves(end) => self.put_call(HostCall::Leaves(task, end)),
@@ -93,7 +94,7 @@ impl Job {
         }
     }
 
-    fn task_remarks(&self, task: TaskNumber, text: &str) {
+    pub(super) fn task_remarks(&self, task: TaskNumber, text: &str) {
         let id = self.roster.lock().get(task).map(|entry| entry.id.clone()).unwrap_or_default();
         self.warn(format!("task '{id}': {text}"), None);
     }

@@ -79,7 +79,7 @@ impl Job {
             let _ = run.free_ballast();
         }
         let mut kinds = self.never_started();
-        kinds.extend(self.unread_arguments());
+        kinds.extend(self.ledger_warnings());
         kinds.push(EventKind::MainFinished { error: main.error.clone() });
         note(&mut problems, self.journal.record(kinds));
 
@@ -221,8 +221,11 @@ fn exit_code(summary: &Summary, main: &MainEnd, is_chosen: bool, is_unrecordable
     if summary.main_error.is_some() || summary.dangling > 0 || has_bad || walks_failed {
         return 1;
     }
-    // A task that was left out of a choice of sections started, and yet ran nothing.
-    let has_run = |row: &report::Row| row.attempts > 0 && !(is_chosen && row.outcome == Some(Outcome::Skipped));
+    // A task that has no sections, or none that are chosen, started, and yet ran nothing of what was asked for.
+    let has_sections = |row: &report::Row| row.sections().is_some_and(|sections| sections.len() > 0);
+    let has_run = |row: &report::Row| {
+        row.attempts > 0 && (!is_chosen || has_sections(row) && row.outcome != Some(Outcome::Skipped))
+    };
     let has_walked = summary.walks.iter().any(|suite| suite.end.as_ref().is_some_and(|end| end.walk_count > 0));
     match main.gave_help || has_walked || summary.rows().iter().any(has_run) {
         true => 0,

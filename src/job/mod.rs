@@ -2,7 +2,6 @@
 //!
 //! Nothing here knows Lua.
 
-mod arguments;
 mod before;
 mod calls;
 mod draft;
@@ -10,6 +9,7 @@ mod ending;
 mod executables;
 mod history;
 mod inputs;
+mod ledger;
 pub(crate) mod operation;
 mod prompt;
 mod reports;
@@ -33,22 +33,22 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::bounded;
 use parking_lot::{Mutex, RwLock};
 
-use self::arguments::Unread;
+use self::ledger::Ledger;
 use self::roster::Roster;
 use crate::engine::{End, Engine, Failure, Group, Journal, OnLimit, Runners, StopReason, Synchro};
 use crate::model::{EventKind, Level, Masks, Outcome, Place, QUARANTINE, RuntimeInfo, Stream, Task, TaskNumber};
 use crate::report::{Announcement, Live, LiveHandle};
 use crate::store::RunDir;
 
-pub(crate) use self::arguments::slip_text;
 pub(crate) use self::calls::HostCall;
 pub(crate) use self::draft::{Draft, DraftSections, Testscript};
 pub(crate) use self::ending::MainEnd;
 pub(crate) use self::executables::{PYTEST_MAIN, printed_by, pytest_items, python_folders, run_again};
+pub(crate) use self::ledger::slip_text;
 pub(crate) use self::reports::{ReportCopy, ReportForm};
 pub(crate) use self::rerun::{Condition, Rerun};
 pub(crate) use self::secrets::missing_secrets;
-pub(crate) use self::sections::{SectionFilter, quoted};
+pub(crate) use self::sections::SectionFilter;
 pub(crate) use self::select::Selection;
 pub(crate) use self::settings::{Door, Settings};
 pub(crate) use self::start::StartError;
@@ -79,7 +79,7 @@ pub(crate) struct Job {
     next_suite: Mutex<u32>,
     /// The number of the last replay of a walk.
     next_replay: Mutex<u32>,
-    unread: Mutex<Unread>,
+    ledger: Mutex<Ledger>,
     calls: calls::Calls,
     /// Held by whoever asks the user.
     terminal: Mutex<()>,
@@ -156,7 +156,13 @@ impl Job {
             drop(roster);
             let (task, decided) = self.prepare(id, *draft, decided);
             self.note_shared(number, &task.runnable.kwargs);
-            submissions.push(self.submission(number, task, decided));
+            let submission = self.submission(number, task, decided);
+            match &submission.reused {
+                Some(_) => self.reuse_unknown(),
+                None if submission.decided.is_none() => self.await_use(number, &submission.task),
+                None => {}
+            }
+            submissions.push(submission);
         }
         self.engine().submit(submissions, group);
         Ok(())

@@ -1,13 +1,8 @@
-//! Which sections of a testscript are run: expressions over the uids and groups of its testcases.
-//!
-//! `Ping`, `sweep*`, `sanity and not (slow or flaky)`, and the forms of aetest, `Or('a', 'b')`, `And(…)`, `Not(…)`. A
-//! pattern is that of a shell; one that is exactly the name always fits, whatever `[` and `*` in it may mean.
+//! Which sections of a testscript are run: filters over the uids and groups of its testcases.
 
-mod parse;
+use std::cell::RefCell;
 
-use crate::model::{SectionChoice, may_be_behind, nearest};
-
-use self::parse::Expression;
+use crate::model::{FilterMistake, NameFilter, SectionChoice, SectionTally, Tally, may_be_behind, nearest};
 
 /// The uid of the section before all testcases.
 const COMMON_SETUP: &str = "common_setup";
@@ -28,13 +23,14 @@ pub(crate) struct BadExpression {
     pub(crate) problem: String,
 }
 
-/// A choice of sections that can be asked.
+/// A choice of sections that can be asked, and what was found of it.
 #[derive(Debug, Default)]
 pub(crate) struct SectionFilter {
-    uids: Vec<Expression>,
-    groups: Vec<Expression>,
+    uids: Vec<NameFilter>,
+    groups: Vec<NameFilter>,
     only: Option<Vec<String>>,
     text: String,
+    tally: RefCell<Option<SectionTally>>,
 }
 
 impl SectionFilter {
@@ -44,29 +40,57 @@ impl SectionFilter {
         let text = given.iter().filter(|(_, texts)| !texts.is_empty());
         let text: Vec<String> = text.map(|(name, texts)| format!("{name} {}", texts.join(" or "))).collect();
         Ok(Self {
-            uids: read("uids", &choice.uids)?,
-            groups: read("groups", &choice.groups)?,
+            uids: read("uids", &choice.uids, &str::to_owned)?,
+            groups: read("groups", &choice.groups, &str::to_owned)?,
             only: choice.only.clone(),
             text: text.join(" and "),
+            tally: RefCell::default(),
         })
+    }
+
+    /// Returns what was asked for, of which nothing has been found yet.
+    pub(crate) fn blank(&self) -> SectionTally {
+        SectionTally { uids: blank(&self.uids), groups: blank(&self.groups) }
+    }
+
+    /// Returns what was found among the sections that were asked about so far; `None` if there were none.
+    pub(crate) fn tally(&self) -> Option<SectionTally> {
+        self.tally.borrow().clone()
+    }
+
+    /// Takes note of a section. Every pattern is tried, whatever the others say.
+    fn note(&self, uids: &[&str], groups: &[&str]) {
+        if self.uids.is_empty() && self.groups.is_empty() {
+            return;
+        }
+        let mut tally = self.tally.borrow_mut();
+        let tally = tally.get_or_insert_with(|| self.blank());
+        for (filters, names, tally) in [(&self.uids, uids, &mut tally.uids), (&self.groups, groups, &mut tally.groups)]
+        {
+            let patterns: Vec<_> = filters.iter().flat_map(NameFilter::patterns).collect();
+            tally.note(names.iter().copied(), |place| patterns[place].fits(names));
+        }
     }
 
     /// Returns whether a testcase is chosen. `base` is its name, `uid` that of one turn of its loop.
     pub(crate) fn fits(&self, uid: &str, base: &str, groups: &[String]) -> bool {
         let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+        self.note(&[uid, base], &groups);
         any(&self.uids, &[uid, base]) && any(&self.groups, &groups) && self.is_in_list(uid, base)
     }
 
     /// Returns whether common setup or cleanup is chosen: it is, unless an expression over uids names one of the two;
     /// then that decides about both.
     pub(crate) fn fits_common(&self, uid: &str) -> bool {
-        let names_one = |expression: &Expression| expression.names(COMMON_SETUP) || expression.names(COMMON_CLEANUP);
+        self.note(&[uid], &[]);
+        let names_one = |filter: &NameFilter| filter.names(COMMON_SETUP) || filter.names(COMMON_CLEANUP);
         !self.uids.iter().any(names_one) || any(&self.uids, &[uid])
     }
 
     /// Returns what was asked for, and the nearest of the names that there are.
     pub(crate) fn nothing_fits(&self, names: &[&str]) -> String {
-        let wanted: Vec<&str> = self.uids.iter().chain(&self.groups).flat_map(Expression::patterns).collect();
+        let patterns = self.uids.iter().chain(&self.groups).flat_map(NameFilter::patterns);
+        let wanted: Vec<&str> = patterns.map(|pattern| pattern.text()).collect();
         let listed = self.only.iter().flatten().map(String::as_str);
         let near = wanted.into_iter().chain(listed).find_map(|word| nearest(word, names.iter().copied()));
         let text = match (self.text.is_empty(), &self.only) {
@@ -84,19 +108,27 @@ impl SectionFilter {
     }
 }
 
-fn any(expressions: &[Expression], names: &[&str]) -> bool {
-    expressions.is_empty() || expressions.iter().any(|expression| expression.fits(names))
+fn any(filters: &[NameFilter], names: &[&str]) -> bool {
+    filters.is_empty() || filters.iter().any(|filter| filter.fits(names))
 }
 
-fn read(option: &str, texts: &[String]) -> Result<Vec<Expression>, BadExpression> {
-    let bad =
-        |text: &str, (at, problem)| BadExpression { option: option.to_owned(), text: text.to_owned(), at, problem };
-    texts.iter().map(|text| parse::parse(text).map_err(|problem| bad(text, problem))).collect()
+fn blank(filters: &[NameFilter]) -> Tally {
+    Tally::new(filters.iter().flat_map(NameFilter::patterns).map(|pattern| pattern.text()))
 }
 
-/// Returns an expression that fits this pattern, whatever characters it is made of.
-pub(crate) fn quoted(pattern: &str) -> String {
-    format!("'{}'", pattern.replace('\\', "\\\\").replace('\'', "\\'"))
+/// Reads the filters that were given to an option or key; their patterns are first changed in this way.
+pub(super) fn read(
+    option: &str,
+    texts: &[String],
+    change: &dyn Fn(&str) -> String,
+) -> Result<Vec<NameFilter>, BadExpression> {
+    let bad = |text: &String, mistake: FilterMistake| BadExpression {
+        option: option.to_owned(),
+        text: text.clone(),
+        at: mistake.character(text),
+        problem: mistake.message,
+    };
+    texts.iter().map(|text| NameFilter::parse_with(text, change).map_err(|mistake| bad(text, mistake))).collect()
 }
 
 #[cfg(test)]
@@ -106,40 +138,6 @@ mod tests {
     fn filter(uids: &[&str], groups: &[&str]) -> Result<SectionFilter, BadExpression> {
         let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
         SectionFilter::new(&SectionChoice { uids: owned(uids), groups: owned(groups), ..SectionChoice::default() })
-    }
-
-    #[test]
-    fn expressions_choose_by_uid() {
-        let cases = [
-            ("Ping", "Ping", true),
-            ("Ping", "Pong", false),
-            ("P*", "Pong", true),
-            ("not P*", "Pong", false),
-            ("!P*", "Tc", true),
-            ("Tc[12]", "Tc2", true),
-            ("Tc{1,3}", "Tc3", true),
-            ("Ping or Pong", "Pong", true),
-            ("Ping,Pong", "Pong", true),
-            ("P* and not *ng", "Pong", false),
-            ("(a or b) and not (b or c)", "a", true),
-            ("(a or b) and not (b or c)", "b", false),
-            ("a or b and c", "a", true),
-            ("Or('Ping', \"Pong\")", "Pong", true),
-            ("And('P*', Not('Ping'))", "Pong", true),
-            ("And('P*', Not('Ping'))", "Ping", false),
-            ("Not('a', 'b')", "b", false),
-            ("'Ping the host'", "Ping the host", true),
-            ("'it\\'s'", "it's", true),
-            ("order", "order", true),
-            ("nothing or android", "android", true),
-            ("'and'", "and", true),
-            ("(Ping)", "Ping", true),
-            ("soak/a", "soak/a", true),
-            ("soak*", "soak/a", true),
-        ];
-        for (text, uid, expected) in cases {
-            assert_eq!(filter(&[text], &[]).unwrap().fits(uid, uid, &[]), expected, "{text} {uid}");
-        }
     }
 
     #[test]
@@ -184,23 +182,11 @@ mod tests {
     fn what_is_no_expression_is_told_with_its_place() {
         let cases = [
             ("a and", "uids 'a and': at character 6: a pattern is missing"),
-            ("a and (b or c", "uids 'a and (b or c': at character 7: this bracket is not closed"),
-            ("a b", "uids 'a b': at character 3: 'and' or 'or' is missing; a name with spaces is put in quotes"),
-            ("", "uids '': at character 1: a pattern is missing"),
-            ("a)", "uids 'a)': at character 2: this bracket was not opened"),
-            ("or a", "uids 'or a': at character 1: a pattern is missing before 'or'"),
-            ("'a", "uids ''a': at character 1: this quotation is not closed"),
-            ("Or()", "uids 'Or()': at character 4: a pattern is missing"),
-            (
-                "é and x[",
-                "uids 'é and x[': at character 7: error parsing glob 'x[': unclosed character class; missing ']'",
-            ),
+            ("a\nand (b or c", "uids 'a\nand (b or c': at character 7: this parenthesis is not closed"),
         ];
         for (text, expected) in cases {
             assert_eq!(filter(&[text], &[]).unwrap_err().to_string(), expected, "{text}");
         }
-        let deep = "(".repeat(100_000);
-        assert!(filter(&[&deep], &[]).unwrap_err().to_string().ends_with("brackets are nested too deep"));
     }
 
     #[test]
@@ -211,9 +197,15 @@ mod tests {
     }
 
     #[test]
-    fn a_quoted_pattern_is_itself() {
-        for name in ["it's", "a\\b", "a and b", "(x", "sweep[size=64]", "x["] {
-            assert!(filter(&[&quoted(name)], &[]).unwrap().fits(name, name, &[]), "{name}");
-        }
+    fn every_pattern_is_tried_on_every_section() {
+        let filter = filter(&["Png and P*", "Ping"], &["sanity and not slwo"]).unwrap();
+        assert_eq!(filter.tally(), None);
+        assert!(filter.fits("Ping[n=1]", "Ping", &["sanity".to_owned(), "slow".to_owned()]));
+        assert!(filter.fits_common(COMMON_SETUP));
+        let SectionTally { uids, groups } = filter.tally().unwrap();
+        let expected = ["no testcase fits 'Png'; did you mean 'Ping'? the uids are Ping, Ping[n=1], common_setup"];
+        assert_eq!(uids.remarks("no testcase fits", "uids"), expected);
+        let expected = ["no testcase fits 'slwo'; did you mean 'slow'? the groups are sanity, slow"];
+        assert_eq!(groups.remarks("no testcase fits", "groups"), expected);
     }
 }

@@ -1,89 +1,80 @@
-//! Which tasks of a job are run: patterns over their ids and tags, from the command line.
+//! Which tasks of a job are run: filters over their ids and tags, from the command line.
 
-use globset::{Glob, GlobMatcher};
+use parking_lot::Mutex;
 
-use crate::model::Task;
+use super::sections::{BadExpression, read};
+use crate::model::{NameFilter, Tally, Task};
 
-/// A choice of tasks. Alternatives stand in one list, conditions in several.
-#[derive(Clone, Debug, Default)]
+/// A choice of tasks, and what was found of it.
+#[derive(Debug, Default)]
 pub(crate) struct Selection {
-    ids: Vec<Alternatives>,
-    tags: Vec<Alternatives>,
+    ids: Filters,
+    tags: Filters,
 }
 
-#[derive(Clone, Debug)]
-struct Alternatives {
-    text: String,
-    patterns: Vec<Pattern>,
-}
-
-#[derive(Clone, Debug)]
-struct Pattern {
-    matcher: GlobMatcher,
-    is_negated: bool,
-}
-
-/// A pattern that is none.
-#[derive(Debug, thiserror::Error)]
-#[error("{option} '{pattern}': {problem}")]
-pub(crate) struct BadPattern {
-    option: &'static str,
-    pattern: String,
-    problem: String,
+/// The filters of one option. All must hold.
+#[derive(Debug, Default)]
+struct Filters {
+    /// As they were written, and read.
+    filters: Vec<(String, NameFilter)>,
+    tally: Mutex<Tally>,
 }
 
 impl Selection {
-    /// Makes a selection from the values of `--taskid` and `--tags`. Each value holds alternatives, parted by commas; `!`
-    /// before a pattern negates it. A task is chosen if every value has an alternative that fits.
-    pub(crate) fn new(ids: &[String], tags: &[String]) -> Result<Self, BadPattern> {
-        Ok(Self { ids: parse("--taskid", ids)?, tags: parse("--tags", tags)? })
+    /// Makes a selection from the values of `--taskid` and `--tags`. A task is chosen if every value holds for it.
+    pub(crate) fn new(ids: &[String], tags: &[String]) -> Result<Self, BadExpression> {
+        // Ids hold no slashes: the job has replaced them.
+        let as_id = |pattern: &str| pattern.replace('/', "_");
+        Ok(Self { ids: Filters::new("--taskid", ids, &as_id)?, tags: Filters::new("--tags", tags, &str::to_owned)? })
     }
 
-    /// Returns why the task is left out, if it is.
+    /// Returns why the task is left out, if it is. Takes note of it.
     pub(crate) fn leaves_out(&self, task: &Task) -> Option<String> {
-        let by_id = self.ids.iter().find(|wish| !wish.fits(&[&task.id]));
-        if let Some(wish) = by_id {
-            return Some(format!("not selected by --taskid '{}'", wish.text));
-        }
         let tags: Vec<&str> = task.tags.iter().map(String::as_str).collect();
-        let by_tag = self.tags.iter().find(|wish| !wish.fits(&tags));
-        by_tag.map(|wish| format!("not selected by --tags '{}'", wish.text))
+        self.ids.note(&[&task.id]);
+        self.tags.note(&tags);
+        let by_id = self.ids.filters.iter().find(|(_, filter)| !filter.fits(&[&task.id]));
+        if let Some((text, _)) = by_id {
+            return Some(format!("not selected by --taskid '{text}'"));
+        }
+        let by_tag = self.tags.filters.iter().find(|(_, filter)| !filter.fits(&tags));
+        by_tag.map(|(text, _)| format!("not selected by --tags '{text}'"))
+    }
+
+    /// Returns what to say of the patterns that no task fitted.
+    pub(super) fn remarks(&self) -> Vec<String> {
+        let mut remarks = self.ids.tally.lock().remarks("no task fits --taskid", "ids");
+        remarks.extend(self.tags.tally.lock().remarks("no task fits --tags", "tags"));
+        remarks
     }
 }
 
-impl Alternatives {
-    fn fits(&self, words: &[&str]) -> bool {
-        let one = |pattern: &Pattern| words.iter().any(|word| pattern.matcher.is_match(word)) != pattern.is_negated;
-        self.patterns.iter().any(one)
+impl Filters {
+    fn new(option: &str, texts: &[String], change: &dyn Fn(&str) -> String) -> Result<Self, BadExpression> {
+        let filters = read(option, texts, change)?;
+        let patterns = filters.iter().flat_map(NameFilter::patterns);
+        let tally = Mutex::new(Tally::new(patterns.map(|pattern| pattern.text())));
+        Ok(Self { filters: texts.iter().cloned().zip(filters).collect(), tally })
     }
-}
 
-fn parse(option: &'static str, values: &[String]) -> Result<Vec<Alternatives>, BadPattern> {
-    values.iter().map(|text| Ok(Alternatives { text: text.clone(), patterns: patterns(option, text)? })).collect()
-}
-
-fn patterns(option: &'static str, text: &str) -> Result<Vec<Pattern>, BadPattern> {
-    let bad = |problem: String| BadPattern { option, pattern: text.to_owned(), problem };
-    let words = text.split(',').map(str::trim);
-    words
-        .map(|word| {
-            let (is_negated, word) = word.strip_prefix('!').map_or((false, word), |rest| (true, rest));
-            if word.is_empty() {
-                return Err(bad("an alternative is empty".to_owned()));
-            }
-            // Ids hold no slashes: the job has replaced them.
-            let glob = Glob::new(&word.replace('/', "_")).map_err(|error| bad(error.kind().to_string()))?;
-            Ok(Pattern { matcher: glob.compile_matcher(), is_negated })
-        })
-        .collect()
+    fn note(&self, names: &[&str]) {
+        if self.filters.is_empty() {
+            return;
+        }
+        let patterns: Vec<_> = self.filters.iter().flat_map(|(_, filter)| filter.patterns()).collect();
+        self.tally.lock().note(names.iter().copied(), |place| patterns[place].fits(names));
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn owned(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
     fn is_chosen(ids: &[&str], tags: &[&str], id: &str, task_tags: &[&str]) -> bool {
-        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         let selection = Selection::new(&owned(ids), &owned(tags)).unwrap();
         let task = Task { id: id.to_owned(), tags: owned(task_tags), ..Task::default() };
         selection.leaves_out(&task).is_none()
@@ -95,9 +86,13 @@ mod tests {
         assert!(is_chosen(&["a,b"], &[], "b", &[]));
         assert!(!is_chosen(&["a,b"], &[], "c", &[]));
         assert!(is_chosen(&["s[12]"], &[], "s2", &[]));
+        assert!(is_chosen(&["s[12]"], &[], "s[12]", &[]));
         assert!(is_chosen(&["soak/*"], &[], "soak_a", &[]));
         assert!(!is_chosen(&["!s*"], &[], "s1", &[]));
+        assert!(is_chosen(&["Or('s1', 'a b')"], &[], "a b", &[]));
+        assert!(!is_chosen(&["s* and not s1", "s1 or s2"], &[], "s1", &[]));
         assert!(is_chosen(&[], &["fast"], "a", &["fast", "net"]));
+        assert!(is_chosen(&[], &["fast and not disk"], "a", &["fast", "net"]));
         assert!(!is_chosen(&[], &["fast", "disk"], "a", &["fast", "net"]));
         assert!(is_chosen(&[], &["!slow"], "a", &[]));
         assert!(!is_chosen(&[], &["fast"], "a", &[]));
@@ -105,8 +100,21 @@ mod tests {
 
     #[test]
     fn a_bad_pattern_is_named() {
-        let error = Selection::new(&["a[".to_owned()], &[]).unwrap_err().to_string();
-        assert!(error.starts_with("--taskid 'a[': "), "{error}");
-        assert!(Selection::new(&[], &["a,,b".to_owned()]).is_err());
+        let error = Selection::new(&owned(&["a["]), &[]).unwrap_err().to_string();
+        assert_eq!(error, "--taskid 'a[': at character 1: it is no pattern: unclosed character class; missing ']'");
+        assert!(Selection::new(&[], &owned(&["a,,b"])).is_err());
+    }
+
+    #[test]
+    fn patterns_that_no_task_fits_are_told_also_those_that_are_negated() {
+        let selection = Selection::new(&owned(&["conect or send"]), &owned(&["not slwo"])).unwrap();
+        for (id, tags) in [("connect", &["slow"][..]), ("send", &["net"])] {
+            selection.leaves_out(&Task { id: id.to_owned(), tags: owned(tags), ..Task::default() });
+        }
+        let expected = [
+            "no task fits --taskid 'conect'; did you mean 'connect'? the ids are connect, send",
+            "no task fits --tags 'slwo'; did you mean 'slow'? the tags are net, slow",
+        ];
+        assert_eq!(selection.remarks(), expected);
     }
 }

@@ -11,10 +11,10 @@ use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::arguments::Unread;
 use super::before::Before;
 use super::history::{History, keep_rerun};
 use super::inputs::hex;
+use super::ledger::Ledger;
 use super::roster::Roster;
 use super::{Door, Job, Settings, secrets, testing};
 use crate::engine::{self, Engine, Guarded, Journal, Limits, Origin, OutputTap, Runners, Surroundings, Timing};
@@ -80,7 +80,7 @@ impl Job {
         let tap = (settings.verbosity >= Verbosity::Normal).then(|| tap(live.handle(), settings.verbosity));
         let runners = runners(&settings);
         let status_listen = settings.status_listen;
-        let unread = Mutex::new(Unread::new(&settings.argv));
+        let ledger = Mutex::new(Ledger::new(&settings));
         let job = Arc::new(Job {
             settings,
             run: Mutex::new(Some(run)),
@@ -99,7 +99,7 @@ impl Job {
             next_group: Mutex::new(0),
             next_suite: Mutex::new(0),
             next_replay: Mutex::new(0),
-            unread,
+            ledger,
             calls: super::calls::Calls::default(),
             terminal: Mutex::default(),
             failure: Mutex::new(None),
@@ -237,6 +237,7 @@ fn runtime_info(settings: &Settings, run: &RunDir, started: DateTime<Utc>) -> Ru
         argv: settings.argv.clone(),
         log_levels: settings.log_levels.clone(),
         testbed: settings.testbed.clone(),
+        given: settings.parameters.keys().cloned().collect(),
     }
 }
 

@@ -34,6 +34,12 @@ impl FilterMistake {
             columns: column..column + marked,
         }
     }
+
+    /// Returns which character of the filter `source` is the first that is wrong, from 1.
+    pub(crate) fn character(&self, source: &str) -> usize {
+        let before = source.split_inclusive('\n').take(self.line - 1);
+        before.map(|line| line.chars().count()).sum::<usize>() + self.columns.start + 1
+    }
 }
 
 impl fmt::Display for FilterMistake {

@@ -1,6 +1,7 @@
 //! Conditions joined by `and`, `or` and `not`: what the languages that choose runs and tests have in common.
 //!
-//! `not` binds before `and` before `or`; parentheses group. What a single condition looks like is each language's own.
+//! `not` binds before `and` before `or`; parentheses group, and `And(a, b)`, `Or(a, b)` and `Not(a, b)`, none of them, say
+//! the same. What a single condition looks like is each language's own.
 
 use std::fmt;
 use std::ops::Range;
@@ -15,13 +16,13 @@ use super::{FilterMistake, nearest};
 /// How deep a filter may be nested.
 const MAX_DEPTH: usize = 200;
 
-/// Conditions `T` and how they are joined.
+/// Conditions `T` and how they are joined. A list holds two or more.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Logic<T> {
-    /// One of the two.
-    Or(Box<Logic<T>>, Box<Logic<T>>),
-    /// Both.
-    And(Box<Logic<T>>, Box<Logic<T>>),
+    /// One of them.
+    Or(Vec<Logic<T>>),
+    /// All of them.
+    And(Vec<Logic<T>>),
     /// Not this.
     Not(Box<Logic<T>>),
     /// A single condition.
@@ -32,10 +33,19 @@ impl<T> Logic<T> {
     /// Returns whether it holds, where `test` says so of the single conditions.
     pub(crate) fn holds(&self, test: &dyn Fn(&T) -> bool) -> bool {
         match self {
-            Logic::Or(left, right) => left.holds(test) || right.holds(test),
-            Logic::And(left, right) => left.holds(test) && right.holds(test),
+            Logic::Or(parts) => parts.iter().any(|part| part.holds(test)),
+            Logic::And(parts) => parts.iter().all(|part| part.holds(test)),
             Logic::Not(inner) => !inner.holds(test),
             Logic::Test(condition) => test(condition),
+        }
+    }
+
+    /// Returns the single conditions in the order in which they are written.
+    pub(crate) fn conditions(&self) -> Vec<&T> {
+        match self {
+            Logic::Or(parts) | Logic::And(parts) => parts.iter().flat_map(Logic::conditions).collect(),
+            Logic::Not(inner) => inner.conditions(),
+            Logic::Test(condition) => vec![condition],
         }
     }
 
@@ -44,11 +54,16 @@ impl<T> Logic<T> {
         if is_negated { Logic::Not(Box::new(self)) } else { self }
     }
 
+    /// Returns the parts joined by `join`, or the only one.
+    fn joined(mut parts: Vec<Self>, join: fn(Vec<Self>) -> Self) -> Self {
+        if parts.len() == 1 { parts.remove(0) } else { join(parts) }
+    }
+
     /// Returns how strongly it binds: the larger, the fewer parentheses it needs.
     const fn strength(&self) -> u8 {
         match self {
-            Logic::Or(..) => 0,
-            Logic::And(..) => 1,
+            Logic::Or(_) => 0,
+            Logic::And(_) => 1,
             Logic::Not(_) => 2,
             Logic::Test(_) => 3,
         }
@@ -64,17 +79,18 @@ impl<T: fmt::Display> Logic<T> {
 
 impl<T: fmt::Display> fmt::Display for Logic<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut list = |parts: &[Self], word: &str, least: u8| {
+            for (place, part) in parts.iter().enumerate() {
+                if place > 0 {
+                    f.write_str(word)?;
+                }
+                part.operand(f, least)?;
+            }
+            Ok(())
+        };
         match self {
-            Logic::Or(left, right) => {
-                left.operand(f, 0)?;
-                f.write_str(" or ")?;
-                right.operand(f, 1)
-            }
-            Logic::And(left, right) => {
-                left.operand(f, 1)?;
-                f.write_str(" and ")?;
-                right.operand(f, 2)
-            }
+            Logic::Or(parts) => list(parts, " or ", 1),
+            Logic::And(parts) => list(parts, " and ", 2),
             Logic::Not(inner) => {
                 f.write_str("not ")?;
                 inner.operand(f, 2)
@@ -92,6 +108,12 @@ pub(crate) trait LogicKind: Clone {
     fn is_open(&self) -> bool;
     /// Returns whether it is `)`.
     fn is_close(&self) -> bool;
+    /// Returns whether it is `,`.
+    fn is_comma(&self) -> bool;
+    /// Outside of `And(…)`, `Or(…)` and `Not(…)` a comma is an `or`.
+    const COMMA_IS_OR: bool = false;
+    /// What is said besides where a word stands that nothing joins with the one before.
+    const UNJOINED: &str = "";
 }
 
 /// A word or sign, and the bytes it stands in.
@@ -147,6 +169,25 @@ impl<'a, K: LogicKind> Tokens<'a, K> {
         is_next
     }
 
+    /// Goes past a comma if it is next.
+    fn take_comma(&mut self) -> bool {
+        let is_next = self.peek().is_some_and(|token| token.kind.is_comma());
+        self.at += usize::from(is_next);
+        is_next
+    }
+
+    /// Goes past `and`, `or` or `not` with a parenthesis behind it, and past that; returns the word in small letters and where
+    /// it opens.
+    fn take_call(&mut self) -> Option<(String, Range<usize>)> {
+        let word = self.peek()?.kind.word()?.to_lowercase();
+        let open = self.list.get(self.at + 1).filter(|token| token.kind.is_open())?.span.clone();
+        if !matches!(word.as_str(), "and" | "or" | "not") {
+            return None;
+        }
+        self.at += 2;
+        Some((word, open))
+    }
+
     /// Makes a mistake.
     pub(crate) fn wrong(&self, span: Range<usize>, message: impl Into<String>) -> FilterMistake {
         FilterMistake::new(self.source, span, message)
@@ -192,24 +233,32 @@ pub(crate) fn parse_logic<K: LogicKind, T>(
     if tokens.peek().is_none() {
         return Err(tokens.missing(&format!("it is empty; write for example: {example}")));
     }
-    let logic = any(&mut tokens, 0, condition)?;
+    let logic = any(&mut tokens, 0, K::COMMA_IS_OR, condition)?;
     match tokens.next() {
         None => Ok(logic),
         Some(token) if token.kind.is_close() => Err(tokens.wrong(token.span, "nothing is open that this would close")),
-        Some(token) => Err(tokens.expected(&token, "expected 'and' or 'or'", &["and", "or"])),
+        Some(token) => Err(unjoined(&tokens, &token, "expected 'and' or 'or'")),
     }
 }
 
+fn unjoined<K: LogicKind>(tokens: &Tokens<'_, K>, token: &Token<K>, expected: &str) -> FilterMistake {
+    let mut mistake = tokens.expected(token, expected, &["and", "or"]);
+    mistake.message.push_str(K::UNJOINED);
+    mistake
+}
+
+/// Reads alternatives.
 fn any<K: LogicKind, T>(
     tokens: &mut Tokens<'_, K>,
     depth: usize,
+    comma_is_or: bool,
     condition: ReadCondition<'_, K, T>,
 ) -> Result<Logic<T>, FilterMistake> {
-    let mut left = all(tokens, depth, condition)?;
-    while tokens.take("or") {
-        left = Logic::Or(Box::new(left), Box::new(all(tokens, depth, condition)?));
+    let mut parts = vec![all(tokens, depth, condition)?];
+    while tokens.take("or") || comma_is_or && tokens.take_comma() {
+        parts.push(all(tokens, depth, condition)?);
     }
-    Ok(left)
+    Ok(Logic::joined(parts, Logic::Or))
 }
 
 fn all<K: LogicKind, T>(
@@ -217,11 +266,11 @@ fn all<K: LogicKind, T>(
     depth: usize,
     condition: ReadCondition<'_, K, T>,
 ) -> Result<Logic<T>, FilterMistake> {
-    let mut left = one(tokens, depth, condition)?;
+    let mut parts = vec![one(tokens, depth, condition)?];
     while tokens.take("and") {
-        left = Logic::And(Box::new(left), Box::new(one(tokens, depth, condition)?));
+        parts.push(one(tokens, depth, condition)?);
     }
-    Ok(left)
+    Ok(Logic::joined(parts, Logic::And))
 }
 
 fn one<K: LogicKind, T>(
@@ -233,18 +282,36 @@ fn one<K: LogicKind, T>(
         let span = tokens.peek().map_or(0..0, |token| token.span.clone());
         return Err(tokens.wrong(span, format!("it is nested more than {MAX_DEPTH} deep")));
     }
+    if let Some((word, opened)) = tokens.take_call() {
+        let mut parts = vec![any(tokens, depth + 1, false, condition)?];
+        while tokens.take_comma() {
+            parts.push(any(tokens, depth + 1, false, condition)?);
+        }
+        close(tokens, opened)?;
+        return Ok(match word.as_str() {
+            "and" => Logic::joined(parts, Logic::And),
+            "or" => Logic::joined(parts, Logic::Or),
+            _ => Logic::Not(Box::new(Logic::joined(parts, Logic::Or))),
+        });
+    }
     if tokens.take("not") {
         return Ok(Logic::Not(Box::new(one(tokens, depth + 1, condition)?)));
     }
     match tokens.next() {
         Some(token) if token.kind.is_open() => {
-            let inner = any(tokens, depth + 1, condition)?;
-            match tokens.next() {
-                Some(other) if other.kind.is_close() => Ok(inner),
-                None => Err(tokens.wrong(token.span, "this parenthesis is not closed")),
-                Some(other) => Err(tokens.expected(&other, "expected 'and', 'or' or ')'", &["and", "or"])),
-            }
+            let inner = any(tokens, depth + 1, K::COMMA_IS_OR, condition)?;
+            close(tokens, token.span)?;
+            Ok(inner)
         }
         token => condition(tokens, token),
+    }
+}
+
+/// Reads the parenthesis that closes the one at `opened`.
+fn close<K: LogicKind>(tokens: &mut Tokens<'_, K>, opened: Range<usize>) -> Result<(), FilterMistake> {
+    match tokens.next() {
+        Some(other) if other.kind.is_close() => Ok(()),
+        None => Err(tokens.wrong(opened, "this parenthesis is not closed")),
+        Some(other) => Err(unjoined(tokens, &other, "expected 'and', 'or' or ')'")),
     }
 }

@@ -17,10 +17,25 @@ pub(crate) struct LuaText<'a> {
     words: Vec<LuaWord<'a>>,
 }
 
+impl<'a> LuaWord<'a> {
+    /// Returns the name, or what stands in the quotes; nothing for a sign.
+    pub(crate) const fn text(self) -> &'a str {
+        match self {
+            LuaWord::Name(text) | LuaWord::Text(text) => text,
+            LuaWord::Sign(_) => "",
+        }
+    }
+}
+
 impl<'a> LuaText<'a> {
     /// Reads a text. No text is refused.
     pub(crate) fn new(text: &'a str) -> Self {
         Self { words: words(text) }
+    }
+
+    /// Returns all words.
+    pub(crate) fn words(&self) -> impl Iterator<Item = LuaWord<'a>> {
+        self.words.iter().copied()
     }
 
     /// Returns whether a name stands anywhere in the code.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Blob, Level, Outcome, SectionNumber, SectionPlan, Value};
+use super::{Blob, Level, Outcome, SectionNumber, SectionPlan, SectionTally, Tally, Value};
 
 /// One message of a task to its host, a JSON object with the key `status`.
 ///
@@ -83,6 +83,8 @@ pub(crate) enum Message {
         /// The words as they stand in `runtime.argv`; everything if there is none.
         words: Option<Vec<String>>,
     },
+    /// What of the command line the script has had a use for, once it has ended.
+    Used(Used),
     /// Something that the user is to know, though it changes no result.
     Remark {
         /// What, in a sentence.
@@ -111,6 +113,16 @@ pub(crate) enum Message {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         data: Option<Value>,
     },
+}
+
+/// What of the command line a script has had a use for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Used {
+    /// The parameters of the command line.
+    pub(crate) parameters: Tally,
+    /// The patterns over sections; `None` if it ended before it was known which sections it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sections: Option<SectionTally>,
 }
 
 /// What the host answers a message that asks.

@@ -5,6 +5,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Tally;
+
 /// The number of a section in one attempt at its task, from 1. 0 stands for the testscript itself.
 pub(crate) type SectionNumber = u32;
 
@@ -111,6 +113,27 @@ pub(crate) struct SectionChoice {
     /// Ask the user at the terminal when a section fails.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) pause_on_failure: bool,
+}
+
+/// What the patterns of a choice of sections found in one testscript.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SectionTally {
+    /// Those over uids.
+    pub(crate) uids: Tally,
+    /// Those over groups.
+    pub(crate) groups: Tally,
+}
+
+impl SectionTally {
+    /// Returns whether nothing was asked for.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.uids.is_empty() && self.groups.is_empty()
+    }
+
+    /// Returns the same with no more names than are listed.
+    pub(crate) fn brief(self) -> SectionTally {
+        SectionTally { uids: self.uids.brief(), groups: self.groups.brief() }
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]

@@ -39,6 +39,10 @@ pub(super) struct Context {
     pub(super) arguments: Rc<Arguments>,
     /// It showed its help.
     gave_help: Cell<bool>,
+    /// A task was asked for, and nothing spoke against it.
+    has_begun: Cell<bool>,
+    /// What was said of a slip in an option of the command line; nothing runs then.
+    slip: RefCell<Option<String>>,
     /// Why the parser of the jobfile refused the arguments.
     refused: RefCell<Option<String>>,
 }
@@ -58,7 +62,27 @@ impl Context {
             return Err(raise(lua, "usage", format!("{what} in a plugin; a plugin cannot run tasks")));
         }
         self.check_running(lua)?;
+        self.check_slips(lua)?;
         plugin::begin_job(lua, self)
+    }
+
+    /// Fails before the first task if a word of the command line, by now read by nobody, looks like a slip in one of rille's
+    /// own options: whoever mistypes what chooses tasks does not want all of them.
+    fn check_slips(&self, lua: &Lua) -> mlua::Result<()> {
+        if self.has_begun.get() {
+            return Ok(());
+        }
+        // Who has asked for the whole list reads it himself.
+        let known = self.slip.borrow().clone();
+        let slip = known.or_else(|| self.job.slip().filter(|_| !self.arguments.is_pending.get()));
+        let Some(text) = slip else {
+            self.has_begun.set(true);
+            return Ok(());
+        };
+        // One complaint is enough.
+        self.job.arguments_read(None);
+        *self.slip.borrow_mut() = Some(text.clone());
+        Err(raise(lua, "usage", text))
     }
 
     /// Returns whether main ended by what its parser said of the arguments, before anything ran.
@@ -190,6 +214,8 @@ pub(crate) fn run_jobfile(job: &Arc<Job>, name: &std::path::Path) -> MainEnd {
         exit: Cell::new(None),
         arguments: Rc::new(arguments(job, this)),
         gave_help: Cell::new(false),
+        has_begun: Cell::new(false),
+        slip: RefCell::default(),
         refused: RefCell::default(),
     });
     let internal = |error: mlua::Error| {
@@ -209,6 +235,13 @@ pub(crate) fn run_jobfile(job: &Arc<Job>, name: &std::path::Path) -> MainEnd {
     // Tasks that main has left alive may still ask something of it.
     job.close(&mut |call| context.serve(vm.lua(), call));
     plugin::end_job(vm.lua(), &context);
+    let slip = context.slip.borrow().clone();
+    if let Some(message) = slip {
+        // Also where the jobfile has caught the error, or left by os.exit.
+        let error = end.err().and_then(|end| end.error).filter(|error| error.kind == "usage");
+        let error = error.unwrap_or(RaisedError { kind: "usage".to_owned(), message, traceback: None });
+        return MainEnd { error: Some(error), is_unusable: true, gave_help: false };
+    }
     match end {
         Ok(()) => MainEnd { gave_help: context.gave_help.get(), ..MainEnd::default() },
         Err(end) => after_exit(&context, end),

@@ -24,6 +24,7 @@ mod stop;
 pub(crate) mod table;
 mod task;
 mod time_limit;
+mod used;
 mod vm;
 mod voice;
 mod walk;

@@ -11,6 +11,7 @@ use mlua::chunk::ChunkMode;
 use mlua::{Function, Lua, MultiValue, Table, Value};
 
 use super::error::{plain_text, raise};
+use super::used;
 use crate::model::{nearest, os_text};
 
 /// What a template has in the place of the module's name.
@@ -57,6 +58,7 @@ fn search(lua: &Lua, package: &Table, name: &str, folders: &[PathBuf], in_c: &[&
             raise(lua, "usage", format!("{text}; a module in C must be built for Lua 5.5"))
         })?;
         if matches!(found.front(), Some(Value::Function(_))) {
+            used::note_module(lua, None);
             return Ok(found);
         }
     }
@@ -111,6 +113,7 @@ fn load(lua: &Lua, path: &Path) -> mlua::Result<MultiValue> {
     let text = fs::read(path).map_err(|error| {
         raise(lua, "usage", format!("cannot read the module {}: {}", path.display(), os_text(&error)))
     })?;
+    used::note_module(lua, Some(path));
     let chunk = lua.load(text).set_name(format!("@{}", path.display())).set_mode(ChunkMode::Text).into_function()?;
     let path = lua.create_string(path.as_os_str().as_encoded_bytes())?;
     Ok(MultiValue::from_vec(vec![Value::Function(chunk), Value::String(path)]))

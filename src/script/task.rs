@@ -18,7 +18,7 @@ use super::shown::{shown, text_of};
 use super::stop::{STOPPED, Stop};
 use super::vm::{Exit, Setup, Vm};
 use super::voice::Voice;
-use super::{api, modules, source, table};
+use super::{api, modules, source, table, used};
 use crate::model::{Message, Order, Outcome, RaisedError, Reply, Value as Data, os_text};
 
 /// How a script ended, in its own words.
@@ -89,6 +89,7 @@ pub(crate) fn run_script(order: &Order, host: &Rc<dyn HostLine>, stop: &Rc<Stop>
         Ok(prepared) => prepared,
         Err(error) => return without_vm(format!("cannot set Lua up: {}", plain_text(&error))),
     };
+    used::note_script(vm.lua(), &text);
     let end = match source::compile(vm.lua(), &order.script, &text, &DECLARED) {
         Ok(chunk) => match vm.call(&chunk, vec![parameters]) {
             Ok(returned) => run_sections(&vm, stop).unwrap_or_else(|| from_returned(&returned)),
@@ -96,6 +97,10 @@ pub(crate) fn run_script(order: &Order, host: &Rc<dyn HostLine>, stop: &Rc<Stop>
         },
         Err(error) => from_error(error, stop),
     };
+    if let Some(used) = used::told(vm.lua(), !end.outcome.is_good()) {
+        // A host that is gone tells nobody.
+        let _ = host.tell(&Message::Used(used));
+    }
     stop.detach();
     Script { end, vm: Some(vm) }
 }
@@ -118,6 +123,9 @@ fn run_sections(vm: &Vm, stop: &Stop) -> Option<ScriptEnd> {
 fn prepare(order: &Order, host: &Rc<dyn HostLine>, stop: &Rc<Stop>) -> mlua::Result<(Vm, Value)> {
     let exiting = Rc::clone(host);
     let exit: Exit = Box::new(move |lua, code| {
+        if let Some(used) = used::told(lua, code != 0) {
+            let _ = exiting.tell(&Message::Used(used));
+        }
         if let Some(reason) = api::testscript::close_sections(lua, code)
             && code == 0
         {
@@ -164,6 +172,7 @@ pub(super) fn prepare_with(
     let lua = vm.lua();
     // A script is short-lived; what it keeps is looked through less often than a server would want.
     lua.gc_set_mode(GcMode::Incremental(GcIncParams::default().pause(GC_PAUSE)));
+    used::begin(lua, order);
     modules::preload_elsewhere(&vm)?;
     api::runs::preload(&vm, api::runs::home_of(&order.runtime.directory))?;
     let hand_over: api::log::Emit = Rc::new(move |level, logger, text| logs.log(level, logger, text));
@@ -193,6 +202,7 @@ fn parameters(lua: &Lua, order: &Order) -> mlua::Result<Value> {
     for (name, value) in &order.parameters {
         parameters.raw_set(name.as_str(), table::from_json(lua, value)?)?;
     }
+    used::watch(lua, &parameters)?;
     Ok(Value::Table(parameters))
 }
 

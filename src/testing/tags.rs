@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::model::Runnable;
+use crate::model::{Runnable, Tally};
 
 /// Which tests are left by their tags.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +25,28 @@ enum Condition {
     IsNot(String, String),
     /// It has not this value, nor perhaps the key.
     Lacks(String, String),
+}
+
+impl Condition {
+    /// Returns the tag that it names, with or without a value.
+    fn named(&self) -> String {
+        match self {
+            Condition::Has(name) | Condition::HasNot(name) => name.clone(),
+            Condition::Is(key, value) | Condition::IsNot(key, value) | Condition::Lacks(key, value) => {
+                format!("{key}:{value}")
+            }
+        }
+    }
+
+    /// Returns whether a test has the tag that it names.
+    fn is_met(&self, tags: &Map<String, Value>) -> bool {
+        match self {
+            Condition::Has(name) | Condition::HasNot(name) => tags.contains_key(name),
+            Condition::Is(key, value) | Condition::IsNot(key, value) | Condition::Lacks(key, value) => {
+                tags.get(key).is_some_and(|values| has(values, value))
+            }
+        }
+    }
 }
 
 impl TagFilter {
@@ -51,6 +73,23 @@ impl TagFilter {
             return self.include_empty;
         }
         self.alternatives.iter().any(|conditions| conditions.iter().all(|condition| self.holds(condition, tags)))
+    }
+
+    /// Returns a tally of the tags that are named, of which none is found yet.
+    pub(crate) fn tally(&self) -> Tally {
+        let words: Vec<String> = self.alternatives.iter().flatten().map(Condition::named).collect();
+        Tally::new(words.iter().map(String::as_str))
+    }
+
+    /// Takes note of the tags of a test.
+    pub(crate) fn note(&self, runnable: &Runnable, tally: &mut Tally) {
+        let of = |(name, values): (&String, &Value)| match values.as_array() {
+            Some(values) => values.iter().filter_map(Value::as_str).map(|value| format!("{name}:{value}")).collect(),
+            None => vec![name.clone()],
+        };
+        let names: Vec<String> = runnable.tags.iter().flat_map(of).collect();
+        let conditions: Vec<&Condition> = self.alternatives.iter().flatten().collect();
+        tally.note(names.iter().map(String::as_str), |place| conditions[place].is_met(&runnable.tags));
     }
 
     fn holds(&self, condition: &Condition, tags: &Map<String, Value>) -> bool {

@@ -28,7 +28,7 @@ setmetatable(script, {
 
 -- Lays what was given over the script's defaults, once all definitions are read.
 function core.settle_parameters()
-  for name, value in pairs(given) do script[name] = value end
+  for name, value in next, given do script[name] = value end
 end
 
 -- Returns the parameters of a testcase or of common setup or cleanup.
@@ -71,6 +71,7 @@ function core.parameter_reader(own, self)
       return value
     end,
     __pairs = function(p)
+      host.note_all_read()
       local all = {}
       for _, source in ipairs { script, own } do
         for name in next, source do all[name] = p[name] end

@@ -166,7 +166,10 @@ impl<'a> Options<'a> {
     fn slip(&self, word: &OsStr) -> Option<(String, String)> {
         let word = word.to_str()?;
         let name = word.strip_prefix("--")?.split('=').next()?;
-        let near = nearest(name, self.arguments.iter().filter_map(|arg| arg.get_long()))?;
+        let near = nearest(&name.to_lowercase(), self.arguments.iter().filter_map(|arg| arg.get_long()));
+        // One that differs in the case alone is the same for `nearest`.
+        let same = || self.arguments.iter().filter_map(|arg| arg.get_long()).find(|own| own.eq_ignore_ascii_case(name));
+        let near = same().or(near)?;
         Some((word.to_owned(), format!("--{near}")))
     }
 }

@@ -15,11 +15,11 @@ pub(super) struct SectionArgs {
     /// Set a parameter of every Lua script, above what the jobfile says; VALUE is JSON, or else a text; may be repeated
     #[arg(long = "param", value_name = "NAME=VALUE", help_heading = "Testscripts")]
     params: Vec<Parameter>,
-    /// Run only testcases whose uid fits: patterns with and, or, not and brackets, such as 'sweep* and not Ping'; repeated,
-    /// one must fit
+    /// Run only testcases whose uid fits: patterns with and, or, not, parentheses, Or('a','b'), such as 'sweep* and not Ping';
+    /// repeated, one must fit
     #[arg(long, value_name = "EXPRESSION", help_heading = "Testscripts")]
     uids: Vec<String>,
-    /// Run only testcases whose groups fit, such as 'sanity and not (slow or flaky)'; repeated, one must fit
+    /// Run only testcases whose groups fit, in the same language: 'sanity and not (slow or flaky)'; repeated, one must fit
     #[arg(long, value_name = "EXPRESSION", help_heading = "Testscripts")]
     groups: Vec<String>,
     /// Run the testcases of a script in random order

@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::criteria::{OperationPattern, comments_match, label_matches};
 use crate::cli::Failure;
+use crate::cli::output::one_line;
 use crate::store::{self, Filter, Home, RunInfo, RunRow, Status, TimeRange};
 
 /// Options that leave runs out. Different ones must all hold; of one that is given several times, one must hold.
@@ -205,9 +206,15 @@ impl Criteria<'_> {
     }
 }
 
-/// Returns the runs of a home that `criteria` leaves in, newest first.
+/// Returns the runs of a home that `criteria` leaves in, newest first. Names in a filter that no run has are told on standard
+/// error.
 pub(crate) fn filtered(home: &Home, criteria: &Criteria<'_>) -> Result<Vec<RunRow>, Failure> {
     let mut rows = store::rows(home)?;
+    if !rows.is_empty() {
+        for unknown in criteria.exprs.iter().flat_map(|expr| expr.unknown_names(&rows)) {
+            eprintln!("WARNING: {}", one_line(&unknown));
+        }
+    }
     rows.retain(|row| criteria.allow(row));
     Ok(rows)
 }

@@ -121,7 +121,7 @@ impl Jobfile {
         let deed = match call {
             Call::Comes => Deed::Admit(task, failed),
             Call::Leaves(_) => Deed::Dismiss(task, failed),
-            Call::ArgumentsRead(_) | Call::Remark(_) | Call::Select(_) | Call::Prompt(_) => return,
+            Call::ArgumentsRead(_) | Call::Used(_) | Call::Remark(_) | Call::Select(_) | Call::Prompt(_) => return,
         };
         self.deeds.push((at, deed));
         self.deeds.sort_by_key(|(at, _)| *at);

@@ -132,6 +132,7 @@ impl Books {
                 self.section_finished(time, finished)?;
             }
             Message::ArgumentsRead { words } => (self.hooks.on_call)(task, Call::ArgumentsRead(words)),
+            Message::Used(used) => (self.hooks.on_call)(task, Call::Used(Box::new(used))),
             Message::Remark { text } => (self.hooks.on_call)(task, Call::Remark(text)),
             Message::Sync {} => {
                 self.write_log(task);

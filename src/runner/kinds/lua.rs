@@ -132,7 +132,7 @@ impl Script {
                 });
             }
             Message::Remark { text } => log(streams, 0.0, Level::Warning, "", text.as_bytes()),
-            Message::Started {} | Message::ArgumentsRead { .. } => {}
+            Message::Started {} | Message::ArgumentsRead { .. } | Message::Used(_) => {}
             Message::Sync {} => return answer(&Reply::Ack { interrupted: false }),
             Message::Select { sections } => {
                 return answer(&Reply::Selected { sections: vec![true; sections.len()], error: None });

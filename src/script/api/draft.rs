@@ -12,8 +12,8 @@ use std::time::Duration;
 use mlua::{Function, Lua, Table, Value};
 
 use super::runnable::LuaRunnable;
-use crate::job::{Draft, DraftSections, SectionFilter, Testscript, quoted};
-use crate::model::{Blob, Place, Runnable, SectionChoice, nearest, parse_size};
+use crate::job::{Draft, DraftSections, SectionFilter, Testscript};
+use crate::model::{Blob, Place, Runnable, SectionChoice, nearest, parse_size, quoted_name};
 use crate::script::error::plain_text;
 use crate::script::list;
 use crate::script::plain::to_recipe;
@@ -113,7 +113,7 @@ fn sections(sections: &mut DraftSections, key: &str, value: &Value) -> Result<()
         Value::Function(_) => Vec::new(),
         Value::String(_) => vec![text(key, value)?],
         // The items of a list are patterns, not expressions: a name may hold spaces.
-        Value::Table(_) => words(key, value)?.iter().map(|pattern| quoted(pattern)).collect(),
+        Value::Table(_) => words(key, value)?.iter().map(|pattern| quoted_name(pattern)).collect(),
         other => return Err(wrong(key, "a pattern, a list of patterns or a function", other)),
     };
     let is_function = matches!(value, Value::Function(_));

@@ -17,6 +17,7 @@ use crate::script::entropy;
 use crate::script::error::{self, raise};
 use crate::script::stop::{STOPPED, Stop};
 use crate::script::task::HostLine;
+use crate::script::used;
 use crate::script::vm::{GETLOCAL, Vm};
 use crate::script::voice::Voice;
 
@@ -103,6 +104,11 @@ fn primitives(lua: &Lua, order: &Order, voice: &Rc<Voice>) -> mlua::Result<Table
         Ok(())
     };
     host.set("log", lua.create_function(log)?)?;
+    let note_all = |lua: &Lua, ()| {
+        used::note_all(lua);
+        Ok(())
+    };
+    host.set("note_all_read", lua.create_function(note_all)?)?;
     host.set("describe", lua.create_function(|_, caught: Value| Ok(describe(caught)))?)?;
     let near = |_: &Lua, (word, names): (mlua::LuaString, Vec<String>)| {
         Ok(nearest(&word.to_string_lossy(), names.iter().map(String::as_str)).map(str::to_owned))
@@ -170,6 +176,7 @@ fn add_filter(lua: &Lua, host: &Table, order: &Order, line: &Rc<dyn HostLine>) -
     // The host has read the expressions before; a recipe may bring others.
     let filter = SectionFilter::new(&order.choice).map_err(|error| raise(lua, "usage", error.to_string()))?;
     let filter = Rc::new(filter);
+    used::keep_filter(lua, &filter);
     let shared = Rc::clone(&filter);
     let fits = move |_: &Lua, (uid, base, groups): (String, String, Vec<String>)| Ok(shared.fits(&uid, &base, &groups));
     host.set("fits", lua.create_function(fits)?)?;

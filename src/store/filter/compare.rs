@@ -17,7 +17,7 @@ pub(super) fn holds(expr: &Expr, run: &dyn Lookup) -> bool {
     expr.holds(&|Condition { name, test }| passes(name, value(name, run).as_deref(), test))
 }
 
-fn value<'a>(name: &Name, run: &'a dyn Lookup) -> Option<Cow<'a, Value>> {
+pub(super) fn value<'a>(name: &Name, run: &'a dyn Lookup) -> Option<Cow<'a, Value>> {
     let text = name.name.as_str();
     match name.scope {
         Scope::Any => run.attribute(text).or_else(|| run.flag(text)).or_else(|| run.scalar(text)),

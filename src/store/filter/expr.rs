@@ -9,6 +9,33 @@ use crate::model::Logic;
 /// Words that mean something wherever they stand bare.
 const KEYWORDS: [&str; 7] = ["and", "or", "not", "is", "in", "contains", "undefined"];
 
+/// Attributes that every run can have.
+const COMMON: [&str; 23] = [
+    "cmd",
+    "comment",
+    "comments",
+    "digest",
+    "exit_status",
+    "flags",
+    "id",
+    "initialized",
+    "label",
+    "marked",
+    "model",
+    "op",
+    "operation",
+    "opref",
+    "path",
+    "run_dir",
+    "short_id",
+    "sourcecode_digest",
+    "started",
+    "status",
+    "stopped",
+    "tag",
+    "tags",
+];
+
 /// The tree of a filter.
 pub(super) type Expr = Logic<Condition>;
 
@@ -50,6 +77,11 @@ pub(super) struct Name {
 }
 
 impl Name {
+    /// Returns whether it is an attribute that every run can have, whether or not one has it.
+    pub(super) fn is_common(&self) -> bool {
+        matches!(self.scope, Scope::Any | Scope::Attr) && COMMON.contains(&self.name.as_str())
+    }
+
     /// Returns whether it is one of the times of a run.
     pub(super) fn is_time(&self) -> bool {
         matches!(self.scope, Scope::Any | Scope::Attr)

@@ -15,9 +15,10 @@ use std::borrow::Cow;
 use chrono::{DateTime, TimeZone};
 use serde_json::Value;
 
-use self::expr::Expr;
+use self::expr::{Condition, Expr, Name};
 pub(crate) use self::times::TimeRange;
 pub(crate) use crate::model::FilterMistake as Mistake;
+use crate::model::Tally;
 
 /// What a filter asks about.
 pub(crate) trait Lookup {
@@ -28,6 +29,8 @@ pub(crate) trait Lookup {
     fn flag(&self, name: &str) -> Option<Cow<'_, Value>>;
     /// Returns the last value of a scalar.
     fn scalar(&self, name: &str) -> Option<Cow<'_, Value>>;
+    /// Returns the names of what it has: attributes, flags and scalars.
+    fn names(&self) -> Vec<String>;
 }
 
 /// A filter.
@@ -41,6 +44,35 @@ impl Filter {
     pub(crate) fn parse<Tz: TimeZone>(text: &str, now: &DateTime<Tz>) -> Result<Filter, Mistake> {
         let read_time = |text: &str| times::parse(text, now);
         parse::parse(text, &read_time).map(|expr| Filter { expr })
+    }
+
+    /// Returns which of its names no run has. Attributes that a run can have without it being told are had by all.
+    pub(crate) fn unknown_names<'a, R: Lookup + 'a>(
+        &self,
+        runs: impl IntoIterator<Item = &'a R> + Clone,
+    ) -> Vec<String> {
+        let mut names: Vec<&Name> = Vec::new();
+        for Condition { name, .. } in self.expr.conditions() {
+            if !name.is_common() && !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let shown: Vec<String> = names.iter().map(|name| name.to_string()).collect();
+        let mut tally = Tally::new(shown.iter().map(String::as_str));
+        for run in runs.clone() {
+            tally.note([], |place| compare::value(names[place], run).is_some());
+        }
+        if !tally.unmet().is_empty() {
+            for run in runs {
+                let names = run.names();
+                tally.note(names.iter().map(String::as_str), |_| false);
+            }
+        }
+        let unknown = |(name, near): (&str, Option<&str>)| {
+            let near = near.map(|near| format!("; did you mean '{near}'?")).unwrap_or_default();
+            format!("no run has '{name}' of --filter{near}")
+        };
+        tally.unmet().into_iter().map(unknown).collect()
     }
 
     /// Returns whether a run is left in.

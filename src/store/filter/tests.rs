@@ -30,6 +30,10 @@ impl Lookup for Row {
     fn scalar(&self, name: &str) -> Option<Cow<'_, Value>> {
         self.scalars.get(name).map(Cow::Borrowed)
     }
+
+    fn names(&self) -> Vec<String> {
+        self.attrs.keys().chain(self.flags.keys()).chain(self.scalars.keys()).map(|&name| name.to_owned()).collect()
+    }
 }
 
 fn now() -> DateTime<Utc> {
@@ -209,11 +213,30 @@ fn test() -> impl Strategy<Value = Test> {
     ]
 }
 
+#[test]
+fn names_that_no_run_has_are_told() {
+    let cases: [(&str, &[&str]); 6] = [
+        ("lr > 0 or not loss < 1 or label = x or stopped is undefined", &[]),
+        ("epochz = 1", &["no run has 'epochz' of --filter"]),
+        ("lsos < 1 and lsos > 0", &["no run has 'lsos' of --filter; did you mean 'loss'?"]),
+        ("flag:loss = 1", &["no run has 'flag:loss' of --filter"]),
+        ("Or(lr = 1, attr:lr = 1)", &["no run has 'attr:lr' of --filter"]),
+        ("x is undefined", &["no run has 'x' of --filter"]),
+    ];
+    let rows = [
+        Row { flags: BTreeMap::from([("lr", json!(1))]), ..Row::default() },
+        Row { scalars: BTreeMap::from([("loss", json!(0.5))]), ..Row::default() },
+    ];
+    for (text, expected) in cases {
+        assert_eq!(parse(text).unwrap().unknown_names(&rows), expected, "{text}");
+    }
+}
+
 fn expr() -> impl Strategy<Value = Expr> {
     (name(), test()).prop_map(|(name, test)| Logic::Test(Condition { name, test })).prop_recursive(5, 40, 2, |inner| {
         prop_oneof![
-            (inner.clone(), inner.clone()).prop_map(|(left, right)| Logic::Or(left.into(), right.into())),
-            (inner.clone(), inner.clone()).prop_map(|(left, right)| Logic::And(left.into(), right.into())),
+            (inner.clone(), inner.clone()).prop_map(|(left, right)| Logic::Or(vec![left, right])),
+            (inner.clone(), inner.clone()).prop_map(|(left, right)| Logic::And(vec![left, right])),
             inner.prop_map(|inner| Logic::Not(inner.into())),
         ]
     })

@@ -44,6 +44,10 @@ impl LogicKind for Kind {
     fn is_close(&self) -> bool {
         *self == Kind::Close
     }
+
+    fn is_comma(&self) -> bool {
+        *self == Kind::Comma
+    }
 }
 
 type Input<'a> = LocatingSlice<&'a str>;

@@ -160,6 +160,11 @@ impl Lookup for RunRow {
     fn scalar(&self, name: &str) -> Option<Cow<'_, Value>> {
         self.scalar_row(name).map(|scalar| Cow::Owned(scalar.last.0.into()))
     }
+
+    fn names(&self) -> Vec<String> {
+        let scalars = self.scalars().iter().map(|scalar| scalar.tag.clone());
+        self.names.lines().map(str::to_owned).chain(self.flags().keys().cloned()).chain(scalars).collect()
+    }
 }
 
 /// Returns what the comments say, one below the other; `None` if there is none.

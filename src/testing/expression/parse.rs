@@ -2,30 +2,40 @@
 
 use std::ops::Range;
 
-use super::Predicate;
 use super::pattern::{Default, Pattern};
-use super::token::{Kind, tokens};
-use crate::model::{FilterMistake, Logic, Token, Tokens, near_word, parse_logic};
+use super::{Condition, Predicate};
+use crate::model::{
+    FilterKind, FilterMistake, Logic, NamePattern, Token, Tokens, filter_tokens, near_word, parse_logic,
+};
 
 /// What can be asked.
 const PREDICATES: [&str; 10] =
     ["kind", "name", "file", "resolver", "tag", "param", "variant", "dependency", "all", "none"];
 
 /// Returns the tree of the filter `source`.
-pub(super) fn parse(source: &str) -> Result<Logic<Predicate>, FilterMistake> {
-    parse_logic(tokens(source)?, "kind(tap) and not tag(slow)", &mut |tokens, first| {
+pub(super) fn parse(source: &str) -> Result<Logic<Condition>, FilterMistake> {
+    parse_logic(filter_tokens(source)?, "kind(tap) and not tag(slow)", &mut |tokens, first| {
         let parser = Parser { tokens };
         match first {
-            Some(Token { kind: Kind::Predicate { name, length, pattern, span: inner }, span }) => {
-                parser.predicate(&name, length, &pattern, inner, span).map(Logic::Test)
+            Some(Token { kind: FilterKind::Predicate { name, length, pattern, span: inner }, span }) => {
+                let predicate = parser.predicate(&name, length, &pattern, inner, span)?;
+                Ok(Logic::Test(Condition { predicate, written: pattern }))
             }
-            Some(Token { kind: Kind::Word(word), span }) if matches!(word.as_str(), "and" | "or") => {
+            Some(Token { kind: FilterKind::Word(word), span })
+                if ["and", "or"].iter().any(|keyword| word.eq_ignore_ascii_case(keyword)) =>
+            {
                 Err(parser.wrong(span, format!("expected a predicate such as kind(tap), and not '{word}'")))
             }
-            Some(Token { kind: Kind::Word(name), span }) => {
-                parser.check_name(&name, &span)?;
+            Some(Token { kind: FilterKind::Word(name), span }) if PREDICATES.contains(&name.as_str()) => {
                 let example = if matches!(name.as_str(), "all" | "none") { "" } else { "…" };
-                Err(parser.wrong(span, format!("'{name}' needs a pattern in parentheses: {name}({example})")))
+                let hint = format!("{name}({example}); as the name of a test it is put in quotes");
+                Err(parser.wrong(span, format!("'{name}' needs a pattern in parentheses: {hint}")))
+            }
+            Some(Token { kind: FilterKind::Word(text), span }) => {
+                NamePattern::bare(text).map(named).map_err(|problem| parser.wrong(span, problem))
+            }
+            Some(Token { kind: FilterKind::Quoted(text), span }) => {
+                NamePattern::quoted(text).map(named).map_err(|problem| parser.wrong(span, problem))
             }
             Some(token) => Err(parser.tokens.expected(&token, "expected a predicate such as kind(tap)", &[])),
             None => Err(parser.tokens.missing("something is missing here: a predicate, such as kind(tap)")),
@@ -33,9 +43,14 @@ pub(super) fn parse(source: &str) -> Result<Logic<Predicate>, FilterMistake> {
     })
 }
 
+fn named(pattern: NamePattern) -> Logic<Condition> {
+    let written = pattern.text().to_owned();
+    Logic::Test(Condition { predicate: Predicate::Named(pattern), written })
+}
+
 /// Reads one predicate.
 struct Parser<'a, 't> {
-    tokens: &'a Tokens<'t, Kind>,
+    tokens: &'a Tokens<'t, FilterKind>,
 }
 
 impl Parser<'_, '_> {

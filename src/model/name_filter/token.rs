@@ -1,21 +1,24 @@
-//! The words and signs of a filter of tests.
+//! The words and signs of a filter of names, and of predicates.
 
 use std::ops::Range;
 
-use winnow::combinator::{alt, delimited, preceded, repeat};
+use winnow::combinator::{alt, delimited, fail, preceded, repeat};
 use winnow::prelude::*;
 use winnow::stream::LocatingSlice;
-use winnow::token::{any, none_of, one_of, take_while};
+use winnow::token::{any, none_of, one_of, take, take_while};
 
 use crate::model::{FilterMistake, LogicKind, Token, Tokens};
 
 /// A word or sign.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Kind {
-    /// A name or keyword. `&`, `|` and `!` are the keywords that they stand for.
+pub(crate) enum FilterKind {
+    /// A pattern or keyword. `&`, `|` and `!` are the keywords that they stand for.
     Word(String),
+    /// A pattern in quotes, without them.
+    Quoted(String),
     /// A name with what stands in its parentheses.
     Predicate {
+        /// The name.
         name: String,
         /// How many bytes the name has.
         length: usize,
@@ -28,42 +31,63 @@ pub(super) enum Kind {
     Open,
     /// `)`.
     Close,
+    /// `,`.
+    Comma,
 }
 
-impl LogicKind for Kind {
+impl LogicKind for FilterKind {
+    const COMMA_IS_OR: bool = true;
+    const UNJOINED: &str = "; a name with blanks is put in quotes";
+
     fn word(&self) -> Option<&str> {
         match self {
-            Kind::Word(word) => Some(word),
+            FilterKind::Word(word) => Some(word),
             _ => None,
         }
     }
 
     fn is_open(&self) -> bool {
-        *self == Kind::Open
+        *self == FilterKind::Open
     }
 
     fn is_close(&self) -> bool {
-        *self == Kind::Close
+        *self == FilterKind::Close
+    }
+
+    fn is_comma(&self) -> bool {
+        *self == FilterKind::Comma
     }
 }
 
 type Input<'a> = LocatingSlice<&'a str>;
 
 /// Returns the words and signs of `source`.
-pub(super) fn tokens(source: &str) -> Result<Tokens<'_, Kind>, FilterMistake> {
+pub(crate) fn filter_tokens(source: &str) -> Result<Tokens<'_, FilterKind>, FilterMistake> {
     Tokens::new(source, |input| token(source, input))
 }
 
-fn token<'a>(source: &'a str, input: &mut Input<'a>) -> Result<Token<Kind>, FilterMistake> {
+/// Returns whether a text means the same without quotes.
+pub(super) fn is_bare(text: &str) -> bool {
+    let is_plain = |c: char| c.is_alphanumeric() || "_-.:/*?=#".contains(c);
+    !text.is_empty() && text.chars().all(is_plain) && !is_keyword(text)
+}
+
+pub(super) fn is_keyword(word: &str) -> bool {
+    ["and", "or", "not"].iter().any(|keyword| word.eq_ignore_ascii_case(keyword))
+}
+
+fn token<'a>(source: &'a str, input: &mut Input<'a>) -> Result<Token<FilterKind>, FilterMistake> {
     let at = source.len() - input.len();
     let first = input.chars().next().unwrap_or_default();
     let wrong = |span: Range<usize>, message: String| Err(FilterMistake::new(source, span, message));
     let Ok(token) = word(input) else {
-        return wrong(at..at + first.len_utf8(), format!("'{}' is not expected", first.escape_debug()));
+        // Every other character begins a word.
+        return wrong(at..at + first.len_utf8(), format!("the quote {first} is not closed"));
     };
     // A name with a parenthesis right behind it is a predicate; what is in it follows other rules.
+    let is_name = |text: &str| text.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
     let name = match &token.kind {
-        Kind::Word(name) if !matches!(name.as_str(), "and" | "or" | "not") => name.clone(),
+        FilterKind::Word(name) if is_name(name) && !is_keyword(name) => name.clone(),
         _ => return Ok(token),
     };
     let open = token.span.end;
@@ -79,7 +103,7 @@ fn token<'a>(source: &'a str, input: &mut Input<'a>) -> Result<Token<Kind>, Filt
         };
     };
     let end = source.len() - input.len();
-    let kind = Kind::Predicate { name, length: token.span.len(), pattern, span };
+    let kind = FilterKind::Predicate { name, length: token.span.len(), pattern, span };
     Ok(Token { kind, span: token.span.start..end })
 }
 
@@ -87,41 +111,59 @@ fn blanks(text: &str) -> usize {
     text.len() - text.trim_start().len()
 }
 
-fn word(input: &mut Input<'_>) -> ModalResult<Token<Kind>> {
-    let name = take_while(1.., |c: char| c.is_alphanumeric() || c == '_' || c == '-');
-    let keyword = |name: &str| {
-        let lower = name.to_lowercase();
-        Kind::Word(if matches!(lower.as_str(), "and" | "or" | "not") { lower } else { name.to_owned() })
-    };
-    let sign = |word: &'static str| move |_: &str| Kind::Word(word.to_owned());
+fn word(input: &mut Input<'_>) -> ModalResult<Token<FilterKind>> {
+    let sign = |word: &'static str| move |_: &str| FilterKind::Word(word.to_owned());
     alt((
         alt(("&&", "&")).map(sign("and")),
         alt(("||", "|")).map(sign("or")),
         "!".map(sign("not")),
-        '('.value(Kind::Open),
-        ')'.value(Kind::Close),
-        name.map(keyword),
+        '('.value(FilterKind::Open),
+        ')'.value(FilterKind::Close),
+        ','.value(FilterKind::Comma),
+        alt((quoted('\''), quoted('"'))).map(FilterKind::Quoted),
+        bare.map(|word: &str| FilterKind::Word(word.to_owned())),
     ))
     .with_span()
     .map(|(kind, span)| Token { kind, span })
     .parse_next(input)
 }
 
+/// Reads a bare pattern. Inside `[…]` and `{…}` it may hold anything: `sweep[size=64,mtu=(1)]`.
+fn bare<'a>(input: &mut Input<'a>) -> ModalResult<&'a str> {
+    let mut closing = Vec::new();
+    let ends = |(_, character): &(usize, char)| {
+        match character {
+            '[' => closing.push(']'),
+            '{' => closing.push('}'),
+            _ if closing.last() == Some(character) => drop(closing.pop()),
+            _ if closing.is_empty() => return character.is_whitespace() || "(),|&'\"".contains(*character),
+            _ => {}
+        }
+        false
+    };
+    let length = input.char_indices().find(ends).map_or(input.len(), |(at, _)| at);
+    if length == 0 { fail.parse_next(input) } else { take(length).parse_next(input) }
+}
+
 fn blank(input: &mut Input<'_>) -> ModalResult<()> {
     take_while(0.., char::is_whitespace).void().parse_next(input)
 }
 
-/// Reads what stands in the parentheses of a predicate, and the one that closes it.
-fn pattern(input: &mut Input<'_>) -> ModalResult<(String, Range<usize>)> {
-    let quoted = |quote: char| {
+/// Reads a text in quotes; a backslash takes the next character as it is.
+fn quoted<'a>(quote: char) -> impl FnMut(&mut Input<'a>) -> ModalResult<String> {
+    move |input: &mut Input<'a>| {
         let escaped = preceded('\\', any);
         let inner =
             repeat(0.., alt((escaped, none_of([quote, '\\'])))).fold(String::new, |mut text: String, c: char| {
                 text.push(c);
                 text
             });
-        delimited(quote, inner, quote)
-    };
+        delimited(quote, inner, quote).parse_next(input)
+    }
+}
+
+/// Reads what stands in the parentheses of a predicate, and the one that closes it.
+fn pattern(input: &mut Input<'_>) -> ModalResult<(String, Range<usize>)> {
     // Blanks before the end are no part of it.
     let regex = ('/', repeat::<_, _, (), _, _>(1.., alt((('\\', any).void(), none_of(['/', '\\']).void()))), '/')
         .take()

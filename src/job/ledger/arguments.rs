@@ -1,8 +1,5 @@
 //! The arguments that the launcher handed on: which of them somebody has read, and what tasks get of them.
 
-use super::Job;
-use crate::model::EventKind;
-
 /// Which arguments nobody has read so far. Without arguments it costs nothing.
 #[derive(Debug, Default)]
 pub(super) struct Unread {
@@ -40,8 +37,15 @@ impl Unread {
         groups
     }
 
+    /// Returns the first of the `slips`, words that look like an option of the launcher, that nobody has read.
+    pub(super) fn slip<'s>(&self, slips: &'s [(String, String)]) -> Option<&'s (String, String)> {
+        let is_unread =
+            |(slip, _): &&(String, String)| self.words.iter().any(|(word, is_read)| !is_read && word == slip);
+        slips.iter().find(is_unread)
+    }
+
     /// Returns what to say of the unread words. `slips` has those that look like an option of the launcher, and which.
-    fn warnings(&self, slips: &[(String, String)]) -> Vec<String> {
+    pub(super) fn warnings(&self, slips: &[(String, String)]) -> Vec<String> {
         let mut warnings = Vec::new();
         let mut others = Vec::new();
         for group in self.groups() {
@@ -66,25 +70,7 @@ fn is_option(word: &str) -> bool {
 /// Says that a word looks like a slip in an option of the launcher.
 pub(crate) fn slip_text(word: &str, near: &str) -> String {
     let name = word.split('=').next().unwrap_or(word);
-    format!("{name} is no option of rille and is handed on to the jobfile; did you mean {near}?")
-}
-
-impl Job {
-    /// Notes that the jobfile, or a task, has read these arguments; all if there is no list.
-    pub(crate) fn arguments_read(&self, words: Option<&[String]>) {
-        self.unread.lock().note(words);
-    }
-
-    /// Sets what tasks that start from now on get of the arguments.
-    pub(crate) fn hand_on(&self, argv: Vec<String>) {
-        self.runtime.write().argv = argv;
-    }
-
-    /// Returns a warning for arguments that nobody has read.
-    pub(super) fn unread_arguments(&self) -> Vec<EventKind> {
-        let warnings = self.unread.lock().warnings(&self.settings.slips);
-        warnings.into_iter().map(|text| EventKind::Warning { text, place: None }).collect()
-    }
+    format!("{name} is no option of rille; did you mean {near}? behind -- it is handed on to the jobfile")
 }
 
 #[cfg(test)]
@@ -102,7 +88,7 @@ mod tests {
 
     #[test]
     fn unread_words_are_named_with_their_values_and_nothing_twice() {
-        let slip = "--tesbed is no option of rille and is handed on to the jobfile; did you mean --testbed?";
+        let slip = "--tesbed is no option of rille; did you mean --testbed? behind -- it is handed on to the jobfile";
         let cases: [(&str, &[&[&str]], String); 8] = [
             ("", &[], String::new()),
             ("--typo-arg T", &[], "nobody read the arguments --typo-arg T".into()),
@@ -116,6 +102,11 @@ mod tests {
         for (line, read, expected) in cases {
             assert_eq!(told(line, read), expected, "{line}");
         }
+        let slips = [("--tesbed".to_owned(), "--testbed".to_owned())];
+        let mut unread = Unread::new(&["--a".to_owned(), "--tesbed".to_owned()]);
+        assert_eq!(unread.slip(&slips), slips.first());
+        unread.note(Some(&["--tesbed".to_owned()]));
+        assert_eq!(unread.slip(&slips), None);
         let mut all = Unread::new(&["x".to_owned()]);
         all.note(None);
         assert!(all.warnings(&[]).is_empty());
