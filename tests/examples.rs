@@ -68,6 +68,7 @@ impl Desk {
         command.envs(words.iter().filter_map(|word| word.split_once('=')));
         command.args(&program[1..]).current_dir(self.home.path().join("tour"));
         command.env_remove("RILLE_HOME").env_remove("RILLE_PATH").env("HOME", self.home.path()).env("PATH", path);
+        command.env("LANG", "C.UTF-8").env_remove("LC_ALL").env_remove("LC_CTYPE").env_remove("GITHUB_ACTIONS");
         command.stdin(Stdio::null()).stdout(writer.try_clone().unwrap()).stderr(writer).process_group(0);
         (command, reader)
     }

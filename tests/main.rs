@@ -11,6 +11,7 @@ mod archive;
 mod args;
 mod combtest;
 mod config;
+mod console;
 mod damage;
 mod definitions;
 mod dependencies;

@@ -9,7 +9,7 @@ use serde_json::Map;
 use super::Failure;
 use super::config::{self, Color, Config, Limit, Seconds};
 use crate::engine::{self, Guarded};
-use crate::job::{Door, Job, Selection, Settings, StartError, WalkOptions, WalkSettings};
+use crate::job::{Annotations, Door, Job, Selection, Settings, StartError, WalkOptions, WalkSettings};
 use crate::model::SectionChoice;
 use crate::store::{self, Home, Secrets};
 
@@ -57,6 +57,7 @@ pub(crate) fn run_settings(config: Config, home: Home, subject: Subject, command
         rerun: None,
         archive: None,
         selection: Selection::default(),
+        annotations: Annotations::None,
         report_copies: Vec::new(),
         choice: SectionChoice::default(),
         parameters: Map::new(),

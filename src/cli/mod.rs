@@ -5,6 +5,7 @@ mod bisect;
 mod config;
 pub(crate) mod editor;
 mod failure;
+mod help;
 mod help_op;
 mod history;
 mod jobs;
@@ -86,12 +87,12 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
     if run::names_operation(args) {
         return run::operation(args).unwrap_or_else(|failure| complain_with_code(&failure));
     }
-    let mut command = Cli::command();
+    let mut command = help::pages(Cli::command());
     command.build();
     match run::door(&command, &run::operation_command, args) {
         run::Door::Job => {}
         run::Door::Operation => return run::operation(args).unwrap_or_else(|failure| complain_with_code(&failure)),
-        run::Door::Help => return show_both_helps(&mut command),
+        run::Door::Help => return show_both_helps(&mut command, args.iter().any(|word| word == "--help")),
     }
     // `rille run` hands what it does not know on to the jobfile, so this is parted before clap sees it.
     let (own, mut handed_on) = run::part_arguments(&command, runs::spell_out(args.to_vec()));
@@ -142,10 +143,18 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
     result.unwrap_or_else(|failure| complain_with_code(&failure))
 }
 
-/// Shows what `rille run` can be asked: for jobfiles, and for operations.
-fn show_both_helps(command: &mut clap::Command) -> i32 {
-    let jobs = command.find_subcommand_mut("run").map(|run| run.render_long_help().to_string()).unwrap_or_default();
-    let text = format!("Jobfiles\n========\n{jobs}\nOperations\n==========\n{}", run::operation_help());
+/// Shows what `rille run` can be asked: for jobfiles, and for operations; all of it, or a page.
+fn show_both_helps(command: &mut clap::Command, all: bool) -> i32 {
+    let jobs = command.find_subcommand_mut("run").map(|run| match all {
+        true => run.render_long_help().to_string(),
+        false => run.render_help().to_string(),
+    });
+    let operations = match all {
+        true => run::operation_help(),
+        false => run::operation_usage(),
+    };
+    let jobs = jobs.unwrap_or_default();
+    let text = format!("Jobfiles\n========\n{jobs}\nOperations\n==========\n{operations}");
     output::write_out(&text).map_or_else(|failure| complain_with_code(&failure), |()| 0)
 }
 

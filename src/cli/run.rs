@@ -27,7 +27,9 @@ pub(crate) use self::arguments::part_arguments;
 pub(crate) use self::door::{Door, door, names_operation};
 pub(crate) use self::earlier::{bad_archive, recall, unfinished};
 pub(crate) use self::jobfile::read as read_jobfile;
-pub(crate) use self::operation::{command as operation_command, help as operation_help, main as operation};
+pub(crate) use self::operation::{
+    command as operation_command, help as operation_help, main as operation, usage as operation_usage,
+};
 pub(crate) use self::reports::ReportOptions;
 
 /// Runs a jobfile, a Lua file that defines main(runtime), or a testscript alone.
@@ -118,6 +120,7 @@ pub(crate) fn main(
         rerun,
         archive,
         selection,
+        annotations: args.reports.annotations(),
         report_copies,
         choice,
         parameters: args.sections.parameters(),

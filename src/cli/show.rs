@@ -23,7 +23,7 @@ pub(crate) fn main(home: &Home, id: &str, json: bool) -> Result<i32, Failure> {
         let mut bytes = Vec::new();
         let read = |path: &str, begin: u64, size: u64| store::read_part(&directory, path, begin, size);
         ReportForm::Json
-            .write(&summary, &directory, false, &read, &mut bytes)
+            .write(&summary, &directory, false, None, &read, &mut bytes)
             .map_err(|error| Failure::general(format!("cannot encode JSON: {error}")))?;
         text = String::from_utf8_lossy(&bytes).into_owned();
         write_out(&text)?;
@@ -38,7 +38,5 @@ pub(crate) fn main(home: &Home, id: &str, json: bool) -> Result<i32, Failure> {
 }
 
 fn paint() -> report::Paint {
-    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
-    let (no_color, term) = (std::env::var_os("NO_COLOR"), std::env::var_os("TERM"));
-    ColorChoice::Auto.decide(no_color.as_deref(), term.as_deref(), is_terminal)
+    ColorChoice::Auto.by_environment(std::io::IsTerminal::is_terminal(&std::io::stdout()))
 }

@@ -333,6 +333,7 @@ fn run(
         status_listen: recorded.manner.status_listen,
         jobs: base.jobs.or(Some(base.cpus)),
         max_failures: max_failures.or(failfast.then_some(1)),
+        annotations: common.reports.annotations(),
         report_copies: common.reports.checked()?,
         ..base
     };

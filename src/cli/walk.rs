@@ -116,6 +116,7 @@ pub(crate) fn main(args: WalkArgs, command: &[OsString], home: Option<&Path>) ->
         run_dir: args.run_dir,
         resume,
         walks,
+        annotations: args.reports.annotations(),
         report_copies: args.reports.checked()?,
         ..run_settings(loaded.config, home, subject, command)
     };
@@ -169,7 +170,8 @@ pub(crate) fn replay(args: &ReplayArgs, command: &[OsString], home: Option<&Path
     let home = loaded.home()?;
     let subject = Subject { door: Door::Walk, file: file.clone(), source };
     let report_copies = args.common.reports.checked()?;
-    let settings = Settings { report_copies, ..run_settings(loaded.config, home, subject, command) };
+    let annotations = args.common.reports.annotations();
+    let settings = Settings { annotations, report_copies, ..run_settings(loaded.config, home, subject, command) };
     let missing = missing_secrets(&settings.secrets, &run_of_trace(&trace));
     let job = begin(settings)?;
     if let Some(text) = missing {

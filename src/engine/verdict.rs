@@ -1,8 +1,10 @@
 //! From what is known of an ended attempt to its outcome. A result is never better than what happened.
 
+use std::fmt::Display;
+
 use super::stop::StopReason;
 use super::way::Way;
-use crate::model::{Exit, Message, Outcome, Runnable, Task, TestStatus, Value};
+use crate::model::{Exit, Message, Outcome, Task, TestStatus, Value};
 
 /// What is known of an attempt.
 #[derive(Debug, Default)]
@@ -25,7 +27,7 @@ pub(super) struct Evidence {
     pub(super) may_linger: bool,
     /// It did not leave in that time, and was killed.
     pub(super) lingered: bool,
-    /// What its runner wrote last to its own standard error.
+    /// What was written last to standard error: by its runner, if it has one, else by the task itself.
     pub(super) last_words: Option<String>,
 }
 
@@ -116,12 +118,14 @@ pub(super) fn judge(task: &Task, stop: Option<StopReason>, evidence: Evidence) -
         (_, None) => Verdict::new(Outcome::Errored, "its process vanished"),
         (Way::Runner(_), Some(exit)) => judge_runner(exit, finished, lingered, last_words),
         // Its exit has its part in what is known of its output.
-        (Way::Tap, Some(exit)) => finished.unwrap_or_else(|| Verdict::new(Outcome::Errored, exit.to_string())),
+        (Way::Tap, Some(exit)) => {
+            finished.unwrap_or_else(|| Verdict::new(Outcome::Errored, with_words(exit, last_words)))
+        }
         // Its script had ended and was told of; only what it left has kept the process.
-        (Way::Channel, Some(Exit::Signal(_))) if lingered => judge_speaker(0, finished, sections),
-        (_, Some(exit @ Exit::Signal(_))) => Verdict::new(Outcome::Errored, exit.to_string()),
-        (Way::Channel, Some(Exit::Code(code))) => judge_speaker(code, finished, sections),
-        (Way::Direct, Some(Exit::Code(code))) => judge_code(&task.runnable, code, task.every_code_fails),
+        (Way::Channel, Some(Exit::Signal(_))) if lingered => judge_speaker(0, finished, sections, None),
+        (_, Some(exit @ Exit::Signal(_))) => Verdict::new(Outcome::Errored, with_words(exit, last_words)),
+        (Way::Channel, Some(Exit::Code(code))) => judge_speaker(code, finished, sections, last_words),
+        (Way::Direct, Some(Exit::Code(code))) => judge_code(task, code, last_words),
     }
 }
 
@@ -135,19 +139,29 @@ fn judge_runner(exit: Exit, said: Option<Verdict>, lingered: bool, last_words: O
             Verdict { data: said.data, ..Verdict::new(said.outcome.and(Outcome::Errored), text) }
         }
         None => {
-            let mut text = match exit {
+            let text = match exit {
                 Exit::Code(_) => format!("its runner left with {exit} before it reported how the test ended"),
                 Exit::Signal(_) => format!("its runner was {exit} before it reported how the test ended"),
             };
-            if let Some(words) = last_words {
-                text.extend([": ", &words]);
-            }
-            Verdict::new(Outcome::Errored, text)
+            Verdict::new(Outcome::Errored, with_words(text, last_words))
         }
     }
 }
 
-fn judge_speaker(code: i32, finished: Option<Verdict>, sections: Option<Outcome>) -> Verdict {
+/// Returns what is known of an end, followed by the last that was said before it.
+fn with_words(known: impl Display, last_words: Option<String>) -> String {
+    match last_words {
+        Some(words) => format!("{known}: {words}"),
+        None => known.to_string(),
+    }
+}
+
+fn judge_speaker(
+    code: i32,
+    finished: Option<Verdict>,
+    sections: Option<Outcome>,
+    last_words: Option<String>,
+) -> Verdict {
     let exit = Exit::Code(code);
     match finished {
         Some(verdict) if code == 0 => match sections.map(|sections| verdict.outcome.and(sections)) {
@@ -162,13 +176,13 @@ fn judge_speaker(code: i32, finished: Option<Verdict>, sections: Option<Outcome>
             Verdict { data: verdict.data, ..Verdict::new(verdict.outcome.and(Outcome::Errored), text) }
         }
         None if code == 0 => Verdict::new(Outcome::Errored, "left with exit code 0 before it reached its end"),
-        None => Verdict::new(Outcome::Errored, exit.to_string()),
+        None => Verdict::new(Outcome::Errored, with_words(exit, last_words)),
     }
 }
 
 /// By the custom of `test`, `grep`, `diff` and pytest 1 means "no" and every other code "something went wrong".
-fn judge_code(runnable: &Runnable, code: i32, every_code_fails: bool) -> Verdict {
-    let skips = runnable.config.get("runner.exectest.exitcodes.skip");
+fn judge_code(task: &Task, code: i32, last_words: Option<String>) -> Verdict {
+    let skips = task.runnable.config.get("runner.exectest.exitcodes.skip");
     // In recipes that Avocado writes it may be a set.
     let skips = skips.map(|skips| skips.get("__encoded_set__").unwrap_or(skips)).and_then(serde_json::Value::as_array);
     if skips.is_some_and(|codes| codes.iter().any(|skip| skip.as_i64() == Some(code.into()))) {
@@ -176,11 +190,11 @@ fn judge_code(runnable: &Runnable, code: i32, every_code_fails: bool) -> Verdict
     }
     match code {
         0 => Verdict::passed(),
-        1 => Verdict::new(Outcome::Failed, Exit::Code(1).to_string()),
-        _ if every_code_fails => Verdict::new(Outcome::Failed, Exit::Code(code).to_string()),
-        126 => Verdict::new(Outcome::Errored, "exit code 126: found but not executable"),
-        127 => Verdict::new(Outcome::Errored, "exit code 127: command not found"),
-        _ => Verdict::new(Outcome::Errored, Exit::Code(code).to_string()),
+        1 => Verdict::new(Outcome::Failed, with_words(Exit::Code(1), last_words)),
+        _ if task.every_code_fails => Verdict::new(Outcome::Failed, with_words(Exit::Code(code), last_words)),
+        126 => Verdict::new(Outcome::Errored, with_words("exit code 126: found but not executable", last_words)),
+        127 => Verdict::new(Outcome::Errored, with_words("exit code 127: command not found", last_words)),
+        _ => Verdict::new(Outcome::Errored, with_words(Exit::Code(code), last_words)),
     }
 }
 
@@ -189,6 +203,8 @@ mod tests {
     use super::*;
     use std::sync::Arc;
     use std::time::Duration;
+
+    use crate::model::Runnable;
 
     fn task(kind: &str) -> Task {
         // The kind "foo" is that of a runner.
@@ -267,6 +283,37 @@ mod tests {
         ];
         for (kind, exit, said, stop, outcome, reason) in cases.into_iter().chain(runners) {
             assert_eq!(verdict(kind, exit, said, stop), (outcome, reason.to_owned()), "{kind} {exit:?} {said:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_words_say_why_where_nobody_did() {
+        let said = |result, reason: Option<&str>| {
+            Some(Message::Finished { result, reason: reason.map(str::to_owned), data: None })
+        };
+        let (failed, passed) = (said(Outcome::Failed, Some("told")), said(Outcome::Passed, None));
+        let limit = Some(StopReason::TimeLimit(Duration::from_secs(1)));
+        let cases = [
+            ("exec-test", Exit::Code(0), None, None, ""),
+            ("exec-test", Exit::Code(1), None, None, "exit code 1: no disk"),
+            ("exec-test", Exit::Code(126), None, None, "exit code 126: found but not executable: no disk"),
+            ("exec-test", Exit::Code(127), None, None, "exit code 127: command not found: no disk"),
+            ("exec-test", Exit::Code(255), None, None, "exit code 255: no disk"),
+            ("exec-test", Exit::Signal(6), None, None, "killed by SIGABRT (signal 6): no disk"),
+            ("exec-test", Exit::Signal(15), None, limit, "exceeded its max_runtime of 1 s and was ended"),
+            ("tap", Exit::Code(2), None, None, "exit code 2: no disk"),
+            ("tap", Exit::Code(2), failed.clone(), None, "told"),
+            ("lua", Exit::Code(7), None, None, "exit code 7: no disk"),
+            ("lua", Exit::Code(0), failed, None, "told"),
+            ("lua", Exit::Code(7), passed, None, "exit code 7 after it had reported passed"),
+        ];
+        for (kind, exit, message, stop, reason) in cases {
+            let mut evidence = Evidence { exit: Some(exit), last_words: Some("no disk".into()), ..Evidence::default() };
+            if let Some(message) = message {
+                assert!(evidence.take_message(message));
+            }
+            let verdict = judge(&task(kind), stop, evidence);
+            assert_eq!(verdict.reason.unwrap_or_default(), reason, "{kind} {exit:?}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use super::reports::add_step_summary;
 use super::{HostCall, Job};
 use crate::engine::Failure;
 use crate::model::{EventKind, Masks, Outcome, RaisedError};
@@ -180,10 +181,16 @@ impl Job {
                 let tail = store::output_tail(&self.directory, &row.path_of(report::telling_stream(row)?))?;
                 Some(self.masks.mask(&tail).into_owned())
             };
-            let mut text = report::render(
-                summary,
-                &Closing { look, run_dir: Some(&directory), still_running: false, tail: &tail },
-            );
+            // Before the rest, so that the last lines are for people.
+            let mut text = String::new();
+            if self.settings.annotations.are_for_github(look.verbosity) {
+                text.push_str(&report::github_annotations(summary));
+                if let Err(error) = add_step_summary(summary) {
+                    text.extend(["warning: cannot write the summary of the step: ", &error.to_string(), "\n"]);
+                }
+            }
+            let closing = Closing { look, run_dir: Some(&directory), still_running: false, tail: &tail };
+            text.push_str(&report::render(summary, &closing));
             if let Some(archive) = self.settings.archive.as_ref().filter(|_| problems.is_empty())
                 && look.verbosity >= report::Verbosity::Normal
             {

@@ -45,7 +45,7 @@ pub(crate) use self::draft::{Draft, DraftSections, Testscript};
 pub(crate) use self::ending::MainEnd;
 pub(crate) use self::executables::{PYTEST_MAIN, printed_by, pytest_items, python_folders, run_again};
 pub(crate) use self::ledger::slip_text;
-pub(crate) use self::reports::{ReportCopy, ReportForm};
+pub(crate) use self::reports::{Annotations, ReportCopy, ReportForm};
 pub(crate) use self::rerun::{Condition, Rerun};
 pub(crate) use self::secrets::missing_secrets;
 pub(crate) use self::sections::SectionFilter;

@@ -21,6 +21,39 @@ pub(crate) enum ReportForm {
     Html,
 }
 
+/// For which CI faults are written to the console as annotations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Annotations {
+    /// For the CI in which the run is, if it is one that is known.
+    #[default]
+    Auto,
+    /// For GitHub.
+    Github,
+    /// For none.
+    None,
+}
+
+impl Annotations {
+    /// Returns whether GitHub's are to be written. Who wants a silent console, and has not asked for them, has none.
+    pub(super) fn are_for_github(self, verbosity: report::Verbosity) -> bool {
+        match self {
+            Annotations::Auto => {
+                verbosity > report::Verbosity::Silent
+                    && std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true")
+            }
+            Annotations::Github => true,
+            Annotations::None => false,
+        }
+    }
+}
+
+/// Adds the summary of a run to the page of its step, where GitHub names a file for that.
+pub(super) fn add_step_summary(summary: &Summary) -> io::Result<()> {
+    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else { return Ok(()) };
+    let mut file = fs::OpenOptions::new().append(true).create(true).open(path)?;
+    io::Write::write_all(&mut file, report::step_summary(summary).as_bytes())
+}
+
 /// A report that is wanted outside the run directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ReportCopy {
@@ -44,12 +77,14 @@ impl ReportForm {
         }
     }
 
-    /// Writes the report of the run in `directory`. `still_running` says that the host of the run is alive, `read` reads the files of its tasks.
+    /// Writes the report of the run in `directory`. `still_running` says that the host of the run is alive, `read` reads the
+    /// files of its tasks. `copy` is the path that the report will have outside of the directory.
     pub(crate) fn write(
         self,
         summary: &Summary,
         directory: &Path,
         still_running: bool,
+        copy: Option<&Path>,
         read: ReadFile<'_>,
         to: impl io::Write,
     ) -> io::Result<()> {
@@ -58,7 +93,12 @@ impl ReportForm {
             ReportForm::Json => report::write_json(summary, to),
             ReportForm::Junit => report::write_junit(summary, still_running, read, to),
             ReportForm::Tap => report::write_tap(summary, still_running, to),
-            ReportForm::Html => report::write_html(summary, still_running, read, to),
+            ReportForm::Html => {
+                let folder = copy.and_then(|copy| std::path::absolute(copy).ok()?.parent().map(Path::to_owned));
+                let run = std::path::absolute(directory)?;
+                let folders = folder.as_deref().map(|page| report::Folders { page, run: &run });
+                report::write_html(summary, still_running, folders, read, to)
+            }
         }
     }
 }
@@ -77,11 +117,13 @@ impl Job {
         };
         self.with_summary(|summary| {
             for form in ReportForm::ALL {
-                run.write_file_with(form.file_name(), |file| form.write(summary, &self.directory, false, &read, file))?;
+                run.write_file_with(form.file_name(), |file| {
+                    form.write(summary, &self.directory, false, None, &read, file)
+                })?;
             }
             self.settings.report_copies.iter().try_for_each(|copy| {
                 let written = fs::File::create(&copy.path)
-                    .and_then(|file| copy.form.write(summary, &self.directory, false, &read, file));
+                    .and_then(|file| copy.form.write(summary, &self.directory, false, Some(&copy.path), &read, file));
                 written.map_err(store::Error::io("write", &copy.path))
             })
         })

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::reports::ReportCopy;
+use super::reports::{Annotations, ReportCopy};
 use super::rerun::Rerun;
 use super::select::Selection;
 use super::walk::WalkSettings;
@@ -105,6 +105,8 @@ pub(crate) struct Settings {
     pub(crate) testbed: Option<Value>,
     /// How walks are run.
     pub(crate) walks: WalkSettings,
+    /// For which CI faults are written as annotations.
+    pub(crate) annotations: Annotations,
     /// Reports that are wanted outside the run directory.
     pub(crate) report_copies: Vec<ReportCopy>,
     /// How much the console says.

@@ -12,7 +12,8 @@ use serde::{Serialize, Serializer};
 use super::excerpt::ReadFile;
 use super::row::Row;
 use super::summary::Summary;
-use super::test_names::{plain_name, tests};
+use super::tasks::tests;
+use super::test_names::plain_name;
 use crate::model::{QUARANTINE, TestStatus};
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]

@@ -7,7 +7,8 @@ use super::row::Row;
 use super::style::{Paint, clean};
 use super::summary::{Summary, plugin_stage};
 use super::tails::{self, ReadTail};
-use super::{tree, walks};
+use super::tasks::tasks;
+use super::{not_good, tree, walks};
 
 /// Tasks left alive that are listed; the tree has them all.
 const MAX_DANGLING: usize = 20;
@@ -46,15 +47,24 @@ pub(crate) fn render(summary: &Summary, closing: &Closing<'_>) -> String {
 fn write(out: &mut String, summary: &Summary, closing: &Closing<'_>) -> fmt::Result {
     let paint = closing.look.paint;
     let full = closing.look.verbosity > Verbosity::Quiet;
+    let mut tree_end = None;
     if full && !summary.rows().is_empty() {
         out.push('\n');
         tree::write(out, summary, closing.still_running, paint)?;
-        tails::write(out, summary.rows(), closing.tail, paint)?;
+        tree_end = tree::has_nothing_good(summary).then_some(out.len());
+        tails::write(out, tasks(summary), closing.tail, paint)?;
         walks::write(out, summary, paint)?;
     }
     causes(out, summary, closing)?;
     if full {
-        out.push('\n');
+        let before = out.len();
+        // A tree of nothing else, with nothing behind it, is that list.
+        if tree_end != Some(before) {
+            not_good::write(out, summary, closing.still_running, paint)?;
+        }
+        if out.len() == before {
+            out.push('\n');
+        }
     }
     result(out, summary, closing)?;
     match closing.run_dir {
@@ -67,11 +77,11 @@ fn write(out: &mut String, summary: &Summary, closing: &Closing<'_>) -> fmt::Res
 fn causes(out: &mut String, summary: &Summary, closing: &Closing<'_>) -> fmt::Result {
     let paint = closing.look.paint;
     if summary.dangling > 0 {
-        let (tasks, them) = if summary.dangling == 1 { ("task", "it") } else { ("tasks", "them") };
+        let (noun, them) = if summary.dangling == 1 { ("task", "it") } else { ("tasks", "them") };
         let head = paint.warning("dangling:");
         let why = format_args!("ended because main returned without waiting for {them}; call task:wait()");
-        writeln!(out, "\n{head} {} {tasks} {why}", summary.dangling)?;
-        let rows = || summary.rows().iter().filter(|row| row.dangling);
+        writeln!(out, "\n{head} {} {noun} {why}", summary.dangling)?;
+        let rows = || tasks(summary).filter(|row| row.dangling);
         rows().take(MAX_DANGLING).try_for_each(|row| dangling(out, row, closing))?;
         if rows().nth(MAX_DANGLING).is_some() {
             writeln!(out, "    and {} more", rows().skip(MAX_DANGLING).count())?;
@@ -205,6 +215,9 @@ mod tests {
             traffic stderr line 11
             traffic stderr line 12
 
+           FAILED [   1.203s] compare: compare.lua:7: 3 is not 4
+          ERRORED [  75.200s] traffic: killed by SIGKILL (signal 9), 2 leftover processes killed
+          BLOCKED [        -] report: needs 'traffic', which errored
         Result: ERRORED  5 tasks: 2 passed (1 on a later attempt), 1 failed, 1 errored, 1 blocked in 2.345 s
         Run directory: /runs/0123
         "#);
@@ -237,6 +250,10 @@ mod tests {
             icmp.lua:20: in step 'receive'
             [C]: in ?
 
+           FAILED [   0.500s] script: 1 of 2 testcases failed
+           FAILED [   0.250s] script Ping.icmp.receive: icmp.lua:20: no answer
+          ERRORED [   0.012s] crash: killed by SIGSEGV (signal 11)
+          ERRORED [        -] crash First.crash: killed by SIGSEGV (signal 11)
         Result: ERRORED  2 tasks: 1 failed, 1 errored in 2.345 s
                 4 testcases: 1 failed, 1 errored, 1 blocked, 1 not reached; 5 tests: 2 passed, 1 failed, 1 errored, 1 blocked
         Run directory: /runs/0123
@@ -263,6 +280,7 @@ mod tests {
                 ├── t7999  FAILED             -
                 └── 9998 others passed
 
+           FAILED [   0.012s] big
         Result: RUNNING  1 task: 1 failed in 16 min 41 s
                 1 testcase: 1 failed; 10000 tests: 9998 passed, 2 failed
         Run directory: /runs/0123
@@ -331,6 +349,7 @@ mod tests {
 
         Stopped by SIGTERM.
 
+          ERRORED [   0.012s] soak: main returned
         Result: ABORTED  1 task: 1 errored in 2.345 s
         Run directory: /runs/0123
         "#);
@@ -362,6 +381,8 @@ mod tests {
 
         Run 01234567 was lost: its host ended before it could record the end.
 
+             LOST [        -] compare: its host ended before it did
+          NOT RUN [        -] later
         Result: LOST  4 tasks: 2 passed (1 on a later attempt), 2 without an end in 1.200 s
         Run directory: /runs/0123
         "#);
@@ -392,6 +413,8 @@ mod tests {
         ├── Task-200  FAILED       0.012 s
         └── 199 others passed
 
+           FAILED [   0.012s] Task-100
+           FAILED [   0.012s] Task-200
         Result: RUNNING  201 tasks: 199 passed, 2 failed in 1 min 00 s
         Run directory: /runs/0123
         "#);

@@ -1,10 +1,12 @@
 //! `report.html`: a run as one page that needs nothing beside it, neither network nor script: the script only sorts and
 //! filters what is there.
 
+mod links;
 mod rows;
 mod words;
 
 use std::io::{self, BufWriter, Write};
+use std::path::Path;
 
 use self::words::Escaped;
 use super::duration;
@@ -22,8 +24,24 @@ const JS: &str = include_str!("html/page.js");
 /// Problems and warnings that are listed.
 const MOST_LISTED: usize = 100;
 
-/// Writes the page. `still_running` says that the host of the run is alive.
-pub(crate) fn write(summary: &Summary, still_running: bool, read: ReadFile<'_>, to: impl Write) -> io::Result<()> {
+/// The folders that a page and the files that it links to are in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Folders<'a> {
+    /// The absolute path of the folder that the page will be in.
+    pub(crate) page: &'a Path,
+    /// The absolute path of the run directory.
+    pub(crate) run: &'a Path,
+}
+
+/// Writes the page. `still_running` says that the host of the run is alive. Without `folders` the page is in the run
+/// directory.
+pub(crate) fn write(
+    summary: &Summary,
+    still_running: bool,
+    folders: Option<Folders<'_>>,
+    read: ReadFile<'_>,
+    to: impl Write,
+) -> io::Result<()> {
     let mut to = BufWriter::new(to);
     let mut rest = PAGE;
     // The page is ours; what stands between the braces are its own names.
@@ -32,6 +50,10 @@ pub(crate) fn write(summary: &Summary, still_running: bool, read: ReadFile<'_>, 
         let (name, after) = after.split_once("}}").ok_or_else(|| io::Error::other("the page has an open brace"))?;
         match name {
             "title" => write!(to, "{}: {}", word(summary, still_running), Escaped(&plain::line(&summary.name)))?,
+            "base" => match folders.map(|folders| links::path_between(folders.page, folders.run)) {
+                Some(path) if !path.is_empty() => writeln!(to, "<base href=\"{}\">", links::Href(&path))?,
+                _ => {}
+            },
             "css" => to.write_all(CSS.as_bytes())?,
             "js" => to.write_all(JS.as_bytes())?,
             "header" => header(&mut to, summary, still_running)?,
@@ -158,7 +180,7 @@ mod tests {
             Some((output[from..to].to_vec(), output.len() as u64))
         };
         let mut bytes = Vec::new();
-        write(&fold(kinds), false, &read, &mut bytes).unwrap();
+        write(&fold(kinds), false, None, &read, &mut bytes).unwrap();
         String::from_utf8(bytes).unwrap()
     }
 
@@ -173,6 +195,67 @@ mod tests {
         let last = kinds.pop().unwrap();
         let kinds = [kinds, script(6), cut_off(7), vec![last]].concat();
         insta::assert_snapshot!(body(&page_with(kinds, "one\ntwo <b>\n".repeat(20).as_bytes())));
+    }
+
+    /// Returns the blocks of the style that hold for narrow screens.
+    fn narrow() -> &'static str {
+        let (_, block) = CSS.split_once("@media (max-width: 44rem) {\n").unwrap();
+        block.split_once("\n}\n").unwrap().0
+    }
+
+    #[test]
+    fn on_a_narrow_screen_cells_are_stacked_and_no_width_is_fixed() {
+        let narrow = narrow();
+        assert!(narrow.contains("table, tbody, td { display: block; }"), "{narrow}");
+        assert!(narrow.contains("tbody > tr:first-child { display: grid;"), "{narrow}");
+        // Nothing is wider than its place: no width of its own but in columns of a wide screen.
+        let columns = CSS
+            .lines()
+            .filter(|line| line.contains("width:") && !line.contains("max-width") && !line.starts_with("@media"));
+        for line in columns {
+            let is_relative = line.contains("width: 100%") || line.contains("width: auto") || line.contains("outline");
+            assert!(is_relative || line.starts_with("  th:nth-child"), "{line}");
+        }
+        let wide = CSS.split_once("@media (min-width: 44.01rem) {\n").unwrap().1.split_once("\n}\n").unwrap().0;
+        assert!(wide.contains("th:nth-child"), "the columns of a wide screen hold only there");
+    }
+
+    #[test]
+    fn what_is_not_good_comes_first_and_open_and_what_is_known_of_it_has_the_whole_width() {
+        let mut kinds = vec![run_started()];
+        for (task, outcome) in
+            (1..).zip([Outcome::Passed, Outcome::Skipped, Outcome::Failed, Outcome::Blocked, Outcome::Errored])
+        {
+            let stderr = OutputSize { bytes: 10, ..OutputSize::default() };
+            kinds.extend([queued(task, &format!("{outcome}"), 0), started(task, 1)]);
+            kinds.push(end(TaskFinished { stderr, ..finished(task, outcome, Some("why")) }));
+        }
+        let page = page_with(kinds, b"said\n");
+        let rows: Vec<&str> = body(&page).split("<tbody ").skip(1).collect();
+        let order = ["errored", "failed", "blocked", "passed", "skipped"];
+        assert_eq!(rows.len(), order.len());
+        for (row, outcome) in rows.iter().zip(order) {
+            assert!(row.starts_with(&format!("data-r={outcome}>")), "{row}");
+            let is_fault = matches!(outcome, "errored" | "failed");
+            assert_eq!(row.contains("<tr><td colspan=5><details open>"), is_fault, "{row}");
+            assert_eq!(row.contains("<details"), is_fault, "{row}");
+            assert!(row.contains(&format!("-{outcome}/stderr\">stderr</a>")), "{row}");
+        }
+    }
+
+    #[test]
+    fn links_lead_to_the_run_from_wherever_the_page_is() {
+        let write_to = |folders| {
+            let mut bytes = Vec::new();
+            write(&fold(job()), false, folders, &|_, _, _| None, &mut bytes).unwrap();
+            String::from_utf8(bytes).unwrap()
+        };
+        let run = Path::new("/runs/01 23");
+        assert!(!write_to(None).contains("<base"));
+        assert!(!write_to(Some(Folders { page: run, run })).contains("<base"));
+        let page = write_to(Some(Folders { page: Path::new("/work/out"), run }));
+        assert!(page.contains("<base href=\"../../runs/01%2023/\">"));
+        assert!(page.contains("<a href=\"tasks/3-compare/stdout\">stdout</a>"));
     }
 
     #[test]

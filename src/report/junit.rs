@@ -17,7 +17,8 @@ use super::excerpt::ReadFile;
 use super::plain;
 use super::problems::{nothing_ran, problems};
 use super::summary::Summary;
-use super::test_names;
+use super::tasks::tasks;
+use super::test_names::{TaskNames, has_tests};
 
 /// Bytes of output that the whole file may hold, shared among what did not pass.
 const OUTPUT: u64 = 32 * 1024 * 1024;
@@ -51,12 +52,13 @@ pub(crate) fn write(summary: &Summary, still_running: bool, read: ReadFile<'_>, 
         faults += bad;
         others += suite.tests as u64 - bad;
     };
-    let is_of_tests = test_names::has_tests(summary);
+    let is_of_tests = has_tests(summary);
+    let names = TaskNames::of(summary);
     let of_tests = is_of_tests.then(|| tests_of_run::suite(summary, &name));
     let failed = if is_of_tests { tests_of_run::failed_preparations(summary, &name) } else { None };
     match &of_tests {
         Some(suite) => count(suite),
-        None => summary.rows().iter().for_each(|row| count(&cases::suite(summary, row, &name, None))),
+        None => tasks(summary).for_each(|row| count(&cases::suite(summary, row, names.get(row), &name, None))),
     }
     whole.iter().for_each(&mut count);
     totals.errors += failed.as_ref().map_or(0, |suite| suite.errors);
@@ -72,8 +74,8 @@ pub(crate) fn write(summary: &Summary, still_running: bool, read: ReadFile<'_>, 
     match of_tests {
         Some(suite) => tests_of_run::write(&mut to, suite, summary, (room, read))?,
         None => {
-            for row in summary.rows() {
-                write_suite(&mut to, cases::suite(summary, row, &name, Some((room, read))))?;
+            for row in tasks(summary) {
+                write_suite(&mut to, cases::suite(summary, row, names.get(row), &name, Some((room, read))))?;
             }
         }
     }

@@ -239,7 +239,7 @@ fn why(reason: Option<&str>, finished: &TaskFinished, paint: Paint) -> Option<St
 }
 
 /// Writes `   PASSED [   0.012s] `, aligned by the word as it is without colour.
-fn label(out: &mut String, painted: impl fmt::Display, word: &str, time: &str) -> fmt::Result {
+pub(super) fn label(out: &mut String, painted: impl fmt::Display, word: &str, time: &str) -> fmt::Result {
     write!(out, "{:indent$}{painted} [{time:>9}] ", "", indent = 9usize.saturating_sub(word.len()))
 }
 

@@ -4,7 +4,7 @@
 //! console while a slow terminal has too much of it waiting (the files of the tasks have it all). Only who asks for an
 //! acknowledgement waits, and may stop waiting.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -18,6 +18,7 @@ use super::canvas::terminal_size;
 use super::console::Console;
 use super::job_log::JobLog;
 use super::lines::{Look, Verbosity};
+use super::outlines::Key;
 use super::renderer::{BATCH, Renderer};
 use super::style::ColorChoice;
 use super::summary::Summary;
@@ -89,7 +90,7 @@ impl Settings {
     pub(crate) fn standard(color: ColorChoice, verbosity: Verbosity) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let term = std::env::var_os("TERM");
-        let paint = color.decide(std::env::var_os("NO_COLOR").as_deref(), term.as_deref(), terminal);
+        let paint = color.by_environment(terminal);
         Settings {
             look: Look { verbosity, paint },
             bar: terminal && term.is_none_or(|term| term != "dumb") && verbosity >= Verbosity::Normal,
@@ -109,6 +110,8 @@ pub(super) enum Message {
     Announce(Announcement),
     /// The last words. Nothing is shown after them.
     Stop(String),
+    /// Here output of a task was left out.
+    Gap(Key, Arc<Gap>),
     /// Somebody else has taken messages out of the inbox: look at the backlog.
     Wake,
 }
@@ -119,8 +122,37 @@ pub(super) struct Shared {
     pub(super) fold: Mutex<Fold>,
     /// Bytes of output that wait.
     pub(super) waiting: AtomicUsize,
-    /// Bytes of output that were left out and not yet told of.
-    pub(super) left_out: AtomicU64,
+    /// Of the streams whose latest output was left out, what is to be told of it.
+    gaps: Mutex<BTreeMap<Key, Arc<Gap>>>,
+}
+
+/// Output of one stream that is left out, until it goes on or the gap is shown.
+#[derive(Debug, Default)]
+pub(super) struct Gap {
+    bytes: AtomicU64,
+    /// Whether the last of it ended a line.
+    ended_line: AtomicBool,
+}
+
+impl Shared {
+    /// Takes note of output that is left out. Returns its gap if it is a new one.
+    fn leave_out(&self, key: Key, bytes: &[u8]) -> Option<Arc<Gap>> {
+        let mut gaps = self.gaps.lock();
+        let new = !gaps.contains_key(&key);
+        let gap = gaps.entry(key).or_default();
+        gap.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        gap.ended_line.store(bytes.ends_with(b"\n"), Ordering::Relaxed);
+        new.then(|| Arc::clone(gap))
+    }
+
+    /// Closes a gap that is to be shown. Returns its bytes, and whether it ended where a line does.
+    pub(super) fn close(&self, key: Key, gap: &Arc<Gap>) -> (u64, bool) {
+        let mut gaps = self.gaps.lock();
+        if gaps.get(&key).is_some_and(|open| Arc::ptr_eq(open, gap)) {
+            gaps.remove(&key);
+        }
+        (gap.bytes.load(Ordering::Relaxed), gap.ended_line.load(Ordering::Relaxed))
+    }
 }
 
 /// The fold of the events, and the messages it has seen but that were not shown yet, in the order in which they came.
@@ -167,16 +199,28 @@ impl LiveHandle {
     /// channel is closed.
     pub(crate) fn announce(&self, announcement: Announcement) {
         let is_urgent = match &announcement {
-            Announcement::Event(_) | Announcement::Log { .. } => false,
+            Announcement::Event(event) => {
+                if let Some(task) = ended_task(&event.kind) {
+                    // What comes of a later attempt is none of this one.
+                    self.shared.gaps.lock().retain(|key, _| key.0 != task);
+                }
+                false
+            }
+            Announcement::Log { .. } => false,
             Announcement::Print { .. } | Announcement::Flush(_) => true,
-            Announcement::Output { bytes, .. } => {
-                let length = bytes.len();
+            Announcement::Output { task, stream, bytes } => {
+                let (key, length) = ((*task, *stream), bytes.len());
                 let waiting = self.shared.waiting.fetch_add(length, Ordering::Relaxed) + length;
                 if waiting > MAX_OUTPUT {
                     self.shared.waiting.fetch_sub(length, Ordering::Relaxed);
-                    self.shared.left_out.fetch_add(length as u64, Ordering::Relaxed);
+                    if let Some(gap) = self.shared.leave_out(key, bytes) {
+                        // It stands among what is shown where it is; an error means that the renderer has stopped.
+                        let _ = self.sender.send(Message::Gap(key, gap));
+                    }
                     return;
                 }
+                // What is left out from here on is another gap.
+                self.shared.gaps.lock().remove(&key);
                 waiting > BATCH
             }
         };
@@ -216,8 +260,7 @@ impl Live {
         let (sender, inbox) = unbounded();
         let (hurry, hurried) = bounded(1);
         let fold = Fold { inbox: inbox.clone(), backlog: VecDeque::new(), summary: Summary::default() };
-        let shared =
-            Arc::new(Shared { fold: Mutex::new(fold), waiting: AtomicUsize::new(0), left_out: AtomicU64::new(0) });
+        let shared = Arc::new(Shared { fold: Mutex::new(fold), waiting: AtomicUsize::new(0), gaps: Mutex::default() });
         let written = settings.console.written();
         let is_to_end = settings.console.is_to_end();
         let (end, ended) = bounded(1);

@@ -3,6 +3,7 @@
 //! Every report is made from events alone, by the same code while a run is under way and from the log of one that has
 //! ended or was killed. Nothing here starts a process, reads a run directory or decides an outcome.
 
+mod annotations;
 mod avocado_json;
 mod canvas;
 mod closing;
@@ -18,6 +19,9 @@ mod lines;
 mod live;
 #[cfg(test)]
 mod live_tests;
+mod locale;
+mod location;
+mod not_good;
 mod outlines;
 mod plain;
 mod problems;
@@ -31,15 +35,17 @@ mod style;
 mod summary;
 mod tails;
 mod tap;
+mod tasks;
 mod test_history;
 mod test_names;
 mod tree;
 mod walks;
 
+pub(crate) use annotations::{github as github_annotations, step_summary};
 pub(crate) use avocado_json::write as write_avocado_json;
 pub(crate) use closing::{Closing, render};
 pub(crate) use excerpt::ReadFile;
-pub(crate) use html::write as write_html;
+pub(crate) use html::{Folders, write as write_html};
 pub(crate) use job_log::JobLog;
 pub(crate) use junit::write as write_junit;
 pub(crate) use lines::{Look, Verbosity, line};

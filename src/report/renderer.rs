@@ -183,6 +183,10 @@ impl Renderer {
             match fold.backlog.pop_front() {
                 Some(Message::Announce(announcement)) => self.announcement(announcement, &fold.summary, now),
                 Some(Message::Stop(text)) => self.stop(&text, &fold.summary),
+                Some(Message::Gap(key, gap)) => {
+                    let (bytes, ended_line) = shared.close(key, &gap);
+                    self.lines.leave_out(key, bytes, ended_line);
+                }
                 Some(Message::Wake) => {}
                 None => {
                     if !open {
@@ -191,11 +195,6 @@ impl Renderer {
                     break;
                 }
             }
-        }
-        let left_out = shared.left_out.swap(0, Ordering::Relaxed);
-        if left_out > 0 && self.look.verbosity > Verbosity::Silent {
-            let text = format!("… {left_out} bytes of output not shown: the terminal was too slow\n");
-            self.say(text.as_bytes());
         }
         if came && self.batch.texts.is_empty() {
             // What leaves nothing to be shown counts as shown: the next event is not to wake this thread either.

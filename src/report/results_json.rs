@@ -18,6 +18,7 @@ use self::sections::{PluginErrors, SectionTotals, TaskLog, TaskSections};
 use self::walks::Walks;
 use super::row::Row;
 use super::summary::Summary;
+use super::tasks::tasks;
 use crate::model::{self, Exit, Outcome, OutputSize, Place, RaisedError, RunStarted, TaskNumber};
 
 /// The version of the form of the file.
@@ -238,7 +239,7 @@ struct Tasks<'a>(#[schemars(with = "Vec<TaskEntry<'a>>")] &'a Summary);
 
 impl Serialize for Tasks<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.rows().iter().map(TaskEntry::from))
+        serializer.collect_seq(tasks(self.0).map(TaskEntry::from))
     }
 }
 

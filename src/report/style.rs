@@ -6,6 +6,7 @@ use std::fmt;
 
 use anstyle::{AnsiColor, Style};
 
+use super::locale;
 use crate::model::Outcome;
 
 /// What the user said about colour.
@@ -22,7 +23,7 @@ pub(crate) enum ColorChoice {
 
 impl ColorChoice {
     /// Decides by the option, the values of `NO_COLOR` and `TERM`, and whether the stream is a terminal.
-    pub(crate) fn decide(self, no_color: Option<&OsStr>, term: Option<&OsStr>, is_terminal: bool) -> Paint {
+    fn decide(self, no_color: Option<&OsStr>, term: Option<&OsStr>, is_terminal: bool) -> Paint {
         let color = match self {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
@@ -30,14 +31,23 @@ impl ColorChoice {
                 is_terminal && no_color.is_none_or(OsStr::is_empty) && term.is_none_or(|term| term != "dumb")
             }
         };
-        Paint { color }
+        Paint { color, ascii: false }
+    }
+
+    /// The same by the environment, which also says whether the locale can show more than ASCII.
+    pub(crate) fn by_environment(self, is_terminal: bool) -> Paint {
+        let (no_color, term) = (std::env::var_os("NO_COLOR"), std::env::var_os("TERM"));
+        let paint = self.decide(no_color.as_deref(), term.as_deref(), is_terminal);
+        Paint { ascii: !locale::is_utf8(|name| std::env::var_os(name)), ..paint }
     }
 }
 
-/// Puts colour on text, or leaves it as it is.
+/// Puts colour on text, or leaves it as it is, and knows what lines can be drawn with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Paint {
     color: bool,
+    /// What we draw ourselves is ASCII; what others wrote stays as it is.
+    ascii: bool,
 }
 
 impl Paint {
@@ -51,6 +61,30 @@ impl Paint {
             Outcome::Blocked => AnsiColor::Yellow,
         };
         self.styled(Style::new().bold().fg_color(Some(color.into())), text)
+    }
+
+    /// Returns the mark of what is left out.
+    pub(super) const fn ellipsis(self) -> &'static str {
+        if self.ascii { "..." } else { "\u{2026}" }
+    }
+
+    /// Returns what leads from a tree's trunk to an entry.
+    pub(super) const fn branch(self, last: bool) -> &'static str {
+        match (self.ascii, last) {
+            (false, false) => "├── ",
+            (false, true) => "└── ",
+            (true, false) => "|-- ",
+            (true, true) => "`-- ",
+        }
+    }
+
+    /// Returns what stands before the parts of an entry.
+    pub(super) const fn trunk(self, last: bool) -> &'static str {
+        match (self.ascii, last) {
+            (_, true) => "    ",
+            (false, false) => "│   ",
+            (true, false) => "|   ",
+        }
     }
 
     /// Returns text that asks for attention.
@@ -120,7 +154,7 @@ pub(super) fn clean_first_line(text: &str, max_chars: usize, paint: Paint) -> Co
     let first = text.trim().lines().next().unwrap_or_default();
     match first.char_indices().nth(max_chars) {
         None => clean(first, paint),
-        Some((end, _)) => Cow::Owned(format!("{}…", clean(&first[..end], paint))),
+        Some((end, _)) => Cow::Owned(format!("{}{}", clean(&first[..end], paint), paint.ellipsis())),
     }
 }
 
@@ -186,8 +220,8 @@ mod tests {
 
     use super::*;
 
-    const PLAIN: Paint = Paint { color: false };
-    const COLOR: Paint = Paint { color: true };
+    const PLAIN: Paint = Paint { color: false, ascii: false };
+    const COLOR: Paint = Paint { color: true, ascii: false };
 
     #[test]
     fn the_option_then_no_color_then_the_terminal_decide() {
@@ -249,6 +283,7 @@ mod tests {
         assert_eq!(clean_output(b"\r\n", PLAIN), "");
         assert_eq!(clean_first_line("  one two\nthree", 100, PLAIN), "one two");
         assert_eq!(clean_first_line("größer", 3, PLAIN), "grö…");
+        assert_eq!(clean_first_line("größer", 3, Paint { ascii: true, ..PLAIN }), "grö...");
         assert_eq!(clean_first_line("", 3, PLAIN), "");
     }
 

@@ -35,9 +35,14 @@ pub(crate) fn telling_stream(row: &Row) -> Option<&'static str> {
 }
 
 /// Writes a block for each task that failed, errored or was aborted: its traceback and its last lines.
-pub(super) fn write(out: &mut String, rows: &[Row], read: ReadTail<'_>, paint: Paint) -> fmt::Result {
+pub(super) fn write<'r>(
+    out: &mut String,
+    rows: impl Iterator<Item = &'r Row>,
+    read: ReadTail<'_>,
+    paint: Paint,
+) -> fmt::Result {
     let mut tasks = 0;
-    for row in rows.iter().filter(|row| is_wanted(row)) {
+    for row in rows.filter(|row| is_wanted(row)) {
         tasks += 1;
         if tasks <= TASKS {
             block(out, row, read, paint)?;
@@ -106,7 +111,8 @@ pub(super) fn indented(out: &mut String, text: &[u8], max: usize, paint: Paint) 
     lines.reverse();
     for line in lines {
         // Cut first, so that a line of a megabyte is not decoded; a character is at most four bytes.
-        let (line, cut) = if line.len() > 4 * LINE_CHARS { (whole(line, 4 * LINE_CHARS), "…") } else { (line, "") };
+        let (line, cut) =
+            if line.len() > 4 * LINE_CHARS { (whole(line, 4 * LINE_CHARS), paint.ellipsis()) } else { (line, "") };
         writeln!(out, "    {}{cut}", clean_output(line, paint))?;
     }
     Ok(())

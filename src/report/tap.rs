@@ -10,7 +10,8 @@ use super::problems::{Problem, nothing_ran, problems};
 use super::row::Row;
 use super::section_tree::{SectionState, SectionTree};
 use super::summary::Summary;
-use super::test_names::{has_tests, plain_name, preparations, tests};
+use super::tasks::{preparations, tests};
+use super::test_names::{has_tests, plain_name};
 use crate::model::{Outcome, SectionNumber};
 
 /// What is told below a test point that is not ok.

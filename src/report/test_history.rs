@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::summary::Summary;
-use super::test_names::{plain_name, tests};
+use super::tasks::tests;
+use super::test_names::plain_name;
 
 /// The tests of some runs, by what they are called in each.
 #[derive(Debug, Default)]

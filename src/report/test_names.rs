@@ -1,17 +1,20 @@
-//! The tests of a run in their one list, which all reports have, and what the reports call them.
+//! What reports call the tests and the tasks of a run.
 //!
 //! A name does not depend on what else is in the run: who follows a test from run to run knows it by that.
 
+use std::collections::{HashMap, HashSet};
 use std::path::{Component, Path};
 
 use super::row::Row;
 use super::summary::Summary;
+use super::tasks::tasks;
+use crate::model::TaskNumber;
 
 /// The front door of runs that have tests.
 const DOOR: &str = "test";
 
 /// The kinds whose tests are methods or functions of a Python file.
-const PYTHON_KINDS: [&str; 3] = ["avocado-instrumented", "python-unittest", "pytest"];
+pub(super) const PYTHON_KINDS: [&str; 3] = ["avocado-instrumented", "python-unittest", "pytest"];
 
 /// What a test is called in a report.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,22 +30,43 @@ pub(super) fn has_tests(summary: &Summary) -> bool {
     summary.header.as_ref().is_some_and(|header| header.door == DOOR)
 }
 
-/// Returns the tests of a run in the order of their numbers: its tasks, less what only prepares others. Tests that share
-/// processes are recorded as they end.
-pub(super) fn tests(summary: &Summary) -> impl Iterator<Item = &Row> {
-    let mut rows: Vec<&Row> = summary.rows().iter().filter(|row| !row.prepares()).collect();
-    rows.sort_by_key(|row| row.number);
-    rows.into_iter()
-}
-
-/// Returns what prepares the tests of a run.
-pub(super) fn preparations(summary: &Summary) -> impl Iterator<Item = &Row> {
-    summary.rows().iter().filter(|row| row.prepares())
-}
-
 /// Returns the id of a test without its number in the run.
 pub(super) fn plain_name(row: &Row) -> &str {
     row.id().split_once('-').map_or(row.id(), |(_, name)| name)
+}
+
+/// What the tasks of a run that nobody named are called where a name is to be the same in the next run: by what they run.
+/// Their ids have their numbers, which change when a task comes before them.
+#[derive(Debug, Default)]
+pub(super) struct TaskNames(HashMap<TaskNumber, String>);
+
+impl TaskNames {
+    /// Names the tasks of a run. Of several that run the same, the second has `-2` behind its name, and so on.
+    pub(super) fn of(summary: &Summary) -> TaskNames {
+        let is_given = |row: &Row| row.id() != format!("Task-{}", row.number);
+        let mut taken: HashSet<String> =
+            tasks(summary).filter(|row| is_given(row)).map(|row| row.id().to_owned()).collect();
+        let mut counts: HashMap<&str, u32> = HashMap::new();
+        let mut names = HashMap::new();
+        for row in tasks(summary).filter(|row| !is_given(row)) {
+            let stem = Path::new(row.uri()).file_stem().and_then(|stem| stem.to_str()).unwrap_or(row.kind());
+            let count = counts.entry(stem).or_default();
+            let name = loop {
+                *count += 1;
+                let name = if *count == 1 { stem.to_owned() } else { format!("{stem}-{count}") };
+                if taken.insert(name.clone()) {
+                    break name;
+                }
+            };
+            names.insert(row.number, name);
+        }
+        TaskNames(names)
+    }
+
+    /// Returns what a task is called.
+    pub(super) fn get<'a>(&'a self, row: &'a Row) -> &'a str {
+        self.0.get(&row.number).map_or(row.id(), String::as_str)
+    }
 }
 
 impl TestName {
@@ -97,6 +121,7 @@ fn dotted(path: &str, folder: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::fixture::{fold, queued, run_started};
+    use super::super::tasks::tasks as tasks_of;
     use super::*;
     use crate::model::{EventKind, Place};
 
@@ -114,6 +139,33 @@ mod tests {
         let summary = fold(vec![started, task]);
         let TestName { class, name } = TestName::of(&summary, &summary.rows()[0]);
         (class, name)
+    }
+
+    #[test]
+    fn a_task_that_nobody_named_is_called_by_what_it_runs() {
+        let names = |tasks: &[(&str, &str)]| -> Vec<String> {
+            let kinds = (1..).zip(tasks).map(|(number, (id, uri))| {
+                let id = if id.is_empty() { format!("Task-{number}") } else { (*id).to_owned() };
+                let mut task = queued(number, &id, 0);
+                if let EventKind::TaskQueued(task) = &mut task {
+                    (*uri).clone_into(&mut task.uri);
+                }
+                task
+            });
+            let summary = fold(std::iter::once(run_started()).chain(kinds).collect());
+            let names = TaskNames::of(&summary);
+            tasks_of(&summary).map(|row| names.get(row).to_owned()).collect()
+        };
+        let later = [("", "/j/ping.lua"), ("soak", "/j/x.lua"), ("", "/bin/true"), ("", "a/ping.lua"), ("", "")];
+        let known = names(&later);
+        assert_eq!(known, ["ping", "soak", "true", "ping-2", "exec"]);
+        // One before them, of whatever kind, changes none of their names.
+        for before in [("", "/bin/false"), ("first", "/j/ping.lua"), ("", "/j/new.lua")] {
+            let all: Vec<_> = std::iter::once(before).chain(later).collect();
+            assert_eq!(names(&all)[1..], known, "{before:?}");
+        }
+        // What somebody named keeps its name.
+        assert_eq!(names(&[("", "ping.lua"), ("ping", "x.lua"), ("ping-2", "y.lua")]), ["ping-3", "ping", "ping-2"]);
     }
 
     #[test]

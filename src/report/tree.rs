@@ -10,13 +10,14 @@ use self::sections::Listing;
 use super::duration;
 use super::lines::says_the_attempt;
 use super::row::Row;
-use super::section_tree::SectionTree;
+use super::section_tree::{SectionState, SectionTree, is_fault as is_fault_state};
 use super::style::{Paint, clean, clean_first_line};
 use super::summary::Summary;
+use super::tasks::tasks;
 use crate::model::Outcome;
 
-/// With more tasks than this, those that are good are not listed; the same of sections.
-const LIST_ALL: usize = 200;
+/// With more tasks than this, those that are good are not listed; with more lines than this, no good sections.
+const LIST_ALL: usize = 40;
 
 /// Lines that a list of tasks that are not good may have.
 const MAX_LINES: usize = 500;
@@ -58,10 +59,10 @@ impl Line {
 
 /// Writes the name of the run, its tasks and their sections.
 pub(super) fn write(out: &mut String, summary: &Summary, still_running: bool, paint: Paint) -> fmt::Result {
-    let rows = summary.rows();
+    let rows: Vec<&Row> = tasks(summary).collect();
     let all = rows.len() <= LIST_ALL;
-    let shown: Vec<&Row> = rows.iter().filter(|row| all || !row.is_good()).take(MAX_LINES).collect();
     let bad = rows.iter().filter(|row| !row.is_good()).count();
+    let shown: Vec<&Row> = rows.iter().copied().filter(|row| all || !row.is_good()).take(MAX_LINES).collect();
     let mut others = Vec::new();
     if !all {
         if summary.counts.good() > 0 {
@@ -74,17 +75,17 @@ pub(super) fn write(out: &mut String, summary: &Summary, still_running: bool, pa
 
     let trees: Vec<Option<SectionTree<'_>>> = shown.iter().map(|row| SectionTree::of(row)).collect();
     let sections: usize = trees.iter().flatten().map(SectionTree::len).sum();
-    let listing = Listing { all: sections <= LIST_ALL, still_running, paint };
+    let listing = Listing { all: sections + shown.len() <= LIST_ALL, still_running, paint };
     let mut lines = Vec::with_capacity(shown.len());
     for (index, (row, tree)) in shown.iter().zip(&trees).enumerate() {
         let last = index + 1 == shown.len() && others.is_empty();
         lines.push(task(row, last, summary.is_complete(), still_running, paint));
         if let Some(tree) = tree.as_ref().filter(|_| lines.len() < MAX_LINES) {
-            sections::add(&mut lines, tree, 0, trunk(last), listing);
+            sections::add(&mut lines, tree, 0, paint.trunk(last), listing);
         }
     }
     for (index, line) in others.iter().enumerate() {
-        lines.push(Line::note(format!("{} ", branch(index + 1 == others.len())), line, paint));
+        lines.push(Line::note(paint.branch(index + 1 == others.len()).to_owned(), line, paint));
     }
 
     writeln!(out, "{}", paint.bold(clean(&summary.name, paint)))?;
@@ -112,7 +113,7 @@ fn show(out: &mut String, line: &Line, width: usize, word_width: usize, paint: P
 fn task(row: &Row, last: bool, complete: bool, still_running: bool, paint: Paint) -> Line {
     let time = if row.outcome.is_some() && row.attempts > 0 { duration::words(row.seconds) } else { "-".to_owned() };
     Line {
-        prefix: format!("{} ", branch(last)),
+        prefix: paint.branch(last).to_owned(),
         name: clean(row.id(), Paint::default()).into_owned(),
         word: state(row, complete, still_running),
         outcome: row.outcome,
@@ -122,7 +123,7 @@ fn task(row: &Row, last: bool, complete: bool, still_running: bool, paint: Paint
 }
 
 /// Returns the word for how a task ended, or that it has not.
-fn state(row: &Row, complete: bool, still_running: bool) -> String {
+pub(super) fn state(row: &Row, complete: bool, still_running: bool) -> String {
     match row.outcome {
         Some(outcome) => outcome.name().to_uppercase(),
         None if row.running && still_running => "RUNNING".to_owned(),
@@ -134,7 +135,8 @@ fn state(row: &Row, complete: bool, still_running: bool) -> String {
     }
 }
 
-fn remark(row: &Row, complete: bool, still_running: bool, paint: Paint) -> String {
+/// Returns what is told of a task beside how it ended: the first line of its reason, and its attempts.
+pub(super) fn remark(row: &Row, complete: bool, still_running: bool, paint: Paint) -> String {
     let mut parts = Vec::new();
     if row.prepares() {
         parts.push("prepares others".to_owned());
@@ -164,6 +166,17 @@ fn remark(row: &Row, complete: bool, still_running: bool, paint: Paint) -> Strin
     parts.join(", ")
 }
 
+/// Returns whether the tree has a line for each task that is not good and no other.
+pub(super) fn has_nothing_good(summary: &Summary) -> bool {
+    let rows = summary.rows();
+    rows.len() <= LIST_ALL && rows.iter().all(|row| !row.is_good() && SectionTree::of(row).is_none())
+}
+
+/// Returns whether a task is one to look at: it failed, errored, was aborted or has no end.
+pub(super) fn is_fault(row: &Row) -> bool {
+    row.outcome.is_none_or(|outcome| is_fault_state(SectionState::Ended(outcome)))
+}
+
 fn good_ones(summary: &Summary, after_others: bool) -> String {
     let passed = summary.counts.of(Outcome::Passed) + summary.counts.of(Outcome::Passx);
     let skipped = summary.counts.of(Outcome::Skipped);
@@ -173,13 +186,4 @@ fn good_ones(summary: &Summary, after_others: bool) -> String {
         (0, skipped) => format!("{skipped}{others} were skipped"),
         (passed, skipped) => format!("{passed}{others} passed, {skipped} were skipped"),
     }
-}
-
-const fn branch(last: bool) -> &'static str {
-    if last { "└──" } else { "├──" }
-}
-
-/// Returns what stands before the parts of an entry.
-const fn trunk(last: bool) -> &'static str {
-    if last { "    " } else { "│   " }
 }

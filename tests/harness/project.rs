@@ -135,6 +135,7 @@ impl Project {
             .env("RILLE_HOME", self.home())
             .env("RILLE_SYSTEM_CONFIG", self.root().join("system.toml"))
             .env("TERM", "dumb")
+            .env("LANG", "C.UTF-8")
             .env(MARK, self.inner.survivors.mark())
             .envs(self.inner.variables.iter().map(|(name, value)| (name, value)));
         command

@@ -37,7 +37,7 @@ const GRACE: Duration = Duration::from_secs(30);
 
 /// Returns the command line.
 pub(crate) fn command() -> clap::Command {
-    let mut command = OperationCli::command();
+    let mut command = crate::cli::help::operation_pages(OperationCli::command());
     command.build();
     command
 }
@@ -48,10 +48,18 @@ pub(crate) fn help() -> String {
     command.find_subcommand_mut("run").map(|run| run.render_long_help().to_string()).unwrap_or_default()
 }
 
+/// Returns how operations are called, in short.
+pub(crate) fn usage() -> String {
+    let mut command = command();
+    let usage = command.find_subcommand_mut("run").map(|run| run.render_usage().to_string()).unwrap_or_default();
+    let more = "rille help-op OPERATION explains one and its flags; rille run --help shows the options.";
+    format!("{usage}\n\n{more}\n")
+}
+
 /// Runs the command line, which is one for an operation, and returns the exit code.
 pub(crate) fn main(words: &[OsString]) -> Result<i32, Failure> {
     // What describes the command line is used once, and is big: the end of the process takes it apart.
-    let mut command = ManuallyDrop::new(OperationCli::command());
+    let mut command = ManuallyDrop::new(crate::cli::help::operation_pages(OperationCli::command()));
     let parsed = command.try_get_matches_from_mut(words);
     let cli = match parsed.and_then(|mut matches| OperationCli::from_arg_matches_mut(&mut matches)) {
         Ok(cli) => cli,

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use crate::cli::Failure;
-use crate::job::{ReportCopy, ReportForm};
+use crate::job::{Annotations, ReportCopy, ReportForm};
 
 /// Where reports are wanted as well.
 #[derive(Args, Debug)]
@@ -21,12 +21,20 @@ pub(crate) struct ReportOptions {
     /// Write a page for a browser to FILE too; report.html in the run directory has the same
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Write what went wrong as annotations at its lines for this CI; auto: for GitHub where GITHUB_ACTIONS is true
+    #[arg(long, value_name = "CI", default_value = "auto", hide_possible_values = true)]
+    annotations: Annotations,
 }
 
 impl ReportOptions {
     /// Returns what is wanted, or what is wrong with it: it is better known before the job than after it.
     pub(crate) fn checked(&self) -> Result<Vec<ReportCopy>, Failure> {
         self.wanted().map(|(name, form, path)| check(name, form, path)).collect()
+    }
+
+    /// Returns for which CI annotations are wanted.
+    pub(crate) const fn annotations(&self) -> Annotations {
+        self.annotations
     }
 
     /// Adds the options to those that the run records.

@@ -57,7 +57,9 @@ pub(crate) fn main(args: &ReportArgs, home: &Home) -> Result<i32, Failure> {
         Some((masks.mask(&part).into_owned(), length))
     };
     for (form, path) in wanted.into_iter().filter_map(|(form, path)| Some((form, path.as_ref()?))) {
-        let write = |to: &mut dyn Write| form.write(&summary, &directory, still_running, &read, to);
+        // Nobody knows where that will be read which goes to standard output: it is the file of the run directory.
+        let copy = Some(path.as_path()).filter(|path| *path != Path::new("-"));
+        let write = |to: &mut dyn Write| form.write(&summary, &directory, still_running, copy, &read, to);
         write_to(path, write)?;
     }
     Ok(0)

@@ -176,6 +176,9 @@ impl Books {
         bytes: &[u8],
     ) {
         let Some(live) = self.live.get_mut(&task) else { return };
+        if stream == Stream::Stderr && live.runner.is_none() {
+            live.last_words.take(bytes);
+        }
         let stored = live.keep.store(stream, bytes);
         if let Err(failure) = stored {
             return self.fail(failure);
@@ -279,6 +282,11 @@ impl Books {
         let time = self.clock.time();
         let Some(mut live) = self.live.remove(&task) else { return };
         self.close_runner(task, &mut live, left.dropped);
+        if live.exit.is_some_and(|exit| !exit.is_success())
+            && let Some(words) = live.last_words.line(|bytes| self.surroundings.masks.mask(bytes))
+        {
+            self.inputs.push(Input::LastWords { task, words });
+        }
         if let (Some(tap), Some(exit)) = (live.tap.take(), live.exit) {
             let TapVerdict { status, reason } = tap.finish(exit);
             self.inputs.push(Input::Reported { task, verdict: Verdict::of_status(status, reason) });

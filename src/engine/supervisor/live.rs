@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::last_words::LastWords;
 use super::reports::RunnerBooks;
 use super::task_log::TaskLog;
 use crate::engine::keep::Keep;
@@ -23,6 +24,8 @@ pub(super) struct Live {
     /// Reads its standard output, if that is TAP.
     pub(super) tap: Option<Box<TapScan>>,
     pub(super) exit: Option<Exit>,
+    /// The end of what it wrote to standard error, if it is no runner.
+    pub(super) last_words: LastWords,
     /// Streams that are not read because nobody takes them now.
     pub(super) held: Vec<Stream>,
     /// It has a process.
@@ -49,6 +52,7 @@ impl Live {
             runner,
             tap: (way == Way::Tap).then(|| Box::new(TapScan::new(TapRules::of_tap_test(&task.runnable)))),
             exit: None,
+            last_words: LastWords::default(),
             held: Vec::new(),
             has_started: false,
         }

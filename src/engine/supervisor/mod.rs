@@ -6,6 +6,7 @@ mod books;
 mod dispatcher;
 mod hearing;
 mod interrupts;
+mod last_words;
 mod live;
 mod reports;
 mod runner_files;

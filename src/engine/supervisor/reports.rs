@@ -2,6 +2,7 @@
 //!
 //! A message counts if it names task and run rightly. A runner that breaks the protocol ends its own task as errored.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::books::Books;
+use super::last_words::LastWords;
 use super::live::Live;
 use super::runner_files::Files;
 use crate::engine::request::{Failure, Origin};
@@ -17,7 +19,7 @@ use crate::engine::stop::StopReason;
 use crate::engine::verdict::Verdict;
 use crate::model::{
     Dropped, EventKind, Exit, Finished, Level, MaskStream, Masks, Running, StatusKind, StatusMessage, Stream,
-    TaskIdValue, TaskNumber, without_torn_begin,
+    TaskIdValue, TaskNumber,
 };
 
 /// The logger of what a runner says of itself.
@@ -45,7 +47,7 @@ pub(super) struct RunnerBooks {
     /// It was told that files are over their limit.
     is_over_limit: bool,
     /// The end of what it wrote to standard error.
-    last_words: Vec<u8>,
+    last_words: LastWords,
     /// What masks its standard error, and the whiteboard that it sends.
     masked: [MaskStream; 2],
     dropped: Dropped,
@@ -62,25 +64,10 @@ impl RunnerBooks {
             is_broken: false,
             files: Files::new(limit),
             is_over_limit: false,
-            last_words: Vec::new(),
+            last_words: LastWords::default(),
             masked: [masks.stream(), masks.stream()],
             dropped: Dropped::default(),
         }
-    }
-
-    /// Keeps the end of what the runner wrote to standard error.
-    fn keep_words(&mut self, bytes: &[u8]) {
-        const KEPT: usize = 4 << 10;
-        let bytes = &bytes[bytes.len().saturating_sub(KEPT)..];
-        self.last_words.extend_from_slice(bytes);
-        let over = self.last_words.len().saturating_sub(KEPT);
-        self.last_words.drain(..over);
-    }
-
-    /// Returns the last line that the runner wrote to standard error.
-    fn last_line(&self) -> Option<String> {
-        let text = String::from_utf8_lossy(without_torn_begin(&self.last_words));
-        text.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
     }
 }
 
@@ -230,7 +217,7 @@ impl Books {
             let mut masked = Vec::with_capacity(bytes.len());
             runner.masked[WORDS].write(bytes, &mut |bytes| masked.extend_from_slice(bytes));
             if !masked.is_empty() {
-                runner.keep_words(&masked);
+                runner.last_words.take(&masked);
                 live.log.record(now, Level::Warning, RUNNER_LOGGER, &masked);
             }
         }
@@ -242,7 +229,7 @@ impl Books {
         let [mut words, mut rest] = [Vec::new(), Vec::new()];
         runner.masked[WORDS].finish(&mut |bytes| words.extend_from_slice(bytes));
         if !words.is_empty() {
-            runner.keep_words(&words);
+            runner.last_words.take(&words);
             live.log.record(self.clock.time(), Level::Warning, RUNNER_LOGGER, &words);
         }
         runner.masked[WHITEBOARD].finish(&mut |bytes| rest.extend_from_slice(bytes));
@@ -257,9 +244,10 @@ impl Books {
             }
         }
         if runner.ended.is_none()
-            && let Some(words) = runner.last_line()
+            // What it wrote is masked by now.
+            && let Some(words) = runner.last_words.line(|bytes| Cow::Borrowed(bytes))
         {
-            self.inputs.push(Input::LastWords { task, words: shortened(&words) });
+            self.inputs.push(Input::LastWords { task, words });
         }
         let dropped = dropped + runner.dropped;
         if !dropped.is_empty() {

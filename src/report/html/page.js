@@ -16,15 +16,16 @@ function isShown(row, filter, words) {
 }
 
 function start(document) {
-  const body = document.querySelector("#tasks tbody");
-  const rows = Array.from(body.rows, (tr) => {
+  const table = document.getElementById("tasks");
+  // A body of the table is a task: a row of what is known of it, and one below over the whole width.
+  const rows = Array.from(table.tBodies, (body) => {
     let text;
-    const cells = tr.cells;
+    const cells = body.rows[0].cells;
     return {
-      tr, n: +cells[0].textContent, r: tr.dataset.r, flaky: "flaky" in tr.dataset, s: +cells[3].textContent || 0,
-      get t() { return cells[2].querySelector("b, summary").textContent; },
+      body, n: +cells[0].textContent, r: body.dataset.r, flaky: "flaky" in body.dataset, s: +cells[3].textContent || 0,
+      get t() { return cells[2].querySelector("b").textContent; },
       get w() { return cells[4].textContent; },
-      text: () => (text ??= tr.textContent.toLowerCase()),
+      text: () => (text ??= body.textContent.toLowerCase()),
     };
   });
   const search = document.getElementById("search");
@@ -37,7 +38,7 @@ function start(document) {
     let count = 0;
     for (const row of rows) {
       const shown = isShown(row, filter, words);
-      if (row.tr.hidden === shown) row.tr.hidden = !shown;
+      if (row.body.hidden === shown) row.body.hidden = !shown;
       count += shown;
     }
     found.value = count === rows.length ? "" : `${count} of ${rows.length}`;
@@ -64,7 +65,7 @@ function start(document) {
       head.setAttribute("aria-sort", descending ? "descending" : "ascending");
       const sign = descending ? -1 : 1;
       rows.sort((a, b) => sign * compare(head.dataset.sort, a, b));
-      body.append(...rows.map((row) => row.tr));
+      for (const row of rows) table.append(row.body);
     });
   }
   let timer;
@@ -78,7 +79,7 @@ function start(document) {
     const open = unfold.getAttribute("aria-pressed") !== "true";
     unfold.setAttribute("aria-pressed", String(open));
     for (const row of rows) {
-      if (!row.tr.hidden) for (const details of row.tr.querySelectorAll("details")) details.open = open;
+      if (!row.body.hidden) for (const details of row.body.querySelectorAll("details")) details.open = open;
     }
   });
   document.addEventListener("keydown", (event) => {

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::links::Href;
 use super::words::{Cut, Escaped};
 use crate::model::{Outcome, SectionNumber};
 use crate::report::excerpt::{self, ReadFile};
@@ -10,6 +11,8 @@ use crate::report::row::Row;
 use crate::report::section_tree::{SectionState, SectionTree, is_fault};
 use crate::report::sections::Sections;
 use crate::report::summary::Summary;
+use crate::report::tasks::tasks;
+use crate::store::attempt_folder;
 
 /// Bytes of excerpts and call stacks in a page of up to a hundred tasks, shared among what went wrong.
 const TEXT: usize = 48 * 1024;
@@ -39,15 +42,44 @@ struct Table<'a> {
     room: usize,
 }
 
-/// Writes the rows in the order of the run.
+/// How many faults are open from the beginning: of very many, the rest is slow to lay out.
+const MOST_OPEN: usize = 100;
+
+/// Writes the rows: what is not good first, the worst on top, and what is alike in the order of the run. A task is a body of
+/// the table, with a row for its columns and one over the whole width for what is known of its faults.
 pub(super) fn write(to: &mut impl Write, summary: &Summary, still_running: bool, read: ReadFile<'_>) -> io::Result<()> {
-    let rows = summary.rows();
-    let sections: usize = rows.iter().filter_map(Row::sections).map(Sections::len).sum();
-    let faults: usize = rows.iter().map(faults_of).sum();
+    let mut rows: Vec<&Row> = tasks(summary).collect();
+    rows.sort_by_key(|row| rank(row.outcome));
+    let sections: usize = rows.iter().copied().filter_map(Row::sections).map(Sections::len).sum();
+    let faults: usize = rows.iter().copied().map(faults_of).sum();
     let text = TEXT + TEXT_PER_TASK * rows.len().saturating_sub(100);
     let room = (text / faults.max(1)).clamp(ROOM.0, ROOM.1);
     let table = Table { read, still_running, all_sections: sections <= LIST_ALL, room };
-    rows.iter().try_for_each(|row| table.row(to, row))
+    let mut open = 0;
+    rows.into_iter().try_for_each(|row| {
+        let is_open = is_bad(row) && open < MOST_OPEN;
+        open += usize::from(is_open);
+        table.row(to, row, is_open)
+    })
+}
+
+/// Returns the place of a result in the order of the page, which its script sorts by as well.
+const fn rank(outcome: Option<Outcome>) -> u8 {
+    match outcome {
+        Some(Outcome::Aborted) => 0,
+        Some(Outcome::Errored) => 1,
+        Some(Outcome::Failed) => 2,
+        None => 3,
+        Some(Outcome::Blocked) => 4,
+        Some(Outcome::Passx) => 5,
+        Some(Outcome::Passed) => 6,
+        Some(Outcome::Skipped) => 7,
+    }
+}
+
+/// Returns whether a task is one to look at.
+fn is_bad(row: &Row) -> bool {
+    row.outcome.is_none_or(|outcome| is_fault(SectionState::Ended(outcome)))
 }
 
 /// Returns how many faults of a task have text of their own.
@@ -65,8 +97,21 @@ fn has_text(row: &Row) -> bool {
     }
 }
 
+/// Writes links to what the latest attempt has written, and to its folder.
+fn files(to: &mut impl Write, row: &Row) -> io::Result<()> {
+    if row.attempts == 0 || row.folder().is_empty() {
+        return Ok(());
+    }
+    write!(to, " <small>")?;
+    let files = [(row.log_name(), row.log()), ("stdout", row.stdout()), ("stderr", row.stderr())];
+    for (name, _) in files.into_iter().filter(|(_, size)| !size.is_empty()) {
+        write!(to, "<a href=\"{}\">{name}</a>", Href(&row.path_of(name)))?;
+    }
+    write!(to, "<a href=\"{}/\">files</a></small>", Href(&row.latest_folder()))
+}
+
 impl Table<'_> {
-    fn row(&self, to: &mut impl Write, row: &Row) -> io::Result<()> {
+    fn row(&self, to: &mut impl Write, row: &Row, is_open: bool) -> io::Result<()> {
         let class = row.outcome.map_or("none", Outcome::name);
         let word = match row.outcome {
             Some(outcome) => outcome.name(),
@@ -76,7 +121,7 @@ impl Table<'_> {
             None => "no end",
         };
         let flaky = if row.is_flaky() { " data-flaky" } else { "" };
-        write!(to, "<tr data-r={class}{flaky}><td>{}<td><b class={class}>{word}</b>", row.number)?;
+        write!(to, "<tbody data-r={class}{flaky}><tr><td>{}<td><b class={class}>{word}</b>", row.number)?;
         if row.is_flaky() {
             write!(to, " <i>flaky</i>")?;
         }
@@ -86,23 +131,23 @@ impl Table<'_> {
         if row.quarantine().is_some() {
             write!(to, " <i>in quarantine</i>")?;
         }
-        write!(to, "<td>")?;
-        let tree = SectionTree::of(row);
-        let id = plain::line(row.id());
-        if tree.is_some() || has_text(row) {
-            writeln!(to, "<details><summary>{}</summary>", Escaped(&id))?;
-            if let Some(tree) = &tree {
-                self.sections(to, row, tree)?;
-            }
-            self.text(to, row, tree.as_ref())?;
-            write!(to, "</details>")?;
-        } else {
-            write!(to, "<b>{}</b>", Escaped(&id))?;
-        }
+        write!(to, "<td><b>{}</b>", Escaped(&plain::line(row.id())))?;
+        files(to, row)?;
         let exit = row.exit.filter(|exit| !exit.is_success()).map(|exit| exit.to_string());
         let reason = plain::first_line(row.reason().or(exit.as_deref()).unwrap_or_default());
         let seconds = if row.attempts > 0 { format!("{:.3}", row.seconds) } else { String::new() };
-        writeln!(to, "<td>{seconds}<td>{}", Cut { text: &reason, room: REASON })
+        writeln!(to, "<td>{seconds}<td>{}", Cut { text: &reason, room: REASON })?;
+        let tree = SectionTree::of(row);
+        if tree.is_none() && !has_text(row) {
+            return Ok(());
+        }
+        let open = if is_open { " open" } else { "" };
+        writeln!(to, "<tr><td colspan=5><details{open}><summary>Details</summary>")?;
+        if let Some(tree) = &tree {
+            self.sections(to, row, tree)?;
+        }
+        self.text(to, row, tree.as_ref())?;
+        writeln!(to, "</details>")
     }
 
     /// Writes what a task itself has to say: earlier attempts, the rest of its reason, its call stack, its last words.
@@ -113,7 +158,13 @@ impl Table<'_> {
         for (number, attempt) in (1..).zip(row.earlier()) {
             let (outcome, reason) = (attempt.outcome, plain::text(attempt.reason.as_deref().unwrap_or_default()));
             write!(to, "<p>Attempt {number}: <b class={outcome}>{outcome}</b> ")?;
-            writeln!(to, "{} <small>{:.3} s</small></p>", Cut { text: &reason, room: self.room }, attempt.seconds)?;
+            write!(to, "{} <small>{:.3} s ", Cut { text: &reason, room: self.room }, attempt.seconds)?;
+            let folder = attempt_folder(row.folder(), number);
+            if row.folder().is_empty() {
+                writeln!(to, "</small></p>")?;
+            } else {
+                writeln!(to, "<a href=\"{}/\">files</a></small></p>", Href(&folder))?;
+            }
         }
         let reason = plain::text(row.reason().unwrap_or_default().trim());
         if reason.contains('\n') || reason.len() > REASON {

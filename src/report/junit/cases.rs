@@ -7,6 +7,7 @@ use quick_junit::{FlakyOrRerun, NonSuccessKind, Property, TestCase, TestCaseStat
 use super::duration;
 use crate::model::{Outcome, SectionNumber};
 use crate::report::excerpt::{self, ReadFile};
+use crate::report::location::Location;
 use crate::report::plain;
 use crate::report::row::{Attempt, Row};
 use crate::report::section_tree::{SectionState, SectionTree};
@@ -33,8 +34,14 @@ struct Verdict<'a> {
 }
 
 /// Returns the testsuite of a task, with output if there is room for it.
-pub(super) fn suite(summary: &Summary, row: &Row, run: &str, output: Option<(Room, ReadFile<'_>)>) -> TestSuite {
-    let id = plain::line(row.id());
+pub(super) fn suite(
+    summary: &Summary,
+    row: &Row,
+    name: &str,
+    run: &str,
+    output: Option<(Room, ReadFile<'_>)>,
+) -> TestSuite {
+    let id = plain::line(name);
     let class = format!("{run}.{id}");
     let mut suite = TestSuite::new(&id);
     suite.set_time(duration(row.seconds));
@@ -48,6 +55,7 @@ pub(super) fn suite(summary: &Summary, row: &Row, run: &str, output: Option<(Roo
         for &number in tree.parts(0) {
             let mut case = section_case(row, tree, number, output);
             case.set_classname(&class);
+            put(&mut case, Location::of_section(summary, row, tree, number));
             suite.add_test_case(case);
         }
     }
@@ -57,6 +65,15 @@ pub(super) fn suite(summary: &Summary, row: &Row, run: &str, output: Option<(Roo
         suite.add_test_case(case);
     }
     suite
+}
+
+/// Puts a testcase at its place, by the attributes that pytest has introduced and CI servers read.
+fn put(case: &mut TestCase, location: Option<Location>) {
+    let Some(Location { file, line }) = location else { return };
+    case.extra.insert("file".into(), plain::line(&file).into());
+    if let Some(line) = line {
+        case.extra.insert("line".into(), line.to_string().into());
+    }
 }
 
 /// Returns whether the testcases tell all that is to be told of a task.
@@ -97,6 +114,7 @@ pub(super) fn task_case(
     if row.is_flaky() {
         case.add_property(Property::new("flaky", "true"));
     }
+    put(&mut case, Location::of_task(summary, row));
     case.status.set_rerun_kind(FlakyOrRerun::Rerun);
     case.status.add_reruns(row.earlier().iter().filter_map(rerun));
     if let Some((room, read)) = output {

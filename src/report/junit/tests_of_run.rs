@@ -11,7 +11,8 @@ use crate::report::plain;
 use crate::report::row::Row;
 use crate::report::section_tree::SectionTree;
 use crate::report::summary::Summary;
-use crate::report::test_names::{TestName, preparations, tests};
+use crate::report::tasks::{preparations, tests};
+use crate::report::test_names::TestName;
 
 /// Where the testcases stand in what quick-junit writes of a suite.
 const CASE: &str = "<testcase";

@@ -1,6 +1,6 @@
 //! The sections of a task as lines of the tree.
 
-use super::{Line, MAX_LINES, branch, trunk};
+use super::{Line, MAX_LINES};
 use crate::model::{Outcome, SectionKind, SectionNumber};
 use crate::report::duration;
 use crate::report::section_tree::{SectionState, SectionTree};
@@ -35,11 +35,15 @@ pub(super) fn add(lines: &mut Vec<Line>, tree: &SectionTree<'_>, of: SectionNumb
             break;
         }
         let last = index + 1 == shown.len() && others.is_empty();
-        lines.push(line(tree, number, &format!("{prefix}{} ", branch(last)), listing));
-        add(lines, tree, number, &format!("{prefix}{}", trunk(last)), listing);
+        lines.push(line(tree, number, &format!("{prefix}{}", listing.paint.branch(last)), listing));
+        add(lines, tree, number, &format!("{prefix}{}", listing.paint.trunk(last)), listing);
     }
     for (index, text) in others.iter().enumerate() {
-        lines.push(Line::note(format!("{prefix}{} ", branch(index + 1 == others.len())), text, listing.paint));
+        lines.push(Line::note(
+            format!("{prefix}{}", listing.paint.branch(index + 1 == others.len())),
+            text,
+            listing.paint,
+        ));
     }
 }
 
