@@ -75,7 +75,7 @@ impl Tally {
     pub(crate) fn brief(mut self) -> Tally {
         let names = std::mem::take(&mut self.names);
         for word in self.words.iter_mut().filter(|word| !word.is_met && word.near.is_none()) {
-            word.near = nearest(&word.text, names.iter().map(String::as_str)).map(str::to_owned);
+            word.near = near_name(&word.text, &names).map(str::to_owned);
         }
         self.has_more |= names.len() > LISTED;
         self.names = names.into_iter().take(LISTED).collect();
@@ -99,7 +99,7 @@ impl Tally {
     }
 
     fn near<'a>(&'a self, word: &'a Word) -> Option<&'a str> {
-        nearest(&word.text, self.names.iter().map(String::as_str)).or(word.near.as_deref())
+        near_name(&word.text, &self.names).or(word.near.as_deref())
     }
 
     /// Returns what to say of each word that was not met. `subject` says of what: `no task fits --taskid`; `kind` what the
@@ -124,6 +124,14 @@ impl Tally {
     }
 }
 
+/// Returns the name that may be meant. Of short names one letter is much, so one slip is forgiven, as is the case.
+fn near_name<'a>(word: &str, names: &'a BTreeSet<String>) -> Option<&'a str> {
+    let names = || names.iter().map(String::as_str);
+    let in_case = || names().find(|name| name.to_lowercase() == word.to_lowercase());
+    let one_slip = || names().find(|name| name.chars().count() > 2 && strsim::osa_distance(word, name) == 1);
+    nearest(word, names()).or_else(in_case).or_else(one_slip)
+}
+
 #[cfg(test)]
 mod tests {
     use super::Tally;
@@ -145,6 +153,7 @@ mod tests {
         ];
         assert_eq!(tally.remarks("no task fits", "ids"), expected);
         assert_eq!(tally.brief().remarks("no task fits", "ids"), expected);
+        assert_eq!(noted(&["tpa", "A"], &["a", "tap"]).unmet(), [("tpa", Some("tap")), ("A", Some("a"))]);
         assert_eq!(noted(&["a"], &[]).remarks("no task fits", "ids"), ["no task fits 'a'; there are no ids"]);
         assert!(noted(&[], &["a"]).remarks("no task fits", "ids").is_empty());
     }

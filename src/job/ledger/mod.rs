@@ -27,7 +27,9 @@ pub(super) struct Ledger {
 impl Ledger {
     pub(super) fn new(settings: &Settings) -> Self {
         let mut parameters = Tally::new(settings.parameters.keys().map(String::as_str));
-        if LuaText::new(&String::from_utf8_lossy(&settings.source)).has_name(PARAMETERS) {
+        let source = String::from_utf8_lossy(&settings.source);
+        let text = LuaText::new(&source);
+        if text.defines_main() && text.has_name(PARAMETERS) {
             parameters.meet_all();
         }
         // The command line was checked.
@@ -42,8 +44,7 @@ impl Ledger {
     /// Takes note that everything that tasks could have a use for was used: nobody can tell any more.
     fn give_up(&mut self) {
         self.parameters.meet_all();
-        self.sections.uids.meet_all();
-        self.sections.groups.meet_all();
+        self.sections.meet_all();
     }
 
     fn remarks(&self) -> Vec<String> {
@@ -93,12 +94,15 @@ impl Job {
         let mut ledger = self.ledger.lock();
         ledger.parameters.merge(&used.parameters);
         let own = used.sections.as_ref().map(|sections| self.own_remarks(sections)).unwrap_or_default();
-        if let Some(sections) = &used.sections {
-            // Of patterns that are the task's own the words differ.
-            ledger.sections.uids.merge(&sections.uids);
-            ledger.sections.groups.merge(&sections.groups);
-            ledger.awaited.remove(&number);
+        match &used.sections {
+            Some(sections) => {
+                // Of patterns that are the task's own the words differ.
+                ledger.sections.uids.merge(&sections.uids);
+                ledger.sections.groups.merge(&sections.groups);
+            }
+            None => ledger.sections.meet_all(),
         }
+        ledger.awaited.remove(&number);
         drop(ledger);
         for text in own {
             self.task_remarks(number, &text);

@@ -33,7 +33,7 @@ const CASES: [(&str, &str); 34] = [
     ("Or(Ping,Pong)", "Ping Pong"),
     ("or('Ping')", "Ping"),
     ("And('P*', Not('Ping'))", "Pong Ping[n=1]"),
-    ("Not('P*', 'Tc*') and Not(and)", "soak/a x[y"),
+    ("Not('P*', 'Tc*') and Not('and')", "soak/a x[y"),
     ("not (P* or Tc*) and not 'and'", "soak/a x[y"),
     ("Tc1 or Or('Ping', 'Pong') and Ping", "Ping Tc1"),
     ("And(P*, Or(Ping, Pong or Tc1))", "Ping Pong"),

@@ -131,17 +131,17 @@ fn word(input: &mut Input<'_>) -> ModalResult<Token<FilterKind>> {
 /// Reads a bare pattern. Inside `[…]` and `{…}` it may hold anything: `sweep[size=64,mtu=(1)]`.
 fn bare<'a>(input: &mut Input<'a>) -> ModalResult<&'a str> {
     let mut closing = Vec::new();
-    let ends = |(_, character): &(usize, char)| {
+    let goes_on = |character: &char| {
         match character {
             '[' => closing.push(']'),
             '{' => closing.push('}'),
             _ if closing.last() == Some(character) => drop(closing.pop()),
-            _ if closing.is_empty() => return character.is_whitespace() || "(),|&'\"".contains(*character),
+            _ if closing.is_empty() => return !character.is_whitespace() && !"(),|&'\"".contains(*character),
             _ => {}
         }
-        false
+        true
     };
-    let length = input.char_indices().find(ends).map_or(input.len(), |(at, _)| at);
+    let length = input.chars().take_while(goes_on).count();
     if length == 0 { fail.parse_next(input) } else { take(length).parse_next(input) }
 }
 

@@ -258,7 +258,7 @@ mod tests {
             ("name('x)", "the quote ' is not closed", 5..6),
             ("name(#[)", "it is no glob", 5..7),
             ("tag(:x)", "a name is missing before the colon", 4..6),
-            ("tpa(x)", "there is no predicate 'tpa'; did you mean 'tag'?", 0..3),
+            ("tga(x)", "there is no predicate 'tga'; did you mean 'tag'?", 0..3),
             ("kind(a) ; x", "expected 'and' or 'or', and not ';'", 8..9),
             ("a b", "expected 'and' or 'or', and not 'b'; a name with blanks is put in quotes", 2..3),
         ];
