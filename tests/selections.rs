@@ -56,13 +56,12 @@ fn one_language_chooses_the_same_at_every_door() {
         ("slow,net", &["connect", "send_all"]),
         ("Or('slow', And('fast', 'sections'))", &["send_all", "ping"]),
     ];
-    let project = project();
     let recipes = r#"[{"kind": "noop", "identifier": "connect"}, {"kind": "noop", "identifier": "send_all"},
                       {"kind": "noop", "identifier": "a b"}, {"kind": "noop", "identifier": "ping"}]"#;
     let listing = Project::new().file("recipes.json", recipes);
     for (text, expected) in names {
-        assert_eq!(tasks(project.run(&["run", "job.lua", "--taskid", text]).code(0)), expected, "--taskid {text}");
-        assert_eq!(testcases(project.run(&["run", "t.lua", "--uids", text]).code(0)), expected, "--uids {text}");
+        assert_eq!(tasks(project().job(&["--taskid", text]).code(0)), expected, "--taskid {text}");
+        assert_eq!(testcases(project().run(&["run", "t.lua", "--uids", text]).code(0)), expected, "--uids {text}");
         let listed = listing.run(&["list", "recipes.json", "--json", "-E", text]);
         let listed = listed.code(0).json();
         let listed: Vec<&str> =
@@ -70,8 +69,8 @@ fn one_language_chooses_the_same_at_every_door() {
         assert_eq!(listed, expected, "-E {text}");
     }
     for (text, expected) in labels {
-        assert_eq!(tasks(project.run(&["run", "job.lua", "--tags", text]).code(0)), expected, "--tags {text}");
-        assert_eq!(testcases(project.run(&["run", "t.lua", "--groups", text]).code(0)), expected, "--groups {text}");
+        assert_eq!(tasks(project().job(&["--tags", text]).code(0)), expected, "--tags {text}");
+        assert_eq!(testcases(project().run(&["run", "t.lua", "--groups", text]).code(0)), expected, "--groups {text}");
     }
 }
 

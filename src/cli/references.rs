@@ -103,9 +103,9 @@ pub(crate) fn select(
     let found = testing::found_tests(&resolutions);
     let mut tallies: Vec<_> = filters.iter().map(TestFilter::tallies).collect();
     let mut tag_tally = tags.tally();
-    let tallied = RefCell::new((&mut tag_tally, &mut tallies));
+    let found_so_far = RefCell::new((&mut tag_tally, &mut tallies));
     let keep = |candidate: &Candidate<'_>| {
-        let (tag_tally, tallies) = &mut *tallied.borrow_mut();
+        let (tag_tally, tallies) = &mut *found_so_far.borrow_mut();
         tags.note(candidate.runnable, tag_tally);
         for (filter, tallies) in filters.iter().zip(tallies.iter_mut()) {
             filter.note(candidate, tallies);

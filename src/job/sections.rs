@@ -68,7 +68,9 @@ impl SectionFilter {
         for (filters, names, tally) in [(&self.uids, uids, &mut tally.uids), (&self.groups, groups, &mut tally.groups)]
         {
             let patterns: Vec<_> = filters.iter().flat_map(NameFilter::patterns).collect();
-            tally.note(names.iter().copied(), |place| patterns[place].fits(names));
+            // The two are names for every script, whether or not it has them.
+            let is_common = |text: &str| [COMMON_SETUP, COMMON_CLEANUP].contains(&text);
+            tally.note(names.iter().copied(), |place| patterns[place].fits(names) || is_common(patterns[place].text()));
         }
     }
 

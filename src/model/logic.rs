@@ -14,7 +14,7 @@ use winnow::token::take_while;
 use super::{FilterMistake, nearest};
 
 /// How deep a filter may be nested.
-const MAX_DEPTH: usize = 200;
+const MAX_DEPTH: usize = 128;
 
 /// Conditions `T` and how they are joined. A list holds two or more.
 #[derive(Clone, Debug, PartialEq)]

@@ -41,7 +41,7 @@ fn the_command_line_chooses_by_uid_and_group() {
 fn a_bad_expression_is_a_usage_error_before_anything_starts() {
     let project = script(SCRIPT);
     let ended = project.run(&["run", "t.lua", "--groups", "net and (slow"]);
-    ended.code(2).stderr_has("error: --groups 'net and (slow': at character 9: this bracket is not closed");
+    ended.code(2).stderr_has("error: --groups 'net and (slow': at character 9: this parenthesis is not closed");
     assert!(project.runs().is_empty());
 }
 
@@ -85,7 +85,7 @@ fn a_jobfile_chooses_by_pattern_list_or_function_and_the_command_line_wins() {
 fn a_choice_that_is_none_makes_its_task_errored() {
     job("uids = 'a b'").job(&[]).code(1).reason_has(
         "t",
-        "job.lua:3: uids 'a b': at character 3: 'and' or 'or' is missing; a name with spaces is put in quotes",
+        "job.lua:3: uids 'a b': at character 3: expected 'and' or 'or', and not 'b'; a name with blanks is put in quotes",
     );
     job("uids = 3").job(&[]).code(1).reason_has("t", "uids must be a pattern, a list of patterns or a function");
     let ended = job("uids = function() error('no idea', 0) end").job(&[]);

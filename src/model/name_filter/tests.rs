@@ -1,3 +1,5 @@
+//! What filters of names choose and refuse, and that their text says what they do.
+
 use proptest::prelude::*;
 
 use super::{FilterMistake, Logic, NameFilter, NamePattern, quoted_name};

@@ -22,7 +22,8 @@ pub(crate) struct TestFilter {
 /// A single condition, with its pattern as it was written.
 #[derive(Clone, Debug)]
 struct Condition {
-    predicate: Predicate,
+    /// In a box, as it is large and a filter may be deep.
+    predicate: Box<Predicate>,
     written: String,
 }
 
@@ -66,7 +67,7 @@ impl TestFilter {
     /// Returns what to say of the conditions that no test fitted.
     pub(crate) fn remarks(&self, tallies: &[Tally]) -> Vec<String> {
         let of = |(condition, tally): (&Condition, &Tally)| {
-            let (one, several) = match condition.predicate {
+            let (one, several) = match *condition.predicate {
                 Predicate::All | Predicate::None => return Vec::new(),
                 Predicate::Named(_) | Predicate::Name(_) => ("name", "names"),
                 Predicate::Kind(_) => ("kind", "kinds"),
@@ -282,7 +283,13 @@ mod tests {
         let cases: [(&str, &[&str]); 5] = [
             ("kind(tpa) or kind(tap)", &["no kind fits -E 'tpa'; did you mean 'tap'? the kinds are tap"]),
             ("not tag(nte:ip)", &["no tag fits -E 'nte:ip'; did you mean 'net:ip'? the tags are net:ip"]),
-            ("a.hs,b*", &["no name fits -E 'a.hs'; the names are a.sh", "no name fits -E 'b*'; the names are a.sh"]),
+            (
+                "a.hs,b*",
+                &[
+                    "no name fits -E 'a.hs'; did you mean 'a.sh'? the names are a.sh",
+                    "no name fits -E 'b*'; the names are a.sh",
+                ],
+            ),
             ("variant(x)", &["no variant fits -E 'x'; there are no variants"]),
             ("none() or all()", &[]),
         ];

@@ -19,7 +19,7 @@ pub(super) fn parse(source: &str) -> Result<Logic<Condition>, FilterMistake> {
         match first {
             Some(Token { kind: FilterKind::Predicate { name, length, pattern, span: inner }, span }) => {
                 let predicate = parser.predicate(&name, length, &pattern, inner, span)?;
-                Ok(Logic::Test(Condition { predicate, written: pattern }))
+                Ok(Logic::Test(Condition { predicate: Box::new(predicate), written: pattern }))
             }
             Some(Token { kind: FilterKind::Word(word), span })
                 if ["and", "or"].iter().any(|keyword| word.eq_ignore_ascii_case(keyword)) =>
@@ -45,7 +45,7 @@ pub(super) fn parse(source: &str) -> Result<Logic<Condition>, FilterMistake> {
 
 fn named(pattern: NamePattern) -> Logic<Condition> {
     let written = pattern.text().to_owned();
-    Logic::Test(Condition { predicate: Predicate::Named(pattern), written })
+    Logic::Test(Condition { predicate: Box::new(Predicate::Named(pattern)), written })
 }
 
 /// Reads one predicate.
