@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 
-use crate::model::{FilterMistake, NameFilter, SectionChoice, SectionTally, Tally, may_be_behind, nearest};
+use crate::model::{
+    FilterMistake, NameFilter, NamePattern, SectionChoice, SectionTally, Tally, may_be_behind, nearest,
+};
 
 /// The uid of the section before all testcases.
 const COMMON_SETUP: &str = "common_setup";
@@ -92,7 +94,7 @@ impl SectionFilter {
     /// Returns what was asked for, and the nearest of the names that there are.
     pub(crate) fn nothing_fits(&self, names: &[&str]) -> String {
         let patterns = self.uids.iter().chain(&self.groups).flat_map(NameFilter::patterns);
-        let wanted: Vec<&str> = patterns.map(|pattern| pattern.text()).collect();
+        let wanted: Vec<&str> = patterns.map(NamePattern::text).collect();
         let listed = self.only.iter().flatten().map(String::as_str);
         let near = wanted.into_iter().chain(listed).find_map(|word| nearest(word, names.iter().copied()));
         let text = match (self.text.is_empty(), &self.only) {
@@ -115,7 +117,7 @@ fn any(filters: &[NameFilter], names: &[&str]) -> bool {
 }
 
 fn blank(filters: &[NameFilter]) -> Tally {
-    Tally::new(filters.iter().flat_map(NameFilter::patterns).map(|pattern| pattern.text()))
+    Tally::new(filters.iter().flat_map(NameFilter::patterns).map(NamePattern::text))
 }
 
 /// Reads the filters that were given to an option or key; their patterns are first changed in this way.

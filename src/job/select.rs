@@ -3,7 +3,7 @@
 use parking_lot::Mutex;
 
 use super::sections::{BadExpression, read};
-use crate::model::{NameFilter, Tally, Task};
+use crate::model::{NameFilter, NamePattern, Tally, Task};
 
 /// A choice of tasks, and what was found of it.
 #[derive(Debug, Default)]
@@ -53,7 +53,7 @@ impl Filters {
     fn new(option: &str, texts: &[String], change: &dyn Fn(&str) -> String) -> Result<Self, BadExpression> {
         let filters = read(option, texts, change)?;
         let patterns = filters.iter().flat_map(NameFilter::patterns);
-        let tally = Mutex::new(Tally::new(patterns.map(|pattern| pattern.text())));
+        let tally = Mutex::new(Tally::new(patterns.map(NamePattern::text)));
         Ok(Self { filters: texts.iter().cloned().zip(filters).collect(), tally })
     }
 

@@ -57,7 +57,7 @@ impl Filter {
                 names.push(name);
             }
         }
-        let shown: Vec<String> = names.iter().map(|name| name.to_string()).collect();
+        let shown: Vec<String> = names.iter().map(ToString::to_string).collect();
         let mut tally = Tally::new(shown.iter().map(String::as_str));
         for run in runs.clone() {
             tally.note([], |place| compare::value(names[place], run).is_some());
