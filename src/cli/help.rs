@@ -3,7 +3,8 @@
 use clap::Command;
 
 /// The options of the commands that have more than a page of them.
-const PAGES: [(&[&str], &[&str]); 7] = [
+const PAGES: [(&[&str], &[&str]); 8] = [
+    (&["config", "show"], &["json", "config"]),
     (&["run"], &RUN),
     (
         &["test"],
@@ -33,10 +34,7 @@ const PAGES: [(&[&str], &[&str]); 7] = [
             "verbose", "junit", "html",
         ],
     ),
-    (
-        &["replay"],
-        &["failed", "step", "filter", "dry-run", "jobs", "retries", "label", "quiet", "verbose", "junit", "html"],
-    ),
+    (&["replay"], &["failed", "step", "dry-run", "jobs", "retries", "label", "quiet", "verbose", "junit", "html"]),
     (&["runs"], &["json", "all", "more", "limit", "archive", "filter", "operation", "label", "tag", "marked"]),
     (
         &["runs", "list"],
