@@ -13,14 +13,9 @@ const PAGES: [(&[&str], &[&str]); 8] = [
             "filter",
             "test-parameter",
             "variants",
-            "repeat",
             "dry-run",
-            "shuffle",
             "failfast",
-            "timeout",
             "jobs",
-            "retries",
-            "label",
             "quiet",
             "verbose",
             "junit",
@@ -34,8 +29,8 @@ const PAGES: [(&[&str], &[&str]); 8] = [
             "verbose", "junit", "html",
         ],
     ),
-    (&["replay"], &["failed", "step", "dry-run", "jobs", "retries", "label", "quiet", "verbose", "junit", "html"]),
-    (&["runs"], &["json", "all", "more", "limit", "archive", "filter", "operation", "label", "tag", "marked"]),
+    (&["replay"], &["failed", "step", "jobs", "retries", "label", "quiet", "verbose", "junit", "html"]),
+    (&["runs"], &["json", "all", "limit", "archive", "filter"]),
     (
         &["runs", "list"],
         &[
@@ -60,10 +55,7 @@ const PAGES: [(&[&str], &[&str]); 8] = [
 ];
 
 /// The options of `rille run` for jobfiles.
-const RUN: [&str; 14] = [
-    "testbed", "taskid", "tags", "resume", "rerun", "archive", "param", "uids", "groups", "jobs", "retries", "label",
-    "junit", "html",
-];
+const RUN: [&str; 9] = ["testbed", "taskid", "rerun", "param", "uids", "jobs", "quiet", "verbose", "junit"];
 
 /// The options of `rille run` for operations.
 const OPERATIONS: [&str; 15] = [
