@@ -30,7 +30,7 @@ const PAGES: [(&[&str], &[&str]); 8] = [
         ],
     ),
     (&["replay"], &["failed", "step", "jobs", "retries", "label", "quiet", "verbose", "junit", "html"]),
-    (&["runs"], &["json", "all", "limit", "archive", "filter"]),
+    (&["runs"], &["all", "limit", "filter"]),
     (
         &["runs", "list"],
         &[
