@@ -429,13 +429,14 @@ fn decoded(reference: &str) -> String {
         rest = others;
         if *first == b'%' {
             let (digits, others) = others.split_at(2);
-            bytes.push(u8::from_str_radix(std::str::from_utf8(digits).unwrap(), 16).unwrap());
+            let digits = std::str::from_utf8(digits).expect("they are ASCII");
+            bytes.push(u8::from_str_radix(digits, 16).expect("two digits follow a %"));
             rest = others;
         } else {
             bytes.push(*first);
         }
     }
-    String::from_utf8(bytes).unwrap()
+    String::from_utf8(bytes).expect("paths of the test are UTF-8")
 }
 
 #[test]
@@ -453,8 +454,8 @@ fn names_in_junit_stay_when_a_task_comes_before() {
         cases.map(|case| (case.classname.clone().unwrap().into_string(), case.name.clone().into_string())).collect()
     };
     let known = names("");
-    let named = |class: &str, name: &str| (class.to_owned(), name.to_owned());
-    assert_eq!(known, [named("job.ping", "Tc"), named("job.true", "true")]);
+    let case_of = |class: &str, name: &str| (class.to_owned(), name.to_owned());
+    assert_eq!(known, [case_of("job.ping", "Tc"), case_of("job.true", "true")]);
     assert_eq!(names("job.run { testscript = '/bin/echo' }")[1..], known);
     assert_eq!(names("job.run { testscript = '/bin/echo', taskid = 'first' }")[1..], known);
 }

@@ -76,11 +76,16 @@ const OPERATIONS: [&str; 15] = [
     "gpus",
 ];
 
+/// The heading of the options by which runs are chosen.
+const FILTERS: &str = "Filters";
+
 /// Stands at the end of a page.
-const MORE: &str = "These are the most used; --help shows all options and the exit codes.";
+const MORE: &str = "These are the most used; --help shows all options.";
 
 /// Lets `-h` show a page of each command.
 pub(super) fn pages(command: Command) -> Command {
+    // Nearly all of them choose runs, by the same many options.
+    let command = command.mut_subcommand("runs", |runs| runs.mut_subcommands(fold_filters));
     PAGES.iter().fold(command, |command, (path, shown)| at(command, path, shown))
 }
 
@@ -99,12 +104,29 @@ fn at(command: Command, path: &[&str], shown: &[&str]) -> Command {
     }
 }
 
-fn page(command: Command, shown: &[&str]) -> Command {
-    let all = command.get_after_long_help().or(command.get_after_help()).cloned();
+/// Lets the page of a command have only one of the options by which runs are chosen: the one that can say all.
+fn fold_filters(command: Command) -> Command {
+    let is_folded = |arg: &clap::Arg| arg.get_help_heading() == Some(FILTERS) && arg.get_long() != Some("filter");
+    if !command.get_arguments().any(is_folded) {
+        return command;
+    }
     let command = command.mut_args(|arg| {
+        let is_folded = is_folded(&arg);
+        arg.hide_short_help(is_folded)
+    });
+    with_more(command)
+}
+
+fn page(command: Command, shown: &[&str]) -> Command {
+    with_more(command.mut_args(|arg| {
         let is_shown = arg.is_positional() || arg.get_long().is_some_and(|name| shown.contains(&name));
         arg.hide_short_help(!is_shown)
-    });
+    }))
+}
+
+/// Puts the note that there is more below a page, in the place of what is only below the long help then.
+fn with_more(command: Command) -> Command {
+    let all = command.get_after_long_help().or(command.get_after_help()).cloned();
     let command = command.after_help(MORE);
     match all {
         Some(all) => command.after_long_help(all),
