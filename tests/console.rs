@@ -193,7 +193,7 @@ fn help_is_a_page_and_the_long_one_is_all_of_it() {
     for command in ["run", "test", "walk", "runs", "replay"] {
         let (short, long) = (project.run(&[command, "-h"]), project.run(&[command, "--help"]));
         let (short, long) = (short.code(0).out(), long.code(0).out());
-        assert!(short.lines().count() <= 60, "{command} -h has {} lines", short.lines().count());
+        assert!(short.lines().count() <= 50, "{command} -h has {} lines", short.lines().count());
         assert!(long.lines().count() > short.lines().count(), "{command}");
         assert!(short.contains("--help shows all"), "{short}");
         assert!(!short.contains("--plugin-timeout"), "{short}");

@@ -33,6 +33,7 @@ fn a_job_from_end_to_end() {
     ├── connect  PASSED [TIME]
     └── soak_a   FAILED [TIME]  exit code 1
 
+       FAILED [TIME] soak_a: exit code 1
     Result: FAILED  2 tasks: 1 passed, 1 failed in [TIME]
     Run directory: [HOME]/runs/[RUN]
     ");

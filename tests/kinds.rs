@@ -80,6 +80,7 @@ fn an_error_in_a_script_has_its_traceback() {
         [WORK]/s.lua:2: in local 'outer'
         [WORK]/s.lua:3: in main chunk
 
+      ERRORED [TIME] t: [WORK]/s.lua:1: broken
     Result: ERRORED  1 task: 1 errored in [TIME]
     Run directory: [HOME]/runs/[RUN]
     ");

@@ -47,6 +47,7 @@ fn a_run_whose_host_was_killed_is_lost_and_can_be_read() {
 
     Run [RUN] was lost: its host ended before it could record the end.
 
+         LOST [        -] open: its host ended before it did
     Result: LOST  2 tasks: 1 passed, 1 without an end in [TIME]
     Run directory: [HOME]/runs/[RUN]
     ");

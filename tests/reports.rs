@@ -398,3 +398,90 @@ ts.testcase("Trace"):test("hops", function(self) self:skipped("not now") end)
     assert_eq!(tests, ["Ping.icmp", "Ping.sweep[size=64]", "Ping.sweep[size=1500]"]);
     ended.stderr_has("2 testcases: 1 failed, 1 skipped; 4 tests: 2 passed, 1 failed, 1 skipped\n");
 }
+
+#[test]
+fn links_of_the_page_lead_to_files_that_are_there() {
+    let ids = ["plain", "a b", "c#d?e=f", "100%25", "\\\"quoted\\\" <b>", "gr\u{f6}\u{df}e", "it's"];
+    let task = |id: &&str| format!("job.run {{ testscript = 'bad.sh', taskid = \"{id}\", retries = 1 }}\n");
+    let project = Project::new()
+        .executable("bad.sh", "#!/bin/sh\necho said\necho why >&2\nexit 1\n")
+        .main(&ids.iter().map(task).collect::<String>());
+    project.job(&["--html", "copy.html"]).code(1);
+    let run = project.the_run();
+    let (page, copy) = (run.text("report.html"), project.read("copy.html"));
+    let base = copy.split_once("<base href=\"").unwrap().1.split_once('"').unwrap().0;
+    let links: Vec<String> =
+        page.split("<a href=\"").skip(1).map(|rest| decoded(rest.split_once('"').unwrap().0)).collect();
+    // Of each task three files, its folder, and that of its first attempt.
+    assert_eq!(links.len(), 5 * ids.len(), "{links:?}");
+    for link in &links {
+        assert!(run.path().join(link).exists(), "{link} is not there");
+        assert!(project.path(decoded(base)).join(link).exists(), "{base}{link} is not there");
+    }
+    assert!(links.iter().any(|link| link.ends_with("stderr")) && links.iter().any(|link| link.ends_with("task.log")));
+}
+
+/// Returns a relative reference as the path that it is for.
+fn decoded(reference: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = reference.as_bytes();
+    while let [first, others @ ..] = rest {
+        rest = others;
+        if *first == b'%' {
+            let (digits, others) = others.split_at(2);
+            let digits = std::str::from_utf8(digits).expect("they are ASCII");
+            bytes.push(u8::from_str_radix(digits, 16).expect("two digits follow a %"));
+            rest = others;
+        } else {
+            bytes.push(*first);
+        }
+    }
+    String::from_utf8(bytes).expect("paths of the test are UTF-8")
+}
+
+#[test]
+fn names_in_junit_stay_when_a_task_comes_before() {
+    let script =
+        "local ts = require 'rille.testscript'\nts.testcase('Tc'):test('t', function() assert(false, 'no') end)\n";
+    let names = |before: &str| -> Vec<(String, String)> {
+        let body = format!("{before}\njob.run {{ testscript = 'ping.lua' }}\njob.run {{ testscript = '/bin/true' }}");
+        let project = Project::new().file("ping.lua", script).main(&body);
+        project.job(&[]).code(1);
+        let xml = project.the_run().text("results.xml");
+        assert!(xml.contains("file=\"ping.lua\" line=\"2\""), "{xml}");
+        let report = junit(&xml);
+        let cases = report.test_suites.iter().flat_map(|suite| &suite.test_cases);
+        cases.map(|case| (case.classname.clone().unwrap().into_string(), case.name.clone().into_string())).collect()
+    };
+    let known = names("");
+    let case_of = |class: &str, name: &str| (class.to_owned(), name.to_owned());
+    assert_eq!(known, [case_of("job.ping", "Tc"), case_of("job.true", "true")]);
+    assert_eq!(names("job.run { testscript = '/bin/echo' }")[1..], known);
+    assert_eq!(names("job.run { testscript = '/bin/echo', taskid = 'first' }")[1..], known);
+}
+
+#[test]
+fn the_reason_of_a_program_that_gave_none_is_the_last_it_said() {
+    let cases = [
+        ("echo out; echo one >&2; echo two >&2; exit 1", "failed", "exit code 1: two"),
+        ("echo out; exit 1", "failed", "exit code 1"),
+        ("printf 'no line end' >&2; exit 7", "errored", "exit code 7: no line end"),
+        ("printf '\\033[31mred\\033[0m\\n\\n\\033[0m' >&2; exit 1", "failed", "exit code 1: red"),
+        ("printf '10%%\\r100%%\\r\\n' >&2; exit 1", "failed", "exit code 1: 100%"),
+        ("printf 'a\\377b\\n' >&2; exit 1", "failed", "exit code 1: a\u{fffd}b"),
+        ("echo why >&2; kill -ABRT $$", "errored", "killed by SIGABRT (signal 6): why"),
+        ("seq 100000 >&2; exit 3", "errored", "exit code 3: 100000"),
+        ("echo fine >&2; exit 0", "passed", ""),
+    ];
+    let task = |(number, (script, _, _)): (usize, &(&str, &str, &str))| {
+        format!("job.run {{ testscript = 'sh', args = {{ '-c', [==[{script}]==] }}, taskid = 't{number}' }}\n")
+    };
+    let project = Project::new().main(&cases.iter().enumerate().map(task).collect::<String>());
+    project.job(&[]).code(1);
+    let run = project.the_run();
+    for (number, (script, outcome, reason)) in cases.iter().enumerate() {
+        let result = &run.task(&format!("t{number}"))["result"];
+        assert_eq!(result["value"], *outcome, "{script}");
+        assert_eq!(result["reason"].as_str().unwrap_or_default(), *reason, "{script}");
+    }
+}

@@ -263,6 +263,7 @@ fn a_task_alive_when_main_returns_is_ended_and_listed() {
     dangling: 1 task ended because main returned without waiting for it; call task:wait()
         left: [WORK]/stay.sh
 
+      ERRORED [TIME] left: was still alive when main returned and was ended
     Result: ERRORED  2 tasks: 1 passed, 1 errored in [TIME]
     Run directory: [HOME]/runs/[RUN]
     ");

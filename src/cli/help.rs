@@ -3,7 +3,8 @@
 use clap::Command;
 
 /// The options of the commands that have more than a page of them.
-const PAGES: [(&[&str], &[&str]); 7] = [
+const PAGES: [(&[&str], &[&str]); 8] = [
+    (&["config", "show"], &["json", "config"]),
     (&["run"], &RUN),
     (
         &["test"],
@@ -12,14 +13,9 @@ const PAGES: [(&[&str], &[&str]); 7] = [
             "filter",
             "test-parameter",
             "variants",
-            "repeat",
             "dry-run",
-            "shuffle",
             "failfast",
-            "timeout",
             "jobs",
-            "retries",
-            "label",
             "quiet",
             "verbose",
             "junit",
@@ -33,11 +29,8 @@ const PAGES: [(&[&str], &[&str]); 7] = [
             "verbose", "junit", "html",
         ],
     ),
-    (
-        &["replay"],
-        &["failed", "step", "filter", "dry-run", "jobs", "retries", "label", "quiet", "verbose", "junit", "html"],
-    ),
-    (&["runs"], &["json", "all", "more", "limit", "archive", "filter", "operation", "label", "tag", "marked"]),
+    (&["replay"], &["failed", "step", "jobs", "retries", "label", "quiet", "verbose", "junit", "html"]),
+    (&["runs"], &["all", "limit", "filter"]),
     (
         &["runs", "list"],
         &[
@@ -62,10 +55,7 @@ const PAGES: [(&[&str], &[&str]); 7] = [
 ];
 
 /// The options of `rille run` for jobfiles.
-const RUN: [&str; 14] = [
-    "testbed", "taskid", "tags", "resume", "rerun", "archive", "param", "uids", "groups", "jobs", "retries", "label",
-    "junit", "html",
-];
+const RUN: [&str; 9] = ["testbed", "taskid", "rerun", "param", "uids", "jobs", "quiet", "verbose", "junit"];
 
 /// The options of `rille run` for operations.
 const OPERATIONS: [&str; 15] = [
@@ -86,11 +76,16 @@ const OPERATIONS: [&str; 15] = [
     "gpus",
 ];
 
+/// The heading of the options by which runs are chosen.
+const FILTERS: &str = "Filters";
+
 /// Stands at the end of a page.
-const MORE: &str = "These are the most used; --help shows all options and the exit codes.";
+const MORE: &str = "These are the most used; --help shows all options.";
 
 /// Lets `-h` show a page of each command.
 pub(super) fn pages(command: Command) -> Command {
+    // Nearly all of them choose runs, by the same many options.
+    let command = command.mut_subcommand("runs", |runs| runs.mut_subcommands(fold_filters));
     PAGES.iter().fold(command, |command, (path, shown)| at(command, path, shown))
 }
 
@@ -109,12 +104,29 @@ fn at(command: Command, path: &[&str], shown: &[&str]) -> Command {
     }
 }
 
-fn page(command: Command, shown: &[&str]) -> Command {
-    let all = command.get_after_long_help().or(command.get_after_help()).cloned();
+/// Lets the page of a command have only one of the options by which runs are chosen: the one that can say all.
+fn fold_filters(command: Command) -> Command {
+    let is_folded = |arg: &clap::Arg| arg.get_help_heading() == Some(FILTERS) && arg.get_long() != Some("filter");
+    if !command.get_arguments().any(is_folded) {
+        return command;
+    }
     let command = command.mut_args(|arg| {
+        let is_folded = is_folded(&arg);
+        arg.hide_short_help(is_folded)
+    });
+    with_more(command)
+}
+
+fn page(command: Command, shown: &[&str]) -> Command {
+    with_more(command.mut_args(|arg| {
         let is_shown = arg.is_positional() || arg.get_long().is_some_and(|name| shown.contains(&name));
         arg.hide_short_help(!is_shown)
-    });
+    }))
+}
+
+/// Puts the note that there is more below a page, in the place of what is only below the long help then.
+fn with_more(command: Command) -> Command {
+    let all = command.get_after_long_help().or(command.get_after_help()).cloned();
     let command = command.after_help(MORE);
     match all {
         Some(all) => command.after_long_help(all),

@@ -149,7 +149,7 @@ fn judge_runner(exit: Exit, said: Option<Verdict>, lingered: bool, last_words: O
 }
 
 /// Returns what is known of an end, followed by the last that was said before it.
-fn with_words(known: impl Display, last_words: Option<String>) -> String {
+pub(super) fn with_words(known: impl Display, last_words: Option<String>) -> String {
     match last_words {
         Some(words) => format!("{known}: {words}"),
         None => known.to_string(),

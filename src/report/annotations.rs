@@ -150,7 +150,9 @@ mod tests {
             let text = github(&summary);
             assert_eq!(text.lines().count(), 1, "{text}");
             let (head, message) = text.trim_end().split_once("::").unwrap().1.split_once("::").unwrap();
-            assert!(head.starts_with("error ") && head.matches(',').count() == head.matches('=').count() - 1, "{head}");
+            let properties = head.strip_prefix("error ").unwrap().split(',');
+            let names: Vec<&str> = properties.map(|property| property.split_once('=').unwrap().0).collect();
+            assert_eq!(names, ["file", "title"], "{head}");
             assert!(!message.contains(char::is_control), "{message:?}");
             let row = step_summary(&summary);
             let row = row.lines().rfind(|line| line.starts_with("| ")).unwrap();

@@ -26,8 +26,8 @@ impl Location {
     pub(super) fn of_task(summary: &Summary, row: &Row) -> Option<Location> {
         let place = row.place();
         if let Some(source) = source(row) {
-            let told = [row.reason(), row.traceback()].into_iter().flatten();
-            let line = told.filter_map(|text| line_of(text, source)).next();
+            let mut told = [row.reason(), row.traceback()].into_iter().flatten();
+            let line = told.find_map(|text| line_of(text, source));
             let line = line.or_else(|| first_fault(row, source));
             return Some(Location { file: shown(summary, source), line });
         }

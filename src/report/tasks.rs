@@ -2,12 +2,15 @@
 
 use super::row::Row;
 use super::summary::Summary;
+use super::test_names::has_tests;
 
-/// Returns every task of a run, in the order of their numbers: that in which they were queued. Tests that share processes
-/// are recorded as they end.
+/// Returns every task of a run in the order in which they were queued. Tests are in that of their numbers: those that share
+/// a process are recorded as they end.
 pub(super) fn tasks(summary: &Summary) -> impl Iterator<Item = &Row> {
     let mut rows: Vec<&Row> = summary.rows().iter().collect();
-    rows.sort_by_key(|row| row.number);
+    if has_tests(summary) {
+        rows.sort_by_key(|row| row.number);
+    }
     rows.into_iter()
 }
 
@@ -27,11 +30,20 @@ mod tests {
     use super::super::lines::{Look, Verbosity};
     use super::super::style::Paint;
     use super::super::{closing, html, junit, results_json, tap};
-    use crate::model::Outcome;
+    use crate::model::{EventKind, Outcome};
 
     #[test]
     fn every_report_has_the_same_list() {
-        let mut kinds = vec![run_started()];
+        check("job", ["gamma", "alpha", "beta"]);
+        check("test", ["alpha", "beta", "gamma"]);
+    }
+
+    fn check(door: &str, order: [&str; 3]) {
+        let mut begin = run_started();
+        if let EventKind::RunStarted(header) = &mut begin {
+            door.clone_into(&mut header.door);
+        }
+        let mut kinds = vec![begin];
         // Tests that share a process are recorded as they end.
         for (task, id) in [(3, "gamma"), (1, "alpha"), (2, "beta")] {
             kinds.extend([queued(task, id, 0), started(task, 1), end(finished(task, Outcome::Passed, None))]);
@@ -51,9 +63,8 @@ mod tests {
         written("tap", &|to| tap::write(&summary, false, to));
         written("html", &|to| html::write(&summary, false, None, &|_, _, _| None, to));
         for (name, text) in reports {
-            let places =
-                ["alpha", "beta", "gamma"].map(|id| text.find(id).unwrap_or_else(|| panic!("{name} lacks {id}")));
-            assert!(places.is_sorted(), "{name}:\n{text}");
+            let places = order.map(|id| text.find(id).unwrap_or_else(|| panic!("{name} lacks {id}")));
+            assert!(places.is_sorted(), "{door} {name}:\n{text}");
         }
     }
 }

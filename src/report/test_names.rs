@@ -158,7 +158,7 @@ mod tests {
         };
         let later = [("", "/j/ping.lua"), ("soak", "/j/x.lua"), ("", "/bin/true"), ("", "a/ping.lua"), ("", "")];
         let known = names(&later);
-        assert_eq!(known, ["ping", "soak", "true", "ping-2", "exec"]);
+        assert_eq!(known, ["ping", "soak", "true", "ping-2", "lua"]);
         // One before them, of whatever kind, changes none of their names.
         for before in [("", "/bin/false"), ("first", "/j/ping.lua"), ("", "/j/new.lua")] {
             let all: Vec<_> = std::iter::once(before).chain(later).collect();

@@ -85,7 +85,7 @@ fn its_other_runners_have_their_outcomes_too() {
     project.run(&["test", "list.json"]).code(1);
     let run = project.the_run();
     assert_eq!(ends(&run), "1-noop=PASS 2-true=PASS 3-talks=FAIL 4-tap=FAIL 5-unittest=PASS 6-sysinfo=PASS");
-    assert_eq!(reason(&run, "3-talks"), "exit code 3");
+    assert_eq!(reason(&run, "3-talks"), "exit code 3: err");
     let file = |name: &str| run.text(format!("test-results/3-talks/{name}"));
     assert_eq!((file("stdout").as_str(), file("stderr").as_str()), ("out\n", "err\n"));
     assert!(run.text("test-results/6-sysinfo/sysinfo/pre/uname -a").contains("Linux"));

@@ -21,7 +21,7 @@ pub(crate) struct ReportOptions {
     /// Write a page for a browser to FILE too; report.html in the run directory has the same
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Write what went wrong as annotations at its lines for this CI; auto: for GitHub where GITHUB_ACTIONS is true
+    /// Write what went wrong as annotations at its lines for this CI; auto: for GitHub where `GITHUB_ACTIONS` is true
     #[arg(long, value_name = "CI", default_value = "auto", hide_possible_values = true)]
     annotations: Annotations,
 }

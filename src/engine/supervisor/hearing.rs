@@ -282,7 +282,8 @@ impl Books {
         let time = self.clock.time();
         let Some(mut live) = self.live.remove(&task) else { return };
         self.close_runner(task, &mut live, left.dropped);
-        if live.exit.is_some_and(|exit| !exit.is_success())
+        if live.runner.is_none()
+            && live.exit.is_some_and(|exit| !exit.is_success())
             && let Some(words) = live.last_words.line(|bytes| self.surroundings.masks.mask(bytes))
         {
             self.inputs.push(Input::LastWords { task, words });

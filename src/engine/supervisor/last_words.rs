@@ -55,7 +55,9 @@ mod tests {
 
     fn line(pieces: &[&[u8]]) -> Option<String> {
         let mut words = LastWords::default();
-        pieces.iter().for_each(|piece| words.take(piece));
+        for piece in pieces {
+            words.take(piece);
+        }
         words.line(|bytes| Cow::Borrowed(bytes))
     }
 

@@ -24,7 +24,7 @@ pub(super) struct Live {
     /// Reads its standard output, if that is TAP.
     pub(super) tap: Option<Box<TapScan>>,
     pub(super) exit: Option<Exit>,
-    /// The end of what it wrote to standard error, if it is no runner.
+    /// The end of what it wrote to standard error, of one with a runner what that told of it.
     pub(super) last_words: LastWords,
     /// Streams that are not read because nobody takes them now.
     pub(super) held: Vec<Stream>,

@@ -16,7 +16,7 @@ use super::runner_files::Files;
 use crate::engine::request::{Failure, Origin};
 use crate::engine::scheduler::Input;
 use crate::engine::stop::StopReason;
-use crate::engine::verdict::Verdict;
+use crate::engine::verdict::{Verdict, with_words};
 use crate::model::{
     Dropped, EventKind, Exit, Finished, Level, MaskStream, Masks, Running, StatusKind, StatusMessage, Stream,
     TaskIdValue, TaskNumber,
@@ -102,7 +102,8 @@ impl Books {
 
     fn hear_report(&mut self, task: TaskNumber, message: StatusMessage) -> Result<(), String> {
         let StatusMessage { id, job_id, kind, .. } = message;
-        let Some(runner) = self.live.get_mut(&task).and_then(|live| live.runner.as_deref_mut()) else { return Ok(()) };
+        let Some(live) = self.live.get_mut(&task) else { return Ok(()) };
+        let Some(runner) = live.runner.as_deref_mut() else { return Ok(()) };
         if runner.is_broken {
             return Ok(());
         }
@@ -125,7 +126,8 @@ impl Books {
             if let Some(before) = runner.ended.replace(word) {
                 return Err(format!("it reported its end twice: {before}, then {word}"));
             }
-            self.inputs.push(Input::Reported { task, verdict: verdict(finished) });
+            let words = live.last_words.line(|bytes| self.surroundings.masks.mask(bytes));
+            self.inputs.push(Input::Reported { task, verdict: verdict(finished, words) });
             return Ok(());
         }
         if let Some(ended) = runner.ended {
@@ -171,6 +173,9 @@ impl Books {
     fn reported_output(&mut self, task: TaskNumber, stream: Stream, bytes: &[u8], is_stored: bool) {
         let now = self.clock.time();
         let origin = Origin::Program(stream);
+        if let (Some(live), Stream::Stderr) = (self.live.get_mut(&task), stream) {
+            live.last_words.take(bytes);
+        }
         match is_stored {
             true => self.log_output(task, now, stream, origin, bytes),
             false => self.printed(task, now, stream, origin, bytes),
@@ -283,7 +288,8 @@ impl Books {
     }
 }
 
-fn verdict(finished: Finished) -> Verdict {
+/// Makes the verdict that a runner has reported. `last_words` is the last line that the test wrote to standard error.
+fn verdict(finished: Finished, last_words: Option<String>) -> Verdict {
     let Finished { result, fail_reason, returncode, class_name, fail_class, traceback } = finished;
     let mut data = Map::new();
     let texts = [("class_name", class_name), ("fail_class", fail_class), ("traceback", traceback)];
@@ -292,7 +298,7 @@ fn verdict(finished: Finished) -> Verdict {
     let data = (!data.is_empty()).then(|| crate::model::Value::of_json(&Value::Object(data)));
     let told = fail_reason.filter(|reason| !reason.is_empty());
     // Avocado's runners of programs give no reason; the exit of the runner itself would mislead.
-    let reason = || (!result.outcome().is_good()).then(|| reason_of(returncode));
+    let reason = || (!result.outcome().is_good()).then(|| with_words(reason_of(returncode), last_words));
     Verdict { data, ..Verdict::of_status(result, told.or_else(reason)) }
 }
 
