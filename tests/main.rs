@@ -6,6 +6,7 @@
 mod examples;
 mod harness;
 
+mod aetest;
 mod architecture;
 mod archive;
 mod args;
