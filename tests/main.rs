@@ -25,6 +25,7 @@ mod guild_seeds;
 mod iris;
 mod jobfile;
 mod kinds;
+mod limits;
 mod list;
 mod logs;
 mod lost;
