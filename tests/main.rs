@@ -6,6 +6,7 @@
 mod examples;
 mod harness;
 
+mod aetest;
 mod architecture;
 mod archive;
 mod args;
@@ -24,6 +25,7 @@ mod guild_seeds;
 mod iris;
 mod jobfile;
 mod kinds;
+mod limits;
 mod list;
 mod logs;
 mod lost;

@@ -17,12 +17,15 @@
 --- ping:cleanup(function(self) end)
 --- ```
 --- A section passes when its function returns. A failed `assert` makes it `failed`, any other error `errored`, with the
---- traceback in the data of its result. A method such as `self:failed(reason)` ends it at once; no `pcall` can undo that.
---- Results roll up, the strongest wins: `aborted`, `errored`, `failed`, `blocked`, `passx`, `passed`, `skipped`.
+--- traceback in the data of its result. A method such as `self:failed(reason)` ends it at once; no `pcall` can undo that, and
+--- its word is the section's result, whatever its steps came to.
+--- Results roll up, the strongest wins, those of steps too: `aborted`, `errored`, `failed`, `blocked`, `passx`, `passed`, `skipped`.
 ---
 --- What blocks: a common setup that did not pass blocks all testcases, a setup the tests of its testcase, a test or
 --- subsection with `must_pass` the rest of its siblings, a testcase with `must_pass` the rest of the testcases. A section
 --- that was skipped blocks nothing. Cleanups run all the same.
+---
+--- Where results differ from those of aetest on purpose: docs/aetest.md.
 ---
 --- An unknown key or a wrong value in a definition raises `definition` with the line and the nearest name.
 ---@class rille.testscript
@@ -61,7 +64,7 @@ local ts = {}
 local Reporter = {}
 
 ---@class rille.testscript.ResultOptions
----@field go_to? "cleanup"|"next_tc"|"common_cleanup"|"exit"   # go on there; what is jumped over is skipped, or blocked if this result is bad. Also as `["goto"]`
+---@field go_to? "cleanup"|"next_tc"|"common_cleanup"|"exit"   # go on there; what is jumped over is skipped if this result is passed, else blocked; by "exit" all the rest, common cleanup too, is aborted. Also as `["goto"]`
 ---@field data? any              # values that are kept with the result, as far as they go and at most 1 MiB as JSON
 ---@field from_exception? any    # the error that was caught; its text and traceback are kept
 
@@ -95,7 +98,8 @@ local Step = {}
 ---@field continue? boolean      # go on after this step also if it is bad; its result still counts for the section
 ---@field description? string
 
---- Runs a step. A bad one ends what it is a part of, unless it has `continue`.
+--- Runs a step. A bad one ends what it is a part of, unless it has `continue`; a step that is bad only by what its parts
+--- with `continue` came to ends nothing. An error in a step can be caught by a `pcall` around it; it counts all the same.
 ---@param name string
 ---@param options rille.testscript.StepOptions
 ---@param fn fun(step: rille.testscript.Step)
@@ -116,11 +120,13 @@ function Step:start(name, options, fn) end
 ---@alias rille.testscript.Condition boolean|string|table|fun(self: rille.testscript.Self, p: rille.testscript.Parameters): any, string?
 
 --- Processors run around a section, the global ones first:
---- `pre` before it: if one returns false or an assertion of it fails, the section is skipped; any other error makes it
---- errored. `post` after it, unless a `pre` kept it from running: it can make the result worse, not better; false or a
---- failed assertion makes it failed, any other error errored. `exception` at an error that is no result: it is called with
---- the error too; if it returns true the section goes on as if the error had not been, a result method gives the section
---- that result, and an error in it makes the section errored. Each is a function or a list of functions.
+--- `pre` before it: false skips the section, a failed assertion blocks it, any other error makes it errored, a result method
+--- gives it that result; all of them run, and the strongest counts. `post` after it, unless a `pre` kept it from running: a
+--- result method gives the section that result in place of its own (the testcase still counts what it was before); false or
+--- a failed assertion makes it failed, any other error errored. `exception` at an error that is no result, also of a step: it
+--- is called with the error too; if it returns true the section goes on as if the error had not been, a result method gives
+--- the section that result, a failed assertion in it makes the section failed and an error errored. Each is a function or a
+--- list of functions.
 ---@class rille.testscript.Processors
 ---@field pre? function|function[]         # fun(self, p, section): boolean?
 ---@field post? function|function[]        # fun(self, p, section): boolean?
@@ -134,7 +140,7 @@ function Step:start(name, options, fn) end
 
 --- A loop runs a section once a turn, with the values of the turn as parameters and in the uid: `sweep[size=64]`.
 --- `{ size = { 64, 1500 } }`: a list of values by name; several names give every combination, the alphabetically first
---- name changing slowest. `{ { host = "a", port = 1 }, … }`: the turns one by one. `{ 64, 1500 }`: values of the parameter
+--- name changing slowest (unlike aetest, which walks them side by side: `ts.zip { a = { 1, 2 }, b = { 10, 20 } }`). `{ { host = "a", port = 1 }, … }`: the turns one by one. `{ 64, 1500 }`: values of the parameter
 --- `value`. A function, also as the only name's value, is called for each turn with `self` and `p` until it returns nil.
 --- A loop without a turn is skipped.
 ---@alias rille.testscript.Loop table|fun(self: table, p: rille.testscript.Parameters): any
@@ -147,6 +153,10 @@ function Step:start(name, options, fn) end
 ---@class rille.testscript.TestcaseOptions: rille.testscript.PartOptions
 ---@field groups? string|string[]         # labels to choose by: `--groups "sanity and not slow"`
 ---@field parameters? table<string, any>  # above those of the script
+--- A testcase that this one is made from: it has the base's setup, tests and cleanup, its groups, `must_pass`, parameters,
+--- loop, skip and processors, as far as it does not say its own. Tests of the base come first; one of the same name stands in
+--- its place.
+---@field base? rille.testscript.Testcase
 
 ---@class rille.testscript.CommonOptions: rille.testscript.Options
 ---@field parameters? table<string, any>
@@ -211,6 +221,12 @@ function ts.common_setup(options) end
 ---@param options? rille.testscript.CommonOptions
 ---@return rille.testscript.Common
 function ts.common_cleanup(options) end
+
+--- Returns the turns of a loop in which lists are walked side by side: `loop = ts.zip { a = { 1, 2 }, b = { 10, 20 } }` has
+--- the turns a=1, b=10 and a=2, b=20. The lists are of one length.
+---@param lists table<string, any[]>
+---@return table<string, any>[]
+function ts.zip(lists) end
 
 --- Adds processors that run for every section but steps, before those of the section.
 ---@param processors rille.testscript.Processors

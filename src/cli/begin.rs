@@ -44,6 +44,7 @@ pub(crate) fn run_settings(config: Config, home: Home, subject: Subject, command
         cpus: config::cpus(),
         status_listen: None,
         max_failures: None,
+        deadline: None,
         capacity: config.resources.into_iter().map(|(name, amount)| (name, amount.0)).collect(),
         grace: config.grace.map(Seconds::duration).unwrap_or_default(),
         output_limit: config.output_limit.map_or(u64::MAX, |limit| limit.0),

@@ -13,12 +13,14 @@ mod testbed;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 
 use super::Failure;
 use super::begin::{Subject, begin, run_settings};
 use super::config::{self, SettingOptions};
+use super::test::time;
 use crate::job::{self, Condition, Selection, Settings};
 use crate::script;
 
@@ -70,6 +72,9 @@ pub(crate) struct RunArgs {
     /// Keep the run in this directory instead of under the home
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
+    /// End all tasks, and start no other, when the job as a whole takes longer than this: seconds, or with a unit: 90s, 5m, 2h
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    deadline: Option<f64>,
     /// Let runners that know rille's status server report to it by TCP at this address; port 0 for any
     #[arg(long, value_name = "ADDRESS:PORT")]
     status_listen: Option<SocketAddr>,
@@ -122,6 +127,8 @@ pub(crate) fn main(
         selection,
         annotations: args.reports.annotations(),
         report_copies,
+        max_failures: choice.max_failures,
+        deadline: args.deadline.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
         choice,
         parameters: args.sections.parameters(),
         testbed,

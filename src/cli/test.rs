@@ -179,7 +179,7 @@ fn quarantine(path: Option<&Path>, tests: &[Test]) -> Result<(Vec<Option<String>
 }
 
 /// Reads a time: seconds, with fractions, or a number with a unit.
-fn time(text: &str) -> Result<f64, String> {
+pub(super) fn time(text: &str) -> Result<f64, String> {
     let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let factor = match unit {

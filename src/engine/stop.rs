@@ -17,6 +17,8 @@ pub(crate) enum StopReason {
     Silence(Duration),
     /// The run as a whole took longer than it may.
     RunLimit(Duration),
+    /// The job as a whole took longer than it may, what had not started included.
+    Deadline(Duration),
     /// So many tests have not passed that no other is to start.
     Failures(u32),
     /// Somebody waited for the task and would not wait longer.
@@ -41,7 +43,7 @@ impl StopReason {
             Self::Silence(_) => 2,
             Self::WaitLimit(_) => 3,
             Self::Failures(_) => 4,
-            Self::RunLimit(_) => 5,
+            Self::RunLimit(_) | Self::Deadline(_) => 5,
             Self::Dangling => 6,
             Self::Protocol => 7,
             Self::Interrupted(_) => 8,
@@ -62,6 +64,7 @@ impl StopReason {
             Self::TimeLimit(_)
             | Self::Silence(_)
             | Self::RunLimit(_)
+            | Self::Deadline(_)
             | Self::WaitLimit(_)
             | Self::Dangling
             | Self::Protocol => Outcome::Errored,
@@ -73,6 +76,8 @@ impl StopReason {
     pub(super) const fn outcome_of_unstarted(self) -> Outcome {
         match self {
             Self::RunLimit(_) => Outcome::Skipped,
+            // What a job has not come to is no success.
+            Self::Deadline(_) => Outcome::Blocked,
             _ => self.outcome(),
         }
     }
@@ -80,7 +85,7 @@ impl StopReason {
     /// Returns how Avocado calls the end of a task that was ended for this reason, where the outcome does not say it.
     pub(super) const fn status(self) -> Option<TestStatus> {
         match self {
-            Self::TimeLimit(_) | Self::RunLimit(_) => Some(TestStatus::Interrupted),
+            Self::TimeLimit(_) | Self::RunLimit(_) | Self::Deadline(_) => Some(TestStatus::Interrupted),
             _ => None,
         }
     }
@@ -96,7 +101,9 @@ impl StopReason {
     /// Returns the time limit that was exceeded.
     pub(super) const fn limit(self) -> Option<Duration> {
         match self {
-            Self::TimeLimit(limit) | Self::RunLimit(limit) | Self::WaitLimit(limit) => Some(limit),
+            Self::TimeLimit(limit) | Self::RunLimit(limit) | Self::Deadline(limit) | Self::WaitLimit(limit) => {
+                Some(limit)
+            }
             _ => None,
         }
     }
@@ -140,6 +147,7 @@ impl StopReason {
                 format!("its runner said nothing for {} s and was ended as faulty", limit.as_secs_f64())
             }
             Self::RunLimit(limit) => format!("the run exceeded its time limit of {} s", limit.as_secs_f64()),
+            Self::Deadline(limit) => format!("the job exceeded its deadline of {} s", limit.as_secs_f64()),
             Self::Failures(1) => "not run: a test had not passed".to_owned(),
             Self::Failures(count) => format!("not run: {count} tests had not passed"),
             Self::Dangling => "was still alive when main returned and was ended".to_owned(),

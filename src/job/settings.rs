@@ -69,8 +69,10 @@ pub(crate) struct Settings {
     pub(crate) jobs: Option<usize>,
     /// The number of CPUs, the limit of `parallel` where no other is given.
     pub(crate) cpus: usize,
-    /// How many tests may end badly before no other starts.
+    /// How many tests or tasks may end badly before no other starts.
     pub(crate) max_failures: Option<u32>,
+    /// How long the job may take as a whole.
+    pub(crate) deadline: Option<Duration>,
     /// How much there is of each resource.
     pub(crate) capacity: Capacity,
     /// From the request to end a task until it is killed.

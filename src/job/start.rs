@@ -152,8 +152,8 @@ impl Job {
     }
 
     fn limits(&self) -> Limits {
-        let Settings { jobs, capacity, max_failures, .. } = &self.settings;
-        Limits { at_once: *jobs, capacity: capacity.clone(), max_failures: *max_failures }
+        let Settings { jobs, capacity, max_failures, deadline, .. } = &self.settings;
+        Limits { at_once: *jobs, capacity: capacity.clone(), max_failures: *max_failures, deadline: *deadline }
     }
 }
 

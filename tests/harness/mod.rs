@@ -18,7 +18,7 @@ mod wait;
 pub(crate) use self::ended::Ended;
 pub(crate) use self::made::Made;
 pub(crate) use self::oracles::{
-    avocado_programs, guild_program, has_program, needs, prove, pytest_programs, tap_parser,
+    aetest_programs, avocado_programs, guild_program, has_program, needs, prove, pytest_programs, tap_parser,
 };
 pub(crate) use self::project::Project;
 pub(crate) use self::run::Run;

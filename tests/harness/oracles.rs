@@ -42,6 +42,15 @@ pub(crate) fn pytest_programs() -> Option<PathBuf> {
     named
 }
 
+/// Returns the folder with a `python` that has pyATS: the one that `RILLE_TEST_AETEST` names.
+pub(crate) fn aetest_programs() -> Option<PathBuf> {
+    let named = std::env::var_os("RILLE_TEST_AETEST").map(PathBuf::from);
+    if named.is_none() {
+        skipped("no python with pyATS is named; name the folder of its programs with RILLE_TEST_AETEST");
+    }
+    named
+}
+
 /// Returns the folder with the programs of Avocado: the one that `RILLE_TEST_AVOCADO` names, or else that on the `PATH`.
 pub(crate) fn avocado_programs() -> Option<PathBuf> {
     let named = std::env::var_os("RILLE_TEST_AVOCADO").map(PathBuf::from);

@@ -13,7 +13,7 @@ fn refused(body: &str, reason: &str) {
 fn slips_are_told_with_line_and_nearest_name() {
     let cases = [
         ("ts.testcase('Tc', { group = 'a' })", "t.lua:2: testcase 'Tc' has no key 'group'; did you mean 'groups'?"),
-        ("ts.testcase('Tc', { zzz = 1 })", "t.lua:2: testcase 'Tc' has no key 'zzz'; it has: groups, must_pass"),
+        ("ts.testcase('Tc', { zzz = 1 })", "t.lua:2: testcase 'Tc' has no key 'zzz'; it has: base, groups, must_pass"),
         (
             "\nts.testcase('Tc'):test('t', { must_pas = true }, function() end)",
             "t.lua:3: test 't' has no key 'must_pas'; did you mean 'must_pass'?",

@@ -150,6 +150,7 @@ ts.common_cleanup():subsection("end", function() end)"#
         let over = format!("{over}: jumped over on the way to {target}");
         let show = |what: &str| if what == "over" { over.clone() } else { what.to_owned() };
         let worst = match result {
+            _ if target == "exit" => format!("aborted: b[n=1]: jumped over on the way to {target}"),
             "failed" => "failed: a: go".to_owned(),
             _ => "passed".to_owned(),
         };
@@ -173,11 +174,11 @@ ts.common_cleanup():subsection("end", function() end)"#
         )
     };
     for (result, over, code) in [("passed", "skipped", 0), ("failed", "blocked", 1)] {
+        check(&body(result, "exit"), 1, &expected(result, "aborted", "exit", "over", "over", "over"));
         for (target, cleanup, next, end) in [
             ("cleanup", "passed", "passed", "passed"),
             ("next_tc", "over", "passed", "passed"),
             ("common_cleanup", "over", "over", "passed"),
-            ("exit", "over", "over", "over"),
         ] {
             check(&body(result, target), code, &expected(result, over, target, cleanup, next, end));
         }

@@ -40,7 +40,7 @@ case:test("pre by section", { pre = function(self, p, section) section:passed("b
 case:test("post false", { post = no }, function() end)
 case:test("post asserts", { post = asserts }, function() end)
 case:test("post raises", { post = raises }, function() end)
-case:test("post cannot mend", { post = function(self) self:passed("fine") end }, function(self) self:failed("bad") end)
+case:test("post mends", { post = function(self) self:passed("fine") end }, function(self) self:failed("bad") end)
 case:test("post worsens", { post = function(self) self:failed("seen later") end }, function() end)
 ts.testcase("Whole", { pre = no }):test("t", function() print("reached") end)
 ts.testcase("Broken", { pre = raises }):test("t", function() print("reached") end)"#;
@@ -48,14 +48,14 @@ ts.testcase("Broken", { pre = raises }):test("t", function() print("reached") en
     let expected = "
         Tc errored: pre raises: a pre processor raised: t.lua:4: odd
           pre false skipped: a pre processor returned false
-          pre asserts skipped: t.lua:3: not now
+          pre asserts blocked: t.lua:3: not now
           pre raises errored: a pre processor raised: t.lua:4: odd
           pre reports blocked: by pre
           pre by section passed: by section
           post false failed: a post processor returned false
           post asserts failed: a post processor raised: t.lua:3: not now
           post raises errored: a post processor raised: t.lua:4: odd
-          post cannot mend failed: bad
+          post mends passed: fine (was failed: bad)
           post worsens failed: seen later
         Whole skipped: a pre processor returned false
           t skipped: a pre processor returned false

@@ -56,7 +56,7 @@ case:test("swallowed", function(self, p, steps) pcall(steps.start, steps, "bad",
             2 after passed
           section reports skipped: whole
             1 s skipped: whole
-          good passx
+          good passx: step 1 'px' passx: with a remark
             1 px passx: with a remark
             2 sk skipped
           swallowed errored: step 1 'bad' errored: e

@@ -150,6 +150,7 @@ function ts.testcase(name, options)
   local case = { kind = "testcase", name = name, tests = {}, names = {}, single = {}, line = line }
   case.parameters = {}
   core.read_options(case, options)
+  if options and options.base ~= nil then case.base = core.read_base(options.base, case) end
   core.testcases[#core.testcases + 1] = case
   case.handle = handle(case, TESTCASE)
   return case.handle
@@ -191,6 +192,12 @@ end
 
 ts.parameters = core.script_parameters
 
+-- Returns the turns of lists that are walked side by side, as aetest walks them.
+function ts.zip(lists)
+  dotted(lists, "zip")
+  return core.zip(lists)
+end
+
 local function whole_from(least)
   return function(value, name)
     if value ~= nil and (math.type(value) ~= "integer" or value < least) then
@@ -201,7 +208,7 @@ local function whole_from(least)
 end
 core.settings = {}
 local SETTINGS = { max_failures = whole_from(1), random = a "boolean", random_seed = whole_from(0) }
-local FIELDS = { "common_cleanup", "common_setup", "global_processors", "max_failures", "parameters", "random", "random_seed", "testcase" }
+local FIELDS = { "common_cleanup", "common_setup", "global_processors", "max_failures", "parameters", "random", "random_seed", "testcase", "zip" }
 
 core.module = setmetatable({}, {
   __name = "rille.testscript",

@@ -53,6 +53,31 @@ local function product(lists)
   return turns
 end
 
+-- Returns a list of turns: the first values of all lists, the second ones, and so on. The lists are of one length.
+function core.zip(lists)
+  if type(lists) ~= "table" or next(lists) == nil then
+    host.definition_error("zip takes lists by name, such as zip { a = { 1, 2 }, b = { 10, 20 } }, not " .. host.shown(lists))
+  end
+  local turns, first = {}, nil
+  for _, key in ipairs(sorted_keys(lists)) do
+    local list = lists[key]
+    if type(list) ~= "table" then
+      host.definition_error(("zip.%s must be a list, not %s"):format(key, host.shown(list)))
+    end
+    local length = host.check_list(list, "zip." .. key)
+    first = first or { key = key, length = length }
+    if length ~= first.length then
+      host.definition_error(("zip.%s has %d values and zip.%s %d; give them the same number"):format(
+        first.key, first.length, key, length))
+    end
+    for turn = 1, length do
+      turns[turn] = turns[turn] or {}
+      turns[turn][key] = list[turn]
+    end
+  end
+  return turns
+end
+
 -- Reads one turn: a table of values by name, or one value that is called `value`.
 local function turn_values(item)
   if type(item) == "table" and getmetatable(item) == nil and #item == 0 then return item end

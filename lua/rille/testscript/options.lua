@@ -59,7 +59,7 @@ local function keys(more)
   return table.move(COMMON, 1, #COMMON, #more + 1, more)
 end
 core.KEYS = {
-  testcase = keys { "groups", "must_pass", "parameters", "loop", "uids" },
+  testcase = keys { "base", "groups", "must_pass", "parameters", "loop", "uids" },
   test = keys { "must_pass", "loop", "uids" },
   subsection = keys { "must_pass", "loop", "uids" },
   setup = keys {},

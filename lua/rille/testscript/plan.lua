@@ -94,6 +94,7 @@ end
 -- Returns the sections that are to run, announced; or nil and why there are none.
 function core.make_plan()
   local all, used = {}, {}
+  for _, case in ipairs(core.testcases) do core.inherit(case) end
   for _, case in ipairs(core.testcases) do expand(all, case, used) end
   local setup, cleanup = common(core.common_setup), common(core.common_cleanup)
   local entries, seed = all, nil

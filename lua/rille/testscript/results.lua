@@ -1,7 +1,8 @@
 -- Results that end a section: the signals they are raised as, and how several results become one.
 local core = ...
 local host = core.host
-local error, getmetatable, setmetatable, tostring, type = error, getmetatable, setmetatable, tostring, type
+local error, getmetatable, rawequal, setmetatable, tostring, type =
+  error, getmetatable, rawequal, setmetatable, tostring, type
 local pcall0, xpcall0, traceback = pcall, xpcall, host.traceback
 core.pcall = pcall0
 
@@ -31,9 +32,19 @@ end
 local function keep(err)
   local kind = getmetatable(err)
   if kind == Caught then return err end
-  if kind ~= Signal then err = setmetatable({ value = err, traceback = traceback("", 2) }, Caught) end
+  if kind ~= Signal then
+    local known = core.raised_again
+    if known and rawequal(known.value, err) then return known end
+    err = setmetatable({ value = err, traceback = traceback("", 2) }, Caught)
+  end
   if core.pause and not err.was_shown and not host.is_stopping() then return core.pause(err) end
   return err
+end
+
+-- Raises an error that was kept once more, as itself: a pcall may catch it, and its stack is known to whoever keeps it next.
+function core.raise_again(caught)
+  caught.was_shown, caught.is_of_part, core.raised_again = true, true, caught
+  error(caught.value, 0)
 end
 
 -- Calls a function of the user. Returns true and what it returned, or false and a signal or a kept error.
@@ -74,7 +85,10 @@ core.is_signal = is_signal
 
 -- A pcall of the user catches errors, not results, nor that the task is to end: those end the section.
 local function pass_on(ok, err, ...)
-  if not ok and (getmetatable(err) == Signal or host.is_stopping()) then error(err, 0) end
+  if not ok then
+    if getmetatable(err) == Signal or host.is_stopping() then error(err, 0) end
+    core.raised_again = nil
+  end
   return ok, err, ...
 end
 

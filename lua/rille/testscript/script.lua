@@ -55,8 +55,9 @@ local function run_parts(node, context)
   local rolled, why, blocked, jump, passed_on
   local function take(part, result, reason, wanted)
     if is_stronger(result, rolled) then rolled, why = result, because(part.uid, reason) end
+    if is_stronger(part.rolled, rolled) then rolled, why = part.rolled, because(part.uid, part.rolled_reason) end
     if wanted then
-      jump, passed_on = wanted, is_good[result] and "skipped" or "blocked"
+      jump, passed_on = wanted, wanted == "exit" and "aborted" or result == "passed" and "skipped" or "blocked"
       return false
     end
     if why_ended() and not blocked then

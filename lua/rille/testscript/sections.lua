@@ -6,90 +6,104 @@ local enter, finished, getmetatable, is_good, is_signal, is_stronger, judge, nex
   setmetatable, host.started
 local Frame, globals = core.Frame, core.globals
 
--- Runs processors that may keep a section from running. Returns result, reason and data if one does.
-local function run_pre(list, frame)
-  for _, f in ipairs(list or {}) do
-    local ok, value = enter(f, frame.self, frame.p, frame)
-    if not ok then
-      local result, reason, data = judge(value)
-      if is_signal(value) then return result, reason, data end
-      if result == "failed" then return "skipped", reason, data end
-      return result, "a pre processor raised: " .. reason, data
+-- Runs processors in order, the global ones first, and returns the strongest of what they say: result, reason and data.
+-- `at_false` is the result that false stands for, `at_assertion` that of a failed assertion.
+local function run_all(stage, frame, definition, at_false, at_assertion)
+  local said, reason, data
+  for _, list in ipairs { globals[stage] or {}, definition[stage] or {} } do
+    for _, f in ipairs(list) do
+      frame.reported = nil
+      local ok, value = enter(f, frame.self, frame.p, frame)
+      local result, why, more
+      if not ok then
+        result, why, more = judge(value)
+        if not is_signal(value) then
+          if result == "failed" then result = at_assertion end
+          if result ~= "blocked" then why = ("a %s processor raised: %s"):format(stage, why) end
+        end
+      elseif value == false then
+        result, why = at_false, ("a %s processor returned false"):format(stage)
+      end
+      if is_stronger(result, said) then
+        said, reason, data = result, why, more
+        if stage == "post" then frame.result, frame.reason = said, reason end
+      end
+      if core.ended_because then return said, reason, data end
     end
-    if value == false then return "skipped", "a pre processor returned false" end
   end
+  return said, reason, data
 end
 
--- Runs the pre processors, the global ones first.
+-- Runs the pre processors. Returns result, reason and data if they keep the section from running.
 function core.before(frame, definition)
   if not (globals.pre or definition.pre) then return end
-  local result, reason, data = run_pre(globals.pre, frame)
-  if result == nil then result, reason, data = run_pre(definition.pre, frame) end
-  return result, reason, data
+  return run_all("pre", frame, definition, "skipped", "blocked")
 end
 
--- Runs the post processors. They can make a result worse, not better.
+-- Runs the post processors. What one of them says is the result; a better one names what it stands for.
 function core.after(frame, definition, result, reason, data)
   if not (globals.post or definition.post) then return result, reason, data end
-  for _, list in ipairs { globals.post or {}, definition.post or {} } do
-    for _, f in ipairs(list) do
-      frame.result, frame.reason, frame.reported = result, reason, nil
-      local ok, value = enter(f, frame.self, frame.p, frame)
-      local worse, why, more
-      if not ok then
-        worse, why, more = judge(value)
-        if not is_signal(value) then why = "a post processor raised: " .. why end
-      elseif value == false then
-        worse, why = "failed", "a post processor returned false"
-      end
-      if worse and is_stronger(worse, result) then result, reason, data = worse, why, more end
-    end
+  frame.result, frame.reason = result, reason
+  local said, why, more = run_all("post", frame, definition, "failed", "failed")
+  if said == nil or core.ended_because and not is_stronger(said, result) then return result, reason, data end
+  if not is_good[result] and said ~= result then
+    local was = reason and ("%s: %s"):format(result, reason) or result
+    if is_stronger(result, said) then why = why and ("%s (was %s)"):format(why, was) or "was " .. was end
   end
-  return result, reason, data
+  return said, why, more
 end
 
--- Shows an error to the exception processors. Returns whether one of them took care of it, or what came of that.
+-- Shows an error to all exception processors. Returns whether one of them took care of it, or the strongest of what they
+-- have raised.
 local function on_error(frame, definition, caught)
+  local is_handled, raised = false, nil
   for _, list in ipairs { globals.exception or {}, definition.exception or {} } do
     for _, f in ipairs(list) do
       local ok, value = enter(f, frame.self, frame.p, frame, caught.value)
-      if not ok then return false, value end
-      if value == true then return true end
+      if ok then
+        is_handled = is_handled or value == true
+      elseif raised == nil or is_stronger((judge(value)), (judge(raised))) then
+        raised = value
+      end
+      if core.ended_because then return is_handled and raised == nil, raised end
     end
   end
-  return false
+  return is_handled and raised == nil, raised
 end
 
--- Returns result, reason, data and jump of a function that has ended.
+-- Returns result, reason, data and jump of a function that has ended: what it has said, or else what its steps came to.
 local function conclude(frame, definition, ok, err)
-  local best, jump = frame.reported, nil
-  if ok then
-    jump = best and best.jump
-  elseif not is_signal(err) and (globals.exception or definition.exception) then
+  if not ok and not is_signal(err) and (globals.exception or definition.exception) then
     local is_handled, raised = on_error(frame, definition, err)
     if is_handled then
-      ok, best = true, frame.reported
+      ok = true
     elseif raised ~= nil then
       if not is_signal(raised) then
-        local _, reason, data = judge(raised)
+        local result, reason, data = judge(raised)
         local _, first = judge(err)
-        raised = core.signal(frame, "errored", ("an exception processor raised: %s (about: %s)"):format(reason, first), data)
+        raised = core.signal(frame, result, ("an exception processor raised: %s (about: %s)"):format(reason, first), data)
       end
-      err, best = raised, frame.reported
+      err = raised
     end
   end
-  if not ok then
-    jump = is_signal(err) and err.jump or nil
+  local said, jump = frame.reported, nil
+  if ok then
+    jump = said and said.jump
+  elseif is_signal(err) then
+    jump = err.jump
+  end
+  local is_of_part = not ok and err.is_of_part
+  if not ok and not (is_of_part and said == nil) then
     local result, reason, data = judge(err)
-    if best == nil or is_stronger(result, best.result) then best = { result = result, reason = reason, data = data } end
+    if said == nil or is_stronger(result, said.result) then said = { result = result, reason = reason, data = data } end
   end
-  local result, reason, data = "passed", nil, nil
-  if best then result, reason, data = best.result, best.reason, best.data end
-  local rolled = frame.rolled
-  if rolled and is_stronger(rolled, result) and (not is_good[rolled] or best == nil) then
-    result, reason = rolled, not is_good[rolled] and frame.rolled_reason or nil
+  if said and not (is_of_part and is_stronger(frame.rolled, said.result)) then return said.result, said.reason, said.data, jump end
+  if is_stronger(frame.rolled, "passed") then
+    local _, data
+    if is_of_part then _, _, data = judge(err) end
+    return frame.rolled, frame.rolled_reason, data, jump
   end
-  return result, reason, data, jump
+  return "passed", nil, nil, jump
 end
 
 -- Makes the values of a section's turn readable as parameters.
@@ -158,6 +172,9 @@ function core.run_open_section(frame, node, definition, self, p)
   if result == nil then
     local ok, err = enter(definition.fn, self, p, frame)
     result, reason, data, jump = conclude(frame, definition, ok, err)
+    -- What its steps came to, and what it was before its post processors, still counts for what it is a part of.
+    node.rolled, node.rolled_reason = result, reason
+    if is_stronger(frame.rolled, result) then node.rolled, node.rolled_reason = frame.rolled, frame.rolled_reason end
     result, reason, data = core.after(frame, definition, result, reason, data)
   end
   frame.is_closed = true

@@ -1,8 +1,8 @@
 -- Steps inside a section: `steps:start(name, options, fn)`, nested by `step:start`.
 local core = ...
 local host = core.host
-local call, error, format, getinfo, is_signal, is_stronger, setmetatable, tostring, type =
-  core.call, error, string.format, host.getinfo, core.is_signal, core.is_stronger, setmetatable, tostring, type
+local call, error, format, getinfo, is_good, is_signal, is_stronger, setmetatable, tostring, type =
+  core.call, error, string.format, host.getinfo, core.is_good, core.is_signal, core.is_stronger, setmetatable, tostring, type
 
 -- The most steps of a section that its report in the log names.
 local MOST_LINES = 1000
@@ -77,27 +77,35 @@ function methods.start(parent, name, options, fn)
   section.open_step = above
   step.is_closed = true
 
-  local result, reason, data, outer = "passed", nil, nil, nil
-  if not ok then
-    result, reason, data = core.judge(err)
-    if is_signal(err) and err.owner ~= step then outer = err end
-  end
+  -- What it has said, or what has ended it; a part that ended it counts by its result.
+  local word, reason, data
   local reported = step.reported
-  if reported and (ok or is_stronger(reported.result, result)) then
-    result, reason, data = reported.result, reported.reason, reported.data
+  if reported then word, reason, data = reported.result, reported.reason, reported.data end
+  local is_of_part, is_error = not ok and err.is_of_part, not ok and not is_signal(err)
+  if not ok and not is_of_part then
+    local result, why, more = core.judge(err)
+    if is_stronger(result, word) then word, reason, data = result, why, more end
+    if is_error then is_error = more.kind ~= "assertion" end
   end
+  local is_bad = is_of_part or word ~= nil and not is_good[word]
+  local result = word
   local rolled = step.rolled
-  if rolled and is_stronger(rolled, result) and not core.is_good[rolled] then
-    result, reason = rolled, step.rolled_reason
+  if word == nil or is_of_part and is_stronger(rolled, word) then
+    result, reason = "passed", nil
+    if is_stronger(rolled, result) then result, reason = rolled, step.rolled_reason end
   end
   host.step_finished(step.number, result, reason, data, host.now() - began)
   note(section, step, result)
   local why = format("step %s '%s' %s%s", index, name, result, reason and ": " .. reason or "")
   if is_stronger(result, parent.rolled) then parent.rolled, parent.rolled_reason = result, why end
-  if outer then error(outer, 0) end
-  if not core.is_good[result] and not goes_on then
+  if is_stronger(rolled, parent.rolled) then parent.rolled, parent.rolled_reason = rolled, step.rolled_reason end
+  if not ok and is_signal(err) and err.owner ~= step then
+    -- The section has reported; a step above has, which `continue` keeps to this one.
+    if not err.owner.parent or not goes_on then error(err, 0) end
+  elseif is_bad and not goes_on then
+    if is_error then core.raise_again(err) end
     local signal = core.signal(parent, result, why, data)
-    signal.was_shown = true
+    signal.was_shown, signal.is_of_part = true, true
     error(signal, 0)
   end
   return result

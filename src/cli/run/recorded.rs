@@ -26,6 +26,7 @@ pub(super) fn options(args: &RunArgs, config: &Config) -> Map<String, Value> {
         ("silence_timeout", json!(config.silence_timeout)),
         ("plugin_timeout", json!(config.plugin_timeout)),
         ("log_level", json!(config.log_levels)),
+        ("deadline", json!(args.deadline)),
         ("status_listen", json!(args.status_listen)),
         ("run_dir", json!(path(&args.run_dir))),
         ("resume", json!(args.resume)),

@@ -28,7 +28,7 @@ pub(super) struct SectionArgs {
     /// The seed of the random order; the log names the one that was drawn
     #[arg(long, value_name = "N", requires = "random", help_heading = "Testscripts", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     random_seed: Option<u64>,
-    /// Block the rest of a script when N of its testcases have failed
+    /// Block the rest of a script when N of its testcases have failed, and start no other task when N tasks have
     #[arg(long, value_name = "N", help_heading = "Testscripts", value_parser = clap::value_parser!(u32).range(1..))]
     max_failures: Option<u32>,
     /// Open a prompt inside a section that fails

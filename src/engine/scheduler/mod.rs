@@ -190,6 +190,8 @@ pub(crate) struct Scheduler {
     has_hooks: bool,
     /// See [`Limits::max_failures`].
     max_failures: Option<u32>,
+    /// When all tasks are ended and no other starts, unless that has come.
+    deadline: Option<Duration>,
     /// How many tasks have ended badly, those left out that only prepare others.
     failures: u32,
     /// Since when nothing runs for want of room.
@@ -251,6 +253,7 @@ impl Scheduler {
             wanted: HashMap::new(),
             max_failures: limits.max_failures,
             failures: 0,
+            deadline: limits.deadline,
             ready: ReadyQueue::new(limits),
             timers: BinaryHeap::new(),
             waiters: Waiters::default(),
@@ -320,7 +323,7 @@ impl Scheduler {
         let timer = self.timers.peek().map(|Reverse((at, _))| *at);
         // Once nothing may start, what is held does not matter.
         let held = self.ready.next_deadline().filter(|_| self.closed.is_none());
-        timer.into_iter().chain(self.waiters.next_deadline()).chain(held).min()
+        timer.into_iter().chain(self.waiters.next_deadline()).chain(held).chain(self.deadline).min()
     }
 
     /// Returns how long a runner may say nothing.

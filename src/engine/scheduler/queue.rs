@@ -28,6 +28,8 @@ pub(crate) struct Limits {
     pub(crate) capacity: Capacity,
     /// How many tasks may end badly before no other starts; `None` for any number.
     pub(crate) max_failures: Option<u32>,
+    /// When the run is to be over, after its begin; `None` for no such time.
+    pub(crate) deadline: Option<Duration>,
 }
 
 /// Tasks in the order of their arrival, in one line for each combination of group and resources: all in one line are

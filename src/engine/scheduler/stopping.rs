@@ -129,6 +129,9 @@ impl Scheduler {
                 _ => self.kill(task),
             }
         }
+        if let Some(limit) = self.deadline.take_if(|deadline| *deadline <= now) {
+            self.stop_all(StopReason::Deadline(limit), now);
+        }
         for (wait, tasks, limit) in self.waiters.expired(now) {
             match limit {
                 Some(limit) => {

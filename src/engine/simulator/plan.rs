@@ -55,6 +55,7 @@ impl Plan {
         let limits = Limits {
             at_once: random.percent(60).then(|| usize::try_from(1 + random.below(4)).unwrap_or(1)),
             capacity: BTreeMap::from([(RESOURCE.to_owned(), 1 + random.below(3))]),
+            deadline: None,
             max_failures: random.percent(10).then(|| u32::try_from(1 + random.below(3)).unwrap_or(1)),
         };
         Self {

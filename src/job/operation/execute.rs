@@ -136,7 +136,7 @@ fn start_engine(plan: &Plan, directory: &Path, runtime: RuntimeInfo, parts: Part
     let engine = Engine::start(engine::Settings {
         guarded: parts.guarded,
         journal: parts.journal,
-        limits: Limits { at_once: None, capacity: BTreeMap::new(), max_failures: None },
+        limits: Limits { at_once: None, capacity: BTreeMap::new(), max_failures: None, deadline: None },
         timing: Timing { grace: plan.grace, ..Timing::default() },
         patience: PATIENCE,
         status_listen: None,

@@ -22,11 +22,12 @@ use crate::script::vm::{GETLOCAL, Vm};
 use crate::script::voice::Voice;
 
 /// The parts of the Lua half in the order in which they build on each other.
-const PARTS: [(&str, &str); 10] = [
+const PARTS: [(&str, &str); 11] = [
     ("results", include_str!("../../../lua/rille/testscript/results.lua")),
     ("options", include_str!("../../../lua/rille/testscript/options.lua")),
     ("parameters", include_str!("../../../lua/rille/testscript/parameters.lua")),
     ("loops", include_str!("../../../lua/rille/testscript/loops.lua")),
+    ("bases", include_str!("../../../lua/rille/testscript/bases.lua")),
     ("definitions", include_str!("../../../lua/rille/testscript/definitions.lua")),
     ("pause", include_str!("../../../lua/rille/testscript/pause.lua")),
     ("steps", include_str!("../../../lua/rille/testscript/steps.lua")),

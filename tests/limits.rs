@@ -1,0 +1,71 @@
+//! What limits a whole job: `--max-failures` over its tasks, and `--deadline`.
+
+use crate::harness::Project;
+
+/// A job of three tasks one after the other, then two beside each other; `a` and `c` fail.
+const MAIN: &str = r#"
+  job.run { testscript = "false", taskid = "a" }
+  job.run { testscript = "true", taskid = "b" }
+  job.run { testscript = "false", taskid = "c" }
+  job.run { testscript = "true", taskid = "d" }
+  job.parallel { { testscript = "true", taskid = "e" }, { testscript = "true", taskid = "f", needs = "a" } }"#;
+
+#[test]
+fn no_task_starts_after_as_many_failures_as_may_be() {
+    let project = Project::new().main(MAIN);
+    project
+        .job(&["-q", "--max-failures", "2"])
+        .code(1)
+        .outcomes("a=failed b=passed c=failed d=skipped e=skipped f=skipped");
+    project
+        .job(&["-q", "--max-failures", "1"])
+        .code(1)
+        .outcomes("a=failed b=skipped c=skipped d=skipped e=skipped f=skipped");
+    project
+        .job(&["-q", "--max-failures", "3"])
+        .code(1)
+        .outcomes("a=failed b=passed c=failed d=passed e=passed f=blocked");
+    project
+        .file("rille.toml", "max_failures = 1\n")
+        .job(&["-q"])
+        .code(1)
+        .outcomes("a=failed b=skipped c=skipped d=skipped e=skipped f=skipped");
+}
+
+#[test]
+fn a_script_and_the_job_are_limited_by_one_option() {
+    let script = r#"local ts = require "rille.testscript"
+for i = 1, 3 do ts.testcase("T" .. i):test("t", function(self) self:failed("no") end) end"#;
+    let main = "job.run { testscript = 't.lua', taskid = 'a' } job.run { testscript = 't.lua', taskid = 'b' }\n\
+                job.run { testscript = 't.lua', taskid = 'c' }";
+    let ended = Project::new().main(main).file("t.lua", script).job(&["-q", "--max-failures", "2"]);
+    ended.code(1).outcomes("a=failed b=failed c=skipped").reason_has("a", "T1: t: no (3 of 3 did not pass)");
+}
+
+#[test]
+fn at_its_deadline_a_job_ends_what_runs_and_starts_no_more() {
+    let main = r#"
+  local soak = job.Task { testscript = "sleep", args = { "300" }, taskid = "soak" }
+  soak:start()
+  job.run { testscript = "true", taskid = "first" }
+  job.run { testscript = "sleep", args = { "300" }, taskid = "long" }
+  job.run { testscript = "true", taskid = "after" }
+  soak:wait()"#;
+    let ended = Project::new().main(main).job(&["-q", "--deadline", "1.5s"]);
+    ended
+        .code(1)
+        .outcomes("soak=errored first=passed long=errored after=blocked")
+        .reason_has("long", "the job exceeded its deadline of 1.5 s")
+        .reason_has("after", "did not start: the job exceeded its deadline of 1.5 s");
+}
+
+#[test]
+fn a_deadline_that_is_not_reached_changes_nothing_and_one_that_is_none_is_refused() {
+    let project = Project::new().main("job.run { testscript = 'true', taskid = 'a' }");
+    project.job(&["-q", "--deadline", "1h"]).code(0).outcomes("a=passed");
+    for (wrong, why) in
+        [("0", "a time above zero"), ("-3", "deadline"), ("3 weeks", "no unit of time"), ("nan", "no unit of time")]
+    {
+        project.job(&["-q", &format!("--deadline={wrong}")]).code(2).stderr_has(why);
+    }
+}
