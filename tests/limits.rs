@@ -16,11 +16,11 @@ fn no_task_starts_after_as_many_failures_as_may_be() {
     project
         .job(&["-q", "--max-failures", "2"])
         .code(1)
-        .outcomes("a=failed b=passed c=failed d=skipped e=skipped f=skipped");
+        .outcomes("a=failed b=passed c=failed d=skipped e=skipped f=blocked");
     project
         .job(&["-q", "--max-failures", "1"])
         .code(1)
-        .outcomes("a=failed b=skipped c=skipped d=skipped e=skipped f=skipped");
+        .outcomes("a=failed b=skipped c=skipped d=skipped e=skipped f=blocked");
     project
         .job(&["-q", "--max-failures", "3"])
         .code(1)
@@ -29,7 +29,7 @@ fn no_task_starts_after_as_many_failures_as_may_be() {
         .file("rille.toml", "max_failures = 1\n")
         .job(&["-q"])
         .code(1)
-        .outcomes("a=failed b=skipped c=skipped d=skipped e=skipped f=skipped");
+        .outcomes("a=failed b=skipped c=skipped d=skipped e=skipped f=blocked");
 }
 
 #[test]
