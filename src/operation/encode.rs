@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::scalar::number_text;
+use super::scalar::{beyond_text, beyond_yaml, number_text};
 use super::yaml_word::{Word, yaml_word};
 
 /// Returns a value as an argument or a variable: `1` for true, nothing for false and null.
@@ -13,8 +13,11 @@ pub(super) fn as_argument(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Number(number) => number_text(number),
         // Parts of one value, as `arg-split` would take it apart again.
-        Value::Array(items) => items.iter().map(|item| quote(&as_shown(item))).collect::<Vec<_>>().join(" "),
-        Value::Object(_) => value.to_string(),
+        Value::Array(items) => {
+            let part = |item: &Value| beyond_text(item).unwrap_or_else(|| as_shown(item));
+            items.iter().map(|item| quote(&part(item))).collect::<Vec<_>>().join(" ")
+        }
+        Value::Object(_) => beyond_text(value).unwrap_or_else(|| value.to_string()),
     }
 }
 
@@ -30,7 +33,7 @@ pub(super) fn encoded(value: &Value, encoding: &Map<String, Value>) -> String {
     };
     let plain = match value {
         Value::Number(number) => number_text(number),
-        _ => String::new(),
+        other => beyond_text(other).unwrap_or_default(),
     };
     let found =
         names.iter().copied().chain((!plain.is_empty()).then_some(plain.as_str())).find_map(|name| encoding.get(name));
@@ -52,7 +55,19 @@ pub(super) fn as_yaml(value: &Value) -> String {
             // YAML 1.1 wants a point in a number with an exponent.
             if text.contains('.') { text } else { text.replace('e', ".0e") }
         }
-        _ => value.to_string(),
+        // A list is read back as JSON, where these are the words of Python.
+        Value::Array(items) if items.iter().any(|item| beyond_text(item).is_some()) => {
+            let item = |item: &Value| match crate::model::Value::beyond_json(item) {
+                Some(crate::model::Value::Float(number)) if number.is_nan() => "NaN".to_owned(),
+                Some(crate::model::Value::Float(number)) => {
+                    if number > 0.0 { "Infinity" } else { "-Infinity" }.to_owned()
+                }
+                Some(number) => number.to_text(),
+                None => item.to_string(),
+            };
+            format!("[{}]", items.iter().map(item).collect::<Vec<_>>().join(","))
+        }
+        _ => beyond_yaml(value).unwrap_or_else(|| value.to_string()),
     }
 }
 
@@ -62,6 +77,7 @@ pub(super) fn as_shown(value: &Value) -> String {
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
         Value::Array(items) => format!("[{}]", items.iter().map(as_shown).collect::<Vec<_>>().join(", ")),
+        Value::Object(_) if beyond_yaml(value).is_some() => as_yaml(value),
         Value::Object(map) => {
             let pairs = map.iter().map(|(name, value)| format!("{name}: {}", as_shown(value)));
             format!("{{{}}}", pairs.collect::<Vec<_>>().join(", "))
@@ -159,6 +175,16 @@ mod tests {
             (json!(0.1), "0.1", "0.1", "0.1"),
             (json!(1e-5), "1e-05", "1.0e-05", "1.0e-05"),
             (json!(1000.0), "1000.0", "1000.0", "1000.0"),
+            (json!({"$float": "inf"}), "inf", ".inf", ".inf"),
+            (json!({"$float": "-inf"}), "-inf", "-.inf", "-.inf"),
+            (json!({"$float": "nan"}), "nan", ".nan", ".nan"),
+            (
+                json!({"$integer": "18446744073709551616"}),
+                "18446744073709551616",
+                "18446744073709551616",
+                "18446744073709551616",
+            ),
+            (json!([{"$float": "inf"}, 1]), "inf 1", "[Infinity,1]", "[.inf, 1]"),
             (json!("adam"), "adam", "adam", "adam"),
             (json!("yes"), "yes", "'yes'", "'yes'"),
             (json!("00500"), "00500", "'00500'", "'00500'"),

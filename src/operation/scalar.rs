@@ -28,10 +28,49 @@ pub(super) fn python_int(text: &str) -> Option<Number> {
     whole(if negative { -value } else { value })
 }
 
-/// Returns whether a text is a whole number of any size.
-pub(super) fn is_whole(text: &str) -> bool {
-    let (_, digits) = sign(python_trim(text));
-    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+/// Returns what Python's `int` makes of a text, of whatever size it is: where JSON has no word for the number, in its form
+/// as a [`model::Value`](crate::model::Value).
+pub(super) fn any_int(text: &str) -> Option<Value> {
+    if let Some(number) = python_int(text) {
+        return Some(Value::Number(number));
+    }
+    let (negative, digits) = sign(python_trim(text));
+    let digits = without_underscores(digits)?;
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let digits = digits.trim_start_matches('0');
+    let text = format!("{}{digits}", if negative { "-" } else { "" });
+    Some(crate::model::Value::of_digits(&text).to_json())
+}
+
+/// Returns a number with a fraction as JSON, in its form where JSON has no word for it.
+pub(super) fn any_float(number: f64) -> Value {
+    Number::from_f64(number).map_or_else(|| crate::model::Value::Float(number).to_json(), Value::Number)
+}
+
+/// Returns a value that is a number as text for programs, if JSON has no word for it: `inf`, `-inf`, `nan`, its digits.
+pub(super) fn beyond_text(value: &Value) -> Option<String> {
+    crate::model::Value::beyond_json(value).map(|value| value.to_text())
+}
+
+/// The same as a word of YAML.
+pub(super) fn beyond_yaml(value: &Value) -> Option<String> {
+    match crate::model::Value::beyond_json(value)? {
+        crate::model::Value::Float(number) if number.is_nan() => Some(".nan".to_owned()),
+        crate::model::Value::Float(number) => Some(if number > 0.0 { ".inf" } else { "-.inf" }.to_owned()),
+        other => Some(other.to_text()),
+    }
+}
+
+/// Returns whether a value is a number, also one that JSON has no word for.
+pub(super) fn is_number(value: &Value) -> bool {
+    value.is_number() || crate::model::Value::beyond_json(value).is_some()
+}
+
+/// Returns whether a value is a whole number of more than 64 bits.
+pub(super) fn is_large(value: &Value) -> bool {
+    matches!(crate::model::Value::beyond_json(value), Some(crate::model::Value::Large(_)))
 }
 
 /// Returns what Python's `float` makes of a text: also `nan` and `inf`, which JSON cannot hold.
@@ -73,7 +112,11 @@ pub(super) fn as_number(value: &Value) -> Option<f64> {
     match value {
         Value::Bool(value) => Some(f64::from(u8::from(*value))),
         Value::Number(number) => number.as_f64(),
-        _ => None,
+        other => match crate::model::Value::beyond_json(other)? {
+            crate::model::Value::Float(number) => Some(number),
+            crate::model::Value::Large(digits) => digits.parse().ok(),
+            _ => None,
+        },
     }
 }
 

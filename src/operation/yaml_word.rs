@@ -5,9 +5,9 @@
 use std::sync::LazyLock;
 
 use regex::Regex;
-use serde_json::Number;
+use serde_json::{Number, Value};
 
-use super::scalar::{sign, whole};
+use super::scalar::{any_float, any_int, sign, whole};
 
 /// What a bare word is to YAML.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +20,9 @@ pub(super) enum Word {
     Number(Number),
     /// The same, written to the base of 60: `1:30` is 90.
     Time(Number),
-    /// A number that JSON cannot hold, a date, or a mark of YAML's own: no text to other readers.
+    /// A number that JSON has no word for, in its form: infinity, what is no number, more than 64 bits.
+    Beyond(Value),
+    /// A date, or a mark of YAML's own: no text to other readers.
     Other,
     /// Text.
     Text,
@@ -50,6 +52,9 @@ pub(super) fn yaml_word(word: &str) -> Word {
         "" | "~" | "null" | "Null" | "NULL" => Word::Null,
         "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Word::Bool(true),
         "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => Word::Bool(false),
+        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => Word::Beyond(any_float(f64::INFINITY)),
+        "-.inf" | "-.Inf" | "-.INF" => Word::Beyond(any_float(f64::NEG_INFINITY)),
+        ".nan" | ".NaN" | ".NAN" => Word::Beyond(any_float(f64::NAN)),
         "<<" | "=" => Word::Other,
         _ if !word.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.')) => Word::Text,
         _ if DATE.is_match(word) => Word::Other,
@@ -70,7 +75,15 @@ fn integer(word: &str) -> Option<Word> {
             .try_fold(0_i128, |sum, part| sum.checked_mul(60)?.checked_add(part.parse().ok()?)),
     };
     let number = size.and_then(|size| whole(if sign(word).0 { -size } else { size }));
-    Some(number.map_or(Word::Other, if plain.is_some() { Word::Number } else { Word::Time }))
+    let beyond = || match &plain {
+        Some((digits, 10)) => any_int(&if sign(word).0 { format!("-{digits}") } else { digits.clone() }),
+        Some(_) => any_int(&size.map(|size| if sign(word).0 { -size } else { size })?.to_string()),
+        None => None,
+    };
+    match number {
+        Some(number) => Some(if plain.is_some() { Word::Number(number) } else { Word::Time(number) }),
+        None => Some(beyond().map_or(Word::Other, Word::Beyond)),
+    }
 }
 
 /// Reads a number with a fraction or an exponent.
@@ -78,7 +91,10 @@ fn float(word: &str) -> Option<Word> {
     let found = FLOAT.captures(word)?;
     let digits = word.replace('_', "");
     if found.name("base60").is_none() {
-        return Some(digits.parse().ok().and_then(Number::from_f64).map_or(Word::Other, Word::Number));
+        return Some(match digits.parse::<f64>() {
+            Ok(number) => Number::from_f64(number).map_or_else(|| Word::Beyond(any_float(number)), Word::Number),
+            Err(_) => Word::Other,
+        });
     }
     let (is_negative, digits) = sign(&digits);
     let size = digits.split(':').try_fold(0.0, |sum: f64, part| Some(sum.mul_add(60.0, part.parse::<f64>().ok()?)));
@@ -88,7 +104,7 @@ fn float(word: &str) -> Option<Word> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -135,13 +151,16 @@ mod tests {
             (".", Word::Text),
             ("-", Word::Text),
             ("...", Word::Text),
-            (".inf", Word::Other),
-            ("-.inf", Word::Other),
-            (".nan", Word::Other),
+            (".inf", Word::Beyond(json!({"$float": "inf"}))),
+            ("-.inf", Word::Beyond(json!({"$float": "-inf"}))),
+            (".nan", Word::Beyond(json!({"$float": "nan"}))),
             ("nan", Word::Text),
-            ("1e999", Word::Other),
+            ("1e999", Word::Beyond(json!({"$float": "inf"}))),
+            ("-1e999", Word::Beyond(json!({"$float": "-inf"}))),
+            ("0xffffffffffffffffff", Word::Beyond(json!({"$integer": "4722366482869645213695"}))),
+            ("-99999999999999999999", Word::Beyond(json!({"$integer": "-99999999999999999999"}))),
             ("18446744073709551615", number(json!(u64::MAX))),
-            ("18446744073709551616", Word::Other),
+            ("18446744073709551616", Word::Beyond(json!({"$integer": "18446744073709551616"}))),
             ("2024-01-31", Word::Other),
             ("2024-1-1", Word::Text),
             ("2024-1-1 10:00:00", Word::Other),

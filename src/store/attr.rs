@@ -4,8 +4,16 @@
 //! block style, sorted keys, a newline at the end, and quotes around every string that some reader takes for another
 //! type.
 
-use serde::Serialize;
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use regex::Regex;
 use serde::de::DeserializeOwned;
+use serde::ser::{SerializeMap, SerializeSeq};
+use serde::{Serialize, Serializer};
+use serde_json::Value as Json;
+
+use crate::model::{Value, YamlSchema, read_yaml};
 
 /// Returns `value` as a YAML document, or why it is none.
 pub(crate) fn encode(value: &impl Serialize) -> Result<String, String> {
@@ -15,7 +23,11 @@ pub(crate) fn encode(value: &impl Serialize) -> Result<String, String> {
         // Folded and literal blocks differ between readers in what they do to spaces at the ends of lines.
         prefer_block_scalars: false,
     };
-    let mut text = serde_saphyr::to_string_with_options(&value, options).map_err(|e| e.to_string())?;
+    let text = serde_saphyr::to_string_with_options(&Written(&value), options).map_err(|e| e.to_string())?;
+    let mut text = match text.contains(LARGE) {
+        true => WRITTEN_LARGE.replace_all(&text, "$1").into_owned(),
+        false => text,
+    };
     if !text.ends_with('\n') {
         text.push('\n');
     }
@@ -25,7 +37,52 @@ pub(crate) fn encode(value: &impl Serialize) -> Result<String, String> {
 /// Returns what a YAML document holds, or what is wrong with it. An empty document is null.
 pub(crate) fn decode<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let text = if text.trim().is_empty() { "null\n" } else { text };
+    if BEYOND.is_match(text) {
+        let value = read_yaml(text, YamlSchema::Old).map_err(|e| e.to_string())?;
+        return serde_json::from_value(value.to_plain_json()).map_err(|e| e.to_string());
+    }
     serde_saphyr::from_str(text).map_err(|e| e.to_string())
+}
+
+/// What may be a number that JSON has no word for, and that stands in its form once it is read.
+static BEYOND: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?mi)(?:^|[\s\[,:-])[-+]?(?:\.inf|\.nan|[0-9]{19,})\b")
+        .expect("it is part of the program and is tested")
+});
+
+/// What stands before the digits of a number of more than 64 bits until they are written as a number.
+const LARGE: &str = "rille.large.number.";
+
+static WRITTEN_LARGE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"rille\.large\.number\.(-?[0-9]+)").expect("it is part of the program and is tested"));
+
+/// A value whose numbers are written as such, also where JSON has no word for them.
+struct Written<'a>(&'a Json);
+
+impl Serialize for Written<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Json::Object(fields) => match Value::beyond_json(self.0) {
+                Some(Value::Float(number)) => serializer.serialize_f64(number),
+                Some(number) => serializer.collect_str(&Cow::from(format!("{LARGE}{}", number.to_text()))),
+                None => {
+                    let mut map = serializer.serialize_map(Some(fields.len()))?;
+                    for (name, value) in fields {
+                        map.serialize_entry(name, &Written(value))?;
+                    }
+                    map.end()
+                }
+            },
+            Json::Array(items) => {
+                let mut list = serializer.serialize_seq(Some(items.len()))?;
+                for item in items {
+                    list.serialize_element(&Written(item))?;
+                }
+                list.end()
+            }
+            scalar => scalar.serialize(serializer),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -37,6 +94,23 @@ mod tests {
 
     fn decode_value(text: &str) -> Result<Value, String> {
         decode(text)
+    }
+
+    #[test]
+    fn numbers_that_json_has_no_word_for_are_numbers() {
+        let cases = [
+            (json!({"f": {"$float": "inf"}}), "f: .inf\n"),
+            (json!([{"$float": "-inf"}, {"$float": "nan"}]), "- -.inf\n- .nan\n"),
+            (json!({"n": {"$integer": "18446744073709551616"}, "t": "inf"}), "n: 18446744073709551616\nt: inf\n"),
+            (
+                json!({"n": {"$integer": "-9999999999999999999999999999999999999999999999"}}),
+                "n: -9999999999999999999999999999999999999999999999\n",
+            ),
+        ];
+        for (value, text) in cases {
+            assert_eq!(encode(&value).unwrap(), text);
+            assert_eq!(decode_value(text).unwrap(), value);
+        }
     }
 
     #[test]

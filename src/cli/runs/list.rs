@@ -224,7 +224,8 @@ pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        other => other.to_string(),
+        // Infinity and the like, which JSON has a form for and no word.
+        other => crate::model::Value::beyond_json(other).map_or_else(|| other.to_string(), |number| number.to_text()),
     }
 }
 

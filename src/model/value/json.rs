@@ -41,6 +41,16 @@ impl Value {
         Self::deserialize(json).expect("every JSON stands for a value")
     }
 
+    /// Returns the number that JSON stands for which has no word for it: infinity, what is no number, a whole number of more
+    /// than 64 bits. `None` for all other JSON.
+    pub(crate) fn beyond_json(json: &Json) -> Option<Self> {
+        let fields = json.as_object().filter(|fields| fields.len() == 1)?;
+        if !fields.contains_key(FLOAT) && !fields.contains_key(INTEGER) {
+            return None;
+        }
+        Some(Self::of_json(json)).filter(|value| matches!(value, Self::Float(_) | Self::Large(_)))
+    }
+
     /// Returns how deep the JSON of the value is nested.
     pub(crate) fn json_depth(&self) -> usize {
         match self {

@@ -122,6 +122,7 @@ fn bare_as_json(part: &str) -> String {
         Word::Null => "null".to_owned(),
         Word::Bool(value) => value.to_string(),
         Word::Number(number) => number.to_string(),
+        Word::Beyond(number) => as_yaml(&Value::Array(vec![number])).trim_matches(['[', ']']).to_owned(),
         Word::Time(_) | Word::Other | Word::Text => Value::from(part).to_string(),
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::super::encode::{as_argument, as_shown, join, split};
-use super::super::scalar::as_number;
+use super::super::scalar::{as_number, is_number};
 use super::super::{Choice, Flag, FlagType, FlagValues};
 use super::decode::{coerce, type_name};
 use super::{Context, FlagError};
@@ -148,8 +148,9 @@ fn check_choice(
 /// Returns whether two values are the same to Python: 1 is 1.0.
 pub(in super::super) fn is_equal(one: &Value, other: &Value) -> bool {
     match (one, other) {
-        (Value::Number(_), Value::Number(_)) => one == other || as_number(one) == as_number(other),
-        _ => one == other,
+        _ if one == other => true,
+        _ if is_number(one) && is_number(other) => as_number(one) == as_number(other),
+        _ => false,
     }
 }
 

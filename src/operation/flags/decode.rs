@@ -5,10 +5,10 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Number, Value};
+use serde_json::Value;
 
 use super::super::FlagType;
-use super::super::scalar::{as_number, is_whole, python_float, python_int};
+use super::super::scalar::{any_float, any_int, as_number, is_large, is_number, python_float, python_int};
 use super::super::yaml_word::{Word, yaml_word};
 use crate::model::nearest;
 
@@ -41,23 +41,20 @@ pub(super) fn decode(text: &str, kind: FlagType, home: Option<&Path>) -> Decoded
         return one(Value::from(text));
     }
     if kind == FlagType::Float
-        && let Some(number) = python_float(text).and_then(Number::from_f64)
+        && let Some(number) = python_float(text)
         && !is_surprising(text)
     {
-        return one(Value::Number(number));
+        return one(any_float(number));
     }
     // As one, it would not be what was typed.
     if is_surprising(text) && as_list(text).is_none() && (python_float(text).is_some() || python_int(text).is_some()) {
         return one(Value::from(text));
     }
-    if let Some(number) = python_int(text) {
-        return one(Value::Number(number));
-    }
-    if is_whole(text) {
-        return one(Value::from(text));
+    if let Some(number) = any_int(text) {
+        return one(number);
     }
     if let Some(number) = python_float(text) {
-        return one(Number::from_f64(number).map_or(Value::from(text), Value::Number));
+        return one(any_float(number));
     }
     as_list(text).unwrap_or_else(|| one(yaml(text, home)))
 }
@@ -126,7 +123,8 @@ fn yaml(text: &str, home: Option<&Path>) -> Value {
         Word::Null => Value::Null,
         Word::Bool(value) => Value::Bool(value),
         Word::Number(number) if !is_surprising(word) => Value::Number(number),
-        Word::Number(_) | Word::Time(_) | Word::Other => Value::from(text),
+        Word::Beyond(number) if !is_surprising(word) => number,
+        Word::Number(_) | Word::Beyond(_) | Word::Time(_) | Word::Other => Value::from(text),
         Word::Text => Value::from(
             expand_home(word, home).map_or_else(|| word.to_owned(), |path| path.to_string_lossy().into_owned()),
         ),
@@ -158,32 +156,25 @@ pub(super) fn coerce(value: &Value, kind: FlagType, base: &Path, home: Option<&P
         FlagType::Int => match value {
             Value::Number(number) if !number.is_f64() => Ok(value.clone()),
             Value::Bool(value) => Ok(Value::from(u8::from(*value))),
-            Value::String(text) if is_whole(text) && python_int(text).is_none() => Ok(value.clone()),
-            _ => text.and_then(python_int).map(Value::Number).ok_or_else(wrong),
+            Value::Object(_) if is_large(value) => Ok(value.clone()),
+            _ => text.and_then(any_int).ok_or_else(wrong),
         },
         FlagType::Float => match text {
-            // Not a number and infinity are no numbers of JSON.
-            Some(text) => {
-                python_float(text).map(|number| Number::from_f64(number).map_or(value.clone(), Value::Number))
-            }
-            None => as_number(value).and_then(Number::from_f64).map(Value::Number),
+            Some(text) => python_float(text).map(any_float),
+            None => as_number(value).map(any_float),
         }
         .ok_or_else(wrong),
         FlagType::Number => match value {
             Value::Number(_) | Value::Bool(_) => Ok(value.clone()),
+            Value::Object(_) if is_number(value) => Ok(value.clone()),
             _ => {
-                let number = text.and_then(|text| {
-                    let float = || {
-                        python_float(text).map(|number| Number::from_f64(number).map_or(value.clone(), Value::Number))
-                    };
-                    python_int(text).map(Value::Number).or_else(|| is_whole(text).then(|| value.clone())).or_else(float)
-                });
+                let number = text.and_then(|text| any_int(text).or_else(|| python_float(text).map(any_float)));
                 number.ok_or_else(wrong)
             }
         },
         FlagType::Boolean => match value {
             Value::Bool(_) => Ok(value.clone()),
-            Value::Number(_) => Ok(Value::from(as_number(value) != Some(0.0))),
+            _ if is_number(value) => Ok(Value::from(as_number(value) != Some(0.0))),
             Value::String(text) if text.is_empty() => Ok(Value::from(false)),
             Value::String(text) => match yaml_word(text) {
                 Word::Bool(value) => Ok(Value::from(value)),

@@ -102,6 +102,7 @@ fn shown(data: &Data) -> String {
         Data::Bool(true) => "True".to_owned(),
         Data::Bool(false) => "False".to_owned(),
         Data::Number(number) => number.to_string(),
+        Data::Beyond(number) => crate::operation::encode::as_yaml(number),
         Data::Text(text) => text.clone(),
         Data::List(_) | Data::Map(_) | Data::Bad(_) => {
             Node { data: data.clone(), place: crate::model::Place { file: "".into(), line: 0 } }.to_value().to_string()

@@ -1,7 +1,5 @@
 //! What a plain scalar of `guild.yml` is.
 
-use serde_json::Number;
-
 use crate::operation::read::Data;
 use crate::operation::yaml_word::{Word, yaml_word};
 
@@ -11,16 +9,9 @@ pub(super) fn plain(text: &str) -> Data {
         Word::Null => Data::Null,
         Word::Bool(value) => Data::Bool(value),
         Word::Number(number) | Word::Time(number) => Data::Number(number),
-        // What JSON has no number for, infinity and very long ones, stays as it was written.
+        Word::Beyond(number) => Data::Beyond(number),
+        // A date stays as it was written.
         Word::Other | Word::Text => Data::Text(text.to_owned()),
-    }
-}
-
-/// Reads a number in any of its notations.
-pub(super) fn number(text: &str) -> Option<Number> {
-    match yaml_word(text) {
-        Word::Number(number) | Word::Time(number) => Some(number),
-        _ => None,
     }
 }
 
@@ -50,7 +41,7 @@ mod tests {
             ("+1", "1"),
             ("-0", "0"),
             ("1.", "1.0"),
-            (".inf", "'.inf'"),
+            (".inf", ".inf"),
             ("2020-01-01", "'2020-01-01'"),
             ("y", "'y'"),
             ("n", "'n'"),
@@ -60,10 +51,10 @@ mod tests {
             ("", "null"),
             ("=", "'='"),
             ("18446744073709551615", "18446744073709551615"),
-            ("99999999999999999999999999999999999999999999", "'99999999999999999999999999999999999999999999'"),
+            ("99999999999999999999999999999999999999999999", "99999999999999999999999999999999999999999999"),
             ("0x", "'0x'"),
             ("0_", "0"),
-            ("1e999", "'1e999'"),
+            ("1e999", ".inf"),
         ];
         for (text, expected) in cases {
             let found = match plain(text) {
@@ -71,6 +62,7 @@ mod tests {
                 Data::Bool(true) => "yes".to_owned(),
                 Data::Bool(false) => "no".to_owned(),
                 Data::Number(number) => number.to_string(),
+                Data::Beyond(number) => crate::operation::encode::as_yaml(&number),
                 Data::Text(text) => format!("'{text}'"),
                 other => format!("{other:?}"),
             };

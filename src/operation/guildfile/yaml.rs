@@ -11,6 +11,7 @@ use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, Span, Tag, options
 use super::scalar;
 use crate::model::Place;
 use crate::operation::read::{Data, Entry, Mistake, Node};
+use crate::operation::scalar::is_large;
 
 /// Values that a file may have with its aliases written out.
 const MOST_NODES: usize = 1_000_000;
@@ -180,6 +181,7 @@ fn source_text(data: &Data) -> String {
         Data::Text(text) => text.clone(),
         Data::Bool(boolean) => boolean.to_string(),
         Data::Number(number) => number.to_string(),
+        Data::Beyond(number) => crate::operation::encode::as_yaml(number),
         _ => "null".to_owned(),
     }
 }
@@ -229,13 +231,17 @@ fn scalar_data(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Data {
     match tag.core_suffix() {
         // A time has no type of its own here.
         Some("str" | "timestamp") => Data::Text(text.to_owned()),
-        Some("int") => match scalar::number(text).filter(|number| !number.is_f64()) {
-            Some(number) => Data::Number(number),
-            None => wrong("a whole number"),
+        Some("int") => match scalar::plain(text) {
+            Data::Number(number) if !number.is_f64() => Data::Number(number),
+            Data::Beyond(number) if is_large(&number) => Data::Beyond(number),
+            _ => wrong("a whole number"),
         },
-        Some("float") => match scalar::number(text) {
-            Some(number) => number.as_f64().and_then(serde_json::Number::from_f64).map_or(Data::Null, Data::Number),
-            None => wrong("a number"),
+        Some("float") => match scalar::plain(text) {
+            Data::Number(number) => {
+                number.as_f64().and_then(serde_json::Number::from_f64).map_or(Data::Null, Data::Number)
+            }
+            Data::Beyond(number) if !is_large(&number) => Data::Beyond(number),
+            _ => wrong("a number"),
         },
         Some("bool") => match scalar::plain(text) {
             data @ Data::Bool(_) => data,

@@ -127,6 +127,7 @@ impl<'a> Fields<'a> {
         match &node.data {
             Data::Text(text) => Ok(text.clone()),
             Data::Number(number) => Ok(number.to_string()),
+            Data::Beyond(number) => Ok(crate::operation::encode::as_yaml(number)),
             Data::Bool(_) => {
                 let text = format!("{} must be a text, got {}; write it in quotes", self.spelled(name), node.shown());
                 Err(Mistake::at(&node.place, text))
@@ -141,6 +142,7 @@ impl<'a> Fields<'a> {
             .map(|node| match &node.data {
                 Data::Bool(boolean) => Ok(*boolean),
                 Data::Number(number) => Ok(number.as_f64() != Some(0.0)),
+                Data::Beyond(_) => Ok(true),
                 _ if self.spelling == Spelling::Lua => Err(self.wrong(name, "true or false", node)),
                 _ => Err(self.wrong(name, "yes or no", node)),
             })
@@ -152,6 +154,9 @@ impl<'a> Fields<'a> {
         self.get(name)
             .map(|node| match &node.data {
                 Data::Number(number) => number.as_f64().ok_or_else(|| self.wrong(name, "a number", node)),
+                Data::Beyond(number) => {
+                    crate::operation::scalar::as_number(number).ok_or_else(|| self.wrong(name, "a number", node))
+                }
                 _ => Err(self.wrong(name, "a number", node)),
             })
             .transpose()
@@ -207,7 +212,7 @@ impl<'a> Fields<'a> {
 /// Returns the name that an entry stands for. In YAML some words are no names.
 pub(crate) fn name_of<'a>(entry: &'a Entry, what: &str) -> Checked<&'a str> {
     match entry.key_value {
-        Value::String(_) | Value::Number(_) => Ok(&entry.key),
+        Value::String(_) | Value::Number(_) | Value::Object(_) => Ok(&entry.key),
         _ => {
             let text = format!("{what} has no name here: YAML reads it as {}; write it in quotes", entry.key_value);
             Err(Mistake::at(&entry.place, text))

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Number, Value};
 
+use super::super::encode::as_yaml;
 use super::Mistake;
 use crate::model::Place;
 
@@ -23,6 +24,8 @@ pub(crate) enum Data {
     Bool(bool),
     /// A number.
     Number(Number),
+    /// A number that JSON has no word for, in its form.
+    Beyond(Value),
     /// A text.
     Text(String),
     /// A list.
@@ -57,6 +60,7 @@ impl Node {
             Value::Number(number) => Data::Number(number.clone()),
             Value::String(text) => Data::Text(text.clone()),
             Value::Array(items) => Data::List(items.iter().map(|item| Node::of(item, place)).collect()),
+            Value::Object(_) if crate::model::Value::beyond_json(value).is_some() => Data::Beyond(value.clone()),
             Value::Object(fields) => {
                 Data::Map(fields.iter().map(|(key, value)| Entry::new(key, Node::of(value, place))).collect())
             }
@@ -113,6 +117,7 @@ impl Node {
             Data::Null | Data::Bad(_) => Value::Null,
             Data::Bool(boolean) => Value::Bool(*boolean),
             Data::Number(number) => Value::Number(number.clone()),
+            Data::Beyond(number) => number.clone(),
             Data::Text(text) => Value::String(text.clone()),
             Data::List(items) => Value::Array(items.iter().map(Node::to_value).collect()),
             Data::Map(entries) => {
@@ -130,6 +135,7 @@ impl Node {
             Data::Bool(true) => "yes".to_owned(),
             Data::Bool(false) => "no".to_owned(),
             Data::Number(number) => format!("the number {number}"),
+            Data::Beyond(number) => format!("the number {}", as_yaml(number)),
             Data::Text(text) => {
                 let text = text.escape_debug().to_string();
                 let cut = text.char_indices().nth(MOST).map_or(text.len(), |(at, _)| at);
