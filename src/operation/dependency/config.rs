@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::config_text::{self, Words};
 use super::configparser;
 use super::{Origins, Outcome, Problem, Task};
 use crate::operation::guildfile::parse_yaml;
+use crate::operation::scalar::beyond_text;
 use crate::operation::{FlagPassing, Notice};
 
 /// A format of settings.
@@ -48,6 +50,15 @@ impl Format {
         }
     }
 
+    /// Returns the text with other values in it, and otherwise as it is; `None` where it has to be written anew.
+    fn edited(self, text: &str, settings: &[(String, Value)]) -> Option<String> {
+        match self {
+            Format::Yaml => config_text::edited(text, settings, Words::Yaml),
+            Format::Json => config_text::edited(text, settings, Words::Json),
+            Format::Cfg => configparser::edited(text, settings),
+        }
+    }
+
     fn write(self, value: &Value) -> Result<String, String> {
         match self {
             Format::Yaml => {
@@ -79,26 +90,45 @@ impl Task<'_> {
             ),
             ..Problem::default()
         })?;
-        let load = || -> Result<Value, String> {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let load = || -> Result<(Value, String), String> {
             let text = fs::read_to_string(&file).map_err(|error| error.to_string())?;
-            let name = file.file_name().unwrap_or_default().to_string_lossy();
-            format.read(&text, &name)
+            Ok((format.read(&text, &name)?, text))
         };
-        let mut config = match load() {
-            Ok(Value::Null) => Map::new(),
-            Ok(Value::Object(config)) => config,
+        let (mut config, original) = match load() {
+            Ok((Value::Null, text)) => (Map::new(), text),
+            Ok((Value::Object(config), text)) => (config, text),
             Ok(_) => return Err(format!("error loading config from {}: it holds no mapping", file.display()).into()),
             Err(error) => return Err(format!("error loading config from {}: {error}", file.display()).into()),
         };
-        for (name, value) in &self.source.params {
-            nest(&mut config, name, value.clone())?;
-        }
+        let mut settings: Vec<(String, Value)> =
+            self.source.params.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         for (name, value) in self.request.flags.iter().filter(|(_, value)| !value.is_null()) {
             let passing = self.request.passing.get(name);
             let setting = passing.and_then(|passing| passing.arg_name.as_deref()).unwrap_or(name);
-            nest(&mut config, setting, split(value, passing))?;
+            settings.push((setting.to_owned(), split(value, passing)));
         }
-        let text = format.write(&Value::Object(config))?;
+        // What is there already stays as it was written.
+        settings.retain(|(name, value)| at(&config, name) != Some(value));
+        for (name, value) in &settings {
+            nest(&mut config, name, value.clone())?;
+        }
+        let config = Value::Object(config);
+        let beyond: Vec<(String, Value)> =
+            settings.iter().filter(|(_, value)| beyond_text(value).is_some()).cloned().collect();
+        // `Infinity` is JSON to Python alone.
+        let is_right = |text: &String| match format {
+            Format::Json if !beyond.is_empty() => true,
+            _ => format.read(text, &name).is_ok_and(|read| read == config),
+        };
+        let text = match format.edited(&original, &settings).filter(is_right) {
+            Some(text) => text,
+            None => {
+                let text = format.write(&config)?;
+                // Nothing that writes it has these words.
+                if beyond.is_empty() { text } else { format.edited(&text, &beyond).unwrap_or(text) }
+            }
+        };
         let folder = self.request.run_dir.join(".guild/generated").join((self.request.surroundings.new_name)());
         let made = folder.join(file.file_name().unwrap_or_default());
         fs::create_dir_all(&folder)
@@ -106,6 +136,13 @@ impl Task<'_> {
             .map_err(|error| Problem::io(&error, format!("cannot write {}: {error}", made.display())))?;
         Ok(Origins::of(vec![made], &folder))
     }
+}
+
+/// Returns the value of a dotted name.
+fn at<'a>(config: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    let mut parts = name.split('.');
+    let first = config.get(parts.next()?)?;
+    parts.try_fold(first, |value, part| value.get(part))
 }
 
 /// Sets a value by its dotted name, `optimizer.lr`.

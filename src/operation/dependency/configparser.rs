@@ -65,6 +65,46 @@ pub(super) fn write(config: &Value) -> Result<String, String> {
     Ok(default + &sections)
 }
 
+/// Returns the text with other values of settings that it has, and otherwise as it is; `None` where it has to be written anew.
+pub(super) fn edited(text: &str, settings: &[(String, Value)]) -> Option<String> {
+    settings.iter().try_fold(text.to_owned(), |text, (name, value)| set(&text, name, value))
+}
+
+fn set(text: &str, name: &str, value: &Value) -> Option<String> {
+    let (wanted, name) = name.split_once('.').unwrap_or((DEFAULT, name));
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let mut section = None;
+    let mut at = None;
+    for (index, line) in lines.iter().enumerate() {
+        if let Some(header) = line.trim_end().strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            section = Some(header);
+        } else if section == Some(wanted)
+            && !line.starts_with(['#', ';', ' ', '\t'])
+            && line.split(['=', ':']).next().is_some_and(|key| key.trim_end().to_lowercase() == name)
+        {
+            at = Some(index);
+        }
+    }
+    let at = at?;
+    let old = lines[at];
+    let equals = old.find(['=', ':'])?;
+    let value_at = equals + 1 + (old[equals + 1..].len() - old[equals + 1..].trim_start_matches([' ', '\t']).len());
+    // What is indented below belongs to the value.
+    let more =
+        lines[at + 1..].iter().take_while(|line| line.starts_with([' ', '\t']) && !line.trim().is_empty()).count();
+    let word = line(name, value).ok()?;
+    let word = word.split_once(" = ")?.1;
+    Some(
+        [
+            &lines[..at].concat(),
+            &old[..value_at.min(old.trim_end_matches('\n').len())],
+            word,
+            &lines[at + 1 + more..].concat(),
+        ]
+        .concat(),
+    )
+}
+
 fn line(name: &str, value: &Value) -> Result<String, String> {
     let is_bad = name.is_empty() || name.contains(['=', ':', '\n']) || name.starts_with(['[', '#', ';', ' ']);
     if is_bad {
@@ -75,7 +115,7 @@ fn line(name: &str, value: &Value) -> Result<String, String> {
         Value::Bool(true) => "True".to_owned(),
         Value::Bool(false) => "False".to_owned(),
         Value::Null => "None".to_owned(),
-        other => other.to_string(),
+        other => crate::operation::scalar::beyond_text(other).unwrap_or_else(|| other.to_string()),
     };
     // What is indented belongs to the value.
     Ok(format!("{name} = {}\n", text.replace('\n', "\n\t")))
@@ -96,6 +136,16 @@ mod tests {
         let written = write(&json!({"train": {"lr": 0.2, "on": true, "s": "a\nb"}, "x": 3})).unwrap();
         assert_eq!(written, "[DEFAULT]\nx = 3\n\n[train]\nlr = 0.2\non = True\ns = a\n\tb\n\n");
         assert_eq!(read(&written).unwrap()["train"]["lr"], "0.2");
+    }
+
+    #[test]
+    fn only_the_settings_that_are_named_change() {
+        let text = "; Settings.\n[DEFAULT]\nx=1\n\n[train]\n# The rate.\nLR : 0.1\nname = a\n\tb\nlast = z\n";
+        let settings = [("train.lr", json!(0.5)), ("x", json!({"$float": "inf"})), ("train.name", json!("c"))];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value));
+        let expected = "; Settings.\n[DEFAULT]\nx=inf\n\n[train]\n# The rate.\nLR : 0.5\nname = c\nlast = z\n";
+        assert_eq!(edited(text, &settings).unwrap(), expected);
+        assert_eq!(edited(text, &[("train.new".to_owned(), json!(1))]), None);
     }
 
     #[test]

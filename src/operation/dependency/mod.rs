@@ -5,6 +5,7 @@
 
 mod archive;
 mod config;
+mod config_text;
 mod configparser;
 mod download;
 mod file;
