@@ -184,6 +184,54 @@ fn a_comment_is_written_in_an_editor() {
     assert_eq!(project.the_run().attr("comments")[0]["body"], "firstmore");
 }
 
+/// Values from the command line or the definition, through checks, records and configs, to Python, a shell and a file.
+#[test]
+fn values_reach_the_program_as_they_were_given() {
+    if !needs("python3") {
+        return;
+    }
+    let definition = "
+op:
+  main: m
+  flags-dest: globals
+  flags:
+    f: {type: float, default: .inf}
+    n: {type: int, default: 18446744073709551616}
+    s: {default: 2020-01-31}
+sh:
+  exec: sh -c 'printf \"%s|\" \"$@\"; echo \"$FLAG_S\"' sh ${flag_args}
+  flags: {s: null}
+conf:
+  exec: cat c.yml
+  flags-dest: config:c.yml
+  flags: {lr: 0.5, net.big: 1, when: 2020-01-31}
+";
+    let config = "# Settings.\nlr: 0.1  # the rate\nnet: {big: 2, other: 'x'}\nwhen: 2020-01-31\nlast: yes\n";
+    let project = Project::new()
+        .file("guild.yml", definition)
+        .file("c.yml", config)
+        .file("m.py", "f = 1.0\nn = 1\ns = ''\nprint(repr(f), repr(n), repr(s))\n");
+    let run = |words: &[&str]| project.run(&[&["run", "-y"], words].concat()).code(0).out();
+    let big = "-99999999999999999999999999999999999999999999";
+    assert_eq!(run(&["op"]), "inf 18446744073709551616 '2020-01-31'\n");
+    assert_eq!(run(&["op", "f=-inf", &format!("n={big}"), "s= a  b "]), format!("-inf {big} ' a  b '\n"));
+    assert_eq!(run(&["op", "f=nan", "n=1", "s=!tag x"]), "nan 1 '!tag x'\n");
+    // A record brings the same values back.
+    for run in project.runs() {
+        let text = run.text(".guild/output");
+        project.run(&["run", "-y", "--restart", &run.id()]).code(0).stdout(&text);
+    }
+    for (value, text) in
+        [("inf", "inf"), (big, big), ("2020-01-31", "2020-01-31"), (" a  b ", " a  b "), ("!tag x", "!tag x")]
+    {
+        assert_eq!(run(&["sh", &format!("s={value}")]), format!("--s|{text}|{text}\n"), "{value}");
+    }
+    // Of settings only what flags name is written anew.
+    let expected = config.replace("lr: 0.1", "lr: .inf").replace("big: 2", &format!("big: {big}"));
+    assert_eq!(run(&["conf", "lr=inf", &format!("net.big={big}")]), expected);
+    assert_eq!(run(&["conf", "lr=0.1", "net.big=2"]), config);
+}
+
 #[test]
 fn modules_are_found_in_the_run_directory_and_in_the_source_code() {
     if !needs("python3") {

@@ -163,7 +163,7 @@ mod tests {
         let targets: Vec<_> = dep.sources.iter().map(|source| source.target_path.as_deref()).collect();
         assert_eq!(targets, [Some("in"), Some("x")]);
         let wrong = read_sources(&json!([{"filee": "a"}])).unwrap_err();
-        assert!(wrong.contains("missing required attribute"), "{wrong}");
+        assert!(wrong.contains("did you mean 'file'?"), "{wrong}");
     }
 
     #[test]

@@ -124,8 +124,12 @@ impl Task<'_> {
         let text = match format.edited(&original, &settings).filter(is_right) {
             Some(text) => text,
             None => {
-                let text = format.write(&config)?;
-                // Nothing that writes it has these words.
+                // Nothing that writes a file has words for these.
+                let mut plain = config.as_object().cloned().unwrap_or_default();
+                for (name, _) in &beyond {
+                    nest(&mut plain, name, Value::Null)?;
+                }
+                let text = format.write(&Value::Object(plain))?;
                 if beyond.is_empty() { text } else { format.edited(&text, &beyond).unwrap_or(text) }
             }
         };

@@ -18,6 +18,9 @@ const LISTS: [(&str, usize, usize); 4] = [("range", 1, 3), ("linspace", 2, 3), (
 /// Guild's functions that stand for a range that a search draws values from.
 const SEARCHES: [(&str, usize, usize); 2] = [("uniform", 2, 3), ("loguniform", 2, 3)];
 
+/// Tags by which YAML says of which type a word is.
+const TAGS: [&str; 5] = ["!!str ", "!!int ", "!!float ", "!!bool ", "!!null"];
+
 /// What the text of a flag is.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Decoded {
@@ -111,6 +114,10 @@ fn takes(arguments: &str, fewest: usize, most: usize) -> bool {
 /// Returns a text as YAML has it: a bare word, something in quotes, a map. What is none is itself.
 fn yaml(text: &str, home: Option<&Path>) -> Value {
     let word = text.trim_matches([' ', '\t']);
+    // A tag that says of no type of YAML what follows is part of the text.
+    if word.starts_with('!') && !TAGS.iter().any(|tag| word.starts_with(tag)) {
+        return Value::from(text);
+    }
     if word.starts_with(['\'', '"', '{', '!']) {
         let value = serde_saphyr::from_str::<Value>(word).ok();
         return match value {
@@ -125,8 +132,9 @@ fn yaml(text: &str, home: Option<&Path>) -> Value {
         Word::Number(number) if !is_surprising(word) => Value::Number(number),
         Word::Beyond(number) if !is_surprising(word) => number,
         Word::Number(_) | Word::Beyond(_) | Word::Time(_) | Word::Other => Value::from(text),
+        // Spaces around a text are part of it.
         Word::Text => Value::from(
-            expand_home(word, home).map_or_else(|| word.to_owned(), |path| path.to_string_lossy().into_owned()),
+            expand_home(word, home).map_or_else(|| text.to_owned(), |path| path.to_string_lossy().into_owned()),
         ),
     }
 }
