@@ -129,7 +129,9 @@ fn places(text: &str) -> Option<HashMap<Vec<String>, Found>> {
                     }
                     continue;
                 }
-                let word = Found::Word { start: start.index(), end: end.index(), is_flow };
+                // A value that is not there stands at the colon.
+                let nothing = usize::from(start.index() == end.index() && chars.get(start.index()) == Some(&':'));
+                let word = Found::Word { start: start.index() + nothing, end: end.index() + nothing, is_flow };
                 let is_fixed = anchor > 0 || tag.is_some() || matches!(chars.get(start.index()), Some('|' | '>'));
                 if let Some(path) = next_path(&mut open) {
                     found.insert(path, if is_fixed { Found::Fixed } else { word });
