@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use serde_json::Value;
-use serde_saphyr::granit_parser::{Event, Parser, Span, options};
+use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, Span, options};
 
 use crate::operation::encode::as_yaml;
 use crate::operation::scalar::beyond_text;
@@ -53,8 +53,13 @@ fn set(text: &str, name: &str, value: &Value, words: Words) -> Option<String> {
     match *places.get(&parts[..depth])? {
         Found::Block { first, column } => {
             let indent = " ".repeat(column);
-            let line = format!("{}: {}\n{indent}", key_word(key), word(&nested, !inner.is_empty(), words));
-            Some(put(&chars, first, first, &line))
+            let line = format!("{}: {}\n", key_word(key), word(&nested, !inner.is_empty(), words));
+            // Behind all others, where the end of the file is the end of the mapping.
+            if depth == 0 {
+                let end = if text.ends_with('\n') { "" } else { "\n" };
+                return Some(format!("{text}{end}{indent}{line}"));
+            }
+            Some(put(&chars, first, first, &format!("{line}{indent}")))
         }
         Found::Word { start, end, .. } if chars.get(start) == Some(&'{') => {
             let is_empty = chars[start + 1..end - 1].iter().all(|c| c.is_whitespace());
@@ -121,7 +126,7 @@ fn places(text: &str) -> Option<HashMap<Vec<String>, Found>> {
         let Span { start, end, .. } = span;
         let is_flow = open.last().is_some_and(|open| open.is_flow);
         match event {
-            Event::Scalar(written, _, anchor, tag) => {
+            Event::Scalar(written, style, anchor, tag) => {
                 if let Some(open) = open.last_mut().filter(|open| open.is_map && open.key.is_none()) {
                     open.key = Some(written.into_owned());
                     if let Some(path) = open.path.clone().filter(|_| !open.is_flow) {
@@ -132,7 +137,8 @@ fn places(text: &str) -> Option<HashMap<Vec<String>, Found>> {
                 // A value that is not there stands at the colon.
                 let nothing = usize::from(start.index() == end.index() && chars.get(start.index()) == Some(&':'));
                 let word = Found::Word { start: start.index() + nothing, end: end.index() + nothing, is_flow };
-                let is_fixed = anchor > 0 || tag.is_some() || matches!(chars.get(start.index()), Some('|' | '>'));
+                let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                let is_fixed = anchor > 0 || tag.is_some() || is_block;
                 if let Some(path) = next_path(&mut open) {
                     found.insert(path, if is_fixed { Found::Fixed } else { word });
                 }
@@ -204,7 +210,7 @@ mod tests {
             ("none", json!(1), "none:", "none: 1"),
             ("net.depth", json!(3), "  width: 010", "  depth: 3\n  width: 010"),
             ("net.a.b", json!(3), "  width: 010", "  a: {b: 3}\n  width: 010"),
-            ("new", json!({"$float": "inf"}), "lr: 0.10", "new: .inf\nlr: 0.10"),
+            ("new", json!({"$float": "inf"}), "  lines\n", "  lines\nnew: .inf\n"),
         ];
         for (name, value, old, new) in cases {
             let expected = if old.is_empty() { text.to_owned() } else { text.replacen(old, new, 1) };
