@@ -12,24 +12,16 @@ const MAIN: &str = r#"
 
 #[test]
 fn no_task_starts_after_as_many_failures_as_may_be() {
-    let project = Project::new().main(MAIN);
-    project
-        .job(&["-q", "--max-failures", "2"])
-        .code(1)
-        .outcomes("a=failed b=passed c=failed d=skipped e=skipped f=blocked");
-    project
-        .job(&["-q", "--max-failures", "1"])
-        .code(1)
-        .outcomes("a=failed b=skipped c=skipped d=skipped e=skipped f=blocked");
-    project
-        .job(&["-q", "--max-failures", "3"])
-        .code(1)
-        .outcomes("a=failed b=passed c=failed d=passed e=passed f=blocked");
-    project
-        .file("rille.toml", "max_failures = 1\n")
-        .job(&["-q"])
-        .code(1)
-        .outcomes("a=failed b=skipped c=skipped d=skipped e=skipped f=blocked");
+    let one = "a=failed b=skipped c=skipped d=skipped e=skipped f=blocked";
+    for (most, expected) in [
+        ("1", one),
+        ("2", "a=failed b=passed c=failed d=skipped e=skipped f=blocked"),
+        ("3", "a=failed b=passed c=failed d=passed e=passed f=blocked"),
+    ] {
+        Project::new().main(MAIN).job(&["-q", "--max-failures", most]).code(1).outcomes(expected);
+    }
+    let configured = Project::new().main(MAIN).file("rille.toml", "max_failures = 1\n");
+    configured.job(&["-q"]).code(1).outcomes(one);
 }
 
 #[test]
