@@ -183,6 +183,7 @@ fn the_page_shows_every_difference() {
 }
 
 #[test]
+#[ignore = "asks aetest itself more than a thousand times, which takes minutes: RILLE_TEST_AETEST=… cargo test -- --ignored aetest"]
 fn the_recorded_results_are_those_of_aetest() {
     let Some(programs) = aetest_programs() else { return };
     for pair in pairs() {
