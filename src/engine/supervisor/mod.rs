@@ -93,6 +93,8 @@ impl Supervisor {
             self.wakes();
             // What has happened comes before what is wanted now: a task that has ended is not to be stopped.
             self.parts.dispatcher.judge();
+            // Before what is due is ended: then nothing would be late any more.
+            self.works();
             for source in ready {
                 self.attend(source);
             }
@@ -104,6 +106,13 @@ impl Supervisor {
         if let Some(worked) = self.stalls.rests(now, timeout) {
             self.parts.dispatcher.books.note_stall(worked);
             self.parts.dispatcher.settle();
+        }
+    }
+
+    fn works(&mut self) {
+        let now = self.parts.dispatcher.books.clock.now();
+        if let Some(worked) = self.stalls.works(now) {
+            self.parts.dispatcher.books.note_stall(worked);
         }
     }
 

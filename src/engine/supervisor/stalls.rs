@@ -52,8 +52,17 @@ impl Stalls {
             // Where there is no thread to be had, it is told afterwards only.
             let _ = thread::Builder::new().name("watchdog".to_owned()).spawn(move || beat.watch(STALL, &watchdog));
         }
+        self.works(now)
+    }
+
+    /// The loop is at work. Returns for how long it has been, if that is a stall that was not told.
+    pub(super) fn works(&mut self, now: Duration) -> Option<Duration> {
         let worked = now.saturating_sub(self.woke);
-        (worked >= STALL).then_some(worked)
+        let is_stall = worked >= STALL;
+        if is_stall {
+            self.woke = now;
+        }
+        is_stall.then_some(worked)
     }
 
     /// The loop has woken. Returns how late that is, if it is a stall.
@@ -129,7 +138,11 @@ mod tests {
         assert_eq!(stalls.wakes(seconds(1)), None);
         assert_eq!(stalls.rests(seconds(2), Some(seconds(1))), None);
         assert_eq!(stalls.wakes(seconds(12)), Some(seconds(9)), "stopped while it rested");
-        assert_eq!(stalls.rests(seconds(20), None), Some(seconds(8)), "held up while it worked");
+        assert_eq!(stalls.works(seconds(16)), None);
+        assert_eq!(stalls.works(seconds(18)), Some(seconds(6)), "held up while it worked");
+        assert_eq!(stalls.rests(seconds(19), None), None, "told once");
+        assert_eq!(stalls.wakes(seconds(20)), None);
+        assert_eq!(stalls.rests(seconds(28), None), Some(seconds(8)), "held up while it worked");
         assert_eq!(stalls.wakes(seconds(100)), None, "nothing was due");
     }
 
