@@ -317,7 +317,7 @@ fn without_pytest_the_interpreter_that_was_tried_is_named() {
 }
 
 #[test]
-fn a_thousand_small_items_take_a_process_for_each_file() {
+fn a_thousand_small_items_take_no_more_processes_than_there_are_files() {
     let Some(programs) = pytest_programs() else { return };
     let mut project = Project::new().env("PATH", path(&programs)).file(
         "suite/conftest.py",
@@ -338,5 +338,6 @@ fn a_thousand_small_items_take_a_process_for_each_file() {
     // How fast that is beside pytest-xdist is measured by `cargo bench -- pytest`.
     let pids = fs::read_to_string(pids).unwrap();
     assert_eq!(pids.lines().count(), 1000);
-    assert_eq!(pids.lines().collect::<std::collections::BTreeSet<_>>().len(), 20);
+    let processes = pids.lines().collect::<std::collections::BTreeSet<_>>().len();
+    assert!((2..=20).contains(&processes), "{processes} processes");
 }
