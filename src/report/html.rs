@@ -253,7 +253,7 @@ mod tests {
         let run = Path::new("/runs/01 23");
         assert!(!write_to(None).contains("<base"));
         assert!(!write_to(Some(Folders { page: run, run })).contains("<base"));
-        let page = write_to(Some(Folders { page: Path::new("/work/out"), run }));
+        let page = write_to(Some(Folders { page: Path::new("/project/out"), run }));
         assert!(page.contains("<base href=\"../../runs/01%2023/\">"));
         assert!(page.contains("<a href=\"tasks/3-compare/stdout\">stdout</a>"));
     }

@@ -60,7 +60,7 @@ mod tests {
             ("/runs/1", "/runs/1", ""),
             ("/runs", "/runs/1", "1/"),
             ("/runs/1", "/runs", "../"),
-            ("/work/out", "/home/u/.rille/runs/1", "../../home/u/.rille/runs/1/"),
+            ("/project/out", "/home/u/.rille/runs/1", "../../home/u/.rille/runs/1/"),
             ("/", "/runs/1", "runs/1/"),
         ];
         for (from, to, expected) in cases {
