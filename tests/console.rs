@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::process::Stdio;
 
-use crate::harness::Project;
+use crate::harness::{DEADLINE, Project, until};
 
 /// A jobfile of many tasks, of which some do not pass.
 const MANY: &str = "
@@ -103,16 +103,12 @@ fn a_slow_reader_sees_only_lines_that_were_written_and_where_some_are_missing() 
     let mut child = command.spawn().unwrap();
     let mut reader = child.stderr.take().unwrap();
     // Nobody reads until the task has ended, so most of its output finds no room.
-    let deadline = std::time::Instant::now() + crate::harness::DEADLINE;
     let has_ended = || {
         let runs = project.runs();
-        let log = runs.first().and_then(|run| std::fs::read_to_string(run.path().join(".guild/events.jsonl")).ok());
-        log.is_some_and(|log| log.contains("\"task-finished\""))
+        let log = std::fs::read_to_string(runs.first()?.path().join(".guild/events.jsonl")).ok()?;
+        log.contains("\"task-finished\"").then_some(())
     };
-    while !has_ended() {
-        assert!(std::time::Instant::now() < deadline, "the task should have ended");
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    until("the end of the task", DEADLINE, has_ended);
     let mut text = String::new();
     reader.read_to_string(&mut text).unwrap();
     child.wait().unwrap();

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::store::tfevents::read_scalars;
@@ -36,6 +36,18 @@ fn output_is_kept_and_its_scalars_are_in_an_event_file() {
     assert_eq!(found, [("loss", 0.25)]);
 }
 
+/// Looks again and again until there is something, within a time that ends a test which hangs.
+fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited in vain");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 #[test]
 fn a_scalar_is_there_while_the_operation_runs() {
     let run = run();
@@ -43,9 +55,7 @@ fn a_scalar_is_there_while_the_operation_runs() {
     let Recorder { mut sink, recording } = Recorder::new(run.path(), patterns, false, &Masks::default());
     sink.begin().unwrap();
     sink.write(Stream::Stdout, b"loss: 1\n").unwrap();
-    while read_scalars(run.path()).scalars.is_empty() {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    until(|| (!read_scalars(run.path()).scalars.is_empty()).then_some(()));
     // It was never started, or is still running: its end is not needed for this.
     recording.finish(None).unwrap();
     drop(sink);
@@ -107,13 +117,8 @@ impl Follow for Broken {
 fn what_cannot_be_written_is_told_once_and_nobody_waits_for_it() {
     let follower = Follower::start("broken", Box::new(Broken), None).unwrap();
     let piece: Arc<[u8]> = vec![0; 8 << 20].into();
-    let error = loop {
-        if let Err((path, error)) = follower.take(Stream::Stdout, Arc::clone(&piece)) {
-            assert_eq!(path, PathBuf::from("events"));
-            break error;
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    };
+    let (path, error) = until(|| follower.take(Stream::Stdout, Arc::clone(&piece)).err());
+    assert_eq!(path, PathBuf::from("events"));
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     assert!(follower.has_room());
     follower.take(Stream::Stdout, piece).unwrap();
