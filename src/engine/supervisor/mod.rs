@@ -81,7 +81,9 @@ impl Supervisor {
             }
             let may_rest = self.parts.waker.falls_asleep(&self.parts.requests);
             let timeout = if may_rest { self.parts.dispatcher.rest() } else { Some(Duration::ZERO) };
-            self.rests(timeout);
+            if self.note_stall(|stalls, now| stalls.rests(now, timeout)) {
+                self.parts.dispatcher.settle();
+            }
             let ready = match self.reactor.wait(timeout) {
                 Ok(ready) => ready,
                 Err(error) => {
@@ -90,37 +92,25 @@ impl Supervisor {
                 }
             };
             self.parts.waker.is_up();
-            self.wakes();
+            self.note_stall(Stalls::wakes);
             // What has happened comes before what is wanted now: a task that has ended is not to be stopped.
             self.parts.dispatcher.judge();
             // Before what is due is ended: then nothing would be late any more.
-            self.works();
+            self.note_stall(Stalls::works);
             for source in ready {
                 self.attend(source);
             }
         }
     }
 
-    fn rests(&mut self, timeout: Option<Duration>) {
-        let now = self.parts.dispatcher.books.clock.now();
-        if let Some(worked) = self.stalls.rests(now, timeout) {
-            self.parts.dispatcher.books.note_stall(worked);
-            self.parts.dispatcher.settle();
+    /// Records a stall, if it was one.
+    fn note_stall(&mut self, judge: impl FnOnce(&mut Stalls, Duration) -> Option<Duration>) -> bool {
+        let books = &mut self.parts.dispatcher.books;
+        let stall = judge(&mut self.stalls, books.clock.now());
+        if let Some(length) = stall {
+            books.note_stall(length);
         }
-    }
-
-    fn works(&mut self) {
-        let now = self.parts.dispatcher.books.clock.now();
-        if let Some(worked) = self.stalls.works(now) {
-            self.parts.dispatcher.books.note_stall(worked);
-        }
-    }
-
-    fn wakes(&mut self) {
-        let now = self.parts.dispatcher.books.clock.now();
-        if let Some(late) = self.stalls.wakes(now) {
-            self.parts.dispatcher.books.note_stall(late);
-        }
+        stall.is_some()
     }
 
     fn take_requests(&mut self) {
