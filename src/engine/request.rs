@@ -11,6 +11,7 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use super::scheduler::{Answer, End, Group, Submission, Wait};
 use super::stop::StopReason;
+use super::wants;
 use crate::model::{Level, Reply, Stream, TaskNumber, Used};
 use crate::store;
 
@@ -59,7 +60,7 @@ pub(crate) struct Failure(String);
 impl Failure {
     /// Names what was being done.
     pub(super) fn new(what: &str, error: &io::Error) -> Self {
-        Self(format!("{what}: {error}"))
+        Self(format!("{what}: {}", wants::explain(error)))
     }
 
     /// Says that nothing could be started for so long.
@@ -69,7 +70,7 @@ impl Failure {
 
     /// Names the path that could not be written.
     pub(crate) fn at(path: &Path, error: &io::Error) -> Self {
-        Self(format!("cannot write {}: {error}", path.display()))
+        Self(format!("cannot write {}: {}", path.display(), wants::explain(error)))
     }
 }
 

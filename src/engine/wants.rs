@@ -3,9 +3,9 @@
 use std::io;
 
 use rustix::io::Errno;
-use rustix::process::{Resource, getrlimit};
+use rustix::process::Resource;
 
-use crate::model::os_text;
+use crate::model::{limit, os_text};
 
 /// Returns whether an error tells of a want that may pass: of processes, threads, descriptors or memory.
 pub(crate) fn is_want(error: &io::Error) -> bool {
@@ -25,24 +25,12 @@ pub(crate) fn explain(error: &io::Error) -> String {
             "{text}: the limit on memory is reached ({}, or what a container or the system has)",
             limit("ulimit -v", Resource::As)
         ),
-        Some(Errno::MFILE) => {
-            format!("{text}: the limit on open files is reached ({})", limit("ulimit -n", Resource::Nofile))
-        }
-        Some(Errno::NFILE) => format!("{text}: the system's limit on open files is reached (fs.file-max)"),
         _ => text,
     }
 }
 
 fn errno(error: &io::Error) -> Option<Errno> {
     error.raw_os_error().map(Errno::from_raw_os_error)
-}
-
-/// Says what a limit is, as the shell names it.
-fn limit(name: &str, resource: Resource) -> String {
-    match getrlimit(resource).current {
-        Some(current) => format!("{name} is {current}"),
-        None => format!("{name} is unlimited"),
-    }
 }
 
 #[cfg(test)]

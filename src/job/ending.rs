@@ -73,6 +73,7 @@ impl Job {
     fn wrap_up(&self, main: &MainEnd, failure: Option<Failure>) -> i32 {
         let Some(run) = self.run.lock().take() else { return 7 };
         self.close_shared();
+        run.free_descriptors();
         let mut problems: Vec<String> = Vec::new();
         if let Some(failure) = failure {
             problems.push(failure.to_string());

@@ -61,7 +61,7 @@ pub(crate) use message::{Message, Reply, StopOrder, StopWord, Used};
 pub(crate) use name_filter::{FilterKind, NameFilter, NamePattern, filter_tokens, quoted_name};
 pub(crate) use nearest::nearest;
 pub(crate) use order::{JobInfo, Order, RuntimeInfo, SynchroLine};
-pub(crate) use os_text::{os_text, without_os_numbers};
+pub(crate) use os_text::{limit, os_text, without_os_numbers};
 pub(crate) use outcome::Outcome;
 pub(crate) use python_text::{float_text, push_python_str, python_text_of};
 pub(crate) use recipe::{Recipes, add_tag, read_recipes, recipe_schema};

@@ -3,11 +3,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::model::os_text;
+
 /// An error of the store.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// A call to the system failed.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {}", path.display(), os_text(source))]
     Io {
         /// What was attempted, as the verb phrase between "cannot" and the path.
         action: &'static str,
@@ -145,7 +147,7 @@ mod tests {
         let path = PathBuf::from("/r/1");
         let full = io::Error::from_raw_os_error(libc::ENOSPC);
         let cases = [
-            (Error::io("write", &path)(full), "cannot write /r/1: No space left on device (os error 28)", true),
+            (Error::io("write", &path)(full), "cannot write /r/1: No space left on device", true),
             (
                 Error::LockHeld { path: path.clone(), pid: Some(7), host: Some("vm".into()) },
                 "/r/1 is in use by process 7 on vm",

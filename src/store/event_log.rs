@@ -322,10 +322,7 @@ mod tests {
         let mut written = log.append(vec![started()], time()).unwrap();
         let whole = std::mem::replace(&mut log.file, OpenOptions::new().write(true).open("/dev/full").unwrap());
         let error = log.append(vec![warning("lost")], time()).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            format!("cannot write {}: No space left on device (os error 28)", path.display())
-        );
+        assert_eq!(error.to_string(), format!("cannot write {}: No space left on device", path.display()));
         // What a disk that filled up in the middle of a line would leave.
         log.file = whole;
         log.file.write_all(b"{\"seq\":2,").unwrap();

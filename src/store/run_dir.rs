@@ -7,10 +7,13 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use parking_lot::Mutex;
+use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::FallocateFlags;
 use serde::Serialize;
 
@@ -21,6 +24,9 @@ use super::{Error, EventLog, Opref, Result, attr};
 
 /// The size of the ballast, in bytes: room for the last events and attributes of a run on a full disk.
 const BALLAST: u64 = 64 * 1024;
+
+/// So many files can be opened for the end of a run, whatever the tasks and the jobfile hold open.
+const SPARE_DESCRIPTORS: usize = 6;
 
 /// How long the guardian of a host that was killed is waited for. It ends when all tasks of the host have.
 const GUARDIANS_PATIENCE: Duration = Duration::from_secs(10);
@@ -37,6 +43,8 @@ pub(crate) struct RunDir {
     birth: Option<Birth>,
     lock: Lock,
     temporaries: AtomicU64,
+    /// Held for nothing but their numbers; see [`RunDir::free_descriptors`].
+    spare: Mutex<Vec<OwnedFd>>,
 }
 
 /// Where a new run directory is made.
@@ -78,7 +86,9 @@ impl RunDir {
             }
         };
         let temporaries = AtomicU64::new(0);
-        let run = RunDir { guild: birth.guild(), path, id: id.to_owned(), birth: Some(birth), lock, temporaries };
+        let spare = spare_descriptors(&path)?;
+        let run =
+            RunDir { guild: birth.guild(), path, id: id.to_owned(), birth: Some(birth), lock, temporaries, spare };
         run.put("opref", opref.to_string().as_bytes())?;
         run.reserve_ballast()?;
         let attrs = run.guild("attrs");
@@ -133,7 +143,8 @@ impl RunDir {
             Err(Refused::Held(_)) => return Err(Error::Running { id }),
             Err(Refused::Failed(error)) => return Err(error),
         };
-        let run = RunDir { path, guild, id, birth: None, lock, temporaries: AtomicU64::new(0) };
+        let (temporaries, spare) = (AtomicU64::new(0), spare_descriptors(&path)?);
+        let run = RunDir { path, guild, id, birth: None, lock, temporaries, spare };
         run.reserve_ballast()?;
         run.put("PENDING", b"")?;
         Ok(run)
@@ -295,11 +306,17 @@ impl RunDir {
         self.remove("ballast")
     }
 
+    /// Gives the reserved descriptors back, for the reports and the last records of a run that may open no more files.
+    pub(crate) fn free_descriptors(&self) {
+        self.spare.lock().clear();
+    }
+
     /// Writes how the run ended: 0 is completed, a negative number terminated by that signal, any other an error. It is
     /// still held; what is made of it from now on shows its end. See [`durable::settle`] and [`RunDir::release`].
     pub(crate) fn conclude(&self, exit_status: i32, stopped_micros: i64) -> Result<()> {
         // The room that was kept for this, first. Then the status: killed after it, the run is what it says, before it,
         // lost.
+        self.free_descriptors();
         let freed = self.free_ballast();
         let recorded = self.remove("PENDING").and_then(|()| self.write_last("exit_status", i64::from(exit_status)));
         let recorded = recorded.and_then(|()| self.write_last("stopped", stopped_micros));
@@ -346,6 +363,13 @@ impl RunDir {
             _ => Ok(()),
         }
     }
+}
+
+/// Opens what is closed again at the end of the run.
+fn spare_descriptors(path: &Path) -> Result<Mutex<Vec<OwnedFd>>> {
+    let held: rustix::io::Result<Vec<OwnedFd>> =
+        (0..SPARE_DESCRIPTORS).map(|_| eventfd(0, EventfdFlags::CLOEXEC)).collect();
+    held.map(Mutex::new).map_err(|errno| Error::io("keep descriptors for the end of", path)(errno.into()))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use rustix::process::{Resource, getrlimit};
 use super::attempt_folder::AttemptFolder;
 use super::capped_file::CappedFile;
 use super::{Keep, KeepOrder, Keeper, NoKeep};
+use crate::engine::explain;
 use crate::engine::request::Failure;
 use crate::engine::scheduler::Written;
 use crate::model::{MaskStream, Masks, OutputSize, Stream};
@@ -38,7 +39,7 @@ impl Keeper for Folders {
         let apart = store::apart_folder(order.task, order.ordinal);
         let failed = |error: io::Error| match error.raw_os_error().map(Errno::from_raw_os_error) {
             Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => {
-                NoKeep::Exhausted(format!("cannot open the folder of the task: {error}"))
+                NoKeep::Exhausted(format!("cannot open the folder of the task: {}", explain(&error)))
             }
             _ => NoKeep::Failed(Failure::at(&self.directory.join(&relative), &error)),
         };
