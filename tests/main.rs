@@ -10,6 +10,7 @@ mod aetest;
 mod architecture;
 mod archive;
 mod args;
+mod cgroup;
 mod combtest;
 mod config;
 mod console;

@@ -19,6 +19,7 @@ use rustix::process::{
 };
 use rustix::termios::{tcgetpgrp, tcsetpgrp};
 
+use super::cgroup;
 use super::children::ProcView;
 use super::signals;
 
@@ -110,7 +111,7 @@ fn guard(host: Pid, stream: &OwnedFd, watched: &signals::SignalSet) -> i32 {
             }
         }
     };
-    end_all_children();
+    cgroup::end_run(host, end_all_children);
     take_terminal_back(host);
     code
 }
@@ -191,4 +192,188 @@ fn complain(text: &str) {
 pub(super) fn leave(code: i32) -> ! {
     // SAFETY: _exit takes any code and does not return.
     unsafe { libc::_exit(code) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+    use std::process::Command;
+
+    use rustix::process::{WaitStatus, setsid, waitpid};
+
+    use super::*;
+
+    /// How long anything may take that should be there at once.
+    const DEADLINE: Duration = Duration::from_secs(30);
+
+    /// Tells the process of one test from that of all.
+    const ALONE: &str = "RILLE_TEST_ALONE";
+
+    /// Returns whether the calling test has a process to itself; if not, it is run in one. What is forked holds whatever
+    /// the process has open, so the locks of other tests too.
+    #[track_caller]
+    fn is_alone() -> bool {
+        if std::env::var_os(ALONE).is_some() {
+            return true;
+        }
+        let thread = std::thread::current();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", thread.name().expect("it has that of the test"), "--nocapture"]).env(ALONE, "1");
+        let ended = command.output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stdout).into_owned() + &String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success() && said.contains("1 passed"), "{said}");
+        false
+    }
+
+    /// Runs `body` in a process of its own, which has one thread, and ends with what it returns.
+    fn fork(body: impl FnOnce() -> i32) -> Pid {
+        // SAFETY: the C library makes its memory usable in the new process, and nothing is called there that takes
+        // another lock. It leaves before anything of this one is dropped.
+        match unsafe { libc::fork() } {
+            0 => leave(body()),
+            pid => Pid::from_raw(pid).expect("a process can be made"),
+        }
+    }
+
+    /// Ends by a signal, or never.
+    fn stay() -> i32 {
+        loop {
+            std::thread::sleep(DEADLINE);
+        }
+    }
+
+    fn own_number() -> [u8; 4] {
+        getpid().as_raw_nonzero().get().to_ne_bytes()
+    }
+
+    /// Guards a process that does what `host` says, which has the stream to its guardian, while `meanwhile` is done with the numbers of guardian and host. Returns
+    /// how the guardian ended, when nothing is left of what it has guarded.
+    fn guarded(host: impl FnOnce(UnixStream) -> i32, meanwhile: impl FnOnce(Pid, Pid)) -> WaitStatus {
+        let (mut heard, test) = UnixStream::pair().unwrap();
+        heard.set_read_timeout(Some(DEADLINE)).unwrap();
+        let guardian = fork(|| {
+            set_child_subreaper(Some(getpid())).expect("it is allowed");
+            let watched = signals::for_guardian();
+            let inherited = watched.block();
+            let (own, guardian) = UnixStream::pair().expect("a pair can be made");
+            let pid = fork(|| {
+                inherited.set_as_mask();
+                let _ = setpgid(None, None);
+                (&test).write_all(&own_number()).expect("it is heard");
+                host(guardian)
+            });
+            guard(pid, &own.into(), &watched)
+        });
+        drop(test);
+        let mut number = [0; 4];
+        heard.read_exact(&mut number).unwrap();
+        meanwhile(guardian, Pid::from_raw(i32::from_ne_bytes(number)).unwrap());
+        let ended = waitpid(Some(guardian), WaitOptions::empty()).unwrap().unwrap().1;
+        // Whoever lives of them has the other end.
+        assert_eq!(heard.read_to_end(&mut Vec::new()).map_err(|error| error.kind()), Ok(0), "somebody is left");
+        ended
+    }
+
+    fn state_of(pid: Pid) -> Option<char> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+        stat.rsplit_once(") ")?.1.chars().next()
+    }
+
+    #[test]
+    fn the_guardian_ends_as_its_host_does() {
+        if !is_alone() {
+            return;
+        }
+        for code in [0, 1, 7, 255] {
+            assert_eq!(guarded(|_| code, |_, _| ()).exit_status(), Some(code));
+        }
+        for signal in [Signal::KILL, Signal::TERM, Signal::ABORT] {
+            let ended = guarded(|_| stay(), |_, host| kill_process(host, signal).unwrap());
+            assert_eq!(ended.exit_status(), Some(UNRECORDED), "{signal:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_whatever_the_host_has_started_and_however_it_ends() {
+        if !is_alone() {
+            return;
+        }
+        let start_all = || {
+            fork(stay);
+            // One that hides, whose parent ends, and its own below it.
+            fork(|| {
+                let _ = setsid();
+                fork(|| {
+                    let _ = setsid();
+                    fork(stay);
+                    fork(|| 3);
+                    stay()
+                });
+                0
+            });
+            // One that stands still, and one that heeds no signal.
+            fork(|| {
+                signals::stop_here();
+                0
+            });
+            fork(|| {
+                signals::block_all();
+                stay()
+            });
+        };
+        let ended = guarded(
+            |_| {
+                start_all();
+                4
+            },
+            |_, _| (),
+        );
+        assert_eq!(ended.exit_status(), Some(4));
+        let ended = guarded(
+            |_| {
+                start_all();
+                let _ = kill_process(getpid(), Signal::KILL);
+                stay()
+            },
+            |_, _| (),
+        );
+        assert_eq!(ended.exit_status(), Some(UNRECORDED));
+    }
+
+    #[test]
+    fn what_asks_the_run_to_stop_is_handed_on_and_ends_nobody() {
+        if !is_alone() {
+            return;
+        }
+        for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT, Signal::TSTP] {
+            let host = |mut guardian: UnixStream| {
+                let mut asked = [0];
+                let _ = guardian.read_exact(&mut asked);
+                i32::from(asked[0])
+            };
+            let ended = guarded(host, |guardian, _| kill_process(guardian, signal).unwrap());
+            assert_eq!(ended.exit_status(), Some(signal.as_raw()), "{signal:?}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_stands_still_goes_on_with_its_guardian() {
+        if !is_alone() {
+            return;
+        }
+        let host = |_| {
+            signals::stop_here();
+            5
+        };
+        let ended = guarded(host, |guardian, host| {
+            let started = Instant::now();
+            while state_of(host) != Some('T') {
+                assert!(started.elapsed() < DEADLINE, "the host does not stand still");
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            kill_process(guardian, Signal::CONT).unwrap();
+        });
+        assert_eq!(ended.exit_status(), Some(5));
+    }
 }

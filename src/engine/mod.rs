@@ -4,6 +4,7 @@
 //! carries out, on a thread of its own; the [`guardian`] is the process that cleans up when the host is killed. The engine
 //! writes every event through the [`Journal`] before anybody hears of it, and it never prints.
 
+mod cgroup;
 mod children;
 mod clock;
 mod control;

@@ -60,7 +60,6 @@ const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) struct Local {
     around: Surroundings,
     environment: Environment,
-    owners: Owners,
     noticed: OwnedFd,
     nothing: OwnedFd,
     view: ProcView,
@@ -75,6 +74,8 @@ pub(crate) struct Local {
     buffer: Vec<u8>,
     now: Duration,
     housekeeping_at: Duration,
+    /// The last to go, after the groups of attempts.
+    owners: Owners,
 }
 
 impl Local {

@@ -26,6 +26,7 @@ use rustix::thread::futex;
 
 use super::image::{Image, last_error};
 use super::owner_process::{self, Duty};
+use crate::engine::cgroup::{self, AttemptGroup, Ends, RunGroup};
 use crate::engine::children::ProcView;
 use crate::engine::signals;
 use crate::model::Exit;
@@ -53,6 +54,8 @@ pub(super) struct Owners {
     view: ProcView,
     /// Signals at which this process does something else than a task is to do.
     changed: Vec<i32>,
+    /// Where the groups of attempts are made.
+    groups: Option<RunGroup>,
 }
 
 /// A task that has an owner.
@@ -64,6 +67,8 @@ pub(super) struct Owned {
     /// Readable when the owner has ended.
     pub(super) pidfd: OwnedFd,
     room: Handle,
+    /// The group of its processes, where there are groups.
+    group: Option<AttemptGroup>,
 }
 
 /// What a task and its owner share with the host. It is given back when the owner has left it.
@@ -123,6 +128,8 @@ struct Plan<'a> {
     room: NonNull<Room>,
     image: &'a Image,
     stdio: [RawFd; 3],
+    /// Where it enters its group.
+    entry: Option<RawFd>,
     changed: &'a [i32],
     duty: Duty,
 }
@@ -133,26 +140,29 @@ impl Owners {
     pub(super) fn new(view: ProcView) -> io::Result<(Self, OwnedFd)> {
         let (heard, notices) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
         let signals = signals::descriptor(&[LETHAL.as_slice(), &[libc::SIGCHLD]].concat())?;
-        Ok((Self { signals, notices, view, changed: signals::changed() }, heard))
+        Ok((Self { signals, notices, view, changed: signals::changed(), groups: RunGroup::make() }, heard))
     }
 
     /// Starts a program in a process group of its own, with these standard streams, below an owner of its own.
-    pub(super) fn start(&self, number: u32, image: &Image, stdio: [BorrowedFd<'_>; 3]) -> io::Result<Owned> {
+    pub(super) fn start(&mut self, number: u32, image: &Image, stdio: [BorrowedFd<'_>; 3]) -> io::Result<Owned> {
         let stdio = stdio.map(above_streams);
         let mut kept = Vec::with_capacity(3);
         for fd in stdio {
             kept.push(fd?);
         }
         let room = Handle::new();
+        let (group, ends) = self.groups.as_mut().and_then(RunGroup::attempt).unzip();
+        let (entry, kill) = ends.as_ref().map(Ends::raw).unzip();
         let duty = Duty {
             host: getpid(),
             number,
             view: self.view,
             signals: self.signals.as_raw_fd(),
             notices: self.notices.as_raw_fd(),
+            kill,
         };
         let stdio = [kept[0].raw(), kept[1].raw(), kept[2].raw()];
-        let plan = Plan { room: room.0, image, stdio, changed: &self.changed, duty };
+        let plan = Plan { room: room.0, image, stdio, entry, changed: &self.changed, duty };
         let mut pidfd: RawFd = -1;
         let flags = libc::CLONE_VM | libc::CLONE_PIDFD | libc::CLONE_CHILD_CLEARTID | libc::SIGCHLD;
         let before = signals::block_all();
@@ -176,7 +186,7 @@ impl Owners {
         room.wait_for_start();
         let words = room.words();
         let error = match (words.error.load(Ordering::Acquire), Pid::from_raw(words.pid.load(Ordering::Acquire))) {
-            (0, Some(pid)) => return Ok(Owned { pid, owner, pidfd, room }),
+            (0, Some(pid)) => return Ok(Owned { pid, owner, pidfd, room, group }),
             (0, None) => io::Error::other("the process that was to start it was killed"),
             (error, _) => io::Error::from_raw_os_error(error),
         };
@@ -198,6 +208,13 @@ impl Owned {
     /// Has an owner that was made to stand still go on.
     pub(super) fn wake(&self) {
         let _ = pidfd_send_signal(&self.pidfd, Signal::CONT);
+    }
+
+    /// Ends the group of its processes, where there is one.
+    pub(super) fn kill_group(&self) {
+        if let Some(group) = &self.group {
+            group.kill();
+        }
     }
 
     /// Returns how the task's process ended, once its owner knows.
@@ -362,6 +379,11 @@ extern "C" fn be_task(plan: *mut libc::c_void) -> libc::c_int {
     if let Err(error) = owner_process::prepare_task() {
         failed(error.raw_os_error());
         return 127;
+    }
+    if let Some(entry) = plan.entry {
+        // SAFETY: the host holds it open until the task has left the room. A task that does not come into its group is
+        // its owner's all the same.
+        let _ = cgroup::enter(unsafe { BorrowedFd::borrow_raw(entry) });
     }
     for (fd, stream) in plan.stdio.into_iter().zip(0..) {
         // SAFETY: the descriptors are open, and above those of the streams.

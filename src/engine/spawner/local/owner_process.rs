@@ -15,6 +15,7 @@ use rustix::process::{
 use rustix::time::{ClockId, clock_gettime};
 
 use super::owner::{Words, ask, encoded, exit_of};
+use crate::engine::cgroup;
 use crate::engine::children::{OF_THIS_THREAD, ProcView};
 use crate::engine::signals;
 
@@ -37,6 +38,8 @@ pub(super) struct Duty {
     pub(super) signals: RawFd,
     /// The descriptor to which it writes the number of its task when that has ended and has left something.
     pub(super) notices: RawFd,
+    /// The descriptor by which the group of the task is ended, where it has one.
+    pub(super) kill: Option<RawFd>,
 }
 
 /// Makes the new process an owner. Returns false if its host is gone already. `changed` are signals at which the host does
@@ -87,18 +90,18 @@ pub(super) fn serve(duty: &Duty, task: Pid, words: &Words) {
 
 /// Closes what the host has open: whoever reads the other ends of its pipes waits for the task alone.
 fn keep_only(duty: &Duty) {
-    let (low, high) = match duty.signals < duty.notices {
-        true => (duty.signals, duty.notices),
-        false => (duty.notices, duty.signals),
-    };
+    let mut kept = [duty.signals, duty.notices, duty.kill.unwrap_or(duty.notices)];
+    kept.sort_unstable();
+    let mut first = 0;
     // SAFETY: the descriptors are this process's own, and nothing here uses another one.
     unsafe {
-        for (first, last) in [(0, low - 1), (low + 1, high - 1)] {
-            if first <= last {
-                libc::syscall(libc::SYS_close_range, first, last, 0);
+        for kept in kept {
+            if first < kept {
+                libc::syscall(libc::SYS_close_range, first, kept - 1, 0);
             }
+            first = kept + 1;
         }
-        libc::syscall(libc::SYS_close_range, high + 1, libc::c_uint::MAX, 0);
+        libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0);
     }
     let _ = rustix::thread::set_name(c"rille-wait");
 }
@@ -228,6 +231,10 @@ impl Watch<'_> {
         self.killing = Some(if self.exit_is_known { Left::ByItsEnd } else { Left::InOtherGroups });
         let give_up_at = clock_gettime(ClockId::Monotonic).tv_sec + UNKILLABLE_AFTER;
         loop {
+            if let Some(kill) = self.duty.kill {
+                // SAFETY: the descriptor was kept open for this.
+                cgroup::kill(unsafe { BorrowedFd::borrow_raw(kill) });
+            }
             let _ = kill_process_group(self.task, Signal::KILL);
             self.each_child(|child| {
                 let _ = reach(child, Signal::KILL);

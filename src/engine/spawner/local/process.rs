@@ -220,6 +220,7 @@ impl Local {
         let mut over = Vec::new();
         for task in tasks {
             let Some(live) = self.live.get_mut(task) else { continue };
+            live.owned.kill_group();
             if !live.is_reaped {
                 let _ = kill_process_group(live.owned.pid, Signal::KILL);
                 live.is_reaped = live.owned.reap().is_some();
