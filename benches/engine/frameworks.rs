@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::figure::{Figure, median};
+use super::ground;
 use super::session::wait;
 
 /// Measurements of each, by turns.
@@ -19,7 +20,7 @@ const TESTS: usize = 50;
 
 /// `rille test` of a program that writes 1,000,000 test points.
 pub(crate) fn tap() -> io::Result<Vec<Figure>> {
-    let folder = tempfile::tempdir()?;
+    let folder = ground::folder()?;
     let program = folder.path().join("long.t");
     let text = "#!/bin/sh\nawk 'BEGIN { print \"1..1000000\"; for (i = 1; i <= 1000000; i++) print \"ok \" i \" - point \" i }'\n";
     fs::write(&program, text)?;
@@ -51,7 +52,7 @@ pub(crate) fn pytest() -> io::Result<Vec<Figure>> {
         eprintln!("there is no pytest to compare with; name the folder of its programs with RILLE_TEST_PYTEST");
         return Ok(Vec::new());
     };
-    let folder = tempfile::tempdir()?;
+    let folder = ground::folder()?;
     let suite = folder.path().join("suite");
     fs::create_dir(&suite)?;
     for file in 0..FILES {

@@ -9,6 +9,7 @@ mod bare;
 mod crowd;
 mod figure;
 mod frameworks;
+mod ground;
 mod leaks;
 mod messages;
 mod operation;
@@ -64,7 +65,14 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    println!("{cores} cores, load {}, {}", figure::load(), env!("CARGO_BIN_EXE_rille"));
+    let files = match ground::choose() {
+        Ok(kind) => kind,
+        Err(error) => {
+            eprintln!("there is no place for the files of the benchmarks: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    println!("{cores} cores, load {}, {}, files on {files}", figure::load(), env!("CARGO_BIN_EXE_rille"));
     let mut code = ExitCode::SUCCESS;
     for (name, measure) in GROUPS.into_iter().filter(|(name, _)| is_wanted(name)) {
         match measure() {

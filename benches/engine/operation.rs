@@ -36,7 +36,7 @@ pub(crate) fn operation() -> io::Result<Vec<Figure>> {
 }
 
 fn noop() -> io::Result<Vec<Figure>> {
-    let site = Site::outside()?;
+    let site = Site::new()?;
     fs::write(site.path("guild.yml"), NOOP)?;
     let mut pairs = Pairs::default();
     let mut times = Vec::new();
@@ -76,7 +76,7 @@ fn noop() -> io::Result<Vec<Figure>> {
 }
 
 fn much_output() -> io::Result<Figure> {
-    let site = Site::outside()?;
+    let site = Site::new()?;
     let log = site.path("log.txt");
     write_log(&log)?;
     fs::write(site.path("guild.yml"), format!("write:\n  exec: cat {}\n  sourcecode: no\n", log.display()))?;

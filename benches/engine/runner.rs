@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::bare;
 use super::figure::{Figure, Pairs};
+use super::ground;
 
 /// Pairs of measurements for one figure.
 const PAIRS: u32 = 60;
@@ -24,7 +25,7 @@ const THEIRS: u32 = 20;
 
 /// A runner that does nothing, and 200 times `/bin/true` under Avocado.
 pub(crate) fn runner() -> io::Result<Vec<Figure>> {
-    let folder = tempfile::tempdir()?;
+    let folder = ground::folder()?;
     let bin = folder.path().join("bin");
     fs::create_dir(&bin)?;
     for kind in ["noop", "exec-test"] {

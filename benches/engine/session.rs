@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::ground;
+
 /// What a jobfile can be told to do, with a count.
 const JOBFILE: &str = r#"
 local job = require "rille.job"
@@ -114,17 +116,9 @@ pub(crate) struct End {
 }
 
 impl Site {
-    /// Makes the folder where the benchmark was built: on a real disk, unlike a temporary folder in memory.
+    /// Makes the folder.
     pub(crate) fn new() -> io::Result<Self> {
-        Self::in_folder(TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?)
-    }
-
-    /// The same outside of any repository, where git has nothing to say of source code.
-    pub(crate) fn outside() -> io::Result<Self> {
-        Self::in_folder(TempDir::new()?)
-    }
-
-    fn in_folder(folder: TempDir) -> io::Result<Self> {
+        let folder = ground::folder()?;
         fs::write(folder.path().join("job.lua"), JOBFILE)?;
         fs::write(folder.path().join("noop.lua"), "")?;
         fs::write(folder.path().join("worker.lua"), WORKER)?;

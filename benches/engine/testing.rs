@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::bare;
 use super::figure::{Figure, Pairs};
+use super::ground;
 
 /// Pairs of measurements.
 const PAIRS: u32 = 9;
@@ -35,14 +36,14 @@ pub(crate) fn testing() -> io::Result<Vec<Figure>> {
 }
 
 fn rille(count: u32) -> io::Result<Duration> {
-    let home = tempfile::tempdir()?;
+    let home = ground::folder()?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_rille"));
     command.args(["test", "-j", "1", "-qq", "--repeat", &count.to_string(), "/bin/true"]);
     timed(command.env("RILLE_HOME", home.path()))
 }
 
 fn avocado(programs: &std::path::Path) -> io::Result<Figure> {
-    let home = tempfile::tempdir()?;
+    let home = ground::folder()?;
     let mut command = Command::new(programs.join("avocado"));
     command.args(["run", "--disable-sysinfo", "--max-parallel-tasks=1"]).args((0..THEIRS).map(|_| "/bin/true"));
     let theirs = timed(command.env("HOME", home.path()))?;
