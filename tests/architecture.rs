@@ -63,6 +63,12 @@ fn is_test_file(source: &Source) -> bool {
     declared(&parent.join("mod.rs").to_string_lossy()) || declared(&format!("{}.rs", parent.display()))
 }
 
+/// The same, and the parts of tests that have files of their own.
+fn is_for_tests(source: &Source) -> bool {
+    let is_part = source.path.starts_with("engine/simulator") || source.path.iter().any(|part| part == "tests");
+    is_part || is_test_file(source)
+}
+
 fn floor(room: &str) -> Option<usize> {
     FLOORS.iter().position(|rooms| rooms.contains(&room))
 }
@@ -148,11 +154,7 @@ fn modules_say_what_they_are_for_and_nothing_is_left_undone() {
 fn threads_are_asked_for_and_not_taken_for_granted() {
     let mut wrong = Vec::new();
     let mut asked = 0;
-    for source in sources().iter().filter(|source| !is_test_file(source)) {
-        // These are tests, and have files for their parts.
-        if source.path.starts_with("engine/simulator") || source.path.iter().any(|part| part == "tests") {
-            continue;
-        }
+    for source in sources().iter().filter(|source| !is_for_tests(source)) {
         asked += source.code.matches("Builder::new()").count();
         for taken in ["thread::spawn(", "scope.spawn(", "s.spawn("] {
             if source.code.contains(taken) {
@@ -161,5 +163,76 @@ fn threads_are_asked_for_and_not_taken_for_granted() {
         }
     }
     assert!(asked > 5, "only {asked} threads were found: does this test still read them?");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What the plan forbids to rooms: the rooms, what it is, how it looks in code, and files that may all the same.
+const NEVER: [(&[&str], &str, &[&str], &[&str]); 7] = [
+    (
+        &["model"],
+        "reads or writes anything",
+        &["std::fs", "std::net", "std::process", "File::", "println!", "io::stdout", "io::stderr", "rustix::fs"],
+        &[],
+    ),
+    (&["model", "operation", "testing", "walk"], "looks at a clock", CLOCK, &[]),
+    (
+        &["model", "operation", "testing", "walk"],
+        "reads the environment",
+        &["env::var", "env::current_dir", "env::args"],
+        &[],
+    ),
+    (
+        &["model", "operation", "testing", "walk"],
+        "draws lots",
+        &["getrandom", "Uuid::new_v4", "rand::rng", "RandomState"],
+        &[],
+    ),
+    (
+        &["model", "store", "operation", "testing", "walk", "report", "job", "script", "cli", "runner"],
+        "starts processes",
+        PROCESSES,
+        &[],
+    ),
+    (
+        &["model", "store", "operation", "testing", "walk", "engine"],
+        "prints",
+        &["println!", "print!(", "dbg!(", "io::stdout", "io::stderr", "stdio::stdout()", "stdio::stderr()"],
+        // It outlives the host, and has the last word; who started the background hears it there.
+        &["engine/guardian.rs", "engine/background.rs"],
+    ),
+    (&["cli", "runner"], "decides an outcome", &["Outcome::roll_up(", "verdict::"], &[]),
+];
+
+const CLOCK: &[&str] = &["Instant::now(", "SystemTime::now(", "Utc::now(", "Local::now(", "clock_gettime("];
+const PROCESSES: &[&str] =
+    &["Command::new(\"", "process::Command", "libc::fork", "libc::clone(", "posix_spawn", ".exec()"];
+
+/// The floors say whom a room may ask. This says what it may not do by itself.
+#[test]
+fn rooms_keep_from_what_is_not_theirs() {
+    let sources = sources();
+    let mut wrong = Vec::new();
+    for (rooms, what, looks, exceptions) in NEVER {
+        let is_anywhere = |look: &&str| sources.iter().any(|source| source.code.contains(*look));
+        assert!(looks.iter().any(|look| is_anywhere(&look)), "nobody {what} by {looks:?}: what is it called now?");
+        for source in sources.iter().filter(|source| rooms.contains(&source.room.as_str()) && !is_for_tests(source)) {
+            if exceptions.iter().any(|file| source.path == Path::new(file)) {
+                let has_reason = looks.iter().any(|look| source.code.contains(look));
+                assert!(has_reason, "{} needs no exception: it never {what}", source.path.display());
+                continue;
+            }
+            for (number, line) in
+                (1..).zip(source.code.lines()).filter(|(_, line)| !line.trim_start().starts_with("//"))
+            {
+                if let Some(look) = looks.iter().find(|look| line.contains(**look)) {
+                    let file = source.path.display();
+                    wrong.push(format!("src/{file}:{number}: {} never {what}, and here is {look}", source.room));
+                }
+            }
+        }
+        for file in exceptions {
+            assert!(sources.iter().any(|source| source.path == Path::new(file)), "there is no {file} any more");
+        }
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

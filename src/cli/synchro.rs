@@ -2,9 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use clap::Args;
@@ -12,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::Failure;
 use super::output::write_bytes;
-use crate::engine::{SynchroClient, variable};
+use crate::engine::{SynchroClient, become_program, variable};
 use crate::model::{Answer, Fault, FaultKind, Key, Op, Request, SharedKind, SharedRef, Value, nearest};
 
 const HELP: &str = "\
@@ -97,7 +95,7 @@ fn lock(object: SharedRef, args: &SynchroArgs) -> Result<i32, Failure> {
     }
     let inherited = rustix::io::fcntl_setfd(&client, rustix::io::FdFlags::empty());
     inherited.map_err(|error| Failure::general(format!("cannot hand the connection on: {error}")))?;
-    let error = Command::new(program).args(&args.command[1..]).exec();
+    let error = become_program(&args.command, None);
     Err(Failure::general(format!("cannot start {}: {error}", Path::new(program).display())))
 }
 

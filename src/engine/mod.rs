@@ -4,6 +4,7 @@
 //! carries out, on a thread of its own; the [`guardian`] is the process that cleans up when the host is killed. The engine
 //! writes every event through the [`Journal`] before anybody hears of it, and it never prints.
 
+mod background;
 mod cgroup;
 mod children;
 mod clock;
@@ -57,6 +58,7 @@ use self::spawner::local::Local;
 use self::supervisor::{BookParts, Books, Dispatcher, Hooks, OnStall, Parts, Supervisor};
 use crate::model::{Reply, RuntimeInfo, TaskNumber};
 
+pub(crate) use self::background::{Side, part, say_begun};
 pub(crate) use self::foreground::{become_program, output_of, run_in_foreground, run_shell};
 pub(crate) use self::guardian::{Guarded, split};
 pub(crate) use self::journal::Journal;

@@ -18,7 +18,7 @@ use clap::{CommandFactory, FromArgMatches};
 use uuid::Uuid;
 
 use self::audience::Terminal;
-use self::background::{Background, Side};
+use self::background::Background;
 use self::choose::Chosen;
 use self::options::{OperationArgs, OperationCli, OperationCommand};
 use crate::cli::begin::split;
@@ -281,8 +281,8 @@ fn start(args: &OperationArgs, plan: Plan) -> Result<i32, Failure> {
             let pidfile = args.pidfile.as_ref().map(|path| format!(" (pidfile {})", path.display()));
             let started = format!("{operation} started in background as {id}{}", pidfile.unwrap_or_default());
             match background::part(args.pidfile.as_deref(), &started)? {
-                Side::User(code) => return Ok(code),
-                Side::Background(background) => Some(background),
+                Err(code) => return Ok(code),
+                Ok(background) => Some(background),
             }
         }
     };

@@ -254,6 +254,24 @@ fn values_keep_their_shape() {
 }
 
 #[test]
+fn a_secret_is_found_in_the_values_and_not_in_the_names() {
+    let masks = Masks::new(["hunter22"]);
+    let cases = [
+        (json!("x hunter22"), true),
+        (json!("x hunter"), false),
+        (json!(["plain", {"a": [null, "hunter22"]}]), true),
+        (json!({"a": 1, "b": "hunter22"}), true),
+        (json!({"hunter22": ["plain", 1, true, null]}), false),
+        (json!(null), false),
+        (json!(1), false),
+    ];
+    for (value, is_there) in cases {
+        assert_eq!(masks.finds_in(&value), is_there, "{value}");
+        assert!(!Masks::default().finds_in(&value), "{value}");
+    }
+}
+
+#[test]
 fn a_secret_that_repeats_itself_costs_no_more_than_its_length() {
     let masks = Masks::new(["a".repeat(2000) + "b"]);
     let text = vec![b'a'; 200_000];

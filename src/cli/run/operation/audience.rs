@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::background;
+use crate::engine;
 use crate::job::operation::Audience;
 use crate::operation::Notice;
 
@@ -19,7 +19,7 @@ impl Audience for Terminal {
 
     fn started(&self) {
         if self.is_background {
-            background::say_started();
+            engine::say_begun();
         }
     }
 }
