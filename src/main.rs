@@ -20,6 +20,7 @@ mod fuzz;
 mod skipped;
 
 fn main() {
+    end_by_panics();
     engine::begin_clean();
     let args: Vec<_> = std::env::args_os().collect();
     // A task process has one thing to do, and many of them are started: it skips the command line.
@@ -34,4 +35,14 @@ fn main() {
         _ => cli::main(&args),
     };
     std::process::exit(code);
+}
+
+/// Has a panic of any thread end the process, whatever the profile: what is half done must not be gone on with, and a run
+/// whose engine is gone would wait for ever.
+fn end_by_panics() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        tell(panic);
+        std::process::abort();
+    }));
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::Failure;
 use super::output::{one_line, write_out};
 use crate::job;
-use crate::model::{Runnable, nearest};
+use crate::model::{Runnable, exit_code, nearest};
 use crate::testing::Test;
 use crate::walk::shrink::{Shrink, Step};
 
@@ -30,7 +30,7 @@ pub(super) fn main(tests: &[Test], name: &str, options: &[String]) -> Result<i32
     let mut tries = Tries { count: 0, options, signal: heed_signals()? };
     if tries.fails(&[], target)? {
         write_out(&format!("{name} fails by itself.\n"))?;
-        return Ok(1);
+        return Ok(exit_code::FAILED);
     }
     let all: Vec<&Test> = before.iter().collect();
     if all.is_empty() || !tries.fails(&all, target)? {
@@ -54,7 +54,7 @@ pub(super) fn main(tests: &[Test], name: &str, options: &[String]) -> Result<i32
         text.push_str("There may be fewer: the search was ended.\n");
     }
     write_out(&text)?;
-    Ok(1)
+    Ok(exit_code::FAILED)
 }
 
 /// Returns where the test of this name is, the last one if it is there several times.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::engine;
+use crate::model::exit_code;
 use crate::store;
 
 /// What kind of failure it is; the exit code follows from it.
@@ -54,10 +55,10 @@ impl Failure {
     /// Returns the exit code of the process.
     pub(crate) const fn exit_code(&self) -> i32 {
         match self.kind {
-            FailureKind::General => 1,
-            FailureKind::Usage => 2,
-            FailureKind::NoResult => 7,
-            FailureKind::Interrupted(signal) => 128 + signal,
+            FailureKind::General => exit_code::FAILED,
+            FailureKind::Usage => exit_code::USAGE,
+            FailureKind::NoResult => exit_code::NO_RESULT,
+            FailureKind::Interrupted(signal) => exit_code::of_signal(signal),
         }
     }
 }

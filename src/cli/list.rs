@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::Failure;
 use super::output::{one_line, table, terminal_width, write_json, write_out};
 use super::references::{ReferenceArgs, Selected, VariantArgs, select};
+use crate::model::exit_code;
 use crate::testing::{Found, Test};
 
 /// Lists tests.
@@ -47,7 +48,7 @@ pub(crate) fn main(args: &ListArgs) -> Result<i32, Failure> {
             0 => eprintln!("no tests"),
             count => eprintln!("no tests are left by the filters, of {count}"),
         }
-        return Ok(4);
+        return Ok(exit_code::NOTHING);
     }
     Ok(0)
 }

@@ -22,6 +22,7 @@ use super::begin::{Subject, begin, run_settings};
 use super::config::{self, SettingOptions};
 use super::test::time;
 use crate::job::{self, Condition, Selection, Settings};
+use crate::model::exit_code;
 use crate::script;
 
 use self::arguments::HandedOn;
@@ -39,8 +40,7 @@ pub(crate) use self::reports::ReportOptions;
 /// Options that rille does not know, and everything after --, are handed on to the jobfile as runtime.argv.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Exit codes: 0 everything passed, 1 something did not, 2 usage, 3 a plugin failed, 4 nothing to run, 7 the run could \
-                        not be recorded, 130/143/129 stopped by SIGINT/SIGTERM/SIGHUP"
+    after_help = exit_code::help(&[])
 )]
 pub(crate) struct RunArgs {
     /// The jobfile, or a testscript; with --resume and --rerun that of the earlier run, unless another is named
@@ -105,7 +105,7 @@ pub(crate) fn main(
         Some(given) => match earlier::chosen(&home, given, args.rerun_condition.as_ref())? {
             Some(rerun) => Some(rerun),
             // It was said that there is nothing to run.
-            None => return Ok(4),
+            None => return Ok(exit_code::NOTHING),
         },
         None => None,
     };

@@ -20,7 +20,7 @@ use super::present_masks;
 use super::references::{ReferenceArgs, VariantArgs, select};
 use super::run::ReportOptions;
 use crate::job::{Door, MainEnd, Settings, TestPlan, missing_secrets, read_suite, suite_text};
-use crate::model::may_be_behind;
+use crate::model::{exit_code, may_be_behind};
 use crate::script;
 use crate::store::{self, Home};
 use crate::testing::{Quarantine, Standing, Test};
@@ -28,8 +28,7 @@ use crate::testing::{Quarantine, Standing, Test};
 /// Runs tests.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Exit codes: 0 everything passed, 1 something did not, 2 usage, 4 nothing to run, 7 the run could not be \
-                        recorded, 130/143/129 stopped by SIGINT/SIGTERM/SIGHUP"
+    after_help = exit_code::help(&[exit_code::PLUGIN])
 )]
 pub(crate) struct TestArgs {
     #[command(flatten)]
@@ -204,7 +203,7 @@ pub(crate) fn main(args: &TestArgs, command: &[OsString], home: Option<&Path>) -
             0 => eprintln!("nothing to run: there are no tests"),
             found => eprintln!("nothing to run: no tests are left by the filters, of {found}"),
         }
-        return Ok(4);
+        return Ok(exit_code::NOTHING);
     }
     if let Some(name) = &args.bisect {
         let limit = args.common.manner.timeout.map(|seconds| format!("--timeout={seconds}"));
@@ -224,7 +223,7 @@ pub(crate) fn replay(args: &ReplayArgs, command: &[OsString], home: Option<&Path
         tests.retain(|test| bad.iter().any(|folder| may_be_behind(folder, &test.id.folder())));
         if tests.is_empty() {
             eprintln!("nothing to run: every test of run {} passed", args.id);
-            return Ok(4);
+            return Ok(exit_code::NOTHING);
         }
     }
     let mut recorded = Recorded::read(&directory);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Failure;
 use super::output::{one_line, write_json, write_out};
 use super::references::VariantArgs;
-use crate::model::python_text_of;
+use crate::model::{exit_code, python_text_of};
 use crate::testing::Variant;
 
 /// Lists variants.
@@ -39,7 +39,7 @@ pub(crate) fn main(mut args: VariantsArgs) -> Result<i32, Failure> {
     }
     if variants.is_empty() {
         eprintln!("no variants");
-        return Ok(4);
+        return Ok(exit_code::NOTHING);
     }
     Ok(0)
 }

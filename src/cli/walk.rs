@@ -14,7 +14,7 @@ use super::near::near_file;
 use super::run::{ReportOptions, read_jobfile, unfinished};
 use super::test::ReplayArgs;
 use crate::job::{Door, FAILED_TRACE, MainEnd, Settings, WalkOptions, WalkSettings, missing_secrets};
-use crate::model::{RaisedError, WalkEnd, WalkOrder, WalkSuite};
+use crate::model::{RaisedError, WalkEnd, WalkOrder, WalkSuite, exit_code};
 use crate::script;
 use crate::store::{self, Home};
 use crate::walk::Shard;
@@ -26,8 +26,7 @@ const BUFFER: usize = 64 << 10;
 /// the options here win over those of the file.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Exit codes: 0 everything passed, 1 something did not, 2 usage, 4 nothing to run, 7 the run could not be \
-                        recorded, 130/143/129 stopped by SIGINT/SIGTERM/SIGHUP"
+    after_help = exit_code::help(&[exit_code::PLUGIN])
 )]
 pub(crate) struct WalkArgs {
     /// The suite's file

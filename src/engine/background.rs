@@ -7,6 +7,8 @@ use std::os::fd::OwnedFd;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, WaitOptions, setsid, waitpid};
 
+use crate::model::exit_code;
+
 /// The byte by which the background says that its work has begun. Nothing that is said to a user holds it.
 const BEGUN: u8 = 0;
 
@@ -82,6 +84,6 @@ impl Awaited {
     /// Waits for the background, which has ended or is about to, and returns its exit code.
     fn exit_code(&self) -> i32 {
         let status = waitpid(Pid::from_raw(self.pid), WaitOptions::empty()).ok().flatten();
-        status.and_then(|(_, status)| status.exit_status()).unwrap_or(7)
+        status.and_then(|(_, status)| status.exit_status()).unwrap_or(exit_code::NO_RESULT)
     }
 }

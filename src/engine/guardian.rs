@@ -22,9 +22,7 @@ use rustix::termios::{tcgetpgrp, tcsetpgrp};
 use super::cgroup;
 use super::children::ProcView;
 use super::signals;
-
-/// The exit code when the host died and its run could not be recorded to its end.
-const UNRECORDED: i32 = 7;
+use crate::model::exit_code;
 
 /// How long processes that do not die of SIGKILL (in an uninterruptible call) are waited for.
 const UNKILLABLE_AFTER: Duration = Duration::from_secs(5);
@@ -73,7 +71,7 @@ pub(crate) fn split() -> io::Result<Guarded> {
         }
         pid => {
             drop(host_end);
-            let Some(host) = Pid::from_raw(pid) else { leave(UNRECORDED) };
+            let Some(host) = Pid::from_raw(pid) else { leave(exit_code::NO_RESULT) };
             // Both sides do this, so that neither has to wait for the other.
             let _ = setpgid(Some(host), Some(host));
             leave(guard(host, &guardian_end, &watched));
@@ -131,7 +129,7 @@ fn reap_until(host: Pid) -> Option<i32> {
             complain(&format!(
                 "rille: the host process was killed by {name}; its run is lost, and its tasks were ended\n"
             ));
-            UNRECORDED
+            exit_code::NO_RESULT
         }));
     }
     None
@@ -290,7 +288,7 @@ mod tests {
         }
         for signal in [Signal::KILL, Signal::TERM, Signal::ABORT] {
             let ended = guarded(|_| stay(), |_, host| kill_process(host, signal).unwrap());
-            assert_eq!(ended.exit_status(), Some(UNRECORDED), "{signal:?}");
+            assert_eq!(ended.exit_status(), Some(exit_code::NO_RESULT), "{signal:?}");
         }
     }
 
@@ -338,7 +336,7 @@ mod tests {
             },
             |_, _| (),
         );
-        assert_eq!(ended.exit_status(), Some(UNRECORDED));
+        assert_eq!(ended.exit_status(), Some(exit_code::NO_RESULT));
     }
 
     #[test]

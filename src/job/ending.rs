@@ -5,7 +5,7 @@ use std::io::Write;
 use super::reports::add_step_summary;
 use super::{HostCall, Job};
 use crate::engine::Failure;
-use crate::model::{EventKind, Masks, Outcome, RaisedError};
+use crate::model::{EventKind, Masks, Outcome, RaisedError, exit_code};
 use crate::report::{self, Closing, Look, Summary};
 use crate::store::{self, RunDir};
 
@@ -71,7 +71,7 @@ impl Job {
     }
 
     fn wrap_up(&self, main: &MainEnd, failure: Option<Failure>) -> i32 {
-        let Some(run) = self.run.lock().take() else { return 7 };
+        let Some(run) = self.run.lock().take() else { return exit_code::NO_RESULT };
         self.close_shared();
         run.free_descriptors();
         let mut problems: Vec<String> = Vec::new();
@@ -87,8 +87,8 @@ impl Job {
 
         let choice = &self.settings.choice;
         let is_chosen = !(choice.uids.is_empty() && choice.groups.is_empty());
-        let (mut code, outcome) =
-            self.with_summary(|summary| (exit_code(summary, main, is_chosen, !problems.is_empty()), summary.outcome()));
+        let (mut code, outcome) = self
+            .with_summary(|summary| (earned_code(summary, main, is_chosen, !problems.is_empty()), summary.outcome()));
         let finished = |code: i32, problems: &[String]| EventKind::RunFinished {
             outcome,
             exit_code: code,
@@ -107,8 +107,8 @@ impl Job {
             if archived {
                 note(&mut problems, self.make_archive(&run));
             }
-            if !problems.is_empty() && code != 7 {
-                code = 7;
+            if !problems.is_empty() && code != exit_code::NO_RESULT {
+                code = exit_code::NO_RESULT;
                 let _ = run.free_ballast();
                 Self::drop_reports(&run);
                 let end = finished(code, &problems);
@@ -120,7 +120,7 @@ impl Job {
         }
         note(&mut problems, run.release());
         if !problems.is_empty() {
-            code = 7;
+            code = exit_code::NO_RESULT;
         }
         self.say_the_last_words(&problems);
         code
@@ -211,23 +211,23 @@ impl Job {
 }
 
 /// Returns the exit code that the run has earned, as the table of exit codes says.
-fn exit_code(summary: &Summary, main: &MainEnd, is_chosen: bool, is_unrecordable: bool) -> i32 {
+fn earned_code(summary: &Summary, main: &MainEnd, is_chosen: bool, is_unrecordable: bool) -> i32 {
     if is_unrecordable {
-        return 7;
+        return exit_code::NO_RESULT;
     }
     if let Some(signal) = summary.interrupt {
-        return 128 + signal;
+        return exit_code::of_signal(signal);
     }
     if main.is_unusable {
-        return 2;
+        return exit_code::USAGE;
     }
     if summary.plugin_failure_count > 0 {
-        return 3;
+        return exit_code::PLUGIN;
     }
     let walks_failed = summary.walks.iter().any(|suite| suite.failures > 0 || suite.serial_failed.is_some());
     let has_bad = summary.counts.bad() > 0 || summary.preparations.bad() > 0;
     if summary.main_error.is_some() || summary.dangling > 0 || has_bad || walks_failed {
-        return 1;
+        return exit_code::FAILED;
     }
     // A task that has no sections, or none that are chosen, started, and yet ran nothing of what was asked for.
     let has_sections = |row: &report::Row| row.sections().is_some_and(|sections| sections.len() > 0);
@@ -236,8 +236,8 @@ fn exit_code(summary: &Summary, main: &MainEnd, is_chosen: bool, is_unrecordable
     };
     let has_walked = summary.walks.iter().any(|suite| suite.end.as_ref().is_some_and(|end| end.walk_count > 0));
     match main.gave_help || has_walked || summary.rows().iter().any(has_run) {
-        true => 0,
-        false => 4,
+        true => exit_code::PASSED,
+        false => exit_code::NOTHING,
     }
 }
 

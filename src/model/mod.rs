@@ -7,6 +7,7 @@ mod cleared;
 mod event;
 mod event_masks;
 mod exit;
+pub(crate) mod exit_code;
 mod file_slice;
 mod filter_mistake;
 mod inside;

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::model::exit_code;
 use crate::script::{self, RunFacts};
 use crate::store;
 
@@ -14,7 +15,7 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
     super::restore_signals();
     let Some((file, arguments)) = args.split_first() else {
         eprintln!("error: {OPERATION_ROLE} needs a file");
-        return 2;
+        return exit_code::USAGE;
     };
     let arguments: Vec<String> = arguments.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
     script::run_operation(Path::new(file), &arguments, &facts())

@@ -28,7 +28,7 @@ impl<R: Read> MaskedReader<R> {
     /// Works one piece through.
     fn fill(&mut self) -> io::Result<()> {
         self.piece.resize(PIECE, 0);
-        let count = self.from.read(&mut self.piece)?;
+        let count = read_on(&mut self.from, &mut self.piece)?;
         self.out.clear();
         self.given = 0;
         let out = &mut self.out;
@@ -47,14 +47,21 @@ impl<R: Read> MaskedReader<R> {
 impl<R: Read> Read for MaskedReader<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         while self.given == self.out.len() && !self.is_at_end {
-            match self.fill() {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                done => done?,
-            }
+            self.fill()?;
         }
         let count = (&self.out[self.given..]).read(into)?;
         self.given += count;
         Ok(count)
+    }
+}
+
+/// Reads what comes next, however often that is interrupted.
+fn read_on(mut from: impl Read, piece: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match from.read(piece) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
+        }
     }
 }
 
@@ -70,10 +77,10 @@ pub(crate) fn mask_into(from: &File, to: &mut File, masks: &Masks) -> io::Result
 
 /// Returns whether there is a secret in what is read.
 pub(crate) fn holds_secrets(masks: &Masks, mut from: impl Read) -> io::Result<bool> {
-    let (mut stream, mut piece) = (masks.stream(), vec![0; 256 << 10]);
+    let (mut stream, mut piece) = (masks.stream(), vec![0; PIECE]);
     let (mut came, mut went) = (0, 0);
     loop {
-        let count = from.read(&mut piece)?;
+        let count = read_on(&mut from, &mut piece)?;
         if count == 0 {
             stream.finish(&mut |bytes| went += bytes.len());
             // A mask is shorter than any secret.
@@ -107,6 +114,10 @@ mod tests {
 
     #[test]
     fn an_interrupt_is_no_error_and_an_error_is_told() {
+        let mut first = [0; 3];
+        let count =
+            MaskedReader::new(&Masks::new(["hunter22"]), Slow(b"a hunter22 b", false)).read(&mut first).unwrap();
+        assert_eq!(&first[..count], &b"a "[..count]);
         let mut read = Vec::new();
         let error = MaskedReader::new(&Masks::new(["hunter22"]), Slow(b"a hunter22 b", false)).read_to_end(&mut read);
         assert_eq!((read.as_slice(), error.unwrap_err().kind()), (&b"a *** b"[..], io::ErrorKind::UnexpectedEof));
@@ -130,5 +141,48 @@ mod tests {
             MaskedReader::new(&masks, text.as_bytes()).read_to_string(&mut read).unwrap();
             assert!(read == ["x".repeat(before), "***".repeat(2), "y".repeat(PIECE)].concat(), "{before}");
         }
+    }
+
+    #[test]
+    fn a_secret_is_found_wherever_it_stands_and_however_it_comes() {
+        let masks = Masks::new(["hunter22", "correct horse battery staple"]);
+        let cases: [(&'static [u8], bool); 7] = [
+            (b"", false),
+            (b"a hunter2 b", false),
+            (b"hunter22", true),
+            (b"a hunter22", true),
+            (b"hunter22 b", true),
+            (b"***", false),
+            (b"x correct horse battery staple, hunter22", true),
+        ];
+        for (text, is_there) in cases {
+            assert_eq!(holds_secrets(&masks, text).unwrap(), is_there, "{}", text.escape_ascii());
+            // Byte by byte, and with the error that is at the end.
+            let error = holds_secrets(&masks, Slow(text, false)).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+            let in_bytes = text
+                .chunks(1)
+                .fold(Box::new(io::empty()) as Box<dyn Read>, |before, byte| Box::new(before.chain(byte)));
+            assert_eq!(holds_secrets(&masks, in_bytes).unwrap(), is_there, "{}", text.escape_ascii());
+        }
+        // Over the edge of a piece.
+        let mut long = vec![b'x'; PIECE - 4];
+        assert!(!holds_secrets(&masks, long.as_slice()).unwrap());
+        long.extend_from_slice(b"hunter22");
+        assert!(holds_secrets(&masks, long.as_slice()).unwrap());
+    }
+
+    #[test]
+    fn files_are_copied_with_secrets_masked() {
+        let folder = tempfile::tempdir().unwrap();
+        let [from, to] = ["from", "to"].map(|name| folder.path().join(name));
+        std::fs::write(&from, "a hunter22 b").unwrap();
+        let masks = Masks::new(["hunter22"]);
+        copy_masked(&from, &to, &masks).unwrap();
+        assert_eq!(std::fs::read(&to).unwrap(), b"a *** b");
+        let mut opened = File::open(&from).unwrap();
+        opened.read_exact(&mut [0; 2]).unwrap();
+        mask_into(&opened, &mut File::create(&to).unwrap(), &masks).unwrap();
+        assert_eq!(std::fs::read(&to).unwrap(), b"*** b", "only the rest");
     }
 }

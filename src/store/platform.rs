@@ -4,7 +4,9 @@
 use std::ffi::CStr;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::mem::MaybeUninit;
 
+use rustix::process::Uid;
 use serde::Serialize;
 
 /// The attribute `platform`, with the keys that Guild gives it.
@@ -37,14 +39,32 @@ pub(crate) fn platform() -> Platform {
 
 /// Returns the name of this machine.
 pub(crate) fn host() -> String {
-    gethostname::gethostname().to_string_lossy().into_owned()
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// Returns the name of the user as the environment gives it, else the one in the user database, else the number.
 pub(crate) fn user() -> String {
     let named = ["USER", "LOGNAME"].into_iter().filter_map(|name| std::env::var(name).ok()).find(|v| !v.is_empty());
-    let id = nix::unistd::getuid();
-    named.or_else(|| Some(nix::unistd::User::from_uid(id).ok()??.name)).unwrap_or_else(|| id.to_string())
+    let id = rustix::process::getuid();
+    named.or_else(|| name_of(id)).unwrap_or_else(|| id.to_string())
+}
+
+/// Returns the name of a user in the user database.
+fn name_of(id: Uid) -> Option<String> {
+    let mut entry = MaybeUninit::<libc::passwd>::uninit();
+    let mut found = std::ptr::null_mut();
+    // More than any line of a database has here; one that needs more is not found.
+    let mut texts = [0; 16 << 10];
+    // SAFETY: all pointers are valid, and the texts are as long as is said. Where `found` is set the entry has a value,
+    // whose name is a text among the texts.
+    unsafe {
+        let size = texts.len();
+        let error = libc::getpwuid_r(id.as_raw(), entry.as_mut_ptr(), texts.as_mut_ptr(), size, &raw mut found);
+        if error != 0 || found.is_null() {
+            return None;
+        }
+        CStr::from_ptr(entry.assume_init().pw_name).to_str().ok().map(str::to_owned)
+    }
 }
 
 /// Returns the model name of the first processor.
@@ -66,5 +86,7 @@ mod tests {
         assert!(platform.uname.starts_with("Linux "), "{}", platform.uname);
         assert!(!host().is_empty());
         assert!(!user().is_empty());
+        assert_eq!(name_of(Uid::ROOT).as_deref(), Some("root"));
+        assert_eq!(name_of(Uid::from_raw(u32::MAX - 7)), None);
     }
 }

@@ -27,7 +27,7 @@ use crate::cli::output::write_out;
 use crate::cli::{Failure, FailureKind, MAKE_ROOM};
 use crate::job::missing_secrets;
 use crate::job::operation::{self as job, Done, Plan, RunError, RunPlace, Wants};
-use crate::model::Masks;
+use crate::model::{Masks, exit_code};
 use crate::operation::{self, ScalarPatterns};
 use crate::store::{self, Home, Secrets};
 
@@ -89,7 +89,7 @@ pub(crate) fn main(words: &[OsString]) -> Result<i32, Failure> {
     }
     let what = describe(&args, &chosen);
     if !args.explain && !prompt::confirm(args.yes, &what, &chosen.values)? {
-        return Ok(1);
+        return Ok(exit_code::FAILED);
     }
     if !args.explain && unchanged(&args, &chosen) {
         eprintln!("Skipping run because flags have not changed (--needed specified)");

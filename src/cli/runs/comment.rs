@@ -11,6 +11,7 @@ use super::chosen::{Chosen, Question, Weight, describe, each, tell};
 use super::selection::Unnamed;
 use crate::cli::output::{one_line, write_json, write_out};
 use crate::cli::{Failure, editor, present_masks};
+use crate::model::exit_code;
 use crate::store::{self, Comment, Home, RunInfo};
 
 /// What is done to which comments.
@@ -64,7 +65,7 @@ pub(crate) fn main(args: &CommentArgs, home: &Home) -> Result<i32, Failure> {
             Some(body) => Some(body),
             None => {
                 tell("Nothing to add: the comment is empty.");
-                return Ok(1);
+                return Ok(exit_code::FAILED);
             }
         },
     };
@@ -79,7 +80,7 @@ pub(crate) fn main(args: &CommentArgs, home: &Home) -> Result<i32, Failure> {
     };
     let question = Question { text: &text, runs: &runs, weight, doing: "deleting comments" };
     if !question.ask(args.yes || args.edit)? {
-        return Ok(1);
+        return Ok(exit_code::FAILED);
     }
     let (user, host) = author(args.user.as_deref());
     let (changed, all) = each(&runs, |run| {

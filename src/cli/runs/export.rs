@@ -10,6 +10,7 @@ use super::chosen::{each, tell};
 use super::selection::Unnamed;
 use super::transfer::{TransferArgs, exists, without_running};
 use crate::cli::{Failure, present_secrets};
+use crate::model::exit_code;
 use crate::store::{self, Home, RunInfo, Secrets, ZipExport};
 
 /// The file by which Guild knows a folder that is not source code.
@@ -39,7 +40,7 @@ pub(crate) fn main(args: &ExportArgs, home: &Home) -> Result<i32, Failure> {
         return Ok(0);
     }
     if !args.how.ask(&runs, &format!("to '{}'", args.dest.display()))? {
-        return Ok(1);
+        return Ok(exit_code::FAILED);
     }
     let (secrets, keeps) = present_secrets(args.keep_secrets)?;
     let secrets = Some(&secrets).filter(|_| !keeps);

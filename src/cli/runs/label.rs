@@ -7,7 +7,7 @@ use super::chosen::{Chosen, Question, Weight, each, tell};
 use super::selection::Unnamed;
 use crate::cli::output::write_json;
 use crate::cli::{Failure, present_masks};
-use crate::model::Masks;
+use crate::model::{Masks, exit_code};
 use crate::store::{self, Home, LabelChange};
 
 /// Which labels are changed, and how.
@@ -68,7 +68,7 @@ pub(crate) fn main(args: &LabelArgs, home: &Home) -> Result<i32, Failure> {
     };
     let question = Question { text: &text, runs: &runs, weight: Weight::Light, doing: "changing labels" };
     if !question.ask(args.yes)? {
-        return Ok(1);
+        return Ok(exit_code::FAILED);
     }
     let (changed, all) = each(&runs, |run| {
         let label = store::change_label(&run.path, &change)?;

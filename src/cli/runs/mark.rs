@@ -7,6 +7,7 @@ use super::chosen::{Chosen, Question, Weight, each, tell};
 use super::selection::Unnamed;
 use crate::cli::Failure;
 use crate::cli::output::write_json;
+use crate::model::exit_code;
 use crate::store::{self, Home};
 
 /// Which runs are marked.
@@ -43,7 +44,7 @@ pub(crate) fn main(args: &MarkArgs, home: &Home) -> Result<i32, Failure> {
     let text = format!("You are about to {what} the following runs");
     let question = Question { text: &text, runs: &runs, weight: Weight::Light, doing: "marking runs" };
     if !question.ask(args.yes)? {
-        return Ok(1);
+        return Ok(exit_code::FAILED);
     }
     let (changed, all) = each(&runs, |run| {
         store::mark(&run.path, !args.clear)?;

@@ -18,7 +18,7 @@ use super::selection::RunFilter;
 use crate::cli::Failure;
 use crate::cli::output::write_json;
 use crate::engine;
-use crate::model::{EntryKind, ManifestEntry, clean_path};
+use crate::model::{EntryKind, ManifestEntry, clean_path, exit_code};
 use crate::store::{self, FileKind, Home, RunInfo, Walk};
 
 /// Which files of which run are copied, and where to.
@@ -103,7 +103,7 @@ pub(crate) fn main(args: &MergeArgs, home: &Home) -> Result<i32, Failure> {
     let lines: Vec<String> = copies.iter().map(|copy| copy.to.display().to_string()).collect();
     let text = format!("You are about to copy these files of run {} to '{}'", run.id, target.display());
     if !ask(&text, &lines, Weight::Heavy, "copying files to a project", args.yes)? {
-        return Ok(1);
+        return Ok(exit_code::FAILED);
     }
     for copy in &copies {
         tell(&format!("Copying {}", copy.to.display()));

@@ -14,7 +14,7 @@ use super::scalars::scalars_of;
 use super::selection::Unnamed;
 use crate::cli::output::write_json;
 use crate::cli::{Failure, present_masks};
-use crate::model::Masks;
+use crate::model::{Masks, exit_code};
 use crate::store::{self, FileKind, Home, RunFile, RunInfo, Walk};
 
 /// What tells a folder of a published run from any other.
@@ -68,7 +68,7 @@ pub(crate) fn main(args: &PublishArgs, home: &Home) -> Result<i32, Failure> {
     let text = format!("You are about to publish the following runs to '{}'", args.dest.display());
     let question = Question { text: &text, runs: &runs, weight: Weight::Light, doing: "publishing runs" };
     if !args.refresh_index && !question.ask(args.yes)? {
-        return Ok(1);
+        return Ok(exit_code::FAILED);
     }
     fs::create_dir_all(&dest).map_err(store::Error::io("create", &dest))?;
     let marker = dest.join(".guild-nocopy");

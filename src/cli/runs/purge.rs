@@ -7,6 +7,7 @@ use super::chosen::{Chosen, Question, Weight, each, tell};
 use super::selection::Unnamed;
 use crate::cli::Failure;
 use crate::cli::output::write_json;
+use crate::model::exit_code;
 use crate::store::{self, Home};
 
 /// Which runs are deleted: of those in the trash, by default all.
@@ -38,7 +39,7 @@ pub(crate) fn main(args: &PurgeArgs, home: &Home) -> Result<i32, Failure> {
     let text = "You are about to delete the following runs for good";
     let question = Question { text, runs: &runs, weight: Weight::Heavy, doing: "purging runs" };
     if !question.ask(args.yes)? {
-        return Ok(1);
+        return Ok(exit_code::FAILED);
     }
     let (purged, all) = each(&runs, |run| {
         store::purge(&run.path)?;

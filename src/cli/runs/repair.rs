@@ -7,6 +7,7 @@ use super::chosen::{Chosen, Question, Weight, each, tell, warn};
 use super::selection::Unnamed;
 use crate::cli::Failure;
 use crate::cli::output::write_json;
+use crate::model::exit_code;
 use crate::store::{self, Home, Status};
 
 /// Which runs are repaired. Without RUN all that are corrupt.
@@ -35,7 +36,7 @@ pub(crate) fn main(args: &RepairArgs, home: &Home) -> Result<i32, Failure> {
     let text = "You are about to repair the following runs";
     let question = Question { text, runs: &runs, weight: Weight::Light, doing: "repairing runs" };
     if !question.ask(args.yes)? {
-        return Ok(1);
+        return Ok(exit_code::FAILED);
     }
     let (repaired, all) = each(&runs, |run| {
         let done = store::repair(&run.path)?;

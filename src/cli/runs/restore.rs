@@ -7,6 +7,7 @@ use super::chosen::{Chosen, Question, Weight, each, tell, warn};
 use super::selection::Unnamed;
 use crate::cli::Failure;
 use crate::cli::output::write_json;
+use crate::model::exit_code;
 use crate::store::{self, Home};
 
 /// Which runs are restored: of those in the trash, by default all.
@@ -32,7 +33,7 @@ pub(crate) fn main(args: &RestoreArgs, home: &Home) -> Result<i32, Failure> {
     let text = "You are about to restore the following runs";
     let question = Question { text, runs: &runs, weight: Weight::Light, doing: "restoring runs" };
     if !question.ask(args.yes)? {
-        return Ok(1);
+        return Ok(exit_code::FAILED);
     }
     let mut skipped = 0;
     let (restored, all) = each(&runs, |run| {

@@ -9,6 +9,7 @@ use super::selection::Unnamed;
 use super::stop::stop_all;
 use crate::cli::Failure;
 use crate::cli::output::write_json;
+use crate::model::exit_code;
 use crate::store::{self, Home, RunInfo, Status};
 
 /// How long a running run is waited for.
@@ -54,7 +55,7 @@ pub(crate) fn main(args: &RmArgs, home: &Home) -> Result<i32, Failure> {
     };
     let question = Question { text: &text, runs: &runs, weight: Weight::Heavy, doing: "removing runs" };
     if !question.ask(args.yes)? {
-        return Ok(1);
+        return Ok(exit_code::FAILED);
     }
     if !running.is_empty() {
         stop_all(&running, PATIENCE, false)?;

@@ -10,6 +10,7 @@ use super::selection::Unnamed;
 use crate::cli::Failure;
 use crate::cli::output::write_json;
 use crate::engine::{StopEnd, StopRefused, Stopping};
+use crate::model::exit_code;
 use crate::store::{Home, RunInfo, Status};
 
 /// Which runs are stopped, and how. Without RUN the newest that is running.
@@ -62,7 +63,7 @@ pub(crate) fn main(args: &StopArgs, home: &Home) -> Result<i32, Failure> {
     let text = "You are about to stop the following runs";
     let question = Question { text, runs: &running, weight: Weight::Heavy, doing: "stopping runs" };
     if !question.ask(args.yes)? {
-        return Ok(1);
+        return Ok(exit_code::FAILED);
     }
     let stopped = stop_each(&running, args.timeout, args.force);
     let is_over = stopped.iter().all(StopResult::is_over);

@@ -9,6 +9,7 @@ use super::chosen::{Chosen, Question, Weight, each, tell};
 use super::selection::Unnamed;
 use crate::cli::output::{one_line, write_json, write_out};
 use crate::cli::{Failure, present_masks};
+use crate::model::exit_code;
 use crate::store::{self, Home, TagChange};
 
 /// Which tags are changed, and how.
@@ -69,7 +70,7 @@ pub(crate) fn main(args: &TagArgs, home: &Home) -> Result<i32, Failure> {
     let text = format!("You are about to {} the following runs", doing.join(" and "));
     let question = Question { text: &text, runs: &runs, weight: Weight::Light, doing: "changing tags" };
     if !question.ask(args.yes)? {
-        return Ok(1);
+        return Ok(exit_code::FAILED);
     }
     let change = TagChange { clear, delete, add, sync_label: args.sync_labels };
     let (changed, all) = each(&runs, |run| {

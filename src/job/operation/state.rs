@@ -5,7 +5,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use crate::engine::{End, Journal};
-use crate::model::{EventKind, Exit, Outcome};
+use crate::model::{EventKind, Exit, Outcome, exit_code};
 use crate::store::{self, RunDir};
 
 /// How a run of an operation ended.
@@ -29,7 +29,7 @@ impl RunEnd {
 
     /// Returns the end of a run that could not be recorded.
     pub(super) fn unrecorded(reason: String) -> RunEnd {
-        RunEnd { exit_status: 7, code: 7, ..RunEnd::unstarted(reason) }
+        RunEnd { exit_status: exit_code::NO_RESULT, code: exit_code::NO_RESULT, ..RunEnd::unstarted(reason) }
     }
 
     /// Returns the end of a run that this signal ended.
