@@ -380,3 +380,41 @@ fn files_of_submodules_are_those_that_git_has() {
     }
     assert!(run.path().join("link").is_symlink());
 }
+
+#[test]
+fn a_module_that_is_not_to_be_looked_at_gets_its_flags_as_arguments() {
+    needs("python3");
+    let cases =
+        [("", "lr=0.5 []"), ("  flags-import: no\n", "lr=0.1 ['--lr', '0.5']"), ("  flags-import: []\n", "lr=0.1")];
+    for (line, expected) in cases {
+        let project = Project::new()
+            .file("guild.yml", format!("train:\n  main: train\n  flags:\n    lr: 0.5\n{line}"))
+            .file("train.py", "import sys as system\nlr = 0.1\nprint('lr=%s %s' % (lr, system.argv[1:]))\n");
+        project.run(&["run", "train", "-y"]).code(0).stdout_has(expected);
+    }
+}
+
+#[test]
+fn a_flag_that_is_called_like_a_resource_or_a_file_chooses_none() {
+    let definition = "\
+- operations:
+    prepare: {exec: touch out}
+    train:
+      exec: ls data.csv small.csv out
+      flags: {model: big, small.csv: 7, set: x}
+      requires:
+        - model
+        - set
+        - file: small.csv
+  resources:
+    model: {sources: [{operation: prepare}]}
+    set: {sources: [{file: data.csv}]}
+";
+    let project = Project::new().file("guild.yml", definition).file("data.csv", "").file("small.csv", "");
+    project.run(&["run", "prepare", "-y"]).code(0);
+    let id = project.run(&["runs", "info", "latest", "--json"]).code(0).json()["id"].as_str().unwrap().to_owned();
+    project.run(&["run", "train", "-y"]).code(0).stdout_has("data.csv\nout\nsmall.csv\n");
+    project.run(&["run", "train", "-y", "model=huge", &format!("prepare={id}")]).code(0).stdout_has("out\n");
+    let info = project.run(&["runs", "info", "latest", "--json"]).code(0).json();
+    assert_eq!(info["flags"], json!({"model": "huge", "prepare": id, "set": "x", "small.csv": 7}));
+}
