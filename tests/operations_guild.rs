@@ -182,6 +182,10 @@ fn a_comment_is_written_in_an_editor() {
     let project = project.env("EDITOR", "./edit");
     project.run(&["run", "op", "-y", "--edit-comment", "-c", "first"]).code(0);
     assert_eq!(project.the_run().attr("comments")[0]["body"], "firstmore");
+    // Guild's short form is no `-e` with a `-c` that takes the next word.
+    project.run(&["run", "op", "-ec", "-y", "--label", "short"]).code(0);
+    let info = project.run(&["runs", "info", "latest", "--json"]).code(0).json();
+    assert_eq!((&info["label"], &info["attrs"]["comments"][0]["body"]), (&json!("short"), &json!("more")));
 }
 
 /// Values from the command line or the definition, through checks, records and configs, to Python, a shell and a file.
@@ -320,6 +324,25 @@ fn needed_looks_at_what_is_run_and_not_at_how_it_is_written_down() {
     assert_eq!(project.runs().len(), 1, "nothing was run");
     needed(&[]).code(0).stdout("ran\n").stderr_has(&format!("Running op because it differs from run {id}"));
     needed(&[]).code(0).stdout("").stderr_has("Skipping");
+}
+
+#[test]
+fn needed_sees_what_is_in_folders_that_are_required() {
+    let definition = "op:\n  exec: cat data/a.txt\n  sourcecode: no\n  requires:\n    - file: data\n";
+    for kind in ["copy", "link"] {
+        let project = Project::new()
+            .file("guild.yml", format!("{definition}      target-type: {kind}\n"))
+            .file("data/a.txt", "1\n")
+            .file("data/deep/b.txt", "");
+        let needed = || project.run(&["run", "op", "-y", "--needed"]);
+        needed().code(0).stdout("1\n");
+        needed().code(0).stdout("").stderr_has("Skipping because the following runs match");
+        std::fs::write(project.path("data/deep/b.txt"), "more\n").unwrap();
+        let told = project.run(&["run", "op", "--explain"]).code(0).out();
+        assert!(told.contains("\n  dependency file data: it has changed\n"), "{kind}: {told}");
+        needed().code(0).stdout("1\n");
+        needed().code(0).stdout("");
+    }
 }
 
 fn indented(text: &str) -> String {

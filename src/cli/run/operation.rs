@@ -60,7 +60,7 @@ pub(crate) fn usage() -> String {
 pub(crate) fn main(words: &[OsString]) -> Result<i32, Failure> {
     // What describes the command line is used once, and is big: the end of the process takes it apart.
     let mut command = ManuallyDrop::new(crate::cli::help::operation_pages(OperationCli::command()));
-    let parsed = command.try_get_matches_from_mut(words);
+    let parsed = command.try_get_matches_from_mut(spelled_out(words));
     let cli = match parsed.and_then(|mut matches| OperationCli::from_arg_matches_mut(&mut matches)) {
         Ok(cli) => cli,
         Err(error) => {
@@ -97,6 +97,15 @@ pub(crate) fn main(words: &[OsString]) -> Result<i32, Failure> {
     }
     let plan = plan(&args, chosen, home, &loaded, words, started_in)?;
     start(&args, plan)
+}
+
+/// Returns the words with Guild's `-ec` spelled out, which would be `-e` and a `-c` that takes the next word.
+fn spelled_out(words: &[OsString]) -> impl Iterator<Item = OsString> {
+    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    words.iter().enumerate().map(move |(at, word)| match at < end && word == "-ec" {
+        true => "--edit-comment".into(),
+        false => word.clone(),
+    })
 }
 
 /// Shows what was asked to be shown of the command or the environment; returns the exit code.

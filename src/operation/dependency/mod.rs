@@ -13,6 +13,7 @@ mod names;
 mod place;
 mod rename;
 mod select;
+mod tree_digest;
 mod unpack;
 mod upstream;
 
