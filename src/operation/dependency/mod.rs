@@ -5,6 +5,7 @@
 
 mod archive;
 mod config;
+mod config_places;
 mod config_text;
 mod configparser;
 mod download;
@@ -352,5 +353,7 @@ impl Count {
 
 #[cfg(test)]
 mod archive_tests;
+#[cfg(test)]
+mod config_property;
 #[cfg(test)]
 mod tests;
