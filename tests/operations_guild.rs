@@ -327,6 +327,55 @@ fn needed_looks_at_what_is_run_and_not_at_how_it_is_written_down() {
 }
 
 #[test]
+fn explain_looks_at_the_runs_that_would_be_used() {
+    let definition = "\
+- operations:
+    prepare: {exec: cp raw.csv data.csv, sourcecode: no, flags: {seed: 1}, requires: [{file: raw.csv}]}
+    train: {exec: sh train.sh, sourcecode: train.sh, flags: {lr: 1}, requires: [{operation: prepare}]}
+    evaluate:
+      exec: sh evaluate.sh
+      sourcecode: evaluate.sh
+      requires: [{operation: train}, {operation: prepare}]
+";
+    let project = Project::new().file("guild.yml", definition).file("raw.csv", "1\n");
+    let project = project.file("train.sh", "touch model\n").file("evaluate.sh", "ls\n");
+    let explain = || project.run(&["run", "evaluate", "--explain"]).code(0).out();
+    let id = |operation: &str| {
+        let runs = project.run(&["runs", "list", "--operation", operation, "--json"]).code(0).json();
+        runs[0]["id"].as_str().unwrap()[..8].to_owned()
+    };
+    project.run(&["run", "prepare", "-y", "seed=2"]).code(0);
+    project.run(&["run", "train", "-y", "lr=2"]).code(0);
+    let [prepare, train] = ["prepare", "train"].map(id);
+    let used = |of_prepare: &str, of_train: &str, end: &str| {
+        format!(
+            "evaluate and train would use run {prepare} of prepare, {of_prepare}\n\
+             evaluate would use run {train} of train, {of_train}\n{end}"
+        )
+    };
+    let is_right = "which is what it would be now.";
+    // What a user gave stays, and nothing is run or left.
+    let none = "There is no run of evaluate that has ended: --needed would run it.\n";
+    assert_eq!(explain(), format!("{none}{}", used(is_right, is_right, "")));
+    project.run(&["run", "evaluate", "-y"]).code(0);
+    let evaluate = id("evaluate");
+    let same = format!("evaluate is the same as run {evaluate}: --needed would skip it.\n");
+    assert_eq!(explain(), format!("{same}{}", used(is_right, is_right, "")));
+    std::fs::write(project.path("train.sh"), "touch model more\n").unwrap();
+    let of_train = "which differs from what it would be now:\n  source file train.sh: it has changed";
+    let end = "All would be up to date after: train, evaluate.\n";
+    assert_eq!(explain(), format!("{same}{}", used(is_right, of_train, end)));
+    std::fs::write(project.path("raw.csv"), "2\n").unwrap();
+    let of_prepare = "which differs from what it would be now:\n  dependency file raw.csv: it has changed";
+    let end = "All would be up to date after: prepare, train, evaluate.\n";
+    assert_eq!(explain(), format!("{same}{}", used(of_prepare, of_train, end)));
+    // An operation that is gone says so.
+    std::fs::write(project.path("guild.yml"), definition.replace("    prepare:", "    prepared:")).unwrap();
+    assert!(explain().contains("which cannot be compared with what it would be now: cannot find definition"));
+    assert_eq!(project.runs().len(), 3, "nothing was run");
+}
+
+#[test]
 fn needed_sees_what_is_in_folders_that_are_required() {
     let definition = "op:\n  exec: cat data/a.txt\n  sourcecode: no\n  requires:\n    - file: data\n";
     for kind in ["copy", "link"] {

@@ -7,6 +7,7 @@ mod choose;
 mod flags;
 mod options;
 mod prompt;
+mod used;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -95,7 +96,11 @@ pub(crate) fn main(words: &[OsString]) -> Result<i32, Failure> {
         eprintln!("Skipping run because flags have not changed (--needed specified)");
         return Ok(0);
     }
-    let plan = plan(&args, chosen, home, &loaded, words, started_in)?;
+    let used = if args.explain { used::used(&args, &chosen, &home, &loaded, &started_in) } else { Vec::new() };
+    let place = place(&args, &chosen, &home)?;
+    let mut plan = plan(&args, chosen, place, home, &loaded, started_in)?;
+    plan.typed = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    plan.used = used;
     start(&args, plan)
 }
 
@@ -135,16 +140,15 @@ fn describe(args: &OperationArgs, chosen: &Chosen) -> String {
     }
 }
 
-/// Makes the plan.
+/// Makes the plan, but for what was typed and the runs that it would use.
 fn plan(
     args: &OperationArgs,
     mut chosen: Chosen,
+    place: RunPlace,
     home: Home,
     loaded: &Loaded,
-    words: &[OsString],
     started_in: PathBuf,
 ) -> Result<Plan, Failure> {
-    let place = place(args, &chosen, &home)?;
     let mut secrets = Secrets::new(&loaded.config.secrets.hide).hide(&chosen.record.env_secrets);
     secrets.add_variables(std::env::vars_os());
     if let Some(text) = chosen.recorded.as_ref().and_then(|run| missing_secrets(&secrets, &run.path)) {
@@ -181,7 +185,8 @@ fn plan(
         started_in,
         project,
         definitions: chosen.operation.as_ref().map(operation::Operation::definition_files).unwrap_or_default(),
-        typed: words.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+        typed: Vec::new(),
+        used: Vec::new(),
         options: args.recorded(),
         environment,
         secrets,
@@ -206,7 +211,7 @@ fn plan(
 
 /// Returns the comment, edited where that is asked for.
 fn comment(args: &OperationArgs) -> Result<Option<String>, Failure> {
-    if !args.edit_comment {
+    if !args.edit_comment || args.explain {
         return Ok(args.comment.clone());
     }
     let text = crate::cli::editor::edit(args.comment.as_deref().unwrap_or_default(), ".txt")?;

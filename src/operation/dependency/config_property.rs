@@ -112,11 +112,10 @@ proptest! {
         number: i64,
         name in prop::sample::select(vec!["s0.k", "s1.k", "s1.new", "k", "other.x"]),
     ) {
-        let text = sections
-            .iter()
-            .enumerate()
-            .map(|(at, (comment, value))| format!("; {comment}\n[s{at}]\nk = x{value}\n\n"))
-            .collect::<String>();
+        let section = |(at, (comment, value)): (usize, &(String, String))| {
+            format!("; {comment}\n[s{at}]\nk = x{value}\n\n")
+        };
+        let text = sections.iter().enumerate().map(section).collect::<Vec<_>>().concat();
         let settings = [(name.to_owned(), Value::from(number))];
         let Some(mut expected) = expected(Format::Cfg, &text, &settings) else { return Ok(()) };
         // All values are texts there.

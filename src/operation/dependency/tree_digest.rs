@@ -75,6 +75,8 @@ mod tests {
 
     use super::*;
 
+    type Change<'a> = &'a dyn Fn(&tempfile::TempDir);
+
     fn tree() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir_all(dir.path().join("a/deep")).unwrap();
@@ -87,7 +89,7 @@ mod tests {
     #[test]
     fn a_digest_tells_every_change_of_a_tree() {
         let at = |dir: &tempfile::TempDir, name: &str| dir.path().join("a").join(name);
-        let changes: [(&str, &dyn Fn(&tempfile::TempDir)); 9] = [
+        let changes: [(&str, Change<'_>); 9] = [
             ("content", &|dir| fs::write(at(dir, "deep/two.txt"), "3").unwrap()),
             ("size", &|dir| fs::write(at(dir, "one.txt"), "11").unwrap()),
             ("new file", &|dir| fs::write(at(dir, "deep/new"), "").unwrap()),
