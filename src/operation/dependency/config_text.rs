@@ -42,7 +42,12 @@ fn set(text: &str, name: &str, value: &Value, words: Words) -> Option<String> {
 fn replace(chars: &[char], document: &Document, place: &Place, value: &Value, words: Words) -> Option<Vec<Edit>> {
     let &Place { start, end, properties, is_flow, .. } = place;
     let shown = |from: usize| chars[from..end].iter().collect::<String>();
-    let new = word(value, is_flow, words);
+    let is_date = |text: &str| text.starts_with(|c: char| c.is_ascii_digit()) && yaml_word(text) == Word::Other;
+    let new = match value.as_str().filter(|text| is_date(text) && words == Words::Yaml) {
+        // A date comes in the place of a date, and not a text.
+        Some(text) if place.kind == Kind::Scalar && is_date(&shown(start)) => text.to_owned(),
+        _ => word(value, is_flow, words),
+    };
     match place.kind {
         // A date stays one where it is asked for as text.
         Kind::Scalar if value.as_str().is_some_and(|text| is_of_text(text) && text == shown(properties)) => {
@@ -73,7 +78,7 @@ fn replace(chars: &[char], document: &Document, place: &Place, value: &Value, wo
 
 /// Returns whether a plain scalar is no number and no other word, so that a text may stand there as it is.
 fn is_of_text(text: &str) -> bool {
-    matches!(yaml_word(text), Word::Text | Word::Time(_) | Word::Other)
+    matches!(yaml_word(text), Word::Text | Word::Other)
 }
 
 /// Returns what adds a value to the nearest mapping that is there.
@@ -174,6 +179,8 @@ mod tests {
             ("net.name", json!("it's"), "'a b'", "it's"),
             ("when", json!("2020-01-01"), "", ""),
             ("when", json!("2020-01-02x"), "2020-01-01", "2020-01-02x"),
+            ("when", json!("2020-01-02"), "2020-01-01", "2020-01-02"),
+            ("net.name", json!("2020-01-02"), "'a b'", "'2020-01-02'"),
             ("tags", json!(["a, b", 1]), "[x, y]", "[\"a, b\", 1]"),
             ("flow.b.c", json!("x,y"), "{c: 2}", "{c: \"x,y\"}"),
             ("flow.d", json!(true), "flow: {", "flow: {d: true, "),
