@@ -32,6 +32,15 @@ const TRAIN: &str = r#"op.define("train", {
 "#;
 
 #[test]
+fn operations_are_listed_model_by_model_without_hidden_ones() {
+    let models = "- model: b\n  operations: {z: {exec: x}, a: {exec: x}, _own: {exec: x}}\n\
+                  - model: ''\n  operations: {c: {exec: x}}\n- model: _check\n  operations: {all: {exec: x}}\n";
+    let project = Project::new().file("guild.yml", models);
+    assert_eq!(project.run(&["ops"]).code(0).out(), "c\nb:a\nb:z\n");
+    assert_eq!(project.run(&["ops", "--all"]).code(0).out(), "c\n_check:all\nb:_own\nb:a\nb:z\n");
+}
+
+#[test]
 fn operations_are_listed_and_explained() {
     let project = lua(&format!(
         "{TRAIN}op.define('prepare', {{ main = 'prepare.sh --fast' }})\nop.define('_hidden', {{ exec = 'x' }})\n\
@@ -41,9 +50,9 @@ fn operations_are_listed_and_explained() {
     exit code 0
     --- stdout
     all
-    cnn:train
     prepare
     train      (default) Train the model
+    cnn:train
     ");
     insta::assert_snapshot!(project.run(&["ops", "--all", "--json"]).whole(), @r#"
     exit code 0

@@ -182,6 +182,10 @@ fn a_comment_is_written_in_an_editor() {
     let project = project.env("EDITOR", "./edit");
     project.run(&["run", "op", "-y", "--edit-comment", "-c", "first"]).code(0);
     assert_eq!(project.the_run().attr("comments")[0]["body"], "firstmore");
+    // Guild's short form is no `-e` with a `-c` that takes the next word.
+    project.run(&["run", "op", "-ec", "-y", "--label", "short"]).code(0);
+    let info = project.run(&["runs", "info", "latest", "--json"]).code(0).json();
+    assert_eq!((&info["label"], &info["attrs"]["comments"][0]["body"]), (&json!("short"), &json!("more")));
 }
 
 /// Values from the command line or the definition, through checks, records and configs, to Python, a shell and a file.
@@ -322,6 +326,74 @@ fn needed_looks_at_what_is_run_and_not_at_how_it_is_written_down() {
     needed(&[]).code(0).stdout("").stderr_has("Skipping");
 }
 
+#[test]
+fn explain_looks_at_the_runs_that_would_be_used() {
+    let definition = "\
+- operations:
+    prepare: {exec: cp raw.csv data.csv, sourcecode: no, flags: {seed: 1}, requires: [{file: raw.csv}]}
+    train: {exec: sh train.sh, sourcecode: train.sh, flags: {lr: 1}, requires: [{operation: prepare}]}
+    evaluate:
+      exec: sh evaluate.sh
+      sourcecode: evaluate.sh
+      requires: [{operation: train}, {operation: prepare}]
+";
+    let project = Project::new().file("guild.yml", definition).file("raw.csv", "1\n");
+    let project = project.file("train.sh", "touch model\n").file("evaluate.sh", "ls\n");
+    let explain = || project.run(&["run", "evaluate", "--explain"]).code(0).out();
+    let id = |operation: &str| {
+        let runs = project.run(&["runs", "list", "--operation", operation, "--json"]).code(0).json();
+        runs[0]["id"].as_str().unwrap()[..8].to_owned()
+    };
+    project.run(&["run", "prepare", "-y", "seed=2"]).code(0);
+    project.run(&["run", "train", "-y", "lr=2"]).code(0);
+    let [prepare, train] = ["prepare", "train"].map(id);
+    let used = |of_prepare: &str, of_train: &str, end: &str| {
+        format!(
+            "evaluate and train would use run {prepare} of prepare, {of_prepare}\n\
+             evaluate would use run {train} of train, {of_train}\n{end}"
+        )
+    };
+    let is_right = "which is what it would be now.";
+    // What a user gave stays, and nothing is run or left.
+    let none = "There is no run of evaluate that has ended: --needed would run it.\n";
+    assert_eq!(explain(), format!("{none}{}", used(is_right, is_right, "")));
+    project.run(&["run", "evaluate", "-y"]).code(0);
+    let evaluate = id("evaluate");
+    let same = format!("evaluate is the same as run {evaluate}: --needed would skip it.\n");
+    assert_eq!(explain(), format!("{same}{}", used(is_right, is_right, "")));
+    std::fs::write(project.path("train.sh"), "touch model more\n").unwrap();
+    let of_train = "which differs from what it would be now:\n  source file train.sh: it has changed";
+    let end = "All would be up to date after: train, evaluate.\n";
+    assert_eq!(explain(), format!("{same}{}", used(is_right, of_train, end)));
+    std::fs::write(project.path("raw.csv"), "2\n").unwrap();
+    let of_prepare = "which differs from what it would be now:\n  dependency file raw.csv: it has changed";
+    let end = "All would be up to date after: prepare, train, evaluate.\n";
+    assert_eq!(explain(), format!("{same}{}", used(of_prepare, of_train, end)));
+    // An operation that is gone says so.
+    std::fs::write(project.path("guild.yml"), definition.replace("    prepare:", "    prepared:")).unwrap();
+    assert!(explain().contains("which cannot be compared with what it would be now: cannot find definition"));
+    assert_eq!(project.runs().len(), 3, "nothing was run");
+}
+
+#[test]
+fn needed_sees_what_is_in_folders_that_are_required() {
+    let definition = "op:\n  exec: cat data/a.txt\n  sourcecode: no\n  requires:\n    - file: data\n";
+    for kind in ["copy", "link"] {
+        let project = Project::new()
+            .file("guild.yml", format!("{definition}      target-type: {kind}\n"))
+            .file("data/a.txt", "1\n")
+            .file("data/deep/b.txt", "");
+        let needed = || project.run(&["run", "op", "-y", "--needed"]);
+        needed().code(0).stdout("1\n");
+        needed().code(0).stdout("").stderr_has("Skipping because the following runs match");
+        std::fs::write(project.path("data/deep/b.txt"), "more\n").unwrap();
+        let told = project.run(&["run", "op", "--explain"]).code(0).out();
+        assert!(told.contains("\n  dependency file data: it has changed\n"), "{kind}: {told}");
+        needed().code(0).stdout("1\n");
+        needed().code(0).stdout("");
+    }
+}
+
 fn indented(text: &str) -> String {
     text.lines().flat_map(|line| ["    ", line, "\n"]).collect()
 }
@@ -379,4 +451,42 @@ fn files_of_submodules_are_those_that_git_has() {
         assert_eq!(run.has(file), is_there, "{file}");
     }
     assert!(run.path().join("link").is_symlink());
+}
+
+#[test]
+fn a_module_that_is_not_to_be_looked_at_gets_its_flags_as_arguments() {
+    needs("python3");
+    let cases =
+        [("", "lr=0.5 []"), ("  flags-import: no\n", "lr=0.1 ['--lr', '0.5']"), ("  flags-import: []\n", "lr=0.1")];
+    for (line, expected) in cases {
+        let project = Project::new()
+            .file("guild.yml", format!("train:\n  main: train\n  flags:\n    lr: 0.5\n{line}"))
+            .file("train.py", "import sys as system\nlr = 0.1\nprint('lr=%s %s' % (lr, system.argv[1:]))\n");
+        project.run(&["run", "train", "-y"]).code(0).stdout_has(expected);
+    }
+}
+
+#[test]
+fn a_flag_that_is_called_like_a_resource_or_a_file_chooses_none() {
+    let definition = "\
+- operations:
+    prepare: {exec: touch out}
+    train:
+      exec: ls data.csv small.csv out
+      flags: {model: big, small.csv: 7, set: x}
+      requires:
+        - model
+        - set
+        - file: small.csv
+  resources:
+    model: {sources: [{operation: prepare}]}
+    set: {sources: [{file: data.csv}]}
+";
+    let project = Project::new().file("guild.yml", definition).file("data.csv", "").file("small.csv", "");
+    project.run(&["run", "prepare", "-y"]).code(0);
+    let id = project.run(&["runs", "info", "latest", "--json"]).code(0).json()["id"].as_str().unwrap().to_owned();
+    project.run(&["run", "train", "-y"]).code(0).stdout_has("data.csv\nout\nsmall.csv\n");
+    project.run(&["run", "train", "-y", "model=huge", &format!("prepare={id}")]).code(0).stdout_has("out\n");
+    let info = project.run(&["runs", "info", "latest", "--json"]).code(0).json();
+    assert_eq!(info["flags"], json!({"model": "huge", "prepare": id, "set": "x", "small.csv": 7}));
 }

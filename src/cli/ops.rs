@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Failure;
 use super::output::{one_line, table, terminal_width, write_json, write_out};
 use crate::operation::read::Mistake;
-use crate::operation::{Body, Broken, Origin, Project};
+use crate::operation::{Body, Broken, Operation, Origin, Project};
 use crate::script;
 
 /// Lists the operations that rille.lua and guild.yml define in this folder.
@@ -28,9 +28,11 @@ pub(crate) fn main(args: &OpsArgs) -> Result<i32, Failure> {
     if !project.is_defined {
         return Err(no_project(&project));
     }
-    let is_shown = |name: &str| args.all || !name.starts_with('_');
+    // A model whose name says that it is hidden hides its operations.
+    let is_shown =
+        |operation: &Operation| args.all || !(operation.name.starts_with('_') || operation.model.starts_with('_'));
     if args.json {
-        let usable = project.operations.iter().filter(|operation| is_shown(&operation.name)).map(|operation| {
+        let usable = project.operations.iter().filter(|operation| is_shown(operation)).map(|operation| {
             json!({
                 "name": operation.full_name(),
                 "description": operation.description,
@@ -79,8 +81,8 @@ pub(super) fn warn<'a>(mistakes: impl Iterator<Item = &'a Mistake>) {
 }
 
 /// Writes the table: names with their descriptions, or what is wrong.
-fn list(project: &Project, is_shown: &dyn Fn(&str) -> bool) -> Result<(), Failure> {
-    let usable = project.operations.iter().filter(|operation| is_shown(&operation.name));
+fn list(project: &Project, is_shown: &dyn Fn(&Operation) -> bool) -> Result<(), Failure> {
+    let usable = project.operations.iter().filter(|operation| is_shown(operation));
     let usable = usable.map(|operation| {
         let first = operation.description.lines().next().unwrap_or_default();
         let mark = if operation.is_default { "(default) " } else { "" };
@@ -88,7 +90,8 @@ fn list(project: &Project, is_shown: &dyn Fn(&str) -> bool) -> Result<(), Failur
     });
     let named = |broken: &Broken| Some([broken.full_name()?, one_line(&format!("BROKEN {}", broken.mistake))]);
     let mut rows: Vec<[String; 2]> = usable.chain(project.broken.iter().filter_map(named)).collect();
-    rows.sort();
+    // Those without a model first, then model by model.
+    rows.sort_by(|[one, _], [other, _]| by_model(one).cmp(&by_model(other)));
     let lines = table(&rows, terminal_width()).into_iter().map(|line| line + "\n");
     write_out(&lines.collect::<String>())?;
     if rows.is_empty() && project.broken.is_empty() {
@@ -98,6 +101,11 @@ fn list(project: &Project, is_shown: &dyn Fn(&str) -> bool) -> Result<(), Failur
         eprintln!("error: {}", broken.mistake);
     }
     Ok(())
+}
+
+/// Returns the model of an operation's full name, and its name there.
+fn by_model(name: &str) -> (&str, &str) {
+    name.split_once(':').unwrap_or(("", name))
 }
 
 /// Returns in one word what an operation runs.

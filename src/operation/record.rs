@@ -144,12 +144,15 @@ pub(crate) struct DependencyRecord {
     /// The value of the flag that chooses another source, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) config: Option<Value>,
+    /// The names of the operation's own flags, which choose no source where they only happen to be called like one.
+    #[serde(skip)]
+    pub(crate) taken: BTreeSet<String>,
 }
 
 impl DependencyRecord {
     /// Returns the names by which a user may choose another source.
     pub(crate) fn flag_names(&self) -> BTreeSet<String> {
-        flag_names(&self.name, &self.sources)
+        flag_names(&self.name, &self.sources, &self.taken)
     }
 }
 

@@ -36,7 +36,7 @@ impl OpRecord {
         }
         Ok(OpRecord {
             op_cmd: OpCommand {
-                cmd_args: cmd_args(operation, &dest)?,
+                cmd_args: cmd_args(operation, &dest, flags_dest.as_deref().unwrap_or("args"))?,
                 cmd_env: cmd_env(operation, flags_dest.as_deref()),
                 cmd_flags: cmd_flags(operation),
                 flags_dest: flags_dest.or_else(|| Some("args".to_owned())),
@@ -70,7 +70,7 @@ impl OpRecord {
             let kind = SourceKind::File(from.join(path).to_string_lossy().into_owned());
             let source = Source { target_type: Some(TargetType::Link), ..Source::of(kind) };
             let location = from.to_string_lossy().into_owned();
-            self.deps.push(DependencyRecord { name, location, sources: vec![source], config: None });
+            self.deps.push(DependencyRecord { name, location, sources: vec![source], ..DependencyRecord::default() });
         }
     }
 
@@ -130,7 +130,9 @@ fn is_python(file: &str) -> bool {
     Path::new(file).extension().is_some_and(|extension| extension == "py")
 }
 
-fn cmd_args(operation: &Operation, dest: &str) -> Result<Vec<String>, String> {
+/// Returns the words of the command. `dest` is the folder of the source code in the run directory, and `flags_dest` where
+/// flags go: what a definition has for them in its own command gets them in any case, as in Guild.
+fn cmd_args(operation: &Operation, dest: &str, flags_dest: &str) -> Result<Vec<String>, String> {
     let project = operation.project.to_string_lossy();
     let words = |line: &str| -> Result<Vec<String>, String> {
         let words = split(line).map_err(|error| format!("the command \"{}\" cannot be split: {error}", line.trim()))?;
@@ -141,18 +143,24 @@ fn cmd_args(operation: &Operation, dest: &str) -> Result<Vec<String>, String> {
     };
     let fixed = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     let python = || fixed(&["${python_exe}", "-um", python::OP_MAIN]);
-    let flag_args = || vec![FLAG_ARGS.to_owned()];
+    // What starts modules gives them only what is for them. Elsewhere what is passed beside the arguments is none.
+    let is_beside = flags_dest == "none" || flags_dest.starts_with("config:");
+    let flag_args = |is_module: bool| {
+        let has = flags_dest != "env" && (is_module || !is_beside);
+        if has { vec![FLAG_ARGS.to_owned()] } else { Vec::new() }
+    };
     let mut args = match &operation.body {
         Body::Exec(line) => words(line)?,
-        Body::Main(line) => [python(), words(line)?, fixed(&["--", FLAG_ARGS])].concat(),
+        Body::Main(line) => [python(), words(line)?, fixed(&["--"]), flag_args(true)].concat(),
         Body::Script(line) => {
             let mut words = words(line)?;
             let script = words.remove(0);
-            let command = match script.strip_suffix(".py") {
+            let module = script.strip_suffix(".py");
+            let command = match module {
                 Some(module) => [python(), vec![module.to_owned()]].concat(),
                 None => script_command(operation, &script, dest),
             };
-            [command, words, flag_args()].concat()
+            [command, words, flag_args(module.is_some())].concat()
         }
         Body::LuaFunction => fixed(&["${rille_exe}", AS_OPERATION, &in_run(dest, "rille.lua"), &operation.full_name()]),
         Body::Steps(_) => return Err("operations with steps are not supported yet".to_owned()),
@@ -225,6 +233,7 @@ fn dependencies(operation: &Operation) -> Vec<DependencyRecord> {
         location: location.clone(),
         sources: resource.sources.iter().map(|source| folded(resource, source)).collect(),
         config: None,
+        taken: operation.flags.keys().cloned().collect(),
     };
     resources.into_iter().map(record).collect()
 }
@@ -350,6 +359,30 @@ mod tests {
         assert_eq!(record.op_cmd.cmd_env["FLAGS_DEST"], "dict:params");
         operation.sourcecode.push(json!({"dest": "src/"}));
         assert_eq!(OpRecord::new(&operation).unwrap().op_cmd.cmd_args[0], "src/program.sh");
+    }
+
+    #[test]
+    fn flags_that_go_elsewhere_are_arguments_where_the_command_asks_for_them() {
+        let folder = project();
+        // Whether flags are passed for: args, globals, none, config:FILE, env.
+        let dests = ["args", "globals", "none", "config:c.yml", "env"];
+        let cases = [
+            (Body::Exec("p ${flag_args}".to_owned()), [true; 5]),
+            (Body::Exec("p".to_owned()), [false; 5]),
+            // What starts the module gives it no other flags than it should have.
+            (Body::Main("args".to_owned()), [true, true, true, true, false]),
+            (Body::Script("sub/args.py".to_owned()), [true, true, true, true, false]),
+            (Body::Script("plain.sh".to_owned()), [true, true, false, false, false]),
+            (Body::Script("a.lua".to_owned()), [true, true, false, false, false]),
+        ];
+        for (body, expected) in cases {
+            let passed = dests.map(|dest| {
+                let mut operation = operation(folder.path(), body.clone());
+                operation.flags_dest = Some(dest.to_owned());
+                OpRecord::new(&operation).unwrap().op_cmd.cmd_args.iter().any(|word| word == FLAG_ARGS)
+            });
+            assert_eq!(passed, expected, "{body:?}");
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Guild writes what a definition says in the form that its author chose: `select: a.csv` is a text, `rename` a text, a
 //! mapping or a list. So a record is read by what reads definitions, and null is as if nothing were there.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::read::recorded_resource;
@@ -34,7 +36,9 @@ impl OpRecord {
                 }
             });
         }
-        let record: OpRecord = serde_json::from_value(Value::Object(fields))?;
+        let mut record: OpRecord = serde_json::from_value(Value::Object(fields))?;
+        let taken: BTreeSet<String> = record.op_cmd.cmd_flags.keys().cloned().collect();
+        record.deps.iter_mut().for_each(|dep| dep.taken.clone_from(&taken));
         if record.op_cmd.cmd_args.is_empty() {
             return Err(RecordError::NoCommand);
         }
@@ -71,7 +75,7 @@ impl TryFrom<Value> for DependencyRecord {
         let resource =
             recorded_resource(&Value::Object(fields)).map_err(|mistake| RecordError::Dependency(mistake.message))?;
         let sources = resource.sources.iter().map(|source| folded(&resource, source)).collect();
-        Ok(DependencyRecord { name: resource.name, location, sources, config })
+        Ok(DependencyRecord { name: resource.name, location, sources, config, taken: BTreeSet::new() })
     }
 }
 

@@ -40,13 +40,14 @@ impl Resource {
     /// Returns the names by which a user may choose another source.
     pub(crate) fn flag_names(&self) -> BTreeSet<String> {
         let own = self.flag_name.iter().filter(|name| !name.is_empty()).cloned();
-        own.chain(flag_names(&self.name, &self.sources)).collect()
+        own.chain(flag_names(&self.name, &self.sources, &BTreeSet::new())).collect()
     }
 }
 
-/// Returns the names by which a user may choose another of the sources of a resource.
-pub(super) fn flag_names(resource: &str, sources: &[Source]) -> BTreeSet<String> {
-    sources.iter().flat_map(|source| source.flag_names(resource, sources.len() == 1)).collect()
+/// Returns the names by which a user may choose another of the sources of a resource, where the operation has flags of the
+/// names `taken`.
+pub(super) fn flag_names(resource: &str, sources: &[Source], taken: &BTreeSet<String>) -> BTreeSet<String> {
+    sources.iter().flat_map(|source| source.flag_names(resource, sources.len() == 1, taken)).collect()
 }
 
 impl Source {
@@ -91,14 +92,20 @@ impl Source {
 
     /// Returns the names by which a user may choose another source: its flag, else its name, else its URI and what the
     /// URI names; then the name of its resource, if it is the only one there. The first that is given counts.
-    pub(super) fn flag_names(&self, resource: &str, is_only: bool) -> Vec<String> {
+    ///
+    /// A flag of the operation itself may be called like a file or a resource and mean something else, so the names `taken`
+    /// choose nothing, but where the source is given its flag or its name, or is an operation of that name, as in Guild.
+    pub(super) fn flag_names(&self, resource: &str, is_only: bool, taken: &BTreeSet<String>) -> Vec<String> {
+        let is_free = |name: &&str| !taken.contains(*name);
+        let is_operation = matches!(self.kind, SourceKind::Operation(_));
         let mut names = match self.flag_name.as_ref().or(self.name.as_ref()) {
             Some(name) => vec![name.clone()],
-            None => vec![self.uri(), self.bare().to_owned()],
+            None => {
+                let bare = Some(self.bare()).filter(|bare| is_operation || is_free(bare));
+                std::iter::once(self.uri()).chain(bare.map(str::to_owned)).collect()
+            }
         };
-        if is_only {
-            names.push(resource.to_owned());
-        }
+        names.extend(Some(resource).filter(|_| is_only).filter(is_free).map(str::to_owned));
         names.retain(|name| !name.is_empty());
         names
     }

@@ -7,6 +7,7 @@ mod choose;
 mod flags;
 mod options;
 mod prompt;
+mod used;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -60,7 +61,7 @@ pub(crate) fn usage() -> String {
 pub(crate) fn main(words: &[OsString]) -> Result<i32, Failure> {
     // What describes the command line is used once, and is big: the end of the process takes it apart.
     let mut command = ManuallyDrop::new(crate::cli::help::operation_pages(OperationCli::command()));
-    let parsed = command.try_get_matches_from_mut(words);
+    let parsed = command.try_get_matches_from_mut(spelled_out(words));
     let cli = match parsed.and_then(|mut matches| OperationCli::from_arg_matches_mut(&mut matches)) {
         Ok(cli) => cli,
         Err(error) => {
@@ -95,8 +96,21 @@ pub(crate) fn main(words: &[OsString]) -> Result<i32, Failure> {
         eprintln!("Skipping run because flags have not changed (--needed specified)");
         return Ok(0);
     }
-    let plan = plan(&args, chosen, home, &loaded, words, started_in)?;
+    let used = if args.explain { used::used(&args, &chosen, &home, &loaded, &started_in) } else { Vec::new() };
+    let place = place(&args, &chosen, &home)?;
+    let mut plan = plan(&args, chosen, place, home, &loaded, started_in)?;
+    plan.typed = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    plan.used = used;
     start(&args, plan)
+}
+
+/// Returns the words with Guild's `-ec` spelled out, which would be `-e` and a `-c` that takes the next word.
+fn spelled_out(words: &[OsString]) -> impl Iterator<Item = OsString> {
+    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    words.iter().enumerate().map(move |(at, word)| match at < end && word == "-ec" {
+        true => "--edit-comment".into(),
+        false => word.clone(),
+    })
 }
 
 /// Shows what was asked to be shown of the command or the environment; returns the exit code.
@@ -126,16 +140,15 @@ fn describe(args: &OperationArgs, chosen: &Chosen) -> String {
     }
 }
 
-/// Makes the plan.
+/// Makes the plan, but for what was typed and the runs that it would use.
 fn plan(
     args: &OperationArgs,
     mut chosen: Chosen,
+    place: RunPlace,
     home: Home,
     loaded: &Loaded,
-    words: &[OsString],
     started_in: PathBuf,
 ) -> Result<Plan, Failure> {
-    let place = place(args, &chosen, &home)?;
     let mut secrets = Secrets::new(&loaded.config.secrets.hide).hide(&chosen.record.env_secrets);
     secrets.add_variables(std::env::vars_os());
     if let Some(text) = chosen.recorded.as_ref().and_then(|run| missing_secrets(&secrets, &run.path)) {
@@ -172,7 +185,8 @@ fn plan(
         started_in,
         project,
         definitions: chosen.operation.as_ref().map(operation::Operation::definition_files).unwrap_or_default(),
-        typed: words.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+        typed: Vec::new(),
+        used: Vec::new(),
         options: args.recorded(),
         environment,
         secrets,
@@ -197,7 +211,7 @@ fn plan(
 
 /// Returns the comment, edited where that is asked for.
 fn comment(args: &OperationArgs) -> Result<Option<String>, Failure> {
-    if !args.edit_comment {
+    if !args.edit_comment || args.explain {
         return Ok(args.comment.clone());
     }
     let text = crate::cli::editor::edit(args.comment.as_deref().unwrap_or_default(), ".txt")?;

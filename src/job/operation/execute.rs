@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::output::{Recorder, Recording};
 use super::state::{RunEnd, State};
-use super::{Audience, Done, Plan, RunError, RunPlace, keep, prepare, secrets, sourcecode};
+use super::{Audience, Done, Plan, RunError, RunPlace, keep, prepare, secrets, sourcecode, stale};
 use crate::engine::{
     self, End, Engine, Guarded, Journal, Limits, OutputSink, StopReason, Submission, Surroundings, Timing, Waited,
 };
@@ -33,6 +33,7 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
     let pid = guarded.guardian_pid();
     // It answers while the run directory is made.
     let git = sourcecode::ask_git(&plan);
+    let used = std::mem::take(&mut plan.used);
     let names = secrets::note(&mut plan);
     let masks = plan.masks();
     let (run, log) = open(&plan, pid, &masks)?;
@@ -51,24 +52,27 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
 
     let prepared = prepare::prepare(&mut plan, git, &state, audience, &|| engine.interrupted());
     let unfinished = match prepared {
-        Ok(prepared) if engine.interrupted().is_none() => match superfluous(&plan, &state, audience) {
-            Some(done) => {
-                close(&engine)?;
-                return discard(&state, done);
+        Ok(prepared) if engine.interrupted().is_none() => {
+            match superfluous(&plan, &state, audience, |what| stale::explain(used, what, pid, &|| engine.interrupted()))
+            {
+                Some(done) => {
+                    close(&engine)?;
+                    return discard(&state, done);
+                }
+                None if plan.wants.staging => {
+                    close(&engine)?;
+                    return stage(&plan, &state, &prepared);
+                }
+                None => {
+                    return operate(
+                        &plan,
+                        Operating { engine: &engine, state: &state, ended: &ended, recording },
+                        prepared,
+                        audience,
+                    );
+                }
             }
-            None if plan.wants.staging => {
-                close(&engine)?;
-                return stage(&plan, &state, &prepared);
-            }
-            None => {
-                return operate(
-                    &plan,
-                    Operating { engine: &engine, state: &state, ended: &ended, recording },
-                    prepared,
-                    audience,
-                );
-            }
-        },
+        }
         Ok(_) => RunError::Interrupted(engine.interrupted().unwrap_or(libc::SIGINT)),
         Err(error) => error,
     };
@@ -83,8 +87,13 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
 }
 
 /// Returns what came of a run that was prepared only to be looked at, or that another makes superfluous; `None` for one that
-/// goes on.
-fn superfluous(plan: &Plan, state: &State, audience: &mut dyn Audience) -> Option<Done> {
+/// goes on. `of_used` says more of the runs that it would use, given its operation and whether that would run again.
+fn superfluous(
+    plan: &Plan,
+    state: &State,
+    audience: &mut dyn Audience,
+    of_used: impl FnOnce((&str, bool)) -> String,
+) -> Option<Done> {
     // One that is started again is there already.
     if let RunPlace::Again { .. } = plan.place {
         return None;
@@ -92,7 +101,8 @@ fn superfluous(plan: &Plan, state: &State, audience: &mut dyn Audience) -> Optio
     let place = state.with_run(|run| run.place().to_owned())?;
     let comparison = keep::compare(plan, &place)?;
     if plan.wants.explain {
-        return Some(Done::Explained(comparison.explain()));
+        let more = of_used((&plan.opref.operation(), comparison.is_needed()));
+        return Some(Done::Explained(comparison.explain() + &more));
     }
     if !comparison.same.is_empty() {
         return Some(Done::NotNeeded(comparison.same));
@@ -104,7 +114,7 @@ fn superfluous(plan: &Plan, state: &State, audience: &mut dyn Audience) -> Optio
 }
 
 /// Begins the run directory, or takes it up again.
-fn open(plan: &Plan, pid: u32, masks: &Masks) -> Result<(RunDir, EventLog), RunError> {
+pub(super) fn open(plan: &Plan, pid: u32, masks: &Masks) -> Result<(RunDir, EventLog), RunError> {
     match &plan.place {
         RunPlace::New { path, id, is_outside } => {
             let runs = plan.home.runs_dir();

@@ -42,6 +42,13 @@ pub(super) fn compare(plan: &Plan, directory: &Path) -> Option<Comparison> {
     Some(comparison)
 }
 
+/// Returns in what the run that was prepared in `directory` differs from another one; `None` where one cannot be read.
+pub(super) fn differences(plan: &Plan, directory: &Path, other: &Path) -> Option<Vec<Difference>> {
+    let definitions = definitions(plan);
+    let [own, other] = [directory, other].map(|path| Some(Identity::of(path, &store::load(path).ok()?, &definitions)));
+    Some(own?.differences(&other?))
+}
+
 /// Returns the files of the project that define operations. A run that is started again knows only where it is defined.
 fn definitions(plan: &Plan) -> Vec<PathBuf> {
     let mut files = plan.definitions.clone();
@@ -59,6 +66,11 @@ impl Comparison {
         let mut text = format!("Running {} because it differs from run {id} (--needed specified):", self.operation);
         add(&mut text, differences);
         Some(text)
+    }
+
+    /// Returns whether `--needed` would run it.
+    pub(super) fn is_needed(&self) -> bool {
+        self.same.is_empty()
     }
 
     /// Returns what `--needed` would do, and why.

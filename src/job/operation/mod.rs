@@ -14,6 +14,7 @@ mod python;
 mod recorded;
 mod secrets;
 mod sourcecode;
+mod stale;
 mod state;
 mod upstream;
 
@@ -29,6 +30,7 @@ use crate::operation::{FlagValues, Notice, OpRecord, Operation, ScalarPatterns};
 use crate::store::{self, Home, Opref, Secrets};
 
 pub(crate) use self::recorded::{CannotStart, RecordedRun};
+pub(crate) use self::stale::Used;
 
 /// A run that was asked for, checked and complete.
 pub(crate) struct Plan {
@@ -88,6 +90,8 @@ pub(crate) struct Plan {
     pub(crate) random_seed: u32,
     /// Where the operation reads its standard input from.
     pub(crate) stdin: Option<PathBuf>,
+    /// With `explain`: the runs that it would use, those that others of them use first.
+    pub(crate) used: Vec<Used>,
 }
 
 impl Plan {

@@ -67,10 +67,6 @@ pub(crate) fn command(record: &OpRecord, flags: &FlagValues, places: Places<'_>)
 /// Adds all flags as arguments, in the order of their names.
 fn add_flags(record: &OpRecord, flags: &FlagValues, command: &mut Command) {
     let dest = record.op_cmd.flags_dest.as_deref().unwrap_or("args");
-    // What is passed beside the arguments is no argument.
-    if dest == "none" || dest.starts_with("config:") || dest == "env" {
-        return;
-    }
     for (name, value) in flags {
         // Without an entry it is not the operation's: a resource.
         let Some(passing) = record.op_cmd.cmd_flags.get(name).filter(|passing| !passing.arg_skip) else { continue };

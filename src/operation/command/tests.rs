@@ -72,8 +72,10 @@ fn flags_are_arguments() {
         assert_eq!(args(&json!([FLAG_ARGS]), &cmd_flags, &values, "args"), expected, "{passing} {value}");
         assert_eq!(args(&json!([FLAG_ARGS]), &cmd_flags, &values, "globals"), global, "{passing} {value}");
         assert_eq!(args(&json!([FLAG_ARGS]), &cmd_flags, &values, "dict:p"), global, "{passing} {value}");
-        assert_eq!(args(&json!([FLAG_ARGS]), &cmd_flags, &values, "none"), [""; 0]);
-        assert_eq!(args(&json!([FLAG_ARGS]), &cmd_flags, &values, "config:c.yml"), [""; 0]);
+        // Where the command asks for them it gets them, wherever else they go.
+        for dest in ["none", "config:c.yml", "env"] {
+            assert_eq!(args(&json!([FLAG_ARGS]), &cmd_flags, &values, dest), expected, "{passing} {value} {dest}");
+        }
     }
 }
 

@@ -15,8 +15,10 @@ use crate::operation::{FlagPassing, Notice};
 
 /// A format of settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
+pub(super) enum Format {
+    /// A mapping of YAML.
     Yaml,
+    /// An object of JSON.
     Json,
     /// The sections of Python's `configparser`.
     Cfg,
@@ -36,7 +38,7 @@ impl Format {
     }
 
     /// Reads a text; `name` is the file's, for mistakes.
-    fn read(self, text: &str, name: &str) -> Result<Value, String> {
+    pub(super) fn read(self, text: &str, name: &str) -> Result<Value, String> {
         match self {
             Format::Yaml => {
                 let node = parse_yaml(text, &Arc::from(name)).map_err(|mistake| mistake.to_string())?;
@@ -51,7 +53,7 @@ impl Format {
     }
 
     /// Returns the text with other values in it, and otherwise as it is; `None` where it has to be written anew.
-    fn edited(self, text: &str, settings: &[(String, Value)]) -> Option<String> {
+    pub(super) fn edited(self, text: &str, settings: &[(String, Value)]) -> Option<String> {
         match self {
             Format::Yaml => config_text::edited(text, settings, Words::Yaml),
             Format::Json => config_text::edited(text, settings, Words::Json),
@@ -150,7 +152,7 @@ fn at<'a>(config: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
 }
 
 /// Sets a value by its dotted name, `optimizer.lr`.
-fn nest(config: &mut Map<String, Value>, name: &str, value: Value) -> Result<(), String> {
+pub(super) fn nest(config: &mut Map<String, Value>, name: &str, value: Value) -> Result<(), String> {
     let mut parts: Vec<&str> = name.split('.').collect();
     let last = parts.pop().unwrap_or(name);
     let mut current = config;

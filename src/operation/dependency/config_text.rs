@@ -3,13 +3,12 @@
 //!
 //! What cannot be done by putting in words is left to whoever writes the whole file anew.
 
-use std::collections::HashMap;
-
 use serde_json::Value;
-use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, Span, options};
 
+use super::config_places::{Document, Kind, Place};
 use crate::operation::encode::as_yaml;
 use crate::operation::scalar::beyond_text;
+use crate::operation::yaml_word::{Word, yaml_word};
 
 /// How values are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,63 +19,122 @@ pub(super) enum Words {
     Json,
 }
 
-/// What stands at a path, by the numbers of its first character and of the one behind its last.
-#[derive(Clone, Copy, Debug)]
-enum Found {
-    /// A scalar, a list or a mapping in brackets.
-    Word { start: usize, end: usize, is_flow: bool },
-    /// A mapping with a line for each key: the beginning of its first key, and its column.
-    Block { first: usize, column: usize },
-    /// Something that no word can be put in the place of.
-    Fixed,
-}
-
 /// Returns the text with these values at their dotted names; `None` where that changes more than words.
 pub(super) fn edited(text: &str, settings: &[(String, Value)], words: Words) -> Option<String> {
     settings.iter().try_fold(text.to_owned(), |text, (name, value)| set(&text, name, value, words))
 }
 
+/// A part of the text, by the numbers of its characters, and what comes in its place.
+type Edit = (usize, usize, String);
+
 fn set(text: &str, name: &str, value: &Value, words: Words) -> Option<String> {
     let chars: Vec<char> = text.chars().collect();
-    let places = places(text)?;
+    let document = Document::read(text)?;
     let parts: Vec<String> = name.split('.').map(str::to_owned).collect();
-    if let Some(found) = places.get(&parts) {
-        let Found::Word { start, end, is_flow } = *found else { return None };
-        let present: String = chars[start..end].iter().collect();
-        let is_same = value.as_str() == Some(present.as_str());
-        return Some(if is_same { text.to_owned() } else { put(&chars, start, end, &word(value, is_flow, words)) });
+    let edits = match document.places.get(&parts) {
+        Some(place) => replace(&chars, &document, place, value, words)?,
+        None => add(&chars, &document, &parts, value, words)?,
+    };
+    Some(applied(&chars, edits))
+}
+
+/// Returns what puts a value in the place of another one.
+fn replace(chars: &[char], document: &Document, place: &Place, value: &Value, words: Words) -> Option<Vec<Edit>> {
+    let &Place { start, end, properties, is_flow, .. } = place;
+    let shown = |from: usize| chars[from..end].iter().collect::<String>();
+    let is_date = |text: &str| text.starts_with(|c: char| c.is_ascii_digit()) && yaml_word(text) == Word::Other;
+    let new = match value.as_str().filter(|text| is_date(text) && words == Words::Yaml) {
+        // A date comes in the place of a date, and not a text.
+        Some(text) if place.kind == Kind::Scalar && is_date(&shown(start)) => text.to_owned(),
+        _ => word(value, is_flow, words),
+    };
+    match place.kind {
+        // A date stays one where it is asked for as text.
+        Kind::Scalar if value.as_str().is_some_and(|text| is_of_text(text) && text == shown(properties)) => {
+            Some(Vec::new())
+        }
+        Kind::Scalar | Kind::Flow | Kind::Alias => {
+            // What refers to it keeps the value that it had: the first to do so has it from now on.
+            let alias = document.aliases.iter().find(|(anchor, ..)| place.anchor == Some(*anchor));
+            let moved = alias.map(|&(_, start, end)| (start, end, shown(properties)));
+            Some(moved.into_iter().chain([(properties, end, new)]).collect())
+        }
+        Kind::Text => {
+            // The end of its last line is that of the key's.
+            let trailing = chars[properties..end].iter().rev().take_while(|c| c.is_whitespace()).count();
+            Some(vec![(properties, end - trailing, new)])
+        }
+        Kind::BlockMap { .. } | Kind::BlockList if place.anchor.is_some() => None,
+        Kind::BlockMap { .. } | Kind::BlockList => {
+            let colon = place.colon?;
+            // Comments between the key and what it holds are nobody's value.
+            let line = (0..start).rev().find(|at| chars[*at] == '\n')?;
+            let trailing = chars[start..end].iter().rev().take_while(|c| c.is_whitespace()).count();
+            let is_below = line >= colon;
+            is_below.then(|| vec![(colon, colon, format!(" {new}")), (line, end - trailing, String::new())])
+        }
     }
-    // The nearest mapping that is there takes what is missing.
-    let depth = (0..parts.len()).rev().find(|depth| places.contains_key(&parts[..*depth]))?;
-    let (key, inner) = (&parts[depth], &parts[depth + 1..]);
+}
+
+/// Returns whether a plain scalar is no number and no other word, so that a text may stand there as it is.
+fn is_of_text(text: &str) -> bool {
+    matches!(yaml_word(text), Word::Text | Word::Other)
+}
+
+/// Returns what adds a value to the nearest mapping that is there.
+fn add(chars: &[char], document: &Document, parts: &[String], value: &Value, words: Words) -> Option<Vec<Edit>> {
+    let newline = if chars.windows(2).any(|pair| pair == ['\r', '\n']) { "\r\n" } else { "\n" };
+    let last = if chars.last().is_none_or(|c| *c == '\n') { "" } else { newline };
+    let depth = (0..parts.len()).rev().find(|depth| document.places.contains_key(&parts[..*depth]));
+    let (key, inner) = (&parts[depth.unwrap_or(0)], &parts[depth.unwrap_or(0) + 1..]);
     let nested = inner.iter().rev().fold(value.clone(), |value, part| serde_json::json!({ part: value }));
-    match *places.get(&parts[..depth])? {
-        Found::Block { first, column } => {
-            let indent = " ".repeat(column);
-            let line = format!("{}: {}\n", key_word(key), word(&nested, !inner.is_empty(), words));
-            // Behind all others, where the end of the file is the end of the mapping.
-            if depth == 0 {
-                let end = if text.ends_with('\n') { "" } else { "\n" };
-                return Some(format!("{text}{end}{indent}{line}"));
-            }
-            Some(put(&chars, first, first, &format!("{line}{indent}")))
+    let line = format!("{}: {}{newline}", key_word(key), word(&nested, !inner.is_empty(), words));
+    let Some(depth) = depth else {
+        // A file of comments.
+        let is_empty = document.is_empty && words == Words::Yaml;
+        return is_empty.then(|| vec![(chars.len(), chars.len(), format!("{last}{line}"))]);
+    };
+    let place = document.places.get(&parts[..depth])?;
+    let &Place { start, end, .. } = place;
+    let pair = || {
+        let key = if words == Words::Json { Value::from(key.as_str()).to_string() } else { key_word(key) };
+        format!("{key}: {}", word(&nested, true, words))
+    };
+    match place.kind {
+        // Behind all others, where the end of the file is the end of the mapping.
+        Kind::BlockMap { column } if depth == 0 && !document.is_marked => {
+            Some(vec![(chars.len(), chars.len(), format!("{last}{}{line}", " ".repeat(column)))])
         }
-        Found::Word { start, end, .. } if chars.get(start) == Some(&'{') => {
+        Kind::BlockMap { column } => Some(vec![(start, start, format!("{line}{}", " ".repeat(column)))]),
+        Kind::Flow if chars.get(start) == Some(&'{') => {
             let is_empty = chars[start + 1..end - 1].iter().all(|c| c.is_whitespace());
-            let key = if words == Words::Json { Value::from(key.as_str()).to_string() } else { key_word(key) };
-            let entry = format!("{key}: {}{}", word(&nested, true, words), if is_empty { "" } else { ", " });
-            Some(put(&chars, start + 1, start + 1, &entry))
+            Some(vec![(start + 1, start + 1, format!("{}{}", pair(), if is_empty { "" } else { ", " }))])
         }
+        // A mapping of its own, with what the other one holds.
+        Kind::Alias if words == Words::Yaml => {
+            let alias: String = chars[start..end].iter().collect();
+            Some(vec![(start, end, format!("{{<<: {alias} , {}}}", pair()))])
+        }
+        Kind::Scalar if place.anchor.is_none() => Some(vec![(place.properties, end, format!("{{{}}}", pair()))]),
         _ => None,
     }
 }
 
-fn put(chars: &[char], start: usize, end: usize, word: &str) -> String {
-    let before: String = chars[..start].iter().collect();
-    let after: String = chars[end..].iter().collect();
-    // `key:` without a value has its place right behind the colon.
-    let space = if start == end && before.ends_with(':') { " " } else { "" };
-    format!("{before}{space}{word}{after}")
+fn applied(chars: &[char], mut edits: Vec<Edit>) -> String {
+    edits.sort_by_key(|(start, ..)| *start);
+    let mut out = String::new();
+    let mut at = 0;
+    for (start, end, word) in edits {
+        out.extend(&chars[at..start]);
+        // `key:` without a value has its place right behind the colon.
+        if start == end && out.ends_with(':') && !word.starts_with(' ') {
+            out.push(' ');
+        }
+        out.push_str(&word);
+        at = end;
+    }
+    out.extend(&chars[at..]);
+    out
 }
 
 fn key_word(key: &str) -> String {
@@ -105,89 +163,6 @@ fn word(value: &Value, is_flow: bool, words: Words) -> String {
     }
 }
 
-/// A collection whose end has not come.
-struct Open {
-    path: Option<Vec<String>>,
-    is_map: bool,
-    start: usize,
-    is_flow: bool,
-    /// The key whose value comes next.
-    key: Option<String>,
-}
-
-/// Returns what stands at each path of keys.
-fn places(text: &str) -> Option<HashMap<Vec<String>, Found>> {
-    let options = options! { emit_comments: false, emit_unresolved_aliases: true };
-    let chars: Vec<char> = text.chars().collect();
-    let mut found = HashMap::new();
-    let mut open: Vec<Open> = Vec::new();
-    for event in Parser::new_from_str_with_options(text, options) {
-        let (event, span) = event.ok()?;
-        let Span { start, end, .. } = span;
-        let is_flow = open.last().is_some_and(|open| open.is_flow);
-        match event {
-            Event::Scalar(written, style, anchor, tag) => {
-                if let Some(open) = open.last_mut().filter(|open| open.is_map && open.key.is_none()) {
-                    open.key = Some(written.into_owned());
-                    if let Some(path) = open.path.clone().filter(|_| !open.is_flow) {
-                        found.entry(path).or_insert(Found::Block { first: start.index(), column: start.col() });
-                    }
-                    continue;
-                }
-                // A value that is not there stands at the colon.
-                let nothing = usize::from(start.index() == end.index() && chars.get(start.index()) == Some(&':'));
-                let word = Found::Word { start: start.index() + nothing, end: end.index() + nothing, is_flow };
-                let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
-                let is_fixed = anchor > 0 || tag.is_some() || is_block;
-                if let Some(path) = next_path(&mut open) {
-                    found.insert(path, if is_fixed { Found::Fixed } else { word });
-                }
-            }
-            Event::SequenceStart(..) | Event::MappingStart(..) => {
-                let is_map = matches!(event, Event::MappingStart(..));
-                let path = if open.is_empty() { Some(Vec::new()) } else { next_path(&mut open) };
-                if let Some(path) = &path {
-                    // Of a key that stands twice the last one counts, with all that it holds.
-                    found.retain(|known, _| !known.starts_with(path));
-                }
-                let is_flow = is_flow || matches!(chars.get(start.index()), Some('{' | '['));
-                open.push(Open { path, is_map, start: start.index(), is_flow, key: None });
-            }
-            Event::SequenceEnd | Event::MappingEnd => {
-                let ended = open.pop()?;
-                let Some(path) = ended.path else { continue };
-                let place = match ended.is_flow {
-                    true => {
-                        let is_flow = open.last().is_some_and(|open| open.is_flow);
-                        Found::Word { start: ended.start, end: end.index(), is_flow }
-                    }
-                    false => Found::Fixed,
-                };
-                found.entry(path).or_insert(place);
-            }
-            Event::Alias(_) | Event::UnresolvedAlias(_) => match open.last_mut() {
-                Some(open) if open.is_map && open.key.is_none() => open.key = Some(String::new()),
-                _ => {
-                    if let Some(path) = next_path(&mut open) {
-                        found.insert(path, Found::Fixed);
-                    }
-                }
-            },
-            _ => {}
-        }
-    }
-    Some(found)
-}
-
-/// Returns the path of the value that comes now; `None` inside of lists.
-fn next_path(open: &mut [Open]) -> Option<Vec<String>> {
-    let last = open.last_mut()?;
-    let key = last.key.take();
-    let mut path = last.path.clone().filter(|_| last.is_map)?;
-    path.push(key?);
-    Some(path)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -204,6 +179,8 @@ mod tests {
             ("net.name", json!("it's"), "'a b'", "it's"),
             ("when", json!("2020-01-01"), "", ""),
             ("when", json!("2020-01-02x"), "2020-01-01", "2020-01-02x"),
+            ("when", json!("2020-01-02"), "2020-01-01", "2020-01-02"),
+            ("net.name", json!("2020-01-02"), "'a b'", "'2020-01-02'"),
             ("tags", json!(["a, b", 1]), "[x, y]", "[\"a, b\", 1]"),
             ("flow.b.c", json!("x,y"), "{c: 2}", "{c: \"x,y\"}"),
             ("flow.d", json!(true), "flow: {", "flow: {d: true, "),
@@ -216,9 +193,51 @@ mod tests {
             let expected = if old.is_empty() { text.to_owned() } else { text.replacen(old, new, 1) };
             assert_eq!(edited(text, &[(name.to_owned(), value)], Words::Yaml).unwrap(), expected, "{name}");
         }
-        // More than words would change.
-        for name in ["text", "net", "none.a"] {
-            assert_eq!(edited(text, &[(name.to_owned(), json!(1))], Words::Yaml), None, "{name}");
+    }
+
+    #[test]
+    fn values_of_every_kind_are_replaced_alone() {
+        let cases = [
+            // Blocks.
+            (
+                "a: 1\nl:  # sizes\n  # of all\n  - 1\n  - 2\n\n# end\nb: 2\n",
+                "l",
+                json!([3]),
+                "a: 1\nl: [3]  # sizes\n  # of all\n\n# end\nb: 2\n",
+            ),
+            ("l:\n- 1\n- {x: 2}\nb: 2\n", "l", json!(5), "l: 5\nb: 2\n"),
+            ("net:\n  w: 1\n  deep:\n    x: 1\nb: 2 # b\n", "net", json!("off"), "net: 'off'\nb: 2 # b\n"),
+            (
+                "net:\n  w: 1\n  deep:\n    x: 1\nb: 2 # b\n",
+                "net.deep",
+                json!({"y": 2}),
+                "net:\n  w: 1\n  deep: {y: 2}\nb: 2 # b\n",
+            ),
+            ("t: |\n  two\n  lines\n# c\nb: 2\n", "t", json!("x"), "t: x\n# c\nb: 2\n"),
+            ("t: >-\n  two\n  lines\n", "t", json!(1), "t: 1\n"),
+            // Tags and anchors.
+            ("lr: !!float 1 # c\nb: !x y\n", "lr", json!(0.5), "lr: 0.5 # c\nb: !x y\n"),
+            ("lr: &r 0.1 # c\nb: 2\n", "lr", json!(0.5), "lr: 0.5 # c\nb: 2\n"),
+            ("lr: &r 0.1\nb: *r # b\nc: *r\n", "lr", json!(0.5), "lr: 0.5\nb: &r 0.1 # b\nc: *r\n"),
+            ("lr: &r 0.1\nb: *r # b\nc: *r\n", "b", json!(0.5), "lr: &r 0.1\nb: 0.5 # b\nc: *r\n"),
+            ("l: &l [1, 2]\nb: *l\n", "l", json!([]), "l: []\nb: &l [1, 2]\n"),
+            ("d: &d {x: 1}\nt: *d # t\n", "t.y", json!(2), "d: &d {x: 1}\nt: {<<: *d , y: 2} # t\n"),
+            ("d: &d {x: 1}\nt:\n  <<: *d\n  z: 3\n", "t.x", json!(2), "d: &d {x: 1}\nt:\n  x: 2\n  <<: *d\n  z: 3\n"),
+            // What is not there.
+            ("a:\nb: ~ # c\n", "a.x", json!(1), "a: {x: 1}\nb: ~ # c\n"),
+            ("a:\nb: ~ # c\n", "b.x.y", json!(1), "a:\nb: {x: {y: 1}} # c\n"),
+            ("# Only comments.", "a", json!(1), "# Only comments.\na: 1\n"),
+            ("", "a.b", json!(1), "a: {b: 1}\n"),
+            ("--- # c\na: 1\n...\n", "b", json!(2), "--- # c\nb: 2\na: 1\n...\n"),
+            ("a: 1\r\nb: 2\r\n", "c", json!(3), "a: 1\r\nb: 2\r\nc: 3\r\n"),
+            // Keys in all their forms.
+            ("'a b' : 1\n\"c\": 2\n? d\n: 3\n", "a b", json!(9), "'a b' : 9\n\"c\": 2\n? d\n: 3\n"),
+            ("'a b' : 1\n\"c\": 2\n? d\n: 3\n", "d", json!(9), "'a b' : 1\n\"c\": 2\n? d\n: 9\n"),
+            ("a: {b: 1, c: [1,\n  2]}\n", "a.c", json!("x: y"), "a: {b: 1, c: 'x: y'}\n"),
+        ];
+        for (text, name, value, expected) in cases {
+            let settings = [(name.to_owned(), value)];
+            assert_eq!(edited(text, &settings, Words::Yaml).as_deref(), Some(expected), "{name} in {text}");
         }
     }
 

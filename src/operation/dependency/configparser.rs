@@ -6,6 +6,9 @@ use serde_json::{Map, Value};
 /// The section whose settings hold for all others, and stand at the top level here.
 const DEFAULT: &str = "DEFAULT";
 
+/// Stands behind a backslash at the end of a line while the line is read. It is no character that a text can have.
+const MARK: char = '\u{fdd0}';
+
 /// Returns a mapping by section; what the section `DEFAULT` holds stands beside them.
 pub(super) fn read(text: &str) -> Result<Value, String> {
     let options = ParseOption {
@@ -15,10 +18,13 @@ pub(super) fn read(text: &str) -> Result<Value, String> {
         enabled_indented_mutiline_value: true,
         ..ParseOption::default()
     };
-    let ini = Ini::load_from_str_opt(text, options).map_err(|error| error.to_string())?;
+    // To the reader a line that ends with a backslash goes on, to Python it does not.
+    let text = text.replace("\\\n", &format!("\\{MARK}\n"));
+    let ini = Ini::load_from_str_opt(&text, options).map_err(|error| error.to_string())?;
     let mut config = Map::new();
     for (section, settings) in &ini {
-        let values = settings.iter().map(|(name, value)| (name.to_lowercase(), Value::from(value)));
+        let without_mark = |value: &str| Value::from(value.replace(MARK, ""));
+        let values = settings.iter().map(|(name, value)| (name.to_lowercase(), without_mark(value)));
         match section {
             Some(name) if name != DEFAULT => {
                 let section = config.entry(name.to_owned()).or_insert_with(|| Value::Object(Map::new()));
@@ -75,34 +81,47 @@ fn set(text: &str, name: &str, value: &Value) -> Option<String> {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let mut section = None;
     let mut at = None;
+    // Behind the last line of the section that says something.
+    let mut end = None;
     for (index, line) in lines.iter().enumerate() {
-        if let Some(header) = line.trim_end().strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
-            section = Some(header);
-        } else if section == Some(wanted)
+        let header = line.strip_prefix('[').and_then(|line| line.rsplit_once(']')).map(|(header, _)| header);
+        section = header.or(section);
+        if section == Some(wanted) && !line.trim().is_empty() {
+            end = Some(index + 1);
+        }
+        if header.is_none()
+            && section == Some(wanted)
             && !line.starts_with(['#', ';', ' ', '\t'])
-            && line.split(['=', ':']).next().is_some_and(|key| key.trim_end().to_lowercase() == name)
+            && line.split(['=', ':']).next().is_some_and(|key| key.trim_end().to_lowercase() == name.to_lowercase())
         {
             at = Some(index);
         }
     }
-    let at = at?;
+    let new = line(name, value).ok()?;
+    let Some(at) = at else { return added(&lines, wanted, end, &new) };
     let old = lines[at];
     let equals = old.find(['=', ':'])?;
     let value_at = equals + 1 + (old[equals + 1..].len() - old[equals + 1..].trim_start_matches([' ', '\t']).len());
     // What is indented below belongs to the value.
     let more =
         lines[at + 1..].iter().take_while(|line| line.starts_with([' ', '\t']) && !line.trim().is_empty()).count();
-    let word = line(name, value).ok()?;
-    let word = word.split_once(" = ")?.1;
-    Some(
-        [
-            &lines[..at].concat(),
-            &old[..value_at.min(old.trim_end_matches('\n').len())],
-            word,
-            &lines[at + 1 + more..].concat(),
-        ]
-        .concat(),
-    )
+    let word = new.split_once(" = ")?.1;
+    let kept = &old[..value_at.min(old.trim_end_matches(['\r', '\n']).len())];
+    Some([&lines[..at].concat(), kept, word, &lines[at + 1 + more..].concat()].concat())
+}
+
+/// Returns the text with a line more at the end of its section, which is there if `end` is.
+fn added(lines: &[&str], section: &str, end: Option<usize>, line: &str) -> Option<String> {
+    let with_end = |text: String| if text.is_empty() || text.ends_with('\n') { text } else { text + "\n" };
+    match end {
+        Some(end) => Some(with_end(lines[..end].concat()) + line + &lines[end..].concat()),
+        None if section.contains([']', '\n']) => None,
+        None => {
+            let text = with_end(lines.concat());
+            let space = if text.is_empty() || text.ends_with("\n\n") { "" } else { "\n" };
+            Some(format!("{text}{space}[{section}]\n{line}"))
+        }
+    }
 }
 
 fn line(name: &str, value: &Value) -> Result<String, String> {
@@ -129,9 +148,9 @@ mod tests {
 
     #[test]
     fn sections_are_read_and_written() {
-        let text = "[DEFAULT]\nx = 1\n\n[train]\nlr = 0.1\nPath: C:\\tmp\nname = 'a b'\n\n[empty]\n";
+        let text = "[DEFAULT]\nx = 1\n\n[train]\nlr = 0.1\nPath: C:\\tmp\\\nname = 'a b'\n\n[empty]\n";
         let config = read(text).unwrap();
-        let expected = json!({"x": "1", "train": {"lr": "0.1", "path": "C:\\tmp", "name": "'a b'"}, "empty": {}});
+        let expected = json!({"x": "1", "train": {"lr": "0.1", "path": "C:\\tmp\\", "name": "'a b'"}, "empty": {}});
         assert_eq!(config, expected);
         let written = write(&json!({"train": {"lr": 0.2, "on": true, "s": "a\nb"}, "x": 3})).unwrap();
         assert_eq!(written, "[DEFAULT]\nx = 3\n\n[train]\nlr = 0.2\non = True\ns = a\n\tb\n\n");
@@ -145,7 +164,10 @@ mod tests {
         let settings = settings.map(|(name, value)| (name.to_owned(), value));
         let expected = "; Settings.\n[DEFAULT]\nx=inf\n\n[train]\n# The rate.\nLR : 0.5\nname = c\nlast = z\n";
         assert_eq!(edited(text, &settings).unwrap(), expected);
-        assert_eq!(edited(text, &[("train.new".to_owned(), json!(1))]), None);
+        let added = |name: &str| edited(text, &[(name.to_owned(), json!(1))]).unwrap();
+        assert_eq!(added("train.new"), format!("{text}new = 1\n"));
+        assert_eq!(added("y"), text.replacen("x=1\n", "x=1\ny = 1\n", 1));
+        assert_eq!(added("more.z"), format!("{text}\n[more]\nz = 1\n"));
     }
 
     #[test]

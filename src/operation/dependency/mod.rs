@@ -5,6 +5,7 @@
 
 mod archive;
 mod config;
+mod config_places;
 mod config_text;
 mod configparser;
 mod download;
@@ -13,6 +14,7 @@ mod names;
 mod place;
 mod rename;
 mod select;
+mod tree_digest;
 mod unpack;
 mod upstream;
 
@@ -351,5 +353,7 @@ impl Count {
 
 #[cfg(test)]
 mod archive_tests;
+#[cfg(test)]
+mod config_property;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::operation::{DependencyRecord, FlagValues, Source};
+use crate::operation::{DependencyRecord, FlagValues, Source, SourceKind};
 
 /// Returns the name of a source in messages and in `deps`.
 pub(super) fn resolving_name(source: &Source) -> String {
@@ -15,8 +15,17 @@ pub(crate) fn chosen_by_flags<'a>(
     dep: &'a DependencyRecord,
     flags: &'a FlagValues,
 ) -> Option<&'a Value> {
-    let names = source.flag_names(&dep.name, dep.sources.len() == 1);
-    let is_choice = |value: &&Value| !value.is_null() && value.as_str() != Some("") && **value != Value::Bool(false);
+    let names = source.flag_names(&dep.name, dep.sources.len() == 1, &dep.taken);
+    // The flag of a file has its path as default.
+    let own = match &source.kind {
+        SourceKind::File(path) => path.as_str(),
+        _ => "",
+    };
+    let is_choice = |value: &&Value| {
+        !value.is_null()
+            && **value != Value::Bool(false)
+            && value.as_str().is_none_or(|text| !text.is_empty() && text != own)
+    };
     let by_flag = names.iter().find_map(|name| flags.get(name).filter(is_choice));
     by_flag.or_else(|| match dep.config.as_ref()? {
         Value::Object(config) => names.iter().find_map(|name| config.get(name).filter(is_choice)),
@@ -51,6 +60,8 @@ pub(super) fn substitute(text: &str, flags: &FlagValues) -> Result<String, Strin
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use serde_json::json;
 
     use super::*;
@@ -88,9 +99,29 @@ mod tests {
         for (text, name, flags) in cases {
             let source = read(text);
             assert_eq!(
-                (resolving_name(&source).as_str(), source.flag_names("res", false)),
+                (resolving_name(&source).as_str(), source.flag_names("res", false, &BTreeSet::new())),
                 (name, flags.iter().map(|s| (*s).to_owned()).collect())
             );
+        }
+    }
+
+    #[test]
+    fn a_flag_of_the_operation_chooses_no_source_by_chance() {
+        let read = |text: &str| serde_json::from_str::<Source>(text).unwrap();
+        let taken: BTreeSet<String> = ["a.txt", "up", "res", "data", "f"].map(str::to_owned).into();
+        let cases = [
+            (r#"{"file": "a.txt"}"#, vec!["file:a.txt"]),
+            (r#"{"config": "a.txt"}"#, vec!["config:a.txt"]),
+            (r#"{"file": "b.txt"}"#, vec!["file:b.txt", "b.txt"]),
+            // By these Guild chooses in any case.
+            (r#"{"operation": "up"}"#, vec!["operation:up", "up"]),
+            (r#"{"file": "a", "name": "data"}"#, vec!["data"]),
+            (r#"{"file": "a", "flag-name": "f"}"#, vec!["f"]),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(read(text).flag_names("res", true, &taken), expected, "{text}");
+            let free = [&expected[..], &["free"]].concat();
+            assert_eq!(read(text).flag_names("free", true, &taken), free, "{text}");
         }
     }
 

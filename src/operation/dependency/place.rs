@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use sha1::{Digest, Sha1};
 
 use super::rename::rename;
+use super::tree_digest::{Counts, tree_digest};
 use super::{Origins, Outcome, Problem, Task};
 use crate::model::{EntryKind, ManifestEntry, is_inside};
 use crate::operation::inside::make_parents;
@@ -55,7 +56,12 @@ impl Task<'_> {
                 notify(Notice::Warning(format!("{} is neither file nor folder, skipping copy", path.display())));
             }
         }
-        let sha1 = if full.is_file() { Some(file_sha1(&full).map_err(cannot)?) } else { None };
+        let sha1 = match (full.is_file(), is_link) {
+            (true, _) => file_sha1(&full),
+            (false, true) => tree_digest(&full, Counts::Stamp),
+            (false, false) => tree_digest(&full, Counts::Bytes),
+        };
+        let sha1 = Some(sha1.map_err(cannot)?);
         Ok(Some(self.entry(path, origins, target, sha1)))
     }
 

@@ -484,3 +484,17 @@ fn defaults_are_the_runs_of_now() {
     let text = "cannot find a suitable run for required resource 'none'";
     assert_eq!(said, [Notice::Warning(text.to_owned())]);
 }
+
+#[test]
+fn a_default_run_is_no_value_of_a_flag_of_the_operation() {
+    let world = World::new(&[]).run("up", "r1").flag("model", json!("small"));
+    let named = |taken: &[&str]| {
+        let mut dep: DependencyRecord =
+            serde_json::from_value(json!({"name": "model", "sources": [{"operation": "up"}]})).unwrap();
+        dep.taken = taken.iter().map(|name| (*name).to_owned()).collect();
+        let flags = default_runs(&[dep], &world.flags, &Known(&world), &mut |_| {});
+        flags.into_keys().collect::<Vec<_>>()
+    };
+    assert_eq!(named(&["model"]), ["up"]);
+    assert_eq!(named(&["model", "up"]), ["operation:up"]);
+}

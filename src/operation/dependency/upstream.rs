@@ -85,8 +85,12 @@ pub(crate) fn default_runs(
 /// Returns the flag that chooses the run of a source.
 fn flag_name(source: &crate::operation::Source, dep: &DependencyRecord, operation: &str) -> String {
     let named = source.flag_name.as_ref().or(source.name.as_ref());
-    let single = (dep.sources.len() == 1 && !dep.name.is_empty()).then_some(&dep.name);
-    named.or(single).cloned().unwrap_or_else(|| operation.to_owned())
+    let is_free = |name: &&String| !name.is_empty() && !dep.taken.contains(*name);
+    let single = (dep.sources.len() == 1).then_some(&dep.name).filter(is_free);
+    named.or(single).cloned().unwrap_or_else(|| {
+        // A flag of the operation itself has that name.
+        if dep.taken.contains(operation) { source.uri() } else { operation.to_owned() }
+    })
 }
 
 fn text(value: &Value) -> String {

@@ -2,12 +2,14 @@
 //!
 //! One reader for `guild.yml` and `rille.lua`: they differ in how they spell names and in how strict they are.
 
+mod destination;
 mod fields;
 mod flag;
 mod mistake;
 mod node;
 mod operation;
 mod resource;
+mod resource_flag;
 
 pub(crate) use fields::{Fields, Spelling, name_of};
 pub(crate) use flag::FLAG_TYPES;

@@ -5,8 +5,10 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use super::destination::flags_dest;
 use super::flag::flags;
 use super::resource::{Resources, requirements};
+use super::resource_flag::add_resource_flags;
 use super::{Checked, Data, Entry, Fields, Mistake, Node, Spelling, name_of};
 use crate::operation::{Body, Objective, Operation, Origin, is_of_the_run};
 
@@ -81,10 +83,6 @@ const OFF: [&str; 22] = [
     "references",
 ];
 
-/// The destinations of flags that are a word, and those that name something.
-const DESTINATIONS: [&str; 4] = ["args", "globals", "env", "none"];
-const NAMED_DESTINATIONS: [&str; 5] = ["global:", "dict:", "namespace:", "config:", "args:"];
-
 /// What an operation stands among.
 pub(crate) struct Surroundings<'a> {
     /// How the file spells names.
@@ -133,6 +131,9 @@ pub(crate) fn read_operation(
     let fields = Fields::of(node, &what, around.spelling)?;
     fields.refuse_unknown(&OPERATION_KEYS, remarks)?;
     not_supported(&fields, &what, around, remarks)?;
+    let requires = requirements(&fields, around, remarks)?;
+    let mut flags = flags(&fields, around.spelling, remarks)?;
+    add_resource_flags(&mut flags, &requires, remarks);
     Ok(Operation {
         model: around.model.to_owned(),
         name: name.to_owned(),
@@ -143,9 +144,9 @@ pub(crate) fn read_operation(
         is_default: fields.boolean("default")?.unwrap_or(false),
         description: fields.text("description")?.unwrap_or_default().trim().to_owned(),
         body: body(name, place, &fields, around, remarks)?,
-        flags: flags(&fields, around.spelling, remarks)?,
-        flags_dest: destination(&fields, remarks)?,
-        requires: requirements(&fields, around, remarks)?,
+        flags,
+        flags_dest: flags_dest(&fields, remarks)?,
+        requires,
         env: environment(&fields)?,
         env_secrets: fields.texts("env-secrets")?,
         python_requires: fields.text("python-requires")?.or_else(|| around.python_requires.clone()),
@@ -218,13 +219,6 @@ fn not_supported(
         let text = "conflicting optimizer configuration - cannot define both 'optimizer' and 'optimizers'";
         return Err(Mistake::at(&node.place, text));
     }
-    let is_off = |node: &Node| match &node.data {
-        Data::Bool(on) => !on,
-        Data::List(items) => items.is_empty(),
-        Data::Map(entries) => entries.is_empty(),
-        Data::Null => true,
-        _ => false,
-    };
     let plugins = fields.entry("plugins").map(|entry| &entry.value).or(around.plugins);
     if let Some(node) = plugins.filter(|node| !is_off(node)) {
         let text = format!("{what}: 'plugins' is not supported yet; it runs without them");
@@ -235,6 +229,17 @@ fn not_supported(
         remarks.push(Mistake::at(&node.place, text));
     }
     Ok(())
+}
+
+/// Returns whether a value says that something is not there: `no`, nothing, an empty list.
+pub(super) fn is_off(node: &Node) -> bool {
+    match &node.data {
+        Data::Bool(on) => !on,
+        Data::List(items) => items.is_empty(),
+        Data::Map(entries) => entries.is_empty(),
+        Data::Null => true,
+        _ => false,
+    }
 }
 
 /// Reads what is run: `exec` wins over `main`, and that over `steps`.
@@ -277,36 +282,6 @@ fn body(
         }
         _ => return Err(Mistake::at(place, format!("operation '{name}' must define either exec, main, or steps"))),
     })
-}
-
-fn destination(fields: &Fields<'_>, remarks: &mut Vec<Mistake>) -> Checked<Option<String>> {
-    let Some(given) = fields.text("flags-dest")? else { return Ok(None) };
-    if DESTINATIONS.contains(&given.as_str()) {
-        return Ok(Some(given));
-    }
-    let place = fields.get("flags-dest").map_or(fields.place(), |node| &node.place);
-    let named = NAMED_DESTINATIONS.into_iter().find(|start| given.len() > start.len() && given.starts_with(start));
-    match named {
-        Some("args:") => {
-            let text = format!(
-                "flags-dest '{given}': flags of a click command are not imported yet; they are passed as 'args'"
-            );
-            remarks.push(Mistake::at(place, text));
-            Ok(Some("args".to_owned()))
-        }
-        Some(_) => Ok(Some(given)),
-        None => {
-            let known = "args, globals, global:NAME, dict:NAME, namespace:NAME, config:FILE, env, none";
-            let near = crate::model::nearest(&given, DESTINATIONS);
-            let hint = near.map_or_else(|| format!("it is one of {known}"), |near| format!("did you mean '{near}'?"));
-            let text = format!("'{given}' is no destination of flags; {hint}");
-            if fields.is_lua() {
-                return Err(Mistake::at(place, text));
-            }
-            remarks.push(Mistake::at(place, format!("{text} The operation does not get its flags")));
-            Ok(Some("none".to_owned()))
-        }
-    }
 }
 
 fn environment(fields: &Fields<'_>) -> Checked<BTreeMap<String, Value>> {

@@ -208,8 +208,10 @@ fn source(node: &Node, what: &str, spelling: Spelling, remarks: &mut Vec<Mistake
         Spelling::Lua => node,
     };
     let fields = Fields::of(node, &subject, spelling)?;
-    if let Some(node) = fields.get("dvcfile") {
-        return Err(Mistake::at(&node.place, "'dvcfile' sources are not supported yet"));
+    for kind in ["dvcfile", "dvcstage"] {
+        if let Some(node) = fields.get(kind) {
+            return Err(Mistake::at(&node.place, format!("'{kind}' sources are not supported yet")));
+        }
     }
     let known = [KINDS, SOURCE, &["private"]].concat();
     let before = remarks.len();

@@ -80,6 +80,36 @@ pub(super) fn find(started_in: &Path, name: Option<&str>, strict: bool) -> Resul
     Ok(operation)
 }
 
+/// Chooses what the operation of a run would do now with the flags that the run's user gave.
+pub(super) fn as_now(
+    run: &RecordedRun,
+    args: &OperationArgs,
+    home: &Home,
+    started_in: &Path,
+) -> Result<Chosen, Failure> {
+    let opref = run.opref.as_ref().ok_or_else(|| Failure::general(format!("run {} has no operation", run.id)))?;
+    let operation = defined(opref).ok_or_else(|| no_definition(opref, &run.id))?;
+    let mut record = OpRecord::new(&operation).map_err(|what| unusable(&operation, &what))?;
+    let resources = flags::resource_flags(&operation.requires);
+    let is_there = |name: &String| operation.flags.contains_key(name) || resources.contains(name);
+    let given: FlagValues = run.user_flags.clone().into_iter().filter(|(name, _)| is_there(name)).collect();
+    let mut resolved = resolve(&operation, &[], Some(&given), args, started_in)?;
+    let upstreams = job::upstream_flags(&record, &resolved.values, home, &mut |_| {});
+    resolved.values.extend(upstreams);
+    record.configure(&resolved.values);
+    Ok(Chosen {
+        recorded: None,
+        opref: self::opref(&operation)?,
+        source: source_of(&operation),
+        tags: Vec::new(),
+        attributes: Map::new(),
+        record,
+        values: resolved.values,
+        user_flags: given,
+        operation: Some(operation),
+    })
+}
+
 fn start_again(
     args: &OperationArgs,
     path: &Path,

@@ -123,7 +123,7 @@ pub(crate) struct OperationArgs {
     /// Give the run a comment
     #[arg(short, long, value_name = "TEXT", help_heading = "The run")]
     pub(super) comment: Option<String>,
-    /// Write the comment in an editor, `$VISUAL` or `$EDITOR`
+    /// Write the comment in an editor, `$VISUAL` or `$EDITOR` [also: -ec]
     #[arg(long, help_heading = "The run")]
     pub(super) edit_comment: bool,
     /// Keep the run in this directory instead of under the home

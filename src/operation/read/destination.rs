@@ -1,0 +1,51 @@
+//! Where flags go: `flags-dest`, and `flags-import` where it says that the module is not looked at.
+
+use super::fields::Fields;
+use super::node::Data;
+use super::operation::is_off;
+use super::{Checked, Mistake};
+
+/// The destinations of flags that are a word, and those that name something.
+const DESTINATIONS: [&str; 4] = ["args", "globals", "env", "none"];
+const NAMED_DESTINATIONS: [&str; 5] = ["global:", "dict:", "namespace:", "config:", "args:"];
+
+/// Reads where flags go; `None` where the module is to be looked at.
+pub(super) fn flags_dest(fields: &Fields<'_>, remarks: &mut Vec<Mistake>) -> Checked<Option<String>> {
+    Ok(destination(fields, remarks)?.or_else(|| unseen(fields)))
+}
+
+/// Returns where flags go whose module is not to be looked at, by `flags-import: no`: as Guild has it, they are arguments.
+fn unseen(fields: &Fields<'_>) -> Option<String> {
+    let node = fields.get("flags-import")?;
+    (node.data != Data::Null && is_off(node)).then(|| "args".to_owned())
+}
+
+fn destination(fields: &Fields<'_>, remarks: &mut Vec<Mistake>) -> Checked<Option<String>> {
+    let Some(given) = fields.text("flags-dest")? else { return Ok(None) };
+    if DESTINATIONS.contains(&given.as_str()) {
+        return Ok(Some(given));
+    }
+    let place = fields.get("flags-dest").map_or(fields.place(), |node| &node.place);
+    let named = NAMED_DESTINATIONS.into_iter().find(|start| given.len() > start.len() && given.starts_with(start));
+    match named {
+        Some("args:") => {
+            let text = format!(
+                "flags-dest '{given}': flags of a click command are not imported yet; they are passed as 'args'"
+            );
+            remarks.push(Mistake::at(place, text));
+            Ok(Some("args".to_owned()))
+        }
+        Some(_) => Ok(Some(given)),
+        None => {
+            let known = "args, globals, global:NAME, dict:NAME, namespace:NAME, config:FILE, env, none";
+            let near = crate::model::nearest(&given, DESTINATIONS);
+            let hint = near.map_or_else(|| format!("it is one of {known}"), |near| format!("did you mean '{near}'?"));
+            let text = format!("'{given}' is no destination of flags; {hint}");
+            if fields.is_lua() {
+                return Err(Mistake::at(place, text));
+            }
+            remarks.push(Mistake::at(place, format!("{text} The operation does not get its flags")));
+            Ok(Some("none".to_owned()))
+        }
+    }
+}
