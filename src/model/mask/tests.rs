@@ -345,6 +345,37 @@ proptest! {
         }
     }
 
+    /// What is kept is what may become a secret, and nothing else is.
+    #[test]
+    fn what_may_become_a_secret_is_kept_and_nothing_else(
+        // Without white space: the lines of a secret are secrets too.
+        secrets in prop::collection::vec(prop::collection::vec(prop::sample::select(b"abab&".to_vec()), 6..14), 1..4),
+        which in any::<Index>(),
+        length in 0_usize..14,
+        before in "[abx]{0,20}",
+    ) {
+        let masks = Masks::new(&secrets);
+        let secret = which.get::<Vec<u8>>(&secrets);
+        let text = [before.as_bytes(), &secret[..length.min(secret.len())]].concat();
+        let forms: Vec<Vec<u8>> =
+            secrets.iter().filter(|secret| is_secret(secret)).flat_map(|secret| forms::forms(secret)).collect();
+        let is_in = |form: &Vec<u8>| text.windows(form.len()).any(|part| part == form);
+        prop_assume!(!forms.iter().any(is_in));
+        let may_become = |part: &[u8]| forms.iter().any(|form| form.len() > part.len() && form.starts_with(part));
+        let kept = (0..text.len()).map(|at| &text[at..]).find(|part| may_become(part)).unwrap_or_default();
+        let (mut stream, mut out) = (masks.stream(), Vec::new());
+        let mut pieces = 0;
+        stream.write(&text, &mut |bytes| {
+            out.extend_from_slice(bytes);
+            pieces += usize::from(bytes.is_empty());
+        });
+        prop_assert_eq!((stream.is_holding(), stream.is_idle(), pieces), (!kept.is_empty(), kept.is_empty(), 0));
+        prop_assert_eq!(out.len() + kept.len(), text.len());
+        let longer = forms.iter().filter(|form| form.len() > text.len() && form.starts_with(&text));
+        let shortest = longer.map(Vec::len).min().filter(|_| text.len() >= patterns::WINDOW);
+        prop_assert_eq!(masks.shared.patterns.read().shortest_with(&text), shortest);
+    }
+
     /// Whoever is let see the beginning of a secret does not see the whole.
     #[test]
     fn nothing_that_is_let_go_makes_a_secret_whole(
