@@ -13,13 +13,7 @@ use serde::Deserialize;
 
 use super::query::{Query, QueryError};
 use super::spawner::local::reports::argv::RUNNER_KEY;
-use crate::model::{Runnable, Runner, nearest};
-
-/// The kinds that the engine runs itself.
-const BY_ENGINE: [&str; 5] = ["dry-run", "exec-test", "lua", "noop", "tap"];
-
-/// The kinds that this program runs in its role of a runner.
-const BY_OURSELVES: [&str; 6] = ["asset", "package", "pip", "pytest", "python-unittest", "sysinfo"];
+use crate::model::{Kind, Runnable, Runner, nearest};
 
 /// What the name of a runner begins with.
 const PREFIX: &str = "avocado-runner-";
@@ -74,7 +68,8 @@ impl Runners {
             Some(serde_json::Value::String(path)) => Some(path.clone()),
             Some(other) => return Err(format!("config {RUNNER_KEY} must be the path of a program, not {other}")),
         };
-        if given.is_none() && BY_ENGINE.contains(&kind) {
+        let own = runnable.own_kind();
+        if given.is_none() && own.is_some_and(Kind::is_the_engines) {
             return Ok(None);
         }
         let key = (kind.to_owned(), given.clone());
@@ -83,7 +78,7 @@ impl Runners {
         }
         let found = match given {
             Some(program) => self.ask(&self.cwd.join(program), kind, is_interrupted),
-            None if BY_OURSELVES.contains(&kind) => Ok(ourselves(format!("{PREFIX}{kind}").into())),
+            None if own.is_some() => Ok(ourselves(format!("{PREFIX}{kind}").into())),
             None => self.look(kind, is_interrupted),
         };
         let found = found.map(|program| Some(Arc::new(program)));
@@ -118,7 +113,7 @@ impl Runners {
 
     /// Returns the kinds that can be run here, as far as names tell.
     fn kinds(&self) -> Vec<String> {
-        let mut kinds: Vec<String> = BY_ENGINE.iter().chain(&BY_OURSELVES).map(|kind| (*kind).to_owned()).collect();
+        let mut kinds: Vec<String> = Kind::ALL.map(|kind| kind.name().to_owned()).into();
         for folder in self.path.iter().chain(&self.folders) {
             let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
             let names = files.filter_map(|file| file.file_name().into_string().ok());

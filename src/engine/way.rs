@@ -1,6 +1,6 @@
 //! By which way a task runs.
 
-use crate::model::{Runner, Task};
+use crate::model::{Kind, Runner, Task};
 
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,11 +20,11 @@ pub(super) enum Way<'a> {
 impl<'a> Way<'a> {
     /// Returns the way of a task.
     pub(super) fn of(task: &'a Task) -> Self {
-        match (&task.runner, task.runnable.kind.as_str()) {
+        match (&task.runner, task.runnable.own_kind()) {
             (Some(program), _) => Way::Runner(program),
-            (None, "lua") => Way::Channel,
-            (None, "tap") => Way::Tap,
-            (None, "noop" | "dry-run") => Way::Nothing,
+            (None, Some(Kind::Lua)) => Way::Channel,
+            (None, Some(Kind::Tap)) => Way::Tap,
+            (None, Some(Kind::Noop | Kind::DryRun)) => Way::Nothing,
             (None, _) => Way::Direct,
         }
     }

@@ -12,7 +12,7 @@ use super::before::{Before, Claim};
 use super::inputs::{Inputs, holds_synchro};
 use super::settings::Settings;
 use crate::engine::Submission;
-use crate::model::{Blob, EventKind, Outcome, Task, TaskNumber};
+use crate::model::{Blob, EventKind, Kind, Outcome, Task, TaskNumber};
 use crate::store::{self, RunDir, Secrets};
 
 /// The file of a run directory that says of what it is a rerun.
@@ -129,7 +129,7 @@ impl Job {
         self.note_environment(&task.env);
         let given = || task.runnable.kwargs.iter().filter(|(name, _)| *name != "testbed");
         let mut secrets = self.history.secrets.lock();
-        if task.runnable.kind != "lua" {
+        if !task.runnable.is(Kind::Lua) {
             let texts = given().filter_map(|(name, value)| Some((name.into(), value.as_str()?.into())));
             secrets.add_variables(texts.collect::<Vec<_>>());
         }

@@ -36,7 +36,7 @@ use parking_lot::{Mutex, RwLock};
 use self::ledger::Ledger;
 use self::roster::Roster;
 use crate::engine::{End, Engine, Failure, Group, Journal, OnLimit, Runners, StopReason, Synchro};
-use crate::model::{EventKind, Level, Masks, Outcome, Place, QUARANTINE, RuntimeInfo, Stream, Task, TaskNumber};
+use crate::model::{EventKind, Kind, Level, Masks, Outcome, Place, QUARANTINE, RuntimeInfo, Stream, Task, TaskNumber};
 use crate::report::{Announcement, Live, LiveHandle};
 use crate::store::RunDir;
 
@@ -207,11 +207,11 @@ impl Job {
             runnable.kwargs.insert("testbed".to_owned(), testbed.clone());
         }
         runnable.kwargs.extend(draft.parameters.into_iter().map(|(name, value)| (name, value.into())));
-        if runnable.kind != "lua" && draft.sections.is_set() {
+        if !runnable.is(Kind::Lua) && draft.sections.is_set() {
             let text = "'uids' and 'groups' choose sections of a testscript; they have no effect on kind";
             self.warn(format!("{text} '{}'", runnable.kind), draft.place.clone());
         }
-        if runnable.kind == "lua" {
+        if runnable.is(Kind::Lua) {
             runnable.kwargs.extend(self.settings.parameters.clone());
         }
         let (runner, unresolved) = match unresolved {

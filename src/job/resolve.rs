@@ -6,10 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::draft::Testscript;
 use crate::engine::{not_on_path, on_path};
-use crate::model::{Recipes, Runnable, nearest, os_text, read_recipes};
-
-/// The kinds whose uri is a file. That of another one may be anything.
-const NEEDS_FILE: [&str; 3] = ["exec-test", "lua", "tap"];
+use crate::model::{Kind, Recipes, Runnable, nearest, os_text, read_recipes};
 
 /// Makes a runnable of a testscript. Paths are looked for in `folders`, in order. The error says what was tried.
 ///
@@ -31,17 +28,17 @@ pub(super) fn resolve(
         kind.clone_into(&mut runnable.kind);
     }
     let Some(uri) = runnable.uri.clone() else {
-        return match NEEDS_FILE.contains(&runnable.kind.as_str()) {
+        return match is_file(&runnable.kind) {
             true => Err(format!("the recipe of kind '{}' has no uri", runnable.kind)),
             false => Ok(runnable),
         };
     };
     // A bare name of a program may stand for one on the PATH.
-    let is_command = runnable.kind == "exec-test" && !uri.contains('/');
+    let is_command = runnable.is(Kind::ExecTest) && !uri.contains('/');
     match find(&uri, folders) {
         Ok(path) => runnable.uri = Some(as_text(&path)?),
         Err(error) if is_command => check_on_path(&uri, error, path)?,
-        Err(_) if !NEEDS_FILE.contains(&runnable.kind.as_str()) => {}
+        Err(_) if !is_file(&runnable.kind) => {}
         Err(error) => return Err(error),
     }
     Ok(runnable)
@@ -49,21 +46,26 @@ pub(super) fn resolve(
 
 fn from_path(name: &str, kind: Option<&str>, folders: &[&Path], path: Option<&OsStr>) -> Result<Runnable, String> {
     let by_file = match Path::new(name).extension().and_then(|extension| extension.to_str()) {
-        Some("lua") => "lua",
-        Some("t") => "tap",
-        _ => "exec-test",
+        Some("lua") => Kind::Lua,
+        Some("t") => Kind::Tap,
+        _ => Kind::ExecTest,
     };
-    let kind = kind.unwrap_or(by_file);
+    let kind = kind.unwrap_or(by_file.name());
     let uri = match find(name, folders) {
         Ok(path) => as_text(&path)?,
-        Err(error) if kind == "exec-test" && !name.contains('/') => {
+        Err(error) if kind == Kind::ExecTest.name() && !name.contains('/') => {
             check_on_path(name, error, path)?;
             name.to_owned()
         }
-        Err(_) if !NEEDS_FILE.contains(&kind) => name.to_owned(),
+        Err(_) if !is_file(kind) => name.to_owned(),
         Err(error) => return Err(error),
     };
     Ok(Runnable { kind: kind.to_owned(), uri: Some(uri), ..Runnable::default() })
+}
+
+/// Returns whether the uri of a runnable of this kind is a file.
+fn is_file(kind: &str) -> bool {
+    Kind::named(kind).is_some_and(Kind::is_file)
 }
 
 fn find(path: &str, folders: &[&Path]) -> Result<PathBuf, String> {

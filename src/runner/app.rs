@@ -9,11 +9,11 @@ use std::rc::Rc;
 use super::command::{self, COMMANDS, RunnableArgs, RunnerArgs, RunnerCommand};
 use super::foreign;
 use super::install::install;
-use super::kinds::{self, KINDS, Kind, Work};
+use super::kinds::{self, Work};
 use super::order::{self, RunnerOrder};
 use super::status::{Form, Reporter};
 use crate::engine::{Half, StopRequest, die_of, split_runner};
-use crate::model::{Finished, Running, TestStatus, nearest};
+use crate::model::{Finished, Kind, Running, TestStatus, nearest};
 use crate::script;
 use crate::testing::Reading;
 
@@ -46,7 +46,7 @@ impl Called {
 
 /// A way to run a kind.
 enum Way {
-    Own(&'static Kind),
+    Own(Kind),
     Script(PathBuf),
 }
 
@@ -138,7 +138,7 @@ fn complain(text: &str) {
 }
 
 fn way(kind: &str, called: &Called) -> Option<Way> {
-    let own = KINDS.iter().find(|own| own.name == kind).map(Way::Own);
+    let own = Kind::named(kind).map(Way::Own);
     own.or_else(|| kinds::find_script(kind, called.path.as_deref()).map(Way::Script))
 }
 
@@ -146,13 +146,13 @@ fn way(kind: &str, called: &Called) -> Option<Way> {
 fn capabilities(called: &Called) -> Result<String, String> {
     let (names, settings): (Vec<String>, Vec<&str>) = match &called.kind {
         None => {
-            let mut settings: Vec<&str> = KINDS.iter().flat_map(|kind| kind.settings).copied().collect();
+            let mut settings: Vec<&str> = Kind::ALL.into_iter().flat_map(kinds::settings).copied().collect();
             settings.sort_unstable();
             settings.dedup();
-            (KINDS.iter().map(|kind| kind.name.to_owned()).collect(), settings)
+            (Kind::ALL.map(|kind| kind.name().to_owned()).into(), settings)
         }
         Some(kind) => match way(kind, called) {
-            Some(Way::Own(own)) => (vec![kind.clone()], own.settings.to_vec()),
+            Some(Way::Own(own)) => (vec![kind.clone()], kinds::settings(own).to_vec()),
             Some(Way::Script(script)) => (script::kinds_of(&script)?, Vec::new()),
             None => return Err(unsupported(kind)),
         },
@@ -172,7 +172,7 @@ fn capabilities(called: &Called) -> Result<String, String> {
 }
 
 fn unsupported(kind: &str) -> String {
-    let near = nearest(kind, KINDS.iter().map(|own| own.name));
+    let near = nearest(kind, Kind::ALL.map(Kind::name));
     let hint = near.map(|near| format!("; did you mean '{near}'?")).unwrap_or_default();
     format!("Unsupported kind of runnable: {kind}{hint}")
 }
@@ -186,10 +186,10 @@ fn perform(mut order: RunnerOrder, called: &Called) -> Result<(), String> {
             None => unsupported(kind),
         });
     };
-    if let Way::Own(own) = &way {
-        let is_known = |key: &String| key == COMMON_SETTING || own.settings.contains(&key.as_str());
+    if let Way::Own(own) = way {
+        let is_known = |key: &String| key == COMMON_SETTING || kinds::settings(own).contains(&key.as_str());
         for key in order.runnable.config.keys().filter(|key| !is_known(key)) {
-            complain(&format!("warning: the kind {} does not look at the setting '{key}'", own.name));
+            complain(&format!("warning: the kind {} does not look at the setting '{key}'", own.name()));
         }
     }
     if order.identity.id.is_some() && order.identity.output_dir.is_none() {
@@ -198,9 +198,11 @@ fn perform(mut order: RunnerOrder, called: &Called) -> Result<(), String> {
         order.identity.output_dir = Some(folder.to_string_lossy().into_owned());
     }
     let mut reporter = Reporter::new(called.form, order.identity.clone(), &order.uris)?;
-    if let Way::Own(Kind { run: None, .. }) = way {
+    if let Way::Own(own) = way
+        && let Some(end) = kinds::without_running(own)
+    {
         reporter.started()?;
-        reporter.finished(kinds::without_running(&order.runnable.kind));
+        reporter.finished(end);
         return Ok(());
     }
     reporter.connect_early();
@@ -245,8 +247,7 @@ fn work(order: &RunnerOrder, way: &Way, mut reporter: Reporter, stop: Rc<StopReq
     let mut work =
         Work { runnable: &order.runnable, output_dir: output_dir.as_deref(), reporter: &mut reporter, stop, reading };
     let finished = match way {
-        Way::Own(Kind { run: Some(run), .. }) => run(&mut work),
-        Way::Own(_) => kinds::without_running(&order.runnable.kind),
+        Way::Own(own) => kinds::run(*own, &mut work),
         Way::Script(script) => kinds::run_scripted(script, &mut work),
     };
     say_end(&mut reporter, finished);

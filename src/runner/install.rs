@@ -6,14 +6,15 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use super::command::InstallArgs;
-use super::kinds::{KINDS, find_script};
+use super::kinds::find_script;
+use crate::model::Kind;
 
 /// Makes the links; returns what is to be shown.
 pub(super) fn install(args: &InstallArgs) -> Result<String, String> {
     let program = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
     let folder = &args.folder;
     fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
-    let own = KINDS.iter().map(|kind| kind.name);
+    let own = Kind::ALL.map(Kind::name).into_iter();
     for kind in &args.kind {
         if kind.is_empty() || kind.contains(['/', '\0']) {
             return Err(format!("'{}' is no name of a kind", kind.escape_debug()));

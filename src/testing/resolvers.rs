@@ -11,7 +11,7 @@ use super::lua_file::{LuaFile, classify};
 use super::pytest::{Pytest, PytestItem};
 use super::python::{Finder, PythonKind};
 use super::resolution::{Options, RunExecutable, Surroundings};
-use crate::model::{Recipes, Runnable, read_recipes};
+use crate::model::{Kind, Recipes, Runnable, read_recipes};
 
 /// What a resolver says of a reference.
 pub(super) enum Answer {
@@ -46,17 +46,21 @@ pub(super) struct Resolver {
 pub(super) const RESOLVERS: [Resolver; 9] = [
     Resolver { name: "avocado-instrumented", ask: |question| python(question, PythonKind::Instrumented), shares: true },
     Resolver { name: PYTEST, ask: pytest, shares: false },
-    Resolver { name: "python-unittest", ask: |question| python(question, PythonKind::Unittest), shares: true },
+    Resolver {
+        name: Kind::PythonUnittest.name(),
+        ask: |question| python(question, PythonKind::Unittest),
+        shares: true,
+    },
     Resolver { name: "runnable-recipe", ask: runnable_recipe, shares: false },
     Resolver { name: "runnables-recipe", ask: runnables_recipe, shares: false },
-    Resolver { name: "lua", ask: lua, shares: false },
+    Resolver { name: Kind::Lua.name(), ask: lua, shares: false },
     Resolver { name: "exec-runnables-recipe", ask: executable_recipes, shares: false },
-    Resolver { name: "tap", ask: tap, shares: false },
-    Resolver { name: "exec-test", ask: exec_test, shares: false },
+    Resolver { name: Kind::Tap.name(), ask: tap, shares: false },
+    Resolver { name: Kind::ExecTest.name(), ask: exec_test, shares: false },
 ];
 
 /// The kind of pytest's items, and their resolver.
-pub(crate) const PYTEST: &str = "pytest";
+pub(crate) const PYTEST: &str = Kind::Pytest.name();
 
 /// The kind of jobs that are run as tests.
 pub(crate) const JOBFILE_KIND: &str = "jobfile";
@@ -101,7 +105,7 @@ fn python(question: &Question<'_>, kind: PythonKind) -> Answer {
         }
     };
     let (name, base) = match kind {
-        PythonKind::Unittest => ("python-unittest", "unittest.TestCase"),
+        PythonKind::Unittest => (Kind::PythonUnittest.name(), "unittest.TestCase"),
         PythonKind::Instrumented => ("avocado-instrumented", "avocado.Test"),
     };
     let mut has_some = false;
@@ -230,7 +234,7 @@ fn lua(question: &Question<'_>) -> Answer {
         LuaFile::Module if is_expanded => {
             Answer::Not("it returns a module; name the file itself to run it all the same".to_owned())
         }
-        LuaFile::Module | LuaFile::Testscript => Answer::Tests(vec![question.runnable("lua")]),
+        LuaFile::Module | LuaFile::Testscript => Answer::Tests(vec![question.runnable(Kind::Lua.name())]),
     }
 }
 
@@ -262,11 +266,11 @@ fn tap(question: &Question<'_>) -> Answer {
     if !question.has_extension("t") {
         return Answer::Not("its name does not end in .t".to_owned());
     }
-    not_executable(question).unwrap_or_else(|| Answer::Tests(vec![question.runnable("tap")]))
+    not_executable(question).unwrap_or_else(|| Answer::Tests(vec![question.runnable(Kind::Tap.name())]))
 }
 
 fn exec_test(question: &Question<'_>) -> Answer {
-    not_executable(question).unwrap_or_else(|| Answer::Tests(vec![question.runnable("exec-test")]))
+    not_executable(question).unwrap_or_else(|| Answer::Tests(vec![question.runnable(Kind::ExecTest.name())]))
 }
 
 /// Returns why a reference is not the path of an executable, if it is not.

@@ -23,7 +23,7 @@ use crate::engine::stop::StopReason;
 use crate::engine::surroundings::Surroundings;
 use crate::engine::verdict::Verdict;
 use crate::engine::way::Way;
-use crate::model::{EventKind, Reply, RuntimeInfo, StopOrder, Stream, TaskNumber, TestStatus};
+use crate::model::{EventKind, Kind, Reply, RuntimeInfo, StopOrder, Stream, TaskNumber, TestStatus};
 
 /// How many events are written in one piece: a list of 100,000 tasks is not to be in memory once more as text.
 const RECORDS_AT_ONCE: usize = 512;
@@ -243,10 +243,9 @@ impl Books {
             }
         };
         if way == Way::Nothing {
-            let verdict = match task.runnable.kind.as_str() {
-                "dry-run" => Verdict::of_status(TestStatus::Cancel, Some("Test cancelled due to --dry-run".to_owned())),
-                _ => Verdict::of_status(TestStatus::Pass, None),
-            };
+            let (status, reason) =
+                task.runnable.own_kind().and_then(Kind::end_unrun).unwrap_or((TestStatus::Pass, None));
+            let verdict = Verdict::of_status(status, reason.map(str::to_owned));
             self.inputs.push(Input::Reported { task: number, verdict });
             self.inputs.push(Input::Gone { task: number, written: Written::default(), killed_leftovers: 0 });
             return None;

@@ -6,7 +6,7 @@ use crate::engine::scheduler::Slots;
 use crate::engine::spawner::{AttemptId, Start, What};
 use crate::engine::surroundings::Surroundings;
 use crate::engine::way::Way;
-use crate::model::{Blob, Cleared, Order, RuntimeInfo, SynchroLine, Task, argument};
+use crate::model::{Blob, Cleared, Kind, Order, RuntimeInfo, SynchroLine, Task, argument};
 
 /// The kind of the one task of an operation's run: a program, as it is.
 pub(crate) const OPERATION_KIND: &str = "operation";
@@ -102,7 +102,7 @@ fn variables(task: &Task) -> Result<Vec<(String, Blob)>, String> {
 /// Returns whether a program is to find `PATH` in its environment, what its task says and what the engine adds, and nothing
 /// of the host's.
 fn is_bare(task: &Task) -> bool {
-    task.runnable.kind == "exec-test" && Cleared::of(&task.runnable).is_ok_and(|cleared| cleared.is_some())
+    task.runnable.is(Kind::ExecTest) && Cleared::of(&task.runnable).is_ok_and(|cleared| cleared.is_some())
 }
 
 fn check_variable(what: &str, name: &str, value: Option<&Blob>) -> Result<(), String> {

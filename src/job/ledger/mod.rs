@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use self::arguments::Unread;
 pub(crate) use self::arguments::slip_text;
 use super::{Job, SectionFilter, Settings};
-use crate::model::{EventKind, LuaText, SectionTally, Tally, Task, TaskNumber, Used};
+use crate::model::{EventKind, Kind, LuaText, SectionTally, Tally, Task, TaskNumber, Used};
 
 /// The option by whose name a jobfile reads the parameters of the command line.
 const PARAMETERS: &str = "param";
@@ -79,7 +79,7 @@ impl Job {
     /// Waits for what a script that is to run will tell.
     pub(super) fn await_use(&self, number: TaskNumber, task: &Task) {
         let mut ledger = self.ledger.lock();
-        if task.runnable.kind == "lua" && !ledger.is_idle() {
+        if task.runnable.is(Kind::Lua) && !ledger.is_idle() {
             ledger.awaited.insert(number);
         }
     }

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::engine::Query;
 use crate::job::inputs::hex;
-use crate::model::Runnable;
+use crate::model::{Kind, Runnable};
 use crate::store::{self, Home};
 
 /// The file, in the home.
@@ -84,7 +84,7 @@ impl Cache {
 
 /// Returns by what a dependency is known; `None` for a kind that is never remembered.
 pub(super) fn key(runnable: &Runnable) -> Option<String> {
-    if !matches!(runnable.kind.as_str(), "package" | "pip" | "asset") {
+    if !matches!(runnable.own_kind()?, Kind::Package | Kind::Pip | Kind::Asset) {
         return None;
     }
     let variables = VARIABLES.map(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()));
@@ -93,9 +93,9 @@ pub(super) fn key(runnable: &Runnable) -> Option<String> {
 }
 
 fn witnesses(runnable: &Runnable, folder: &Path, cwd: &Path) -> Witnesses {
-    let paths: Vec<PathBuf> = match runnable.kind.as_str() {
-        "package" => PACKAGE_LISTS.iter().map(PathBuf::from).collect(),
-        "pip" => python_folders(cwd),
+    let paths: Vec<PathBuf> = match runnable.own_kind() {
+        Some(Kind::Package) => PACKAGE_LISTS.iter().map(PathBuf::from).collect(),
+        Some(Kind::Pip) => python_folders(cwd),
         _ => fetched_file(folder).into_iter().collect(),
     };
     paths.into_iter().filter_map(|path| Stamp::of(&path).map(|stamp| (path, stamp))).collect()

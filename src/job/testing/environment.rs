@@ -5,14 +5,14 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::model::{Cleared, Runnable};
+use crate::model::{Cleared, Kind, Runnable};
 
 /// The version of Avocado whose behaviour tests can count on.
 const AVOCADO_VERSION: &str = "113.0";
 
 /// Returns whether the engine itself runs such a test, and gives it what Avocado's runner would.
 pub(super) fn has_workdir(runnable: &Runnable) -> bool {
-    matches!(runnable.kind.as_str(), "exec-test" | "tap")
+    runnable.own_kind().is_some_and(Kind::is_program)
 }
 
 /// Returns the variables of a test on top of those of the run; `None` takes one away. `workdir` is the test's own folder
@@ -30,7 +30,7 @@ pub(super) fn variables(
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let file = cwd.join(runnable.uri.as_deref().unwrap_or_default());
     let mut set = |name: &str, value: String| variables.insert(name.to_owned(), Some(value));
-    if runnable.kind != "exec-test" || Cleared::of(runnable) != Ok(Some(Cleared::All)) {
+    if !runnable.is(Kind::ExecTest) || Cleared::of(runnable) != Ok(Some(Cleared::All)) {
         set("AVOCADO_VERSION", AVOCADO_VERSION.to_owned());
         set("AVOCADO_TEST_WORKDIR", text(workdir));
         set("AVOCADO_TESTS_COMMON_TMPDIR", text(workdir.parent().unwrap_or(workdir)));

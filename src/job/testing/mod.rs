@@ -18,7 +18,7 @@ use self::dependencies::{DependencyKey, Prepared};
 use self::sessions::{Heard, Hearing, Item, Opened, Sessions, Unfinished};
 use super::{Door, Job, WaitError};
 use crate::engine::{OnLimit, StopReason, Submission};
-use crate::model::{Cleared, Outcome, Place, QUARANTINE, Runnable, Task, TaskNumber, shuffled};
+use crate::model::{Cleared, Kind, Outcome, Place, QUARANTINE, Runnable, Task, TaskNumber, shuffled};
 use crate::store;
 use crate::testing::{JOBFILE_KIND, Reading, TapRules, Test};
 
@@ -215,7 +215,7 @@ impl Job {
             let id = format!("{number}-quarantine");
             let folder = format!("quarantine/{number}");
             let mut task = self.task_of(
-                Runnable { kind: "noop".to_owned(), ..Runnable::default() },
+                Runnable { kind: Kind::Noop.name().to_owned(), ..Runnable::default() },
                 id,
                 &self.directory.join(&folder),
             );
@@ -242,7 +242,7 @@ impl Job {
     fn test_task(&self, test: &Test, plan: &TestPlan, needs: Vec<String>, folder: &Path) -> (Task, Option<String>) {
         let mut runnable = test.runnable.clone();
         if plan.is_dry {
-            "dry-run".clone_into(&mut runnable.kind);
+            Kind::DryRun.name().clone_into(&mut runnable.kind);
         }
         let mut task = self.task_of(runnable, test_id(test), folder);
         task.tags = labels(&task.runnable);
@@ -294,12 +294,12 @@ impl Job {
         if task.runnable.kind == JOBFILE_KIND {
             return None;
         }
-        if task.runnable.kind == "exec-test"
+        if task.runnable.is(Kind::ExecTest)
             && let Err(problem) = Cleared::of(&task.runnable)
         {
             return Some(problem);
         }
-        if task.runnable.kind == "tap"
+        if task.runnable.is(Kind::Tap)
             && let Err(problem) = TapRules::of(&task.runnable, Reading::Tap14)
         {
             return Some(problem);
@@ -348,11 +348,11 @@ fn labels(runnable: &Runnable) -> Vec<String> {
 /// Avocado, and a jobfile is run by this same program, into the folder of the test.
 fn started(mut runnable: Runnable, cwd: &Path, folder: &Path) -> Runnable {
     let Some(uri) = runnable.uri.clone() else { return runnable };
-    match runnable.kind.as_str() {
-        "exec-test" | "tap" if !uri.contains('/') && cwd.join(&uri).is_file() => {
+    match runnable.own_kind() {
+        Some(kind) if kind.is_program() && !uri.contains('/') && cwd.join(&uri).is_file() => {
             runnable.uri = Some(format!("./{uri}"));
         }
-        JOBFILE_KIND => {
+        None if runnable.kind == JOBFILE_KIND => {
             let run = folder.join("run").to_string_lossy().into_owned();
             let words = ["run".to_owned(), uri, format!("--run-dir={run}"), "--".to_owned()];
             runnable.args = words.into_iter().map(Into::into).chain(std::mem::take(&mut runnable.args)).collect();

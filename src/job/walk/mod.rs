@@ -33,7 +33,7 @@ use super::secrets::kept_value;
 use super::{Draft, HostCall, Job, Testscript, WaitError};
 use crate::engine::Failure;
 use crate::model::{
-    EventKind, Place, RaisedError, WalkEnd, WalkEnded, WalkLine, WalkOrder, WalkSuite, WalksEnd, WalksFinished,
+    EventKind, Kind, Place, RaisedError, WalkEnd, WalkEnded, WalkLine, WalkOrder, WalkSuite, WalksEnd, WalksFinished,
     WalksStarted,
 };
 use crate::walk::cover::Factors;
@@ -250,7 +250,7 @@ fn worker_draft(line: &Line, file: &Path, id: String, number: u32, page: &PageFi
     Draft {
         testscript: Some(Testscript::Path(file.to_string_lossy().into_owned())),
         taskid: Some(id),
-        kind: Some("lua".to_owned()),
+        kind: Some(Kind::Lua.name().to_owned()),
         retries: Some(0),
         place,
         walk: Some(Box::new(walk)),

@@ -22,7 +22,7 @@ pub(super) use self::scripted::find as find_script;
 use super::relay::{Relay, Streams};
 use super::status::{Reporter, TOKEN};
 use crate::engine::{Listener, ProgramEnd, RunnerProgram, StopRequest, run_program};
-use crate::model::{Finished, Runnable, Running, TestStatus};
+use crate::model::{Finished, Kind, Runnable, Running, TestStatus};
 use crate::testing::{self, Reading};
 
 /// A runnable that is run.
@@ -36,57 +36,45 @@ pub(super) struct Work<'a> {
     pub(super) reading: Reading,
 }
 
-/// Runs a runnable, between its first message and its last.
-type Run = fn(&mut Work<'_>) -> Finished;
-
-/// A kind.
-pub(super) struct Kind {
-    /// Its name.
-    pub(super) name: &'static str,
-    /// The settings it looks at.
-    pub(super) settings: &'static [&'static str],
-    /// How it is run; `None` if its end is known without.
-    pub(super) run: Option<Run>,
-}
-
 /// The settings of kinds that run a program as a test.
 const EXEC_SETTINGS: &[&str] = &["run.keep_tmp", "runner.exectest.exitcodes.skip", "runner.exectest.clear_env"];
 
-/// The kinds.
-pub(super) const KINDS: [Kind; 11] = [
-    Kind { name: "lua", settings: &[], run: Some(lua::run) },
-    Kind { name: "noop", settings: &[], run: None },
-    Kind { name: "dry-run", settings: &[], run: None },
-    Kind { name: "exec-test", settings: EXEC_SETTINGS, run: Some(exec_test::run) },
-    Kind {
-        name: "tap",
-        settings: &[
-            EXEC_SETTINGS[0],
-            EXEC_SETTINGS[1],
-            EXEC_SETTINGS[2],
-            testing::TAP_READING,
-            testing::TAP_HONOUR_EXIT,
-        ],
-        run: Some(exec_test::run_tap),
-    },
-    Kind { name: "python-unittest", settings: &[], run: Some(python_unittest::run) },
-    Kind { name: "pytest", settings: &[], run: Some(pytest::run) },
-    Kind {
-        name: "sysinfo",
-        settings: &[sysinfo::PACKAGES, sysinfo::TIMEOUT, sysinfo::LOCALE],
-        run: Some(sysinfo::run),
-    },
-    Kind { name: "package", settings: &[], run: Some(package::run) },
-    Kind { name: "pip", settings: &[], run: Some(pip::run) },
-    Kind { name: "asset", settings: &[asset::CACHES], run: Some(asset::run) },
-];
+const TAP_SETTINGS: &[&str] =
+    &[EXEC_SETTINGS[0], EXEC_SETTINGS[1], EXEC_SETTINGS[2], testing::TAP_READING, testing::TAP_HONOUR_EXIT];
 
-/// Returns how a runnable ends that is not run: one of kind `noop` or `dry-run`.
-pub(super) fn without_running(kind: &str) -> Finished {
+/// Returns the settings that a kind looks at.
+pub(super) const fn settings(kind: Kind) -> &'static [&'static str] {
     match kind {
-        "dry-run" => Finished::because(TestStatus::Cancel, "Test cancelled due to --dry-run"),
-        _ => Finished::new(TestStatus::Pass),
+        Kind::ExecTest => EXEC_SETTINGS,
+        Kind::Tap => TAP_SETTINGS,
+        Kind::Sysinfo => &[sysinfo::PACKAGES, sysinfo::TIMEOUT, sysinfo::LOCALE],
+        Kind::Asset => &[asset::CACHES],
+        Kind::Lua | Kind::Noop | Kind::DryRun | Kind::PythonUnittest | Kind::Pytest | Kind::Package | Kind::Pip => &[],
     }
+}
+
+/// Runs a runnable of a kind of ours.
+pub(super) fn run(kind: Kind, work: &mut Work<'_>) -> Finished {
+    match kind {
+        Kind::Lua => lua::run(work),
+        Kind::Noop | Kind::DryRun => without_running(kind).unwrap_or(Finished::new(TestStatus::Pass)),
+        Kind::ExecTest => exec_test::run(work),
+        Kind::Tap => exec_test::run_tap(work),
+        Kind::PythonUnittest => python_unittest::run(work),
+        Kind::Pytest => pytest::run(work),
+        Kind::Sysinfo => sysinfo::run(work),
+        Kind::Package => package::run(work),
+        Kind::Pip => pip::run(work),
+        Kind::Asset => asset::run(work),
+    }
+}
+
+/// Returns how a runnable ends that is not run; `None` for a kind that is.
+pub(super) fn without_running(kind: Kind) -> Option<Finished> {
+    kind.end_unrun().map(|(status, reason)| match reason {
+        Some(reason) => Finished::because(status, reason),
+        None => Finished::new(status),
+    })
 }
 
 /// Runs a kind that is written in Lua.
