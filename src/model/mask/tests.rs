@@ -254,6 +254,24 @@ fn values_keep_their_shape() {
 }
 
 #[test]
+fn the_shortest_secret_is_known_that_a_text_begins() {
+    let masks = Masks::new(["hunterABCD", "hunter-long-one", "hunter-long-one-more"]);
+    let cases = [
+        ("hunter", Some(10)),
+        ("hunter-l", Some(15)),
+        ("hunterAB", Some(10)),
+        ("hunterABCD", None),
+        ("hunter-long-one", Some(20)),
+        ("hunter-long-one-more", None),
+        ("hunterX", None),
+        ("other1", None),
+    ];
+    for (text, shortest) in cases {
+        assert_eq!(masks.shared.patterns.read().shortest_with(text.as_bytes()), shortest, "{text}");
+    }
+}
+
+#[test]
 fn a_secret_is_found_in_the_values_and_not_in_the_names() {
     let masks = Masks::new(["hunter22"]);
     let cases = [
