@@ -6,6 +6,7 @@ mod keys;
 mod layers;
 mod load;
 mod machine;
+mod meta;
 mod options;
 mod places;
 mod values;

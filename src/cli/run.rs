@@ -111,12 +111,14 @@ pub(crate) fn main(
     };
     let archive = args.archive.as_deref().map(|path| earlier::archive(path, resume.as_deref())).transpose()?;
     let command = handed_on.command.as_deref().unwrap_or(command);
+    let meta = loaded.meta(resume.as_deref());
     let config = loaded.config;
     let options = recorded::options(&args, &config);
     choice.max_failures = choice.max_failures.or(config.max_failures.map(|failures| failures.0));
     let text = |arg: &OsString| arg.to_string_lossy().into_owned();
     let settings = Settings {
         options,
+        meta,
         run_dir: args.run_dir,
         status_listen: args.status_listen,
         argv: handed_on.arguments.iter().map(text).collect(),

@@ -325,8 +325,10 @@ fn run(
         use_cache: !recorded.manner.no_dependency_cache,
         with_sysinfo: !recorded.manner.disable_sysinfo,
     };
+    let meta = loaded.meta(None);
     let base = run_settings(loaded.config, home, subject, command);
     let settings = Settings {
+        meta,
         options: as_map(&recorded),
         run_dir: recorded.manner.run_dir,
         status_listen: recorded.manner.status_listen,

@@ -46,7 +46,7 @@ mod whole;
 pub(crate) use blob::Blob;
 pub(crate) use cleared::Cleared;
 pub(crate) use event::{
-    Dropped, EVENT_FORMAT, Event, EventKind, FilePlace, OutputSize, PluginFailed, RaisedError, RunStarted,
+    Dropped, EVENT_FORMAT, Event, EventKind, FilePlace, META, OutputSize, PluginFailed, RaisedError, RunStarted,
     SectionFinished, SectionStarted, TaskFinished, TaskPlanned, TaskQueued,
 };
 pub(crate) use exit::Exit;

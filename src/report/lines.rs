@@ -194,6 +194,9 @@ fn started(out: &mut String, header: &RunStarted, resumed: bool, paint: Paint) -
     if let Some(id) = &header.rerun_of {
         write!(out, ", a rerun of {}", short(id))?;
     }
+    for (key, value) in header.meta() {
+        write!(out, ", {}={}", clean(key, paint), clean_first_line(value, REASON_CHARS, paint))?;
+    }
     if resumed { out.write_str(", resumed") } else { Ok(()) }
 }
 

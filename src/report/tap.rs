@@ -35,6 +35,9 @@ pub(crate) fn write(summary: &Summary, still_running: bool, to: impl Write) -> i
         0 if nothing_ran(summary) => writeln!(to, "1..0 # SKIP nothing ran: no task was queued")?,
         total => writeln!(to, "1..{total}")?,
     }
+    for (key, value) in summary.header.iter().flat_map(|header| header.meta()) {
+        writeln!(to, "# meta {}={}", name(key), name(value))?;
+    }
     for row in preparations(summary) {
         let state = word(row.outcome.map_or(SectionState::Open, SectionState::Ended));
         let reason = row.reason().map(|reason| format!(": {}", name(reason))).unwrap_or_default();

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 
 use crate::job::WalkOptions;
 
+use super::meta::{META_PATTERN, MetaKey, MetaValue};
 use super::values::{Amount, Color, Count, Limit, LogLevels, OutputLimit, Positive, Seconds, Switch, Verbosity};
 
 /// Settings of Rille, the content of `rille.toml`.
@@ -90,6 +91,11 @@ pub(crate) struct Config {
     /// Tags of runs. Variable `RILLE_TAGS` (parted by `,`), option `--tag`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) tags: Vec<String>,
+    /// Metadata of runs of jobs, tests and walks, as their reports show it: a build number, a commit, a lab. Keys have letters,
+    /// digits, `_`, `-` and `.`; values are texts. Variable `RILLE_META` (`KEY=VALUE,…`), option `--meta`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, MetaValue>", extend("propertyNames" = { "pattern": META_PATTERN }))]
+    pub(crate) meta: BTreeMap<MetaKey, MetaValue>,
 }
 
 /// What is kept out of what a run records.
@@ -183,7 +189,7 @@ const fn key(name: &'static str, variable: &'static str, shape: Shape) -> Key {
 }
 
 /// Every key, in the order in which they are shown.
-pub(crate) const KEYS: [Key; 21] = [
+pub(crate) const KEYS: [Key; 22] = [
     key("jobs", "RILLE_JOBS", Shape::Number),
     key("grace", "RILLE_GRACE", Shape::Number),
     key("output_limit", "RILLE_OUTPUT_LIMIT", Shape::Text),
@@ -205,6 +211,7 @@ pub(crate) const KEYS: [Key; 21] = [
     key("home", "RILLE_HOME", Shape::Text),
     key("label", "RILLE_LABEL", Shape::Text),
     key("tags", "RILLE_TAGS", Shape::List(',')),
+    key("meta", "RILLE_META", Shape::Table),
 ];
 
 /// The variable that names a file like `--config` does.

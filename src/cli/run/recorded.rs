@@ -35,6 +35,7 @@ pub(super) fn options(args: &RunArgs, config: &Config) -> Map<String, Value> {
         ("keep_secrets", json!(config.secrets.keep)),
         ("label", json!(config.label)),
         ("tag", json!(config.tags)),
+        ("meta", json!(config.meta)),
         ("quiet", json!(args.settings.quiet)),
         ("verbose", json!(args.settings.verbose)),
         ("color", json!(config.color)),

@@ -47,6 +47,7 @@ pub(super) fn suite(
     suite.set_time(duration(row.seconds));
     suite.timestamp = row.started.map(Into::into);
     let number = row.number.to_string();
+    add_meta(&mut suite, summary);
     suite.add_property(Property::new("task", number));
     suite.add_property(Property::new("folder", plain::line(row.folder())));
 
@@ -232,6 +233,13 @@ fn remark(case: &mut TestCase, verdict: &Verdict<'_>) {
     }
     if let Some(reason) = verdict.reason {
         case.add_property(Property::new("reason", plain::first_line(reason)));
+    }
+}
+
+/// Adds the metadata of the run, by its own keys.
+pub(super) fn add_meta(suite: &mut TestSuite, summary: &Summary) {
+    for (key, value) in summary.header.iter().flat_map(|header| header.meta()) {
+        suite.add_property(Property::new(plain::line(key), plain::line(value)));
     }
 }
 
