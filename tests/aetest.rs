@@ -102,7 +102,8 @@ fn rille(pair: &str, arguments: &[String]) -> Results {
     results
 }
 
-/// Adds sections by the paths that aetest's report has: steps stand side by side, by their numbers.
+/// Adds sections by the paths that aetest's report has: steps stand side by side, by their numbers, and so do the attempts at
+/// a section.
 fn write_sections(results: &mut Results, above: &str, sections: &Value) {
     for section in sections.as_array().into_iter().flatten() {
         let uid = section["uid"].as_str().unwrap();
@@ -112,8 +113,12 @@ fn write_sections(results: &mut Results, above: &str, sections: &Value) {
             _ if above.is_empty() => uid.to_owned(),
             _ => format!("{above}.{uid}"),
         };
-        results.push((path.clone(), section["result"]["value"].as_str().unwrap().to_owned()));
-        write_sections(results, if is_step { above } else { &path }, &section["sections"]);
+        let attempts = section["earlier"].as_array().into_iter().flatten().chain([section]);
+        for (number, attempt) in attempts.enumerate() {
+            let path = if number == 0 { path.clone() } else { format!("{path} [Retry {number}]") };
+            results.push((path.clone(), attempt["result"]["value"].as_str().unwrap().to_owned()));
+            write_sections(results, if is_step { above } else { &path }, &attempt["sections"]);
+        }
     }
 }
 

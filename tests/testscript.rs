@@ -8,6 +8,7 @@ mod parameters;
 mod pause;
 mod processors;
 mod results;
+mod retry;
 mod standalone;
 mod steps;
 

@@ -323,6 +323,9 @@ pub(crate) struct SectionFinished {
     pub(crate) data: Option<Value>,
     /// Seconds it took, by the monotonic clock; 0 for one that was passed over.
     pub(crate) seconds: f64,
+    /// It is run again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) will_retry: bool,
     /// Its bytes in the task's log, as they were written; see [`OutputSize`] for a log that was cut.
     pub(crate) log: LogRange,
 }

@@ -4,7 +4,7 @@ local host = core.host
 local ipairs, next, rawget, type = ipairs, next, rawget, type
 
 -- What is the base's unless the testcase says its own; the parts of a testcase are told apart by their names.
-local FIELDS = { "groups", "must_pass", "pre", "post", "exception", "skip", "loop", "setup", "cleanup" }
+local FIELDS = { "groups", "must_pass", "pre", "post", "exception", "skip", "loop", "setup", "cleanup", "retry", "retry_wait" }
 
 -- Returns the definition of the testcase that an option `base` names.
 function core.read_base(base, case)

@@ -15,9 +15,20 @@ local function unique(used, uid)
 end
 core.unique = unique
 
-local function announce(node, parent)
+-- Returns how often a section that fails is run again: what the command line says of its uid, what it says itself, what the
+-- command line says of all testcases.
+function core.retries_of(node)
   local definition = node.definition
-  node.number = host.plan(definition.kind, node.uid, parent, definition.line, definition.description, definition.groups)
+  local is_testcase = definition.kind == "testcase"
+  local named = is_testcase and host.retries and host.retries(node.uid, definition.name) or nil
+  return named or definition.retry or is_testcase and host.choice.retry or 0
+end
+
+local function announce(node, parent, before)
+  local definition = node.definition
+  node.retries = core.retries_of(node)
+  node.number = host.plan(definition.kind, node.uid, parent, definition.line, definition.description, definition.groups,
+    node.retries, before)
   return node
 end
 
@@ -55,6 +66,16 @@ function core.announce_turn(node, uid, values, parent)
   announce(turn, parent)
   if node.parts then announce_parts(turn) end
   return turn
+end
+
+-- Announces another attempt at a section: a section of the same name in the place of the one that failed.
+function core.announce_retry(node, parent)
+  local again = { definition = node.definition, uid = node.uid, values = node.values, attempt = (node.attempt or 1) + 1 }
+  announce(again, parent, node.number)
+  if node.parts then announce_parts(again) end
+  host.log("INFO", ("%s %s is run again: attempt %d of %d"):format(
+    node.definition.kind, node.uid, again.attempt, again.retries + 1))
+  return again
 end
 
 local function fits(entry)

@@ -1,8 +1,8 @@
 -- Running a whole script: common setup, testcases, common cleanup, and what blocks what.
 local core = ...
 local host = core.host
-local enter, finished, ipairs, is_good, is_stronger, now, pass_over, setmetatable, started, why_ended =
-  core.enter, host.finished, ipairs, core.is_good, core.is_stronger, host.now, core.pass_over, setmetatable, host.started, core.why_ended
+local attempts, enter, finished, ipairs, is_good, is_stronger, now, pass_over, setmetatable, started, why_ended =
+  core.attempts, core.enter, host.finished, ipairs, core.is_good, core.is_stronger, host.now, core.pass_over, setmetatable, host.started, core.why_ended
 
 local Self = { __index = core.results, __name = "testcase" }
 -- What sections find as `self.parent`.
@@ -19,7 +19,7 @@ local function run_turns(node, context, parent, run, take)
     pass_over(node, "skipped", "its loop has no turns")
     return take(node, "skipped", "its loop has no turns")
   end
-  if not node.is_lazy then return take(node, run(node, context)) end
+  if not node.is_lazy then return take(attempts(node, context, parent, run)) end
   local loop, turn = node.definition.loop, 0
   while true do
     turn = turn + 1
@@ -43,10 +43,11 @@ local function run_turns(node, context, parent, run, take)
     if turn == 1 then
       node.uid = core.unique(node.used, uid)
       node.new_uid, node.values = node.uid, values
+      node.retries = core.retries_of(node)
     else
       now_run = core.announce_turn(node, uid, values, parent)
     end
-    if not take(now_run, run(now_run, context)) then return end
+    if not take(attempts(now_run, context, parent, run)) then return end
   end
 end
 
@@ -93,7 +94,9 @@ end
 local function run_container(node)
   local definition = node.definition
   local own = core.own_parameters(definition, node.values)
-  local self = setmetatable({ uid = node.uid, parameters = own, parent = core.script, groups = definition.groups }, Self)
+  local self = setmetatable({
+    uid = node.uid, parameters = own, parent = core.script, groups = definition.groups, attempt = node.attempt or 1,
+  }, Self)
   local context = { self = self, reader = core.parameter_reader(own, self) }
   local frame = setmetatable({
     kind = definition.kind, name = definition.name, uid = node.uid, number = node.number, self = self, count = 0,
@@ -101,7 +104,7 @@ local function run_container(node)
   }, core.Frame)
   core.container, core.current = frame, frame
   local result, reason, data, jump, passed_on
-  if definition.skip then
+  if definition.skip and not node.attempt then
     local is_out
     is_out, result, reason, data = core.left_out(frame, definition)
     if is_out then
@@ -124,7 +127,8 @@ local function run_container(node)
   end
   frame.is_closed = true
   core.container, core.current = nil, nil
-  finished(node.number, result, reason, data, now() - began)
+  result, reason = core.settle_attempt(node, result, reason)
+  finished(node.number, result, reason, data, now() - began, node.will_retry)
   return result, reason, jump, passed_on
 end
 

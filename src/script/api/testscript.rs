@@ -5,7 +5,7 @@
 mod report;
 
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mlua::chunk::ChunkMode;
 use mlua::{Function, Lua, MultiValue, Table, Value};
@@ -147,6 +147,13 @@ fn add_stop(lua: &Lua, host: &Table, voice: &Rc<Voice>, stop: &Rc<Stop>) -> mlua
         shielding.shield(is_on);
         Ok(())
     };
+    let (waiting, line) = (Rc::clone(stop), Rc::clone(voice));
+    let wait = move |_: &Lua, seconds: f64| {
+        line.flush().map_err(report::lost)?;
+        waiting.wait(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX));
+        Ok(())
+    };
+    host.set("wait", lua.create_function(wait)?)?;
     host.set("shield", lua.create_function(shield)?)?;
     host.set("stopped", STOPPED)
 }
@@ -162,6 +169,7 @@ fn choice(lua: &Lua, order: &Order) -> mlua::Result<Table> {
     choice.set("max_failures", order.choice.max_failures)?;
     choice.set("random", order.choice.random)?;
     choice.set("random_seed", order.choice.random_seed.map(|seed| i64::try_from(seed).unwrap_or(i64::MAX)))?;
+    choice.set("retry", order.choice.retry)?;
     choice.set("pause_on_failure", order.choice.pause_on_failure)?;
     let is_limited = order.choice.ask
         || order.choice.only.is_some()
@@ -181,6 +189,11 @@ fn add_filter(lua: &Lua, host: &Table, order: &Order, line: &Rc<dyn HostLine>) -
     let shared = Rc::clone(&filter);
     let fits = move |_: &Lua, (uid, base, groups): (String, String, Vec<String>)| Ok(shared.fits(&uid, &base, &groups));
     host.set("fits", lua.create_function(fits)?)?;
+    if !order.choice.retry_uids.is_empty() {
+        let shared = Rc::clone(&filter);
+        let retries = move |_: &Lua, (uid, base): (String, String)| Ok(shared.retries(&uid, &base));
+        host.set("retries", lua.create_function(retries)?)?;
+    }
     let shared = Rc::clone(&filter);
     host.set("fits_common", lua.create_function(move |_, uid: String| Ok(shared.fits_common(&uid)))?)?;
     let nothing = move |_: &Lua, names: Vec<String>| {
