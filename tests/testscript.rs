@@ -1,6 +1,7 @@
 //! Testscripts: sections and their results, what blocks what, parameters, loops, processors, and which sections run.
 
 mod choice;
+mod datafile;
 mod definitions;
 mod flow;
 mod loops;

@@ -230,6 +230,22 @@ function ts.common_setup(options) end
 ---@return rille.testscript.Common
 function ts.common_cleanup(options) end
 
+--- Has a datafile set parameters, uids, groups and more of the sections, once all of them are defined: YAML with the keys of
+--- aetest's datafiles. It is looked for beside the script. The one that the jobfile (`datafile = FILE`) or the command line
+--- (`--datafile FILE`) gives holds instead.
+--- ```yaml
+--- extends: base.yaml                # or a list: the last one is the lowest
+--- parameters: { speed: 9600 }       # above ts.parameters, below what run {} and --param say
+--- processors: { pre: [lib.check] }  # MODULE.FUNCTION, or { processor:, args: [], kwargs: {} }
+--- common_setup: { parameters: { link: up } }
+--- testcases:
+---   Ping: { uid: ping_lab, groups: [lab], must_pass: true, retry: 1, parameters: { count: 3 }, routes: [1, 2] }
+--- ```
+--- Parameters are added to those that are there, everything else takes the place of what is there; another key, such as
+--- `routes`, is a field of `self`. A testcase that the script does not have is an error with file and line.
+---@param file string
+function ts.datafile(file) end
+
 --- Returns the turns of a loop in which lists are walked side by side: `loop = ts.zip { a = { 1, 2 }, b = { 10, 20 } }` has
 --- the turns a=1, b=10 and a=2, b=20. The lists are of one length.
 ---@param lists table<string, any[]>

@@ -98,6 +98,8 @@ pub(crate) fn main(
     let selection = Selection::new(&args.taskid, &args.tags).map_err(|error| Failure::usage(error.to_string()))?;
     let report_copies = args.reports.checked()?;
     let mut choice = args.sections.choice()?;
+    let (datafile, remarks) = args.sections.datafile()?.unzip();
+    choice.datafile = datafile.map(Box::new);
     let testbed = args.testbed.as_deref().map(testbed::read).transpose()?;
     let home = loaded.home_beside(args.run_dir.as_deref())?;
     let resume = args.resume.as_deref().map(|given| earlier::unfinished(&home, given, "job")).transpose()?;
@@ -139,6 +141,9 @@ pub(crate) fn main(
     let job = begin(settings)?;
     for remark in loaded.remarks {
         job.warn(remark.text, remark.place);
+    }
+    for remark in remarks.into_iter().flatten() {
+        job.warn(remark.problem, remark.place);
     }
     let end = script::run_jobfile(&job, &args.jobfile);
     Ok(job.end(&end))

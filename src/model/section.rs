@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Tally;
+use super::{Datafile, Tally};
 
 /// The number of a section in one attempt at its task, from 1. 0 stands for the testscript itself.
 pub(crate) type SectionNumber = u32;
@@ -122,6 +122,9 @@ pub(crate) struct SectionChoice {
     /// The same for testcases whose uids fit an expression, above what they say themselves. The last one that fits holds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) retry_uids: Vec<(String, u32)>,
+    /// What is set of the sections before they run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) datafile: Option<Box<Datafile>>,
     /// Ask the user at the terminal when a section fails.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) pause_on_failure: bool,

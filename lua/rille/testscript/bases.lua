@@ -28,6 +28,12 @@ function core.inherit(case)
   for name, value in next, base.parameters or {} do parameters[name] = value end
   for name, value in next, case.parameters or {} do parameters[name] = value end
   case.parameters = parameters
+  if base.fields then
+    local fields = {}
+    for name, value in next, base.fields do fields[name] = value end
+    for name, value in next, case.fields or {} do fields[name] = value end
+    case.fields = fields
+  end
   -- The tests of the base first; one of the same name stands in its place.
   local tests, own = {}, {}
   for _, test in ipairs(case.tests) do own[test.name] = test end

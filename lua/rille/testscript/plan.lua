@@ -15,12 +15,17 @@ local function unique(used, uid)
 end
 core.unique = unique
 
+-- Returns the uid that a datafile has for a testcase, or else its name.
+function core.uid_of(definition)
+  return definition.uid or definition.name
+end
+
 -- Returns how often a section that fails is run again: what the command line says of its uid, what it says itself, what the
 -- command line says of all testcases.
 function core.retries_of(node)
   local definition = node.definition
   local is_testcase = definition.kind == "testcase"
-  local named = is_testcase and host.retries and host.retries(node.uid, definition.name) or nil
+  local named = is_testcase and host.retries and host.retries(node.uid, core.uid_of(definition)) or nil
   return named or definition.retry or is_testcase and host.choice.retry or 0
 end
 
@@ -34,16 +39,16 @@ end
 
 -- Adds to `entries` what a definition stands for: itself, or the turns of its loop.
 local function expand(entries, definition, used)
-  local loop = definition.loop
+  local loop, name = definition.loop, core.uid_of(definition)
   if loop == nil then
-    entries[#entries + 1] = { definition = definition, uid = unique(used, definition.name) }
+    entries[#entries + 1] = { definition = definition, uid = unique(used, name) }
   elseif loop.poll then
-    entries[#entries + 1] = { definition = definition, uid = unique(used, definition.name), is_lazy = true, used = used }
+    entries[#entries + 1] = { definition = definition, uid = unique(used, name), is_lazy = true, used = used }
   elseif #loop.turns == 0 then
-    entries[#entries + 1] = { definition = definition, uid = unique(used, definition.name), is_empty = true }
+    entries[#entries + 1] = { definition = definition, uid = unique(used, name), is_empty = true }
   else
     for turn, values in ipairs(loop.turns) do
-      local uid = unique(used, core.turn_uid(loop, definition.name, values, turn))
+      local uid = unique(used, core.turn_uid(loop, name, values, turn))
       entries[#entries + 1] = { definition = definition, uid = uid, values = values }
     end
   end
@@ -79,7 +84,7 @@ function core.announce_retry(node, parent)
 end
 
 local function fits(entry)
-  return host.fits(entry.uid, entry.definition.name, entry.definition.groups or {})
+  return host.fits(entry.uid, core.uid_of(entry.definition), entry.definition.groups or {})
 end
 
 -- Returns the testcases that are chosen.

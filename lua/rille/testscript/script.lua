@@ -29,7 +29,7 @@ local function run_turns(node, context, parent, run, take)
     if not ok then
       local _, reason, data = core.judge(values)
       reason = "its loop raised: " .. reason
-      local broken = turn == 1 and node or core.announce_turn(node, node.definition.name .. "[" .. turn .. "]", nil, parent)
+      local broken = turn == 1 and node or core.announce_turn(node, core.uid_of(node.definition) .. "[" .. turn .. "]", nil, parent)
       pass_over(broken, "errored", reason, data)
       return take(broken, "errored", reason)
     end
@@ -38,7 +38,7 @@ local function run_turns(node, context, parent, run, take)
       pass_over(node, "skipped", "its loop has no turns")
       return take(node, "skipped", "its loop has no turns")
     end
-    local uid = core.turn_uid(loop, node.definition.name, values, turn)
+    local uid = core.turn_uid(loop, core.uid_of(node.definition), values, turn)
     local now_run = node
     if turn == 1 then
       node.uid = core.unique(node.used, uid)
@@ -97,6 +97,7 @@ local function run_container(node)
   local self = setmetatable({
     uid = node.uid, parameters = own, parent = core.script, groups = definition.groups, attempt = node.attempt or 1,
   }, Self)
+  core.set_fields(self, definition)
   local context = { self = self, reader = core.parameter_reader(own, self) }
   local frame = setmetatable({
     kind = definition.kind, name = definition.name, uid = node.uid, number = node.number, self = self, count = 0,
@@ -136,6 +137,7 @@ end
 function core.run()
   if #core.testcases == 0 and not core.common_setup and not core.common_cleanup then return nil end
   core.is_running = true
+  core.apply_datafile()
   core.settle_parameters()
   local plan, nothing = core.make_plan()
   if plan == nil then return "skipped", nothing end

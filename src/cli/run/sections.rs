@@ -1,14 +1,15 @@
 //! Options of `rille run` for testscripts: parameters, which sections run, and how.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 
 use crate::cli::Failure;
-use crate::job::SectionFilter;
-use crate::model::SectionChoice;
+use crate::job::{SectionFilter, read_datafile};
+use crate::model::{Datafile, DatafileMistake, SectionChoice};
 
 /// See the module.
 #[derive(Args, Debug)]
@@ -23,6 +24,9 @@ pub(super) struct SectionArgs {
     /// Run only testcases whose groups fit, in the same language: 'sanity and not (slow or flaky)'; repeated, one must fit
     #[arg(long, value_name = "EXPRESSION", help_heading = "Testscripts")]
     groups: Vec<String>,
+    /// Set parameters, uids, groups and more of the sections of every testscript from this YAML file
+    #[arg(long, value_name = "FILE", help_heading = "Testscripts")]
+    datafile: Option<PathBuf>,
     /// Run the testcases of a script in random order
     #[arg(long, help_heading = "Testscripts")]
     random: bool,
@@ -59,17 +63,26 @@ impl SectionArgs {
         Ok(choice)
     }
 
+    /// Returns the datafile, and what is to be said of it.
+    pub(super) fn datafile(&self) -> Result<Option<(Datafile, Vec<DatafileMistake>)>, Failure> {
+        let Some(path) = &self.datafile else { return Ok(None) };
+        let path = std::path::absolute(path)
+            .map_err(|error| Failure::usage(format!("cannot find {}: {error}", path.display())))?;
+        read_datafile(&path).map(Some).map_err(|error| Failure::usage(error.to_string()))
+    }
+
     /// Returns the parameters.
     pub(super) fn parameters(&self) -> Map<String, Value> {
         self.params.iter().map(|parameter| (parameter.name.clone(), parameter.value.clone())).collect()
     }
 
     /// Returns the options by name, as a run records them.
-    pub(super) fn recorded(&self) -> [(&'static str, Value); 8] {
+    pub(super) fn recorded(&self) -> [(&'static str, Value); 9] {
         [
             ("param", Value::Object(self.parameters())),
             ("uids", json!(self.uids)),
             ("groups", json!(self.groups)),
+            ("datafile", json!(self.datafile.as_ref().map(|path| path.to_string_lossy()))),
             ("random", json!(self.random)),
             ("random_seed", json!(self.random_seed)),
             ("max_failures", json!(self.max_failures)),

@@ -2,6 +2,7 @@
 //!
 //! The Lua half knows what a section is and runs it; here is the line to the host, and what Lua does badly.
 
+mod datafile;
 mod report;
 
 use std::rc::Rc;
@@ -22,13 +23,14 @@ use crate::script::vm::{GETLOCAL, Vm};
 use crate::script::voice::Voice;
 
 /// The parts of the Lua half in the order in which they build on each other.
-const PARTS: [(&str, &str); 11] = [
+const PARTS: [(&str, &str); 12] = [
     ("results", include_str!("../../../lua/rille/testscript/results.lua")),
     ("options", include_str!("../../../lua/rille/testscript/options.lua")),
     ("parameters", include_str!("../../../lua/rille/testscript/parameters.lua")),
     ("loops", include_str!("../../../lua/rille/testscript/loops.lua")),
     ("bases", include_str!("../../../lua/rille/testscript/bases.lua")),
     ("definitions", include_str!("../../../lua/rille/testscript/definitions.lua")),
+    ("datafile", include_str!("../../../lua/rille/testscript/datafile.lua")),
     ("pause", include_str!("../../../lua/rille/testscript/pause.lua")),
     ("steps", include_str!("../../../lua/rille/testscript/steps.lua")),
     ("sections", include_str!("../../../lua/rille/testscript/sections.lua")),
@@ -122,6 +124,7 @@ fn primitives(lua: &Lua, order: &Order, voice: &Rc<Voice>) -> mlua::Result<Table
     host.set("usage_error", lua.create_function(usage)?)?;
     host.set("shuffle", lua.create_function(|_, (count, seed): (usize, i64)| Ok(shuffled(count, seed)))?)?;
     host.set("draw_seed", lua.create_function(|_, ()| Ok(entropy::draw_seed()))?)?;
+    datafile::add(lua, &host, order)?;
     add_filter(lua, &host, order, line)?;
     let asking = Rc::clone(line);
     let prompt = move |lua: &Lua, text: mlua::LuaString| {
