@@ -117,6 +117,7 @@ pub(crate) fn main(
     let config = loaded.config;
     let options = recorded::options(&args, &config);
     choice.max_failures = choice.max_failures.or(config.max_failures.map(|failures| failures.0));
+    let deadline = args.deadline.or(config.deadline.map(config::Deadline::seconds));
     let text = |arg: &OsString| arg.to_string_lossy().into_owned();
     let settings = Settings {
         options,
@@ -132,7 +133,7 @@ pub(crate) fn main(
         annotations: args.reports.annotations(),
         report_copies,
         max_failures: choice.max_failures,
-        deadline: args.deadline.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+        deadline: deadline.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
         choice,
         parameters: args.sections.parameters(),
         testbed,

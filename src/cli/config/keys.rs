@@ -11,7 +11,9 @@ use serde_json::Value as Json;
 use crate::job::WalkOptions;
 
 use super::meta::{META_PATTERN, MetaKey, MetaValue};
-use super::values::{Amount, Color, Count, Limit, LogLevels, OutputLimit, Positive, Seconds, Switch, Verbosity};
+use super::values::{
+    Amount, Color, Count, Deadline, Limit, LogLevels, OutputLimit, Positive, Seconds, Switch, Verbosity,
+};
 
 /// Settings of Rille, the content of `rille.toml`.
 ///
@@ -56,6 +58,11 @@ pub(crate) struct Config {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Positive")]
     pub(crate) max_failures: Option<Positive>,
+    /// How long a job may take as a whole: seconds, or a text with a unit such as `"90s"`, `"5m"`, `"2h"`; above 0. Default: no
+    /// limit. Variable `RILLE_DEADLINE`, option `--deadline`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Deadline")]
+    pub(crate) deadline: Option<Deadline>,
     /// How much there is of each resource: a number, or a text such as `16G`. There are as many `cpus`, `gpus` and bytes
     /// of `mem` as the machine has, and 1 of any other. Variable `RILLE_RESOURCES` (`NAME=N,…`), option `--resource`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -189,7 +196,7 @@ const fn key(name: &'static str, variable: &'static str, shape: Shape) -> Key {
 }
 
 /// Every key, in the order in which they are shown.
-pub(crate) const KEYS: [Key; 22] = [
+pub(crate) const KEYS: [Key; 23] = [
     key("jobs", "RILLE_JOBS", Shape::Number),
     key("grace", "RILLE_GRACE", Shape::Number),
     key("output_limit", "RILLE_OUTPUT_LIMIT", Shape::Text),
@@ -197,6 +204,7 @@ pub(crate) const KEYS: [Key; 22] = [
     key("verbosity", "RILLE_VERBOSITY", Shape::Text),
     key("retries", "RILLE_RETRIES", Shape::Number),
     key("max_failures", "RILLE_MAX_FAILURES", Shape::Number),
+    key("deadline", "RILLE_DEADLINE", Shape::Text),
     key("resources", "RILLE_RESOURCES", Shape::Table),
     key("silence_timeout", "RILLE_SILENCE_TIMEOUT", Shape::Number),
     key("plugins", "RILLE_PLUGINS", Shape::List(':')),
