@@ -2,8 +2,8 @@
 //! differs, which the documentation shows.
 //!
 //! A pair is `aetest/NAME.py` and `NAME.lua`; `NAME.ae` has a line for each section, `PATH RESULT`, as the report of aetest
-//! has them. A line `== ARGUMENTS` begins the results of one more run: `NAME=VALUE` is a parameter, and `uids=` and
-//! `groups=` are what they are for aetest. `aetest/differences.toml` has every difference, with the sections that show it.
+//! has them. A line `== ARGUMENTS` begins the results of one more run: `NAME=VALUE` is a parameter, and `uids=`,
+//! `groups=` and `datafile=` are what they are for aetest. `aetest/differences.toml` has every difference, with the sections that show it.
 #![expect(clippy::unwrap_used, reason = "what a test does not expect ends it")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -89,7 +89,9 @@ fn rille(pair: &str, arguments: &[String]) -> Results {
     let mut options = vec!["run".to_owned(), "t.lua".to_owned(), "-q".to_owned()];
     for argument in arguments {
         let (name, value) = argument.split_once('=').unwrap();
-        if name == "uids" || name == "groups" {
+        if name == "datafile" {
+            options.extend(["--datafile".to_owned(), folder().join(value).to_str().unwrap().to_owned()]);
+        } else if name == "uids" || name == "groups" {
             options.extend([format!("--{name}"), value.to_owned()]);
         } else {
             options.extend(["--param".to_owned(), argument.clone()]);
@@ -102,7 +104,8 @@ fn rille(pair: &str, arguments: &[String]) -> Results {
     results
 }
 
-/// Adds sections by the paths that aetest's report has: steps stand side by side, by their numbers.
+/// Adds sections by the paths that aetest's report has: steps stand side by side, by their numbers, and so do the attempts at
+/// a section.
 fn write_sections(results: &mut Results, above: &str, sections: &Value) {
     for section in sections.as_array().into_iter().flatten() {
         let uid = section["uid"].as_str().unwrap();
@@ -112,8 +115,12 @@ fn write_sections(results: &mut Results, above: &str, sections: &Value) {
             _ if above.is_empty() => uid.to_owned(),
             _ => format!("{above}.{uid}"),
         };
-        results.push((path.clone(), section["result"]["value"].as_str().unwrap().to_owned()));
-        write_sections(results, if is_step { above } else { &path }, &section["sections"]);
+        let attempts = section["earlier"].as_array().into_iter().flatten().chain([section]);
+        for (number, attempt) in attempts.enumerate() {
+            let path = if number == 0 { path.clone() } else { format!("{path} [Retry {number}]") };
+            results.push((path.clone(), attempt["result"]["value"].as_str().unwrap().to_owned()));
+            write_sections(results, if is_step { above } else { &path }, &attempt["sections"]);
+        }
     }
 }
 

@@ -272,6 +272,7 @@ fn show_names_every_key_and_every_place() {
     verbosity  quiet  option --quiet
     retries  0  default
     max_failures  -  default
+    deadline  -  default
     resources.cpus  4  [ROOT]/work/rille.toml:6
     resources.gpus  2  [ROOT]/work/rille.toml:7
     resources.mem  1073741824  [ROOT]/work/rille.toml:8
@@ -288,6 +289,7 @@ fn show_names_every_key_and_every_place() {
     home  /h  option --home
     label  -  default
     tags  -  default
+    meta  -  default
 
     Files, later ones win:
     system  [ROOT]/system.toml  not there
@@ -308,6 +310,9 @@ fn the_schema_accepts_what_the_program_takes_and_refuses_what_it_refuses() {
         "",
         "jobs = 1\ngrace = 0\noutput_limit = '64M'\ncolor = 'never'\nverbosity = 'silent'\nretries = 0\nmax_failures = 1",
         "output_limit = 1024\nplugins = []\nplugin_timeout = 0.5\nhome = 'x'\nlabel = ''\ntags = ['a']\n[resources]\ngpus = 2\nmem = '4GiB'",
+        "deadline = 90",
+        "deadline = '1.5h'",
+        "[meta]\nbuild = 12\n'a.b-c' = 'x'\nok = true",
         "[log_levels]\nroot = 'info'\nlib.part = 'DEBUG'\n'a.b' = 'ERROR'\n[secrets]\nhide = ['A*']\nkeep = true",
     ];
     let bad = [
@@ -327,6 +332,10 @@ fn the_schema_accepts_what_the_program_takes_and_refuses_what_it_refuses() {
         "[log_levels]\nroot = 'LOUD'",
         "secrets = { hide = 'x' }",
         "secrets = { keep = 'x' }",
+        "deadline = 0",
+        "deadline = 'soon'",
+        "meta = { a = 1.5 }",
+        "meta = { 'a b' = 'x' }",
     ];
     let cases = good.iter().map(|text| (text, true)).chain(bad.iter().map(|text| (text, false)));
     for (text, is_good) in cases {

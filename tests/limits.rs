@@ -43,7 +43,8 @@ fn at_its_deadline_a_job_ends_what_runs_and_starts_no_more() {
   job.run { testscript = "sleep", args = { "300" }, taskid = "long" }
   job.run { testscript = "true", taskid = "after" }
   soak:wait()"#;
-    let ended = Project::new().main(main).job(&["-q", "--deadline", "1.5s"]);
+    let project = Project::new().main(main).file("rille.toml", "deadline = '1.5s'\n");
+    let ended = project.job(&["-q"]);
     ended
         .code(1)
         .outcomes("soak=errored first=passed long=errored after=blocked")

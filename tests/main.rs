@@ -30,6 +30,7 @@ mod limits;
 mod list;
 mod logs;
 mod lost;
+mod meta;
 mod older;
 mod operations;
 mod operations_defs;

@@ -77,6 +77,16 @@ fn what_had_ended_stands_and_the_rest_runs_in_an_empty_folder() {
 }
 
 #[test]
+fn a_run_that_is_gone_on_with_annotates_as_it_did() {
+    let project = project(THREE);
+    lose(&project, &["--annotations", "github"]);
+    project.run(&["run", "--resume", "latest"]).code(1).stderr_has("::error ");
+    let other = self::project(THREE);
+    lose(&other, &["--annotations", "github"]);
+    other.run(&["run", "--resume", "latest", "--annotations", "none"]).code(1).stderr_lacks("::error ");
+}
+
+#[test]
 fn a_task_whose_inputs_changed_runs_again() {
     let body = |speed: u32, fresh: &str| {
         format!(

@@ -120,6 +120,22 @@ fn the_table_numbers_runs_and_shows_what_is_asked_for() {
 }
 
 #[test]
+fn names_in_a_filter_that_no_run_has_are_told() {
+    let project = project();
+    for (filter, told) in [
+        ("lsos < 1", "no run has 'lsos' of --filter; did you mean 'loss'?"),
+        ("flag:lrr = 1", "no run has 'flag:lrr' of --filter"),
+        ("epochz is undefined", "no run has 'epochz' of --filter"),
+    ] {
+        project.run(&["runs", "list", "--filter", filter]).code(0).stderr_has(told);
+        project.run(&["runs", "list", "--filter", filter, "--json"]).code(0).stderr_has(told);
+    }
+    for filter in ["loss < 1", "lr = 0.1 or label = 'first one'", "marked = true", "comment contains good"] {
+        project.run(&["runs", "list", "--filter", filter]).code(0).stderr_lacks("no run has");
+    }
+}
+
+#[test]
 fn more_runs_are_shown_by_twenties() {
     let project = Project::new();
     for number in 0..50 {

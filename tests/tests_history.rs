@@ -84,6 +84,12 @@ fn a_quarantined_test_runs_counts_apart_and_fails_no_run_until_its_day() {
     run("over.toml").code(1).stderr_has("the quarantine of './bad*' ended on 2001-01-01");
     let good = project.run(&["test", "./good.sh", "--disable-sysinfo", "--quarantine", "other.toml"]);
     good.code(1).stderr_has("1 task: 1 passed; 1 preparation: 1 failed");
+    // An entry for no test of the run is named, with the nearest of them.
+    std::fs::write(project.path("slip.toml"), list("9999-12-31").replace("./bad*", "./god.sh") + &list("9999-12-31"))
+        .unwrap();
+    let slip = project.run(&["test", "./bad.sh", "./good.sh", "--disable-sysinfo", "--quarantine", "slip.toml"]);
+    slip.code(0).stderr_has("no test of this run is the entry of --quarantine './god.sh'; did you mean './good.sh'?");
+    slip.stderr_lacks("'./bad*'");
     // No test is in quarantine by its own word.
     let own = r#"[{"kind": "exec-test", "uri": "./bad.sh", "tags": {"rille.quarantine": ["9999-12-31"]}}]"#;
     std::fs::write(project.path("own.json"), own).unwrap();

@@ -1,6 +1,7 @@
 //! Testscripts: sections and their results, what blocks what, parameters, loops, processors, and which sections run.
 
 mod choice;
+mod datafile;
 mod definitions;
 mod flow;
 mod loops;
@@ -8,6 +9,7 @@ mod parameters;
 mod pause;
 mod processors;
 mod results;
+mod retry;
 mod standalone;
 mod steps;
 

@@ -83,6 +83,10 @@ local job = {}
 --- The same by group: `"sanity and not (slow or flaky)"`. `--groups` wins.
 ---@field groups? string|string[]|fun(uid: string, groups: string[]): boolean
 ---
+--- What is set of the sections of a testscript before they run: a YAML file, beside the jobfile or in the working folder, or
+--- what one would hold; see `ts.datafile`. `--datafile` wins.
+---@field datafile? string|table
+---
 ---@field [string] any
 
 --- A runnable as data. An unknown key makes the task `errored`.

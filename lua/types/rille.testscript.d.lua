@@ -56,6 +56,7 @@ local ts = {}
 ---@class rille.testscript.Self: rille.testscript.Reporter, { [string]: any }
 ---@field uid string                                            # of the testcase, `common_setup` or `common_cleanup`
 ---@field groups string[]|nil
+---@field attempt integer                                       # which attempt at the testcase it is, from 1: `retry`
 ---@field parameters rille.testscript.Parameters                # the testcase's own above the script's; can be written
 ---@field parent { uid: string, parameters: rille.testscript.Parameters }   # the script
 
@@ -145,7 +146,14 @@ function Step:start(name, options, fn) end
 --- A loop without a turn is skipped.
 ---@alias rille.testscript.Loop table|fun(self: table, p: rille.testscript.Parameters): any
 
----@class rille.testscript.PartOptions: rille.testscript.Options
+--- A section that failed or was errored is run again up to `retry` times, a testcase with its setup and cleanup and with a new
+--- `self`; common setup is not run again. A pass at a later attempt is `passx`. What blocks, jumps and counts is the last
+--- attempt; what each attempt said is in every report. Its skip conditions are asked before the first attempt alone.
+---@class rille.testscript.RetryOptions: rille.testscript.Options
+---@field retry? integer                  # attempts after the first, 0 to 1000; for testcases `--retry UID=N` wins over it, and `--retry N` is for those that do not say it
+---@field retry_wait? number              # seconds before each of them
+
+---@class rille.testscript.PartOptions: rille.testscript.RetryOptions
 ---@field must_pass? boolean              # block what follows beside it if it does not pass
 ---@field loop? rille.testscript.Loop
 ---@field uids? string[]                  # the uids of the turns, in order; without `loop` these are the turns
@@ -154,7 +162,7 @@ function Step:start(name, options, fn) end
 ---@field groups? string|string[]         # labels to choose by: `--groups "sanity and not slow"`
 ---@field parameters? table<string, any>  # above those of the script
 --- A testcase that this one is made from: it has the base's setup, tests and cleanup, its groups, `must_pass`, parameters,
---- loop, skip and processors, as far as it does not say its own. Tests of the base come first; one of the same name stands in
+--- loop, `retry`, skip and processors, as far as it does not say its own. Tests of the base come first; one of the same name stands in
 --- its place.
 ---@field base? rille.testscript.Testcase
 
@@ -182,7 +190,7 @@ function Common:subsection(name, options, fn) end
 local Testcase = {}
 
 --- Sets what runs before the tests. If it does not pass, they are blocked.
----@param options rille.testscript.Options
+---@param options rille.testscript.RetryOptions
 ---@param fn rille.testscript.Function
 ---@return rille.testscript.Testcase self
 ---@overload fun(self: rille.testscript.Testcase, fn: rille.testscript.Function): rille.testscript.Testcase
@@ -197,7 +205,7 @@ function Testcase:setup(options, fn) end
 function Testcase:test(name, options, fn) end
 
 --- Sets what runs after the tests, whatever became of them.
----@param options rille.testscript.Options
+---@param options rille.testscript.RetryOptions
 ---@param fn rille.testscript.Function
 ---@return rille.testscript.Testcase self
 ---@overload fun(self: rille.testscript.Testcase, fn: rille.testscript.Function): rille.testscript.Testcase
@@ -221,6 +229,22 @@ function ts.common_setup(options) end
 ---@param options? rille.testscript.CommonOptions
 ---@return rille.testscript.Common
 function ts.common_cleanup(options) end
+
+--- Has a datafile set parameters, uids, groups and more of the sections, once all of them are defined: YAML with the keys of
+--- aetest's datafiles. It is looked for beside the script. The one that the jobfile (`datafile = FILE`) or the command line
+--- (`--datafile FILE`) gives holds instead.
+--- ```yaml
+--- extends: base.yaml                # or a list: the last one is the lowest
+--- parameters: { speed: 9600 }       # above ts.parameters, below what run {} and --param say
+--- processors: { pre: [lib.check] }  # MODULE.FUNCTION, or { processor:, args: [], kwargs: {} }
+--- common_setup: { parameters: { link: up } }
+--- testcases:
+---   Ping: { uid: ping_lab, groups: [lab], must_pass: true, retry: 1, parameters: { count: 3 }, routes: [1, 2] }
+--- ```
+--- Parameters are added to those that are there, everything else takes the place of what is there; another key, such as
+--- `routes`, is a field of `self`. A testcase that the script does not have is an error with file and line.
+---@param file string
+function ts.datafile(file) end
 
 --- Returns the turns of a loop in which lists are walked side by side: `loop = ts.zip { a = { 1, 2 }, b = { 10, 20 } }` has
 --- the turns a=1, b=10 and a=2, b=20. The lists are of one length.

@@ -10,6 +10,7 @@
 ---@field args table<string, any>      # the options of `rille run`, by name with `_` for `-`; nil where not given
 ---@field argv string[]                # the arguments that are handed on to the jobfile, in their order
 ---@field env table<string, string>    # the environment of `rille`; changes to this table reach no task
+---@field meta table<string, string>   # the metadata of the run: `--meta KEY=VALUE`, `[meta]` of `rille.toml`
 ---@field testbed table|nil            # what the file of `--testbed` holds
 ---@field synchro rille.Synchro        # makes objects that `main` and the tasks share
 local Runtime = {}

@@ -33,5 +33,6 @@ runtime = {}
 ---@field task { taskid: string }
 ---@field directory string             # the absolute path of the run directory
 ---@field argv string[]                # the arguments that are handed on to the jobfile
+---@field meta table<string, string>   # the metadata of the run: `--meta KEY=VALUE`, `[meta]` of `rille.toml`
 ---@field testbed table|nil            # what the file of `--testbed` holds
 ---@field synchro rille.Synchro        # makes objects to share, if `main` made one before this task was started

@@ -1,5 +1,6 @@
 //! The beginning of a run that the command line asks for: what its settings are made of, and its host.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub(crate) fn run_settings(config: Config, home: Home, subject: Subject, command
         slips: Vec::new(),
         label: config.label,
         run_tags: config.tags,
+        meta: BTreeMap::new(),
         jobs: config.jobs.and_then(|jobs| usize::try_from(jobs.0).ok()),
         cpus: config::cpus(),
         status_listen: None,

@@ -98,6 +98,8 @@ pub(crate) fn main(
     let selection = Selection::new(&args.taskid, &args.tags).map_err(|error| Failure::usage(error.to_string()))?;
     let report_copies = args.reports.checked()?;
     let mut choice = args.sections.choice()?;
+    let (datafile, remarks) = args.sections.datafile()?.unzip();
+    choice.datafile = datafile.map(Box::new);
     let testbed = args.testbed.as_deref().map(testbed::read).transpose()?;
     let home = loaded.home_beside(args.run_dir.as_deref())?;
     let resume = args.resume.as_deref().map(|given| earlier::unfinished(&home, given, "job")).transpose()?;
@@ -111,12 +113,15 @@ pub(crate) fn main(
     };
     let archive = args.archive.as_deref().map(|path| earlier::archive(path, resume.as_deref())).transpose()?;
     let command = handed_on.command.as_deref().unwrap_or(command);
+    let meta = loaded.meta(resume.as_deref());
     let config = loaded.config;
     let options = recorded::options(&args, &config);
     choice.max_failures = choice.max_failures.or(config.max_failures.map(|failures| failures.0));
+    let deadline = args.deadline.or(config.deadline.map(config::Deadline::seconds));
     let text = |arg: &OsString| arg.to_string_lossy().into_owned();
     let settings = Settings {
         options,
+        meta,
         run_dir: args.run_dir,
         status_listen: args.status_listen,
         argv: handed_on.arguments.iter().map(text).collect(),
@@ -128,7 +133,7 @@ pub(crate) fn main(
         annotations: args.reports.annotations(),
         report_copies,
         max_failures: choice.max_failures,
-        deadline: args.deadline.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+        deadline: deadline.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
         choice,
         parameters: args.sections.parameters(),
         testbed,
@@ -137,6 +142,9 @@ pub(crate) fn main(
     let job = begin(settings)?;
     for remark in loaded.remarks {
         job.warn(remark.text, remark.place);
+    }
+    for remark in remarks.into_iter().flatten() {
+        job.warn(remark.problem, remark.place);
     }
     let end = script::run_jobfile(&job, &args.jobfile);
     Ok(job.end(&end))

@@ -151,10 +151,21 @@ fn longest_first(tests: &[Test], home: &Home) -> Result<Vec<usize>, Failure> {
     Ok(history.longest_first(names.iter().map(String::as_str)))
 }
 
+/// What a list of quarantines says of tests.
+#[derive(Default)]
+struct Quarantined {
+    /// Until when each test is in quarantine, and why.
+    standings: Vec<Option<String>>,
+    /// What to say of quarantines that have ended.
+    expired: Vec<String>,
+    /// What to say of entries that no test fits.
+    remarks: Vec<String>,
+}
+
 /// Reads a list of quarantine; returns until when each test is in it, and what there is to say of those that are in it no
 /// longer.
-fn quarantine(path: Option<&Path>, tests: &[Test]) -> Result<(Vec<Option<String>>, Vec<String>), Failure> {
-    let Some(path) = path else { return Ok((Vec::new(), Vec::new())) };
+fn quarantine(path: Option<&Path>, tests: &[Test]) -> Result<Quarantined, Failure> {
+    let Some(path) = path else { return Ok(Quarantined::default()) };
     let wrong = |what: String| Failure::usage(format!("--quarantine {}: {what}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| {
         let failure = wrong(format!("it cannot be read: {error}"));
@@ -174,7 +185,8 @@ fn quarantine(path: Option<&Path>, tests: &[Test]) -> Result<(Vec<Option<String>
         None => None,
     });
     let standings = standings.collect();
-    Ok((standings, expired))
+    let names: Vec<String> = tests.iter().map(|test| test.id.without_number()).collect();
+    Ok(Quarantined { standings, expired, remarks: list.unmet(&names) })
 }
 
 /// Reads a time: seconds, with fractions, or a number with a unit.
@@ -309,7 +321,7 @@ fn run(
         Some(Order::Longest) => Some(longest_first(&tests, &home)?),
         None => None,
     };
-    let (quarantine, expired) = quarantine(recorded.manner.quarantine.as_deref(), &tests)?;
+    let Quarantined { standings, expired, remarks } = quarantine(recorded.manner.quarantine.as_deref(), &tests)?;
     let limit = |seconds: Option<f64>| seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let plan = TestPlan {
         tests,
@@ -317,7 +329,7 @@ fn run(
         is_dry: recorded.is_dry,
         is_isolated: recorded.manner.isolate,
         order,
-        quarantine,
+        quarantine: standings,
         expired,
         shuffle,
         test_limit: limit(timeout),
@@ -325,8 +337,10 @@ fn run(
         use_cache: !recorded.manner.no_dependency_cache,
         with_sysinfo: !recorded.manner.disable_sysinfo,
     };
+    let meta = loaded.meta(None);
     let base = run_settings(loaded.config, home, subject, command);
     let settings = Settings {
+        meta,
         options: as_map(&recorded),
         run_dir: recorded.manner.run_dir,
         status_listen: recorded.manner.status_listen,
@@ -343,6 +357,9 @@ fn run(
     }
     for remark in loaded.remarks {
         job.warn(remark.text, remark.place);
+    }
+    for text in remarks {
+        job.warn(text, None);
     }
     if let Some(seed) = shuffle {
         job.warn(format!("the tests run in random order; --shuffle={seed} repeats it"), None);

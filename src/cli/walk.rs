@@ -111,7 +111,9 @@ pub(crate) fn main(args: WalkArgs, command: &[OsString], home: Option<&Path>) ->
     let home = loaded.home_beside(args.run_dir.as_deref())?;
     let resume = args.resume.as_deref().map(|given| unfinished(&home, given, Door::Walk.name())).transpose()?;
     let subject = Subject { door: Door::Walk, file, source };
+    let meta = loaded.meta(resume.as_deref());
     let settings = Settings {
+        meta,
         run_dir: args.run_dir,
         resume,
         walks,
@@ -170,7 +172,8 @@ pub(crate) fn replay(args: &ReplayArgs, command: &[OsString], home: Option<&Path
     let subject = Subject { door: Door::Walk, file: file.clone(), source };
     let report_copies = args.common.reports.checked()?;
     let annotations = args.common.reports.annotations();
-    let settings = Settings { annotations, report_copies, ..run_settings(loaded.config, home, subject, command) };
+    let meta = loaded.meta(None);
+    let settings = Settings { meta, annotations, report_copies, ..run_settings(loaded.config, home, subject, command) };
     let missing = missing_secrets(&settings.secrets, &run_of_trace(&trace));
     let job = begin(settings)?;
     if let Some(text) = missing {

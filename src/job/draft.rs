@@ -1,9 +1,10 @@
 //! A task as a jobfile wrote it down, before it is known whether it can be run.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::datafile;
 use crate::model::{Blob, Place, Runnable, SectionChoice, Value, WalkLine};
 
 /// The content of one `run {}` or `Task {}`.
@@ -35,6 +36,8 @@ pub(crate) struct Draft {
     pub(crate) tags: Vec<String>,
     /// Which sections of a testscript run: expressions over their uids and groups.
     pub(crate) sections: DraftSections,
+    /// The datafile of a testscript.
+    pub(crate) datafile: Option<DraftDatafile>,
     /// It is a worker of walks.
     pub(crate) walk: Option<Box<WalkLine>>,
     /// Every other key.
@@ -78,6 +81,29 @@ impl DraftSections {
             choice.ask |= self.asks_groups;
         }
         choice
+    }
+}
+
+/// A datafile, in one of the ways to say it.
+#[derive(Clone, Debug)]
+pub(crate) enum DraftDatafile {
+    /// A file.
+    Path(PathBuf),
+    /// What it holds.
+    Content(Value),
+}
+
+impl DraftDatafile {
+    /// Reads it. A file is looked for in these folders, in order.
+    pub(super) fn read(&self, folders: &[&Path]) -> Result<datafile::Read, datafile::DatafileError> {
+        let first = folders.first().copied().unwrap_or(Path::new("/"));
+        match self {
+            Self::Path(path) => {
+                let found = folders.iter().map(|folder| folder.join(path)).find(|path| path.is_file());
+                datafile::read_datafile(&found.unwrap_or_else(|| first.join(path)))
+            }
+            Self::Content(content) => datafile::datafile_of(content.clone(), first),
+        }
     }
 }
 

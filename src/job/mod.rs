@@ -4,6 +4,7 @@
 
 mod before;
 mod calls;
+mod datafile;
 mod draft;
 mod ending;
 mod executables;
@@ -41,7 +42,8 @@ use crate::report::{Announcement, Live, LiveHandle};
 use crate::store::RunDir;
 
 pub(crate) use self::calls::HostCall;
-pub(crate) use self::draft::{Draft, DraftSections, Testscript};
+pub(crate) use self::datafile::read_datafile;
+pub(crate) use self::draft::{Draft, DraftDatafile, DraftSections, Testscript};
 pub(crate) use self::ending::MainEnd;
 pub(crate) use self::executables::{PYTEST_MAIN, printed_by, pytest_items, python_folders, run_again};
 pub(crate) use self::ledger::slip_text;
@@ -211,6 +213,24 @@ impl Job {
             let text = "'uids' and 'groups' choose sections of a testscript; they have no effect on kind";
             self.warn(format!("{text} '{}'", runnable.kind), draft.place.clone());
         }
+        let mut choice = draft.sections.choice(&self.settings.choice);
+        let mut unresolved = unresolved;
+        if let Some(given) = &draft.datafile {
+            if !runnable.is(Kind::Lua) {
+                let text = format!("'datafile' is for testscripts; it has no effect on kind '{}'", runnable.kind);
+                self.warn(text, draft.place.clone());
+            } else if choice.datafile.is_none() {
+                match given.read(&[beside, &self.settings.started_in]) {
+                    Ok((datafile, remarks)) => {
+                        choice.datafile = Some(Box::new(datafile));
+                        for remark in remarks {
+                            self.warn(remark.problem, remark.place);
+                        }
+                    }
+                    Err(error) => unresolved = unresolved.or(Some((Outcome::Errored, error.to_string()))),
+                }
+            }
+        }
         if runnable.is(Kind::Lua) {
             runnable.kwargs.extend(self.settings.parameters.clone());
         }
@@ -243,7 +263,7 @@ impl Job {
             tags: draft.tags.into_iter().filter(|tag| !tag.starts_with(QUARANTINE)).collect(),
             prepares: false,
             every_code_fails: false,
-            choice: draft.sections.choice(&self.settings.choice),
+            choice,
             walk: draft.walk,
             inputs: None,
             place: draft.place,

@@ -184,6 +184,9 @@ impl Past {
     }
 
     fn plan(&mut self, plan: SectionPlan) {
+        if let Some(before) = plan.retry_of {
+            self.sections.remove(&before);
+        }
         if plan.parent == 0 {
             let section = Section { kind: plan.kind, uid: plan.uid, started: false, outcome: None };
             self.sections.insert(self.next_section, section);

@@ -31,6 +31,7 @@ pub(crate) struct SectionFilter {
     uids: Vec<NameFilter>,
     groups: Vec<NameFilter>,
     only: Option<Vec<String>>,
+    retry: Vec<(NameFilter, u32)>,
     text: String,
     tally: RefCell<Option<SectionTally>>,
 }
@@ -41,10 +42,12 @@ impl SectionFilter {
         let given = [("uids", &choice.uids), ("groups", &choice.groups)];
         let text = given.iter().filter(|(_, texts)| !texts.is_empty());
         let text: Vec<String> = text.map(|(name, texts)| format!("{name} {}", texts.join(" or "))).collect();
+        let (retried, counts): (Vec<String>, Vec<u32>) = choice.retry_uids.iter().cloned().unzip();
         Ok(Self {
             uids: read("uids", &choice.uids, &str::to_owned)?,
             groups: read("groups", &choice.groups, &str::to_owned)?,
             only: choice.only.clone(),
+            retry: read("retry", &retried, &str::to_owned)?.into_iter().zip(counts).collect(),
             text: text.join(" and "),
             tally: RefCell::default(),
         })
@@ -52,7 +55,7 @@ impl SectionFilter {
 
     /// Returns what was asked for, of which nothing has been found yet.
     pub(crate) fn blank(&self) -> SectionTally {
-        SectionTally { uids: blank(&self.uids), groups: blank(&self.groups) }
+        SectionTally { uids: blank(&self.uids), groups: blank(&self.groups), retry: blank_of(self.retry_filters()) }
     }
 
     /// Returns what was found among the sections that were asked about so far; `None` if there were none.
@@ -74,6 +77,23 @@ impl SectionFilter {
             let is_common = |text: &str| [COMMON_SETUP, COMMON_CLEANUP].contains(&text);
             tally.note(names.iter().copied(), |place| patterns[place].fits(names) || is_common(patterns[place].text()));
         }
+    }
+
+    fn retry_filters(&self) -> impl Iterator<Item = &NameFilter> {
+        self.retry.iter().map(|(filter, _)| filter)
+    }
+
+    /// Returns how often the command line has a testcase of this uid, or base, run again; `None` if it does not say.
+    pub(crate) fn retries(&self, uid: &str, base: &str) -> Option<u32> {
+        if self.retry.is_empty() {
+            return None;
+        }
+        let names = [uid, base];
+        let patterns: Vec<_> = self.retry_filters().flat_map(NameFilter::patterns).collect();
+        let mut tally = self.tally.borrow_mut();
+        let tally = tally.get_or_insert_with(|| self.blank());
+        tally.retry.note(names, |place| patterns[place].fits(&names));
+        self.retry.iter().rev().find(|(filter, _)| filter.fits(&names)).map(|(_, retries)| *retries)
     }
 
     /// Returns whether a testcase is chosen. `base` is its name, `uid` that of one turn of its loop.
@@ -117,7 +137,11 @@ fn any(filters: &[NameFilter], names: &[&str]) -> bool {
 }
 
 fn blank(filters: &[NameFilter]) -> Tally {
-    Tally::new(filters.iter().flat_map(NameFilter::patterns).map(NamePattern::text))
+    blank_of(filters.iter())
+}
+
+fn blank_of<'a>(filters: impl Iterator<Item = &'a NameFilter>) -> Tally {
+    Tally::new(filters.flat_map(NameFilter::patterns).map(NamePattern::text))
 }
 
 /// Reads the filters that were given to an option or key; their patterns are first changed in this way.
@@ -206,7 +230,7 @@ mod tests {
         assert_eq!(filter.tally(), None);
         assert!(filter.fits("Ping[n=1]", "Ping", &["sanity".to_owned(), "slow".to_owned()]));
         assert!(filter.fits_common(COMMON_SETUP));
-        let SectionTally { uids, groups } = filter.tally().unwrap();
+        let SectionTally { uids, groups, .. } = filter.tally().unwrap();
         let expected = ["no testcase fits 'Png'; did you mean 'Ping'? the uids are Ping, Ping[n=1], common_setup"];
         assert_eq!(uids.remarks("no testcase fits", "uids"), expected);
         let expected = ["no testcase fits 'slwo'; did you mean 'slow'? the groups are sanity, slow"];

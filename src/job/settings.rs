@@ -65,6 +65,8 @@ pub(crate) struct Settings {
     pub(crate) label: Option<String>,
     /// The tags of the run.
     pub(crate) run_tags: Vec<String>,
+    /// Metadata of the run, for its reports.
+    pub(crate) meta: BTreeMap<String, String>,
     /// How many tasks may run at once (`-j`).
     pub(crate) jobs: Option<usize>,
     /// The number of CPUs, the limit of `parallel` where no other is given.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use crossbeam::channel::bounded;
 use parking_lot::{Mutex, RwLock};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -18,7 +18,7 @@ use super::ledger::Ledger;
 use super::roster::Roster;
 use super::{Door, Job, Settings, secrets, testing};
 use crate::engine::{self, Engine, Guarded, Journal, Limits, Origin, OutputTap, Runners, Surroundings, Timing};
-use crate::model::{EVENT_FORMAT, EventKind, JobInfo, Level, Masks, RunStarted, RuntimeInfo, Stream, Value};
+use crate::model::{EVENT_FORMAT, EventKind, JobInfo, Level, META, Masks, RunStarted, RuntimeInfo, Stream, Value};
 use crate::report::{self, Announcement, JobLog, Live, LiveHandle, Verbosity};
 use crate::store::{self, EventLog, Opref, RunDir, Site};
 
@@ -192,6 +192,7 @@ fn open(settings: &mut Settings, id: &str, pid: u32, masks: &Masks) -> store::Re
         let log = EventLog::open(&run.event_log())?.masked_by(masks.clone());
         let before = Some(Before::read(&run.event_log())?);
         keep_rerun(&run, settings)?;
+        write_meta(&run, settings, masks)?;
         let testbed_file = keep_files(&mut run, settings, masks)?;
         return Ok(Opened { run, log, now: Utc::now(), before, testbed_file });
     }
@@ -237,6 +238,7 @@ fn runtime_info(settings: &Settings, run: &RunDir, started: DateTime<Utc>) -> Ru
         argv: settings.argv.clone(),
         log_levels: settings.log_levels.clone(),
         testbed: settings.testbed.clone(),
+        meta: settings.meta.clone(),
         given: settings.parameters.keys().cloned().collect(),
     }
 }
@@ -274,7 +276,8 @@ fn logged_attributes(settings: &Settings) -> serde_json::Map<String, Json> {
         ("label", settings.label.as_deref().unwrap_or_default().into()),
         ("tags", settings.run_tags.clone().into()),
     ];
-    attrs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    let meta = (!settings.meta.is_empty()).then(|| (META, json!(settings.meta)));
+    attrs.into_iter().chain(meta).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// Returns what is to be known of the beginning: of secrets that the run would need and does not have, of those that stay in
@@ -315,6 +318,7 @@ fn write_attributes(run: &RunDir, settings: &Settings, masks: &Masks) -> Result<
     run.write_attr("flags", &serde_json::Map::new())?;
     run.write_attr("label", &masks.mask_text(settings.label.as_deref().unwrap_or_default()))?;
     run.write_attr("tags", &settings.run_tags.iter().map(|tag| masks.mask_text(tag)).collect::<Vec<_>>())?;
+    write_meta(run, settings, masks)?;
     run.write_attr("host", &store::host())?;
     run.write_attr("user", &store::user())?;
     run.write_attr("platform", &store::platform())?;
@@ -322,6 +326,16 @@ fn write_attributes(run: &RunDir, settings: &Settings, masks: &Masks) -> Result<
     secrets::leave_out(&settings.secrets, &mut params);
     run.write_attr("run_params", &params)?;
     run.write_attr("env", &settings.environment)
+}
+
+/// Writes the metadata, if there is any.
+fn write_meta(run: &RunDir, settings: &Settings, masks: &Masks) -> Result<(), store::Error> {
+    if settings.meta.is_empty() {
+        return Ok(());
+    }
+    let mut meta = json!(settings.meta);
+    masks.mask_json(&mut meta);
+    run.write_attr(META, &meta)
 }
 
 /// Shows a warning that is not in the event log: whoever writes that may be who stands still.

@@ -13,6 +13,9 @@ use super::{
 /// The version of the event format, raised when a reader of the old one would misread the new one.
 pub(crate) const EVENT_FORMAT: u32 = 1;
 
+/// The attribute of a run that holds its metadata.
+pub(crate) const META: &str = "meta";
+
 /// One line of the event log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Event {
@@ -157,9 +160,17 @@ pub(crate) struct RunStarted {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) secrets: Vec<String>,
     /// Attributes of the run that its other events do not tell, so that they can be had again from the log: `opref`, `label`,
-    /// `tags`, `flags`, …
+    /// `tags`, `meta`, `flags`, …
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub(crate) attrs: Map<String, Json>,
+}
+
+impl RunStarted {
+    /// Returns the metadata of the run, in the order of the keys.
+    pub(crate) fn meta(&self) -> impl Iterator<Item = (&str, &str)> {
+        let meta = self.attrs.get(META).and_then(Json::as_object);
+        meta.into_iter().flatten().filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
+    }
 }
 
 /// A task as it was queued.
@@ -312,6 +323,9 @@ pub(crate) struct SectionFinished {
     pub(crate) data: Option<Value>,
     /// Seconds it took, by the monotonic clock; 0 for one that was passed over.
     pub(crate) seconds: f64,
+    /// It is run again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) will_retry: bool,
     /// Its bytes in the task's log, as they were written; see [`OutputSize`] for a log that was cut.
     pub(crate) log: LogRange,
 }

@@ -32,8 +32,16 @@ impl EventKind {
                 option(masks, uid);
             }
             EventKind::SectionFinished(finished) => {
-                let SectionFinished { task: _, section: _, outcome: _, reason, data, seconds: _, log: _ } =
-                    &mut **finished;
+                let SectionFinished {
+                    task: _,
+                    section: _,
+                    outcome: _,
+                    reason,
+                    data,
+                    seconds: _,
+                    will_retry: _,
+                    log: _,
+                } = &mut **finished;
                 option(masks, reason);
                 if let Some(data) = data {
                     masks.mask_value(data);
@@ -170,7 +178,7 @@ impl TaskFinished {
 
 impl SectionPlan {
     fn mask(&mut self, masks: &Masks) {
-        let SectionPlan { kind: _, uid, parent: _, line: _, description, groups } = self;
+        let SectionPlan { kind: _, uid, parent: _, line: _, description, groups, retries: _, retry_of: _ } = self;
         masks.mask_string(uid);
         option(masks, description);
         for group in groups {

@@ -77,6 +77,9 @@ pub(crate) enum Message {
         /// Seconds it took, by the monotonic clock.
         #[serde(default)]
         seconds: f64,
+        /// It is run again; what this attempt came to does not count.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        will_retry: bool,
     },
     /// Arguments of the command line that the script has read.
     ArgumentsRead {

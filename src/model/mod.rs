@@ -4,6 +4,7 @@
 
 mod blob;
 mod cleared;
+mod datafile;
 mod event;
 mod event_masks;
 mod exit;
@@ -46,8 +47,9 @@ mod whole;
 
 pub(crate) use blob::Blob;
 pub(crate) use cleared::Cleared;
+pub(crate) use datafile::{Datafile, DatafileMistake};
 pub(crate) use event::{
-    Dropped, EVENT_FORMAT, Event, EventKind, FilePlace, OutputSize, PluginFailed, RaisedError, RunStarted,
+    Dropped, EVENT_FORMAT, Event, EventKind, FilePlace, META, OutputSize, PluginFailed, RaisedError, RunStarted,
     SectionFinished, SectionStarted, TaskFinished, TaskPlanned, TaskQueued,
 };
 pub(crate) use exit::Exit;
@@ -83,7 +85,9 @@ pub(crate) use synchro::{
 pub(crate) use tally::Tally;
 pub(crate) use task::{Place, QUARANTINE, Task, TaskNumber};
 pub(crate) use test_status::TestStatus;
-pub(crate) use value::{Key, MAX_DEPTH, Value, YamlSchema, argument, read_yaml, references_in, yaml_word};
+pub(crate) use value::{
+    Key, MAX_DEPTH, Value, YamlMistake, YamlSchema, argument, read_yaml, read_yaml_with_lines, references_in, yaml_word,
+};
 pub(crate) use walk::{
     WALK_PAGE_SIZE, WalkEnd, WalkEnded, WalkLine, WalkMachine, WalkOrder, WalkPage, WalkReport, WalkSlot, WalkStep,
     WalkSuite, Walks,

@@ -66,6 +66,9 @@ pub(crate) struct RuntimeInfo {
     pub(crate) log_levels: BTreeMap<String, Level>,
     /// What the testbed file holds.
     pub(crate) testbed: Option<Value>,
+    /// Metadata of the run.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) meta: BTreeMap<String, String>,
     /// The names of the parameters that the command line sets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) given: Vec<String>,

@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Tally;
+use super::{Datafile, Tally};
 
 /// The number of a section in one attempt at its task, from 1. 0 stands for the testscript itself.
 pub(crate) type SectionNumber = u32;
@@ -73,6 +73,12 @@ pub(crate) struct SectionPlan {
     /// The groups it is in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) groups: Vec<String>,
+    /// Attempts that may follow the first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) retries: u32,
+    /// The attempt before this one: a section of the same name that ended badly, and that counts no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) retry_of: Option<SectionNumber>,
 }
 
 /// Which bytes of a task's log a section wrote.
@@ -110,6 +116,15 @@ pub(crate) struct SectionChoice {
     /// The seed of that order; `None` to draw one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) random_seed: Option<u64>,
+    /// How often a testcase that fails is run again, where it does not say so itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) retry: Option<u32>,
+    /// The same for testcases whose uids fit an expression, above what they say themselves. The last one that fits holds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) retry_uids: Vec<(String, u32)>,
+    /// What is set of the sections before they run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) datafile: Option<Box<Datafile>>,
     /// Ask the user at the terminal when a section fails.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) pause_on_failure: bool,
@@ -122,23 +137,27 @@ pub(crate) struct SectionTally {
     pub(crate) uids: Tally,
     /// Those over groups.
     pub(crate) groups: Tally,
+    /// Those of `--retry`.
+    #[serde(default)]
+    pub(crate) retry: Tally,
 }
 
 impl SectionTally {
     /// Returns whether nothing was asked for.
     pub(crate) fn is_empty(&self) -> bool {
-        self.uids.is_empty() && self.groups.is_empty()
+        self.uids.is_empty() && self.groups.is_empty() && self.retry.is_empty()
     }
 
     /// Counts every pattern as met: nobody can tell.
     pub(crate) fn meet_all(&mut self) {
         self.uids.meet_all();
         self.groups.meet_all();
+        self.retry.meet_all();
     }
 
     /// Returns the same with no more names than are listed.
     pub(crate) fn brief(self) -> SectionTally {
-        SectionTally { uids: self.uids.brief(), groups: self.groups.brief() }
+        SectionTally { uids: self.uids.brief(), groups: self.groups.brief(), retry: self.retry.brief() }
     }
 }
 

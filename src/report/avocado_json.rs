@@ -36,6 +36,9 @@ struct Results<'a> {
     failures: usize,
     interrupt: usize,
     job_id: &'a str,
+    /// The metadata of the run. The original knows none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    meta: BTreeMap<&'a str, &'a str>,
     pass: usize,
     /// How many tests are in quarantine, which are in no other count. The original knows none.
     #[serde(skip_serializing_if = "is_zero")]
@@ -147,6 +150,7 @@ pub(crate) fn write(summary: &Summary, directory: &Path, read: ReadFile<'_>, to:
         failures: count(TestStatus::Fail),
         interrupt: count(TestStatus::Interrupted),
         job_id: summary.header.as_ref().map_or("", |header| header.run_id.as_str()),
+        meta: summary.header.iter().flat_map(|header| header.meta()).collect(),
         pass: count(TestStatus::Pass),
         quarantined,
         skip: count(TestStatus::Skip),

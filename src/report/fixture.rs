@@ -140,7 +140,16 @@ pub(super) fn job() -> Vec<EventKind> {
 
 /// Returns a section to come.
 pub(super) fn plan(kind: SectionKind, uid: &str, parent: SectionNumber) -> SectionPlan {
-    SectionPlan { kind, uid: uid.into(), parent, line: None, description: None, groups: Vec::new() }
+    SectionPlan {
+        kind,
+        uid: uid.into(),
+        parent,
+        line: None,
+        description: None,
+        groups: Vec::new(),
+        retries: 0,
+        retry_of: None,
+    }
 }
 
 /// Returns the announcement of sections.
@@ -161,7 +170,7 @@ pub(super) fn section_started(task: TaskNumber, section: SectionNumber) -> Event
 /// Returns the end of a section, to be changed as needed.
 pub(super) fn section_end(task: TaskNumber, section: SectionNumber, outcome: Outcome) -> SectionFinished {
     let log = LogRange::default();
-    SectionFinished { task, section, outcome, reason: None, data: None, seconds: 0.001, log }
+    SectionFinished { task, section, outcome, reason: None, data: None, seconds: 0.001, will_retry: false, log }
 }
 
 fn section_finished(finished: SectionFinished) -> EventKind {

@@ -89,7 +89,7 @@ fn header(to: &mut impl Write, summary: &Summary, still_running: bool) -> io::Re
     writeln!(to, "<dl class=facts>")?;
     let mut fact = |name: &str, value: &str| match value {
         "" => Ok(()),
-        value => writeln!(to, "<dt>{name}<dd>{}", Escaped(&plain::line(value))),
+        value => writeln!(to, "<dt>{}<dd>{}", Escaped(&plain::line(name)), Escaped(&plain::line(value))),
     };
     if let Some(header) = &summary.header {
         let argv = header.argv.iter().map(String::as_str);
@@ -99,6 +99,7 @@ fn header(to: &mut impl Write, summary: &Summary, still_running: bool) -> io::Re
         fact("Run", &header.run_id)?;
         fact("Host", &format!("{}, {}", header.host, header.user))?;
         fact("Rille", &header.rille)?;
+        header.meta().try_for_each(|(key, value)| fact(key, value))?;
     }
     let stamp = |time: chrono::DateTime<chrono::Utc>| time.format("%Y-%m-%d %H:%M:%S UTC").to_string();
     fact("Started", &summary.started.map(stamp).unwrap_or_default())?;
@@ -162,7 +163,8 @@ fn filters(to: &mut impl Write, summary: &Summary) -> io::Result<()> {
         button(outcome.name(), outcome.name(), counts.of(outcome))?;
     }
     button("none", "no end", counts.unfinished())?;
-    button("flaky", "flaky", summary.flaky)
+    let flaky = super::tasks::tasks(summary).filter(|row| row.has_flaky()).count();
+    button("flaky", "flaky", u32::try_from(flaky).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]

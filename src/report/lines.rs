@@ -180,6 +180,11 @@ fn section(out: &mut String, finished: &SectionFinished, row: Option<&Row>, pain
     let full_id = row.and_then(Row::sections).map(|sections| sections.full_id(finished.section)).unwrap_or_default();
     label(out, paint.outcome(finished.outcome, &word), &word, &format!("{:.3}s", finished.seconds.max(0.0)))?;
     write!(out, "{} {}", name(row, finished.task, paint), clean(&full_id, paint))?;
+    let known = row.and_then(Row::sections).and_then(|sections| sections.get(finished.section));
+    let is_said = finished.reason.as_deref().is_some_and(says_the_attempt);
+    if let Some(known) = known.filter(|known| finished.will_retry || (known.attempt() > 1 && !is_said)) {
+        write!(out, ": attempt {} of {}", known.attempt(), known.max_attempts())?;
+    }
     match finished.reason.as_deref().map(|reason| clean_first_line(reason, REASON_CHARS, paint)) {
         Some(reason) if !reason.is_empty() => write!(out, ": {reason}"),
         _ => Ok(()),
@@ -193,6 +198,9 @@ fn started(out: &mut String, header: &RunStarted, resumed: bool, paint: Paint) -
     }
     if let Some(id) = &header.rerun_of {
         write!(out, ", a rerun of {}", short(id))?;
+    }
+    for (key, value) in header.meta() {
+        write!(out, ", {}={}", clean(key, paint), clean_first_line(value, REASON_CHARS, paint))?;
     }
     if resumed { out.write_str(", resumed") } else { Ok(()) }
 }
@@ -266,7 +274,12 @@ pub(super) fn section_counts(summary: &Summary) -> Option<String> {
 }
 
 fn tally_words(sort: &str, tally: &Tally) -> String {
-    let ended = ORDER.into_iter().map(|outcome| (tally.of(outcome), outcome.name()));
+    let flaky = match tally.flaky {
+        0 => String::new(),
+        flaky => format!("passx ({flaky} on a later attempt)"),
+    };
+    let word = |outcome: Outcome| if outcome == Outcome::Passx && tally.flaky > 0 { &*flaky } else { outcome.name() };
+    let ended = ORDER.into_iter().map(|outcome| (tally.of(outcome), word(outcome)));
     let others = [(tally.not_reached, "not reached"), (tally.open, "without an end")];
     let parts = ended.chain(others).filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
     let s = if tally.total == 1 { "" } else { "s" };

@@ -6,6 +6,7 @@
 mod sections;
 mod walks;
 
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 
 use chrono::{DateTime, Utc};
@@ -76,6 +77,10 @@ struct Run<'a> {
     file_hash: &'a str,
     /// The command line.
     argv: &'a [String],
+    /// The metadata that it was given, texts by their keys.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "Option<BTreeMap<&'a str, &'a str>>")]
+    meta: BTreeMap<&'a str, &'a str>,
     /// The host's name.
     host: &'a str,
     /// Who ran it.
@@ -314,6 +319,7 @@ pub(crate) fn write(summary: &Summary, to: impl Write) -> io::Result<()> {
             file: text(|header| &header.file),
             file_hash: text(|header| &header.file_hash),
             argv: header.map_or(&[], |header| &header.argv),
+            meta: header.into_iter().flat_map(RunStarted::meta).collect(),
             host: text(|header| &header.host),
             user: text(|header| &header.user),
             started: summary.started,

@@ -337,6 +337,12 @@ impl Row {
         self.attempts > 1 && self.outcome.is_some_and(Outcome::is_pass)
     }
 
+    /// Returns whether the task passed, but it, or a section of it, not at the first attempt.
+    pub(crate) fn has_flaky(&self) -> bool {
+        let has_section = || self.sections().is_some_and(|sections| sections.flaky() > 0);
+        self.is_flaky() || has_section()
+    }
+
     /// Returns whether the task has passed or was left out on purpose; false while it has not ended.
     pub(crate) fn is_good(&self) -> bool {
         self.outcome.is_some_and(Outcome::is_good)

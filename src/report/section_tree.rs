@@ -61,7 +61,9 @@ impl<'a> SectionTree<'a> {
             parents[number as usize] = parent;
             depths[number as usize] = depths[parent as usize] + 1;
         }
-        let mut numbers: Vec<SectionNumber> = sections.iter().map(|(number, _)| number).collect();
+        // Attempts that another followed are no parts; what they are made of is theirs.
+        let counts = |(number, section): (SectionNumber, &Section)| (!section.is_followed()).then_some(number);
+        let mut numbers: Vec<SectionNumber> = sections.iter().filter_map(counts).collect();
         let order = |number: SectionNumber| match sections.get(number).map_or(0, |section| section.order) {
             0 => u32::MAX,
             order => order,
@@ -99,6 +101,11 @@ impl<'a> SectionTree<'a> {
     /// Returns the names from the top-level section down, as in `Ping.sweep[size=64]`.
     pub(crate) fn full_id(&self, number: SectionNumber) -> String {
         self.sections.full_id(number)
+    }
+
+    /// Returns the attempts before a section, the first one first.
+    pub(crate) fn earlier(&self, number: SectionNumber) -> Vec<SectionNumber> {
+        self.sections.earlier(number)
     }
 
     /// Returns how a section ended.
@@ -176,6 +183,8 @@ pub(crate) struct Tally {
     pub(crate) not_reached: u32,
     /// Those that have begun and not ended.
     pub(crate) open: u32,
+    /// Those that passed, but not at the first attempt.
+    pub(crate) flaky: u32,
     /// All of them.
     pub(crate) total: u32,
 }
@@ -186,8 +195,9 @@ impl Tally {
         self.by_outcome[outcome as usize]
     }
 
-    fn add(&mut self, state: SectionState) {
+    fn add(&mut self, state: SectionState, is_flaky: bool) {
         self.total += 1;
+        self.flaky += u32::from(is_flaky);
         match state {
             SectionState::Ended(outcome) => self.by_outcome[outcome as usize] += 1,
             SectionState::Open => self.open += 1,
@@ -212,15 +222,18 @@ impl SectionCounts {
     pub(crate) fn of(rows: &[Row]) -> Self {
         let mut counts = SectionCounts::default();
         for row in rows {
-            for (_, section) in row.sections().into_iter().flat_map(Sections::iter) {
-                let state = state(section, row);
+            let Some(sections) = row.sections() else { continue };
+            for (number, section) in sections.iter() {
+                if section.kind == SectionKind::Step || sections.is_past(number) {
+                    continue;
+                }
+                let (state, is_flaky) = (state(section, row), section.is_flaky());
                 match section.kind {
-                    SectionKind::Step => continue,
-                    SectionKind::Testcase => counts.testcases.add(state),
-                    SectionKind::Test => counts.tests.add(state),
+                    SectionKind::Testcase => counts.testcases.add(state, is_flaky),
+                    SectionKind::Test => counts.tests.add(state, is_flaky),
                     _ => {}
                 }
-                counts.sections.add(state);
+                counts.sections.add(state, is_flaky);
             }
         }
         counts

@@ -34,6 +34,8 @@ pub(crate) struct Section {
     pub(crate) seconds: f64,
     /// Its bytes in the task's log, as they were written.
     pub(crate) log: LogRange,
+    /// Another attempt followed it, so that it does not count.
+    is_past: bool,
     uid: Box<str>,
     rare: Option<Box<Rare>>,
 }
@@ -45,6 +47,12 @@ struct Rare {
     groups: Vec<String>,
     reason: Option<Box<str>>,
     data: Option<Value>,
+    /// Attempts that may follow the first.
+    retries: u32,
+    /// Which attempt it is, less one.
+    attempts_before: u32,
+    /// The attempt before it; 0 for none.
+    retry_of: SectionNumber,
 }
 
 impl Sections {
@@ -129,15 +137,51 @@ impl Sections {
         }
     }
 
+    /// Returns the attempt before the one that is planned, and how many attempts that makes. It has the same place, and no
+    /// attempt behind it; a log that says otherwise is damaged.
+    fn before(&self, plan: &SectionPlan) -> Option<(SectionNumber, u32)> {
+        let number = plan.retry_of?;
+        let past = self.get(number)?;
+        let is_one = past.kind == plan.kind && past.parent == plan.parent && !past.is_past;
+        is_one.then(|| (number, past.attempt()))
+    }
+
+    /// Returns the attempts before a section, the first one first.
+    pub(crate) fn earlier(&self, number: SectionNumber) -> Vec<SectionNumber> {
+        let before = |at: &SectionNumber| self.get(*at).and_then(Section::retry_of);
+        let mut earlier: Vec<SectionNumber> = std::iter::successors(before(&number), before).collect();
+        earlier.reverse();
+        earlier
+    }
+
+    /// Returns whether another attempt followed a section, or one that it is a part of: it does not count.
+    pub(crate) fn is_past(&self, number: SectionNumber) -> bool {
+        // Parents have lower numbers, so this comes to an end.
+        let above = |section: &&Section| self.get(section.parent);
+        std::iter::successors(self.get(number), above).any(|section| section.is_past)
+    }
+
+    /// Returns how many sections passed, but not at the first attempt.
+    pub(crate) fn flaky(&self) -> usize {
+        self.iter().filter(|(number, section)| section.is_flaky() && !self.is_past(*number)).count()
+    }
+
     fn push(&mut self, plan: &SectionPlan) {
         // Parents come before their parts; a log that says otherwise is damaged.
         let is_known = plan.parent as usize <= self.list.len();
-        let is_rare = plan.description.is_some() || !plan.groups.is_empty();
+        let before = self.before(plan);
+        let is_rare = plan.description.is_some() || !plan.groups.is_empty() || plan.retries > 0 || before.is_some();
         let rare = || Rare {
             description: plan.description.as_deref().map(Into::into),
             groups: plan.groups.clone(),
+            retries: plan.retries,
+            attempts_before: before.map_or(0, |(_, attempts)| attempts),
+            retry_of: before.map_or(0, |(number, _)| number),
             ..Rare::default()
         };
+        if let Some(past) = before.and_then(|(number, _)| self.get_mut(number)) {
+            past.is_past = true;
+        }
         self.list.push(Section {
             kind: plan.kind,
             outcome: None,
@@ -147,6 +191,7 @@ impl Sections {
             started: None,
             seconds: 0.0,
             log: LogRange::default(),
+            is_past: false,
             uid: plan.uid.as_str().into(),
             rare: is_rare.then(|| Box::new(rare())),
         });
@@ -162,6 +207,30 @@ impl Section {
     /// Returns the line of the script it is defined on.
     pub(crate) fn line(&self) -> Option<u32> {
         (self.line > 0).then_some(self.line)
+    }
+
+    /// Returns which attempt it is, from 1.
+    pub(crate) fn attempt(&self) -> u32 {
+        1 + self.rare.as_ref().map_or(0, |rare| rare.attempts_before)
+    }
+
+    /// Returns how many attempts it may have.
+    pub(crate) fn max_attempts(&self) -> u32 {
+        self.rare.as_ref().map_or(0, |rare| rare.retries).saturating_add(1).max(self.attempt())
+    }
+
+    fn retry_of(&self) -> Option<SectionNumber> {
+        self.rare.as_ref().map(|rare| rare.retry_of).filter(|number| *number > 0)
+    }
+
+    /// Returns whether another attempt followed it.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.is_past
+    }
+
+    /// Returns whether it passed, but not at the first attempt.
+    pub(crate) fn is_flaky(&self) -> bool {
+        self.attempt() > 1 && self.outcome.is_some_and(Outcome::is_pass)
     }
 
     /// Returns what it is about.

@@ -35,6 +35,9 @@ pub(crate) fn write(summary: &Summary, still_running: bool, to: impl Write) -> i
         0 if nothing_ran(summary) => writeln!(to, "1..0 # SKIP nothing ran: no task was queued")?,
         total => writeln!(to, "1..{total}")?,
     }
+    for (key, value) in summary.header.iter().flat_map(|header| header.meta()) {
+        writeln!(to, "# meta {}={}", name(key), name(value))?;
+    }
     for row in preparations(summary) {
         let state = word(row.outcome.map_or(SectionState::Open, SectionState::Ended));
         let reason = row.reason().map(|reason| format!(": {}", name(reason))).unwrap_or_default();
@@ -88,6 +91,19 @@ fn expected(to: &mut impl Write, number: usize, called: &str, until: &str) -> io
     writeln!(to, "not ok {number} - {} # {directive} in quarantine until {}", name(called), name(until))
 }
 
+/// Writes what the attempts before a section came to.
+fn attempts(to: &mut impl Write, tree: &SectionTree<'_>, section: SectionNumber, indent: &str) -> io::Result<()> {
+    let last = tree.get(section);
+    for (number, earlier) in (1..).zip(tree.earlier(section)) {
+        let reason = tree.reason(earlier).map(|reason| format!(": {}", name(&reason))).unwrap_or_default();
+        writeln!(to, "{indent}# attempt {number}: {}{reason}", word(tree.state(earlier)))?;
+    }
+    if last.is_flaky() {
+        writeln!(to, "{indent}# flaky: passed at attempt {} of {}", last.attempt(), last.max_attempts())?;
+    }
+    Ok(())
+}
+
 /// Writes a plan and a test point for each part of a section.
 fn parts(to: &mut impl Write, row: &Row, tree: &SectionTree<'_>, of: SectionNumber, indent: &str) -> io::Result<()> {
     let numbers = tree.parts(of);
@@ -100,6 +116,7 @@ fn parts(to: &mut impl Write, row: &Row, tree: &SectionTree<'_>, of: SectionNumb
         }
         point(to, indent, number, entry.uid(), state, reason.as_deref())?;
         if state.is_good() {
+            attempts(to, tree, *section, indent)?;
             continue;
         }
         let message = reason.as_deref().unwrap_or(match state {
@@ -110,6 +127,7 @@ fn parts(to: &mut impl Write, row: &Row, tree: &SectionTree<'_>, of: SectionNumb
         let at = entry.line().map(|line| format!("{}:{line}", row.uri()));
         let traceback = entry.traceback();
         diagnose(to, indent, &Diagnosis { severity: word(state), message, at, traceback })?;
+        attempts(to, tree, *section, indent)?;
     }
     Ok(())
 }

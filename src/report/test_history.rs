@@ -72,7 +72,7 @@ impl TestHistory {
             }
             if outcome.is_pass() {
                 record.passed += 1;
-                record.passed_later += usize::from(row.is_flaky());
+                record.passed_later += usize::from(row.has_flaky());
             } else {
                 let reason = row.reason().map(str::to_owned);
                 record.first_failure = Some(Failure { run: run.to_owned(), started: summary.started, reason });

@@ -16,9 +16,10 @@ use std::process::ExitStatus;
 use std::ptr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mlua::{Lua, ffi};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::error::ScriptError;
 use super::task::HostLine;
@@ -37,6 +38,9 @@ const TIMED_OUT: &str = "timeout";
 /// How long after a signal the host's word is waited for that says why. It is sent before the signal, so only who was asked by
 /// somebody else waits so long.
 const PATIENCE: Duration = Duration::from_millis(200);
+
+/// A longer wait is done in parts.
+const LONGEST: Duration = Duration::from_hours(1);
 
 /// The function that raises the error, in the registry of the VM.
 const RAISE: &CStr = c"rille.stop";
@@ -88,6 +92,23 @@ impl Stop {
     pub(crate) fn wakes(&self) -> Option<BorrowedFd<'_>> {
         let pipe = self.pipe.as_ref().filter(|_| ASKED.load(Ordering::SeqCst) == 0 || is_pending());
         pipe.map(AsFd::as_fd)
+    }
+
+    /// Waits so long, or until this process is asked to end.
+    pub(crate) fn wait(&self, time: Duration) {
+        let until = Instant::now().checked_add(time);
+        loop {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) || self.is_pending() {
+                return;
+            }
+            let part = left.unwrap_or(LONGEST).min(LONGEST);
+            let mut wakes: Vec<PollFd<'_>> =
+                self.wakes().iter().map(|pipe| PollFd::from_borrowed_fd(*pipe, PollFlags::IN)).collect();
+            let limit = Timespec::try_from(part).unwrap_or_default();
+            // An interrupted wait goes on.
+            let _ = poll(&mut wakes, Some(&limit));
+        }
     }
 
     /// Takes in the host's word that the task is to end.

@@ -245,6 +245,7 @@ fn runtime(lua: &Lua, order: &Order, synchro: mlua::Table) -> mlua::Result<mlua:
     runtime.set("directory", info.directory.to_string_lossy().as_ref())?;
     runtime.set("argv", info.argv.clone())?;
     runtime.set("synchro", synchro)?;
+    runtime.set("meta", lua.create_table_from(info.meta.iter().map(|(key, value)| (key.as_str(), value.as_str())))?)?;
     if let Some(testbed) = &info.testbed {
         runtime.set("testbed", table::from_json(lua, testbed)?)?;
     }

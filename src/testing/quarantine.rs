@@ -12,7 +12,7 @@ use chrono::NaiveDate;
 use globset::{GlobBuilder, GlobMatcher};
 use toml::{Table, Value};
 
-use crate::model::nearest;
+use crate::model::{Tally, nearest};
 
 /// The key of the list.
 const LIST: &str = "quarantine";
@@ -60,6 +60,15 @@ impl Quarantine {
             Entry::read(table).map_err(|what| format!("entry {number} of {LIST}: {what}"))
         };
         Ok(Quarantine { entries: (1..).zip(list).map(entry).collect::<Result<_, _>>()? })
+    }
+
+    /// Returns what to say of the entries that none of these tests fits.
+    pub(crate) fn unmet(&self, names: &[String]) -> Vec<String> {
+        let mut tally = Tally::new(self.entries.iter().map(|entry| entry.pattern.as_str()));
+        tally.note(names.iter().map(String::as_str), |place| {
+            names.iter().any(|name| self.entries[place].matcher.is_match(name))
+        });
+        tally.remarks("no test of this run is the entry of --quarantine", "tests")
     }
 
     /// Returns how a test of this name stands on a day; `None` for one that is not in the list. Of several entries the one

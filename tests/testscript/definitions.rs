@@ -102,3 +102,30 @@ for i = 1, 10000 do case:test(('t%d'):format(i) .. ('x'):rep(900), function() en
     assert_eq!(ended.the_run().events_of("section-finished").len(), 10_001);
     assert!(ended.the_run().events_of("task-planned").len() > 20);
 }
+
+#[test]
+fn a_base_that_is_none_and_lists_that_do_not_fit_are_refused() {
+    let part = "ts.testcase('A'):test('t', print)\n";
+    for (line, told) in [
+        (
+            "ts.testcase('B', { base = 5 })",
+            "t.lua:3: base of testcase 'B' must be a testcase, as ts.testcase returns it, not ",
+        ),
+        ("ts.testcase('B', { base = 'A' })", "base of testcase 'B' must be a testcase"),
+        ("ts.testcase('B', { base = {} })", "base of testcase 'B' must be a testcase"),
+        (
+            "ts.testcase('B', { base = ts.common_setup() })",
+            "base of testcase 'B' must be a testcase, as ts.testcase returns it, not the common setup",
+        ),
+        ("ts.testcase('B', { bse = 5 })", "testcase 'B' has no key 'bse'; did you mean 'base'?"),
+        ("ts.zip(5)", "t.lua:3: zip takes lists by name, such as zip { a = { 1, 2 }, b = { 10, 20 } }, not "),
+        ("ts.zip {}", "zip takes lists by name"),
+        ("ts.zip { { 1 }, { 2 } }", "the keys of a loop's values are names"),
+        ("ts.zip { a = 1 }", "zip.a must be a list, not "),
+        ("ts.zip { a = { 1, 2 }, b = { 1 } }", "zip.a has 2 values and zip.b 1; give them the same number"),
+        ("ts.zip { a = { 1, nil, 3 } }", "zip.a"),
+        ("ts:zip { a = { 1 } }", "'zip' is a function of rille.testscript; write ts.zip(…), with a dot"),
+    ] {
+        run(&format!("{part}{line}")).code(1).reason_has("t", told);
+    }
+}

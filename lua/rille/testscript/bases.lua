@@ -4,7 +4,7 @@ local host = core.host
 local ipairs, next, rawget, type = ipairs, next, rawget, type
 
 -- What is the base's unless the testcase says its own; the parts of a testcase are told apart by their names.
-local FIELDS = { "groups", "must_pass", "pre", "post", "exception", "skip", "loop", "setup", "cleanup" }
+local FIELDS = { "groups", "must_pass", "pre", "post", "exception", "skip", "loop", "setup", "cleanup", "retry", "retry_wait" }
 
 -- Returns the definition of the testcase that an option `base` names.
 function core.read_base(base, case)
@@ -28,6 +28,12 @@ function core.inherit(case)
   for name, value in next, base.parameters or {} do parameters[name] = value end
   for name, value in next, case.parameters or {} do parameters[name] = value end
   case.parameters = parameters
+  if base.fields then
+    local fields = {}
+    for name, value in next, base.fields do fields[name] = value end
+    for name, value in next, case.fields or {} do fields[name] = value end
+    case.fields = fields
+  end
   -- The tests of the base first; one of the same name stands in its place.
   local tests, own = {}, {}
   for _, test in ipairs(case.tests) do own[test.name] = test end

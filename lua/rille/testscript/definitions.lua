@@ -198,6 +198,21 @@ function ts.zip(lists)
   return core.zip(lists)
 end
 
+-- Has a datafile, which stands beside the script, set what it says of the sections.
+local own_datafile
+function ts.datafile(file)
+  dotted(file, "datafile")
+  check_loading("a datafile")
+  if type(file) ~= "string" or file == "" then
+    host.definition_error(("datafile takes the name of a file, not %s"):format(host.shown(file)))
+  end
+  if own_datafile then
+    host.definition_error(("there is a datafile already, '%s'; one extends others by 'extends'"):format(own_datafile))
+  end
+  own_datafile = file
+  for _, remark in ipairs(host.read_datafile(file)) do host.log("WARNING", remark) end
+end
+
 local function whole_from(least)
   return function(value, name)
     if value ~= nil and (math.type(value) ~= "integer" or value < least) then
@@ -208,7 +223,7 @@ local function whole_from(least)
 end
 core.settings = {}
 local SETTINGS = { max_failures = whole_from(1), random = a "boolean", random_seed = whole_from(0) }
-local FIELDS = { "common_cleanup", "common_setup", "global_processors", "max_failures", "parameters", "random", "random_seed", "testcase", "zip" }
+local FIELDS = { "common_cleanup", "common_setup", "datafile", "global_processors", "max_failures", "parameters", "random", "random_seed", "testcase", "zip" }
 
 core.module = setmetatable({}, {
   __name = "rille.testscript",

@@ -1,7 +1,10 @@
 -- Reading the option tables of definitions: unknown keys and wrong values are named with their line.
 local core = ...
 local host = core.host
-local ipairs, pairs, tostring, type = ipairs, pairs, tostring, type
+local ipairs, math, pairs, tostring, type = ipairs, math, pairs, tostring, type
+
+-- A section that fails is run again so many times at most.
+local MOST_RETRIES = 1000
 
 -- Raises for a key that is not among the known ones; the first in order, so that the same one is told every time.
 function core.check_keys(options, known, what, raise)
@@ -54,16 +57,33 @@ local function check(value, wanted, what)
 end
 core.check = check
 
+-- Returns how often a section that fails is run again; nil if that is not said.
+function core.read_retry(value)
+  if value ~= nil and (math.type(value) ~= "integer" or value < 0 or value > MOST_RETRIES) then
+    host.definition_error(("retry must be a whole number from 0 to %d, such as retry = 2, not %s"):format(
+      MOST_RETRIES, host.shown(value)))
+  end
+  return value
+end
+
+-- Returns the seconds before a section is run again; nil if that is not said.
+function core.read_retry_wait(value)
+  if value ~= nil and (math.type(value) == nil or not (value >= 0 and value < math.huge)) then
+    host.definition_error(("retry_wait must be a number of seconds from 0, such as retry_wait = 5, not %s"):format(host.shown(value)))
+  end
+  return value
+end
+
 local COMMON = { "description", "skip", "skip_if", "skip_unless", "pre", "post", "exception" }
 local function keys(more)
   return table.move(COMMON, 1, #COMMON, #more + 1, more)
 end
 core.KEYS = {
-  testcase = keys { "base", "groups", "must_pass", "parameters", "loop", "uids" },
-  test = keys { "must_pass", "loop", "uids" },
-  subsection = keys { "must_pass", "loop", "uids" },
-  setup = keys {},
-  cleanup = keys {},
+  testcase = keys { "base", "groups", "must_pass", "parameters", "loop", "uids", "retry", "retry_wait" },
+  test = keys { "must_pass", "loop", "uids", "retry", "retry_wait" },
+  subsection = keys { "must_pass", "loop", "uids", "retry", "retry_wait" },
+  setup = keys { "retry", "retry_wait" },
+  cleanup = keys { "retry", "retry_wait" },
   ["common setup"] = keys { "parameters" },
   ["common cleanup"] = keys { "parameters" },
 }
@@ -79,6 +99,8 @@ function core.read_options(definition, options)
   core.check_keys(options, core.KEYS[kind], what)
   definition.description = check(options.description, "string", "description")
   definition.must_pass = check(options.must_pass, "boolean", "must_pass")
+  definition.retry = core.read_retry(options.retry)
+  definition.retry_wait = core.read_retry_wait(options.retry_wait)
   definition.groups = options.groups ~= nil and core.words(options.groups, "groups") or nil
   definition.pre = core.functions(options.pre, "pre")
   definition.post = core.functions(options.post, "post")

@@ -15,24 +15,40 @@ local function unique(used, uid)
 end
 core.unique = unique
 
-local function announce(node, parent)
+-- Returns the uid that a datafile has for a testcase, or else its name.
+function core.uid_of(definition)
+  return definition.uid or definition.name
+end
+
+-- Returns how often a section that fails is run again: what the command line says of its uid, what it says itself, what the
+-- command line says of all testcases.
+function core.retries_of(node)
   local definition = node.definition
-  node.number = host.plan(definition.kind, node.uid, parent, definition.line, definition.description, definition.groups)
+  local is_testcase = definition.kind == "testcase"
+  local named = is_testcase and host.retries and host.retries(node.uid, core.uid_of(definition)) or nil
+  return named or definition.retry or is_testcase and host.choice.retry or 0
+end
+
+local function announce(node, parent, before)
+  local definition = node.definition
+  node.retries = core.retries_of(node)
+  node.number = host.plan(definition.kind, node.uid, parent, definition.line, definition.description, definition.groups,
+    node.retries, before)
   return node
 end
 
 -- Adds to `entries` what a definition stands for: itself, or the turns of its loop.
 local function expand(entries, definition, used)
-  local loop = definition.loop
+  local loop, name = definition.loop, core.uid_of(definition)
   if loop == nil then
-    entries[#entries + 1] = { definition = definition, uid = unique(used, definition.name) }
+    entries[#entries + 1] = { definition = definition, uid = unique(used, name) }
   elseif loop.poll then
-    entries[#entries + 1] = { definition = definition, uid = unique(used, definition.name), is_lazy = true, used = used }
+    entries[#entries + 1] = { definition = definition, uid = unique(used, name), is_lazy = true, used = used }
   elseif #loop.turns == 0 then
-    entries[#entries + 1] = { definition = definition, uid = unique(used, definition.name), is_empty = true }
+    entries[#entries + 1] = { definition = definition, uid = unique(used, name), is_empty = true }
   else
     for turn, values in ipairs(loop.turns) do
-      local uid = unique(used, core.turn_uid(loop, definition.name, values, turn))
+      local uid = unique(used, core.turn_uid(loop, name, values, turn))
       entries[#entries + 1] = { definition = definition, uid = uid, values = values }
     end
   end
@@ -57,8 +73,18 @@ function core.announce_turn(node, uid, values, parent)
   return turn
 end
 
+-- Announces another attempt at a section: a section of the same name in the place of the one that failed.
+function core.announce_retry(node, parent)
+  local again = { definition = node.definition, uid = node.uid, values = node.values, attempt = (node.attempt or 1) + 1 }
+  announce(again, parent, node.number)
+  if node.parts then announce_parts(again) end
+  host.log("INFO", ("%s %s is run again: attempt %d of %d"):format(
+    node.definition.kind, node.uid, again.attempt, again.retries + 1))
+  return again
+end
+
 local function fits(entry)
-  return host.fits(entry.uid, entry.definition.name, entry.definition.groups or {})
+  return host.fits(entry.uid, core.uid_of(entry.definition), entry.definition.groups or {})
 end
 
 -- Returns the testcases that are chosen.

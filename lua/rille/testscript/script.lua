@@ -1,8 +1,8 @@
 -- Running a whole script: common setup, testcases, common cleanup, and what blocks what.
 local core = ...
 local host = core.host
-local enter, finished, ipairs, is_good, is_stronger, now, pass_over, setmetatable, started, why_ended =
-  core.enter, host.finished, ipairs, core.is_good, core.is_stronger, host.now, core.pass_over, setmetatable, host.started, core.why_ended
+local attempts, enter, finished, ipairs, is_good, is_stronger, now, pass_over, setmetatable, started, why_ended =
+  core.attempts, core.enter, host.finished, ipairs, core.is_good, core.is_stronger, host.now, core.pass_over, setmetatable, host.started, core.why_ended
 
 local Self = { __index = core.results, __name = "testcase" }
 -- What sections find as `self.parent`.
@@ -19,7 +19,7 @@ local function run_turns(node, context, parent, run, take)
     pass_over(node, "skipped", "its loop has no turns")
     return take(node, "skipped", "its loop has no turns")
   end
-  if not node.is_lazy then return take(node, run(node, context)) end
+  if not node.is_lazy then return take(attempts(node, context, parent, run)) end
   local loop, turn = node.definition.loop, 0
   while true do
     turn = turn + 1
@@ -29,7 +29,7 @@ local function run_turns(node, context, parent, run, take)
     if not ok then
       local _, reason, data = core.judge(values)
       reason = "its loop raised: " .. reason
-      local broken = turn == 1 and node or core.announce_turn(node, node.definition.name .. "[" .. turn .. "]", nil, parent)
+      local broken = turn == 1 and node or core.announce_turn(node, core.uid_of(node.definition) .. "[" .. turn .. "]", nil, parent)
       pass_over(broken, "errored", reason, data)
       return take(broken, "errored", reason)
     end
@@ -38,15 +38,16 @@ local function run_turns(node, context, parent, run, take)
       pass_over(node, "skipped", "its loop has no turns")
       return take(node, "skipped", "its loop has no turns")
     end
-    local uid = core.turn_uid(loop, node.definition.name, values, turn)
+    local uid = core.turn_uid(loop, core.uid_of(node.definition), values, turn)
     local now_run = node
     if turn == 1 then
       node.uid = core.unique(node.used, uid)
       node.new_uid, node.values = node.uid, values
+      node.retries = core.retries_of(node)
     else
       now_run = core.announce_turn(node, uid, values, parent)
     end
-    if not take(now_run, run(now_run, context)) then return end
+    if not take(attempts(now_run, context, parent, run)) then return end
   end
 end
 
@@ -93,7 +94,10 @@ end
 local function run_container(node)
   local definition = node.definition
   local own = core.own_parameters(definition, node.values)
-  local self = setmetatable({ uid = node.uid, parameters = own, parent = core.script, groups = definition.groups }, Self)
+  local self = setmetatable({
+    uid = node.uid, parameters = own, parent = core.script, groups = definition.groups, attempt = node.attempt or 1,
+  }, Self)
+  core.set_fields(self, definition)
   local context = { self = self, reader = core.parameter_reader(own, self) }
   local frame = setmetatable({
     kind = definition.kind, name = definition.name, uid = node.uid, number = node.number, self = self, count = 0,
@@ -101,7 +105,7 @@ local function run_container(node)
   }, core.Frame)
   core.container, core.current = frame, frame
   local result, reason, data, jump, passed_on
-  if definition.skip then
+  if definition.skip and not node.attempt then
     local is_out
     is_out, result, reason, data = core.left_out(frame, definition)
     if is_out then
@@ -124,7 +128,8 @@ local function run_container(node)
   end
   frame.is_closed = true
   core.container, core.current = nil, nil
-  finished(node.number, result, reason, data, now() - began)
+  result, reason = core.settle_attempt(node, result, reason)
+  finished(node.number, result, reason, data, now() - began, node.will_retry)
   return result, reason, jump, passed_on
 end
 
@@ -132,6 +137,7 @@ end
 function core.run()
   if #core.testcases == 0 and not core.common_setup and not core.common_cleanup then return nil end
   core.is_running = true
+  core.apply_datafile()
   core.settle_parameters()
   local plan, nothing = core.make_plan()
   if plan == nil then return "skipped", nothing end

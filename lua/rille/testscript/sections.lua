@@ -134,6 +134,34 @@ function core.left_out(frame, definition)
   return why ~= nil, "skipped", why ~= nil and host.text(why) or nil
 end
 
+local MAY_HELP = { failed = true, errored = true }
+
+-- Returns the result of an attempt, and why; notes whether the section is run again. A pass that took more than one attempt is
+-- a passx.
+function core.settle_attempt(node, result, reason)
+  local attempt, retries = node.attempt or 1, node.retries or 0
+  if MAY_HELP[result] and attempt <= retries and not core.why_ended() then
+    node.will_retry = true
+  elseif attempt > 1 and is_good[result] then
+    local remark = ("%s on attempt %d of %d"):format(result == "skipped" and result or "passed", attempt, retries + 1)
+    reason = reason and ("%s (%s)"):format(reason, remark) or remark
+    if result == "passed" then result = "passx" end
+  end
+  return result, reason
+end
+
+-- Runs a section until it does not fail or has had its attempts. `run` runs one attempt. Returns the last one, and what `run`
+-- has returned of it.
+function core.attempts(node, context, parent, run)
+  local result, reason, jump, passed_on = run(node, context)
+  while node.will_retry do
+    if node.definition.retry_wait then host.wait(node.definition.retry_wait) end
+    node = core.announce_retry(node, parent)
+    result, reason, jump, passed_on = run(node, context)
+  end
+  return node, result, reason, jump, passed_on
+end
+
 -- Runs a section to its end. Returns its result, why, and where it wants to go on.
 function core.run_section(node, context)
   local definition, number = node.definition, node.number
@@ -156,7 +184,8 @@ end
 function core.run_open_section(frame, node, definition, self, p)
   local number = node.number
   local result, reason, data, jump
-  if definition.skip then
+  -- What was not left out and failed is not left out now.
+  if definition.skip and not node.attempt then
     local is_out
     is_out, result, reason, data = core.left_out(frame, definition)
     if is_out then
@@ -180,6 +209,7 @@ function core.run_open_section(frame, node, definition, self, p)
   frame.is_closed = true
   core.current = nil
   if frame.report then core.log_steps(frame) end
-  finished(number, result, reason, data, now() - began)
+  result, reason = core.settle_attempt(node, result, reason)
+  finished(number, result, reason, data, now() - began, node.will_retry)
   return result, reason, jump
 end

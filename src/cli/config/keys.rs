@@ -10,7 +10,10 @@ use serde_json::Value as Json;
 
 use crate::job::WalkOptions;
 
-use super::values::{Amount, Color, Count, Limit, LogLevels, OutputLimit, Positive, Seconds, Switch, Verbosity};
+use super::meta::{META_PATTERN, MetaKey, MetaValue};
+use super::values::{
+    Amount, Color, Count, Deadline, Limit, LogLevels, OutputLimit, Positive, Seconds, Switch, Verbosity,
+};
 
 /// Settings of Rille, the content of `rille.toml`.
 ///
@@ -55,6 +58,11 @@ pub(crate) struct Config {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Positive")]
     pub(crate) max_failures: Option<Positive>,
+    /// How long a job may take as a whole: seconds, or a text with a unit such as `"90s"`, `"5m"`, `"2h"`; above 0. Default: no
+    /// limit. Variable `RILLE_DEADLINE`, option `--deadline`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Deadline")]
+    pub(crate) deadline: Option<Deadline>,
     /// How much there is of each resource: a number, or a text such as `16G`. There are as many `cpus`, `gpus` and bytes
     /// of `mem` as the machine has, and 1 of any other. Variable `RILLE_RESOURCES` (`NAME=N,…`), option `--resource`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -90,6 +98,11 @@ pub(crate) struct Config {
     /// Tags of runs. Variable `RILLE_TAGS` (parted by `,`), option `--tag`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) tags: Vec<String>,
+    /// Metadata of runs of jobs, tests and walks, as their reports show it: a build number, a commit, a lab. Keys have letters,
+    /// digits, `_`, `-` and `.`; values are texts. Variable `RILLE_META` (`KEY=VALUE,…`), option `--meta`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, MetaValue>", extend("propertyNames" = { "pattern": META_PATTERN }))]
+    pub(crate) meta: BTreeMap<MetaKey, MetaValue>,
 }
 
 /// What is kept out of what a run records.
@@ -183,7 +196,7 @@ const fn key(name: &'static str, variable: &'static str, shape: Shape) -> Key {
 }
 
 /// Every key, in the order in which they are shown.
-pub(crate) const KEYS: [Key; 21] = [
+pub(crate) const KEYS: [Key; 23] = [
     key("jobs", "RILLE_JOBS", Shape::Number),
     key("grace", "RILLE_GRACE", Shape::Number),
     key("output_limit", "RILLE_OUTPUT_LIMIT", Shape::Text),
@@ -191,6 +204,7 @@ pub(crate) const KEYS: [Key; 21] = [
     key("verbosity", "RILLE_VERBOSITY", Shape::Text),
     key("retries", "RILLE_RETRIES", Shape::Number),
     key("max_failures", "RILLE_MAX_FAILURES", Shape::Number),
+    key("deadline", "RILLE_DEADLINE", Shape::Text),
     key("resources", "RILLE_RESOURCES", Shape::Table),
     key("silence_timeout", "RILLE_SILENCE_TIMEOUT", Shape::Number),
     key("plugins", "RILLE_PLUGINS", Shape::List(':')),
@@ -205,6 +219,7 @@ pub(crate) const KEYS: [Key; 21] = [
     key("home", "RILLE_HOME", Shape::Text),
     key("label", "RILLE_LABEL", Shape::Text),
     key("tags", "RILLE_TAGS", Shape::List(',')),
+    key("meta", "RILLE_META", Shape::Table),
 ];
 
 /// The variable that names a file like `--config` does.

@@ -1,8 +1,9 @@
 //! All settings, from wherever they come.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::file::{self, Remark};
 use super::keys::Config;
@@ -12,6 +13,7 @@ use super::places::{Place, places, user_home};
 use super::{machine, variables};
 use crate::cli::Failure;
 use crate::cli::near::near_file;
+use crate::model::META;
 use crate::store::{self, Home};
 
 /// What came of the search for settings.
@@ -63,6 +65,7 @@ pub(crate) fn load(anchor: &Path, options: &SettingOptions, home: Option<&Path>)
     remarks.extend(more);
     lay_over(&mut all, options.entries(home, &started_in)?);
     let config = assemble(&all).map_err(|error| Failure::usage(format!("the settings cannot be used: {error}")))?;
+    remarks.extend(super::meta::slips(&all).into_iter().map(|text| Remark { text, place: None }));
     super::hide::check(&config.secrets.hide)?;
     Ok(Loaded { config, entries: all, files, remarks, home: home.map(Path::to_owned) })
 }
@@ -71,6 +74,20 @@ impl Loaded {
     /// Returns whether somebody has set a key.
     pub(crate) fn is_set(&self, key: &str) -> bool {
         self.entries.iter().any(|entry| entry.path == [key] && !matches!(entry.origin, Origin::Default))
+    }
+
+    /// Returns the metadata of the run. One that is gone on with keeps what it has, but for what is typed now.
+    pub(crate) fn meta(&self, resume: Option<&Path>) -> BTreeMap<String, String> {
+        let set = self.config.meta.iter().map(|(key, value)| (key.to_string(), value.0.clone()));
+        let Some(run) = resume else { return set.collect() };
+        let is_typed = |key: &str| {
+            let typed = |entry: &&Entry| entry.path == [META, key] && matches!(entry.origin, Origin::Option(_));
+            self.entries.iter().any(|entry| typed(&entry))
+        };
+        let kept = store::attribute(run, META).and_then(|kept| kept.as_object().cloned()).unwrap_or_default();
+        let text = |value: Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let kept = kept.into_iter().map(|(key, value)| (key, text(value)));
+        kept.chain(set.filter(|(key, _)| is_typed(key))).collect()
     }
 
     /// Returns the home that holds the runs.

@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::keys::Config;
 use super::layers::{Entry, Origin, entries};
+use super::meta::{MetaOption, check_once};
 use super::values::{Amount, Verbosity, color_word};
 use super::variables::from_command_line;
 use crate::cli::Failure;
@@ -53,6 +54,9 @@ pub(crate) struct SettingOptions {
     /// Give the run a tag; may be repeated
     #[arg(long = "tag", value_name = "TAG")]
     pub(crate) run_tags: Vec<String>,
+    /// Record this beside the results and show it in every report: a build number, a commit, a lab; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) meta: Vec<MetaOption>,
     /// Keep the values of secret environment variables in what is recorded, instead of ***
     #[arg(long)]
     pub(crate) keep_secrets: bool,
@@ -104,9 +108,11 @@ impl SettingOptions {
         }
         set("tags", json!(self.run_tags));
         set("log_levels", self.log_level.iter().map(|given| (given.logger.clone(), json!(given.level))).collect());
+        check_once(&self.meta)?;
         let internal = |error: serde_json::Error| Failure::usage(format!("the options cannot be used: {error}"));
         let mut config: Config = serde_json::from_value(Json::Object(fields)).map_err(internal)?;
         config.resources = self.resource.iter().map(|given| (given.name.clone(), Amount(given.amount))).collect();
+        config.meta = self.meta.iter().map(|given| (given.key.clone(), given.value.clone())).collect();
         config.plugins = self.plugin.iter().map(|path| from_command_line(path, folder)).collect();
         config.home = home.map(|path| path.to_string_lossy().into_owned().into());
         entries(&config, |path| Origin::Option(self.option(&path[0])))
@@ -136,6 +142,7 @@ impl SettingOptions {
             "resources" => "--resource",
             "label" => "--label",
             "tags" => "--tag",
+            "meta" => "--meta",
             "color" => "--color",
             "secrets" => "--keep-secrets",
             "verbosity" if self.quiet > 0 => "--quiet",

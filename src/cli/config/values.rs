@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::cli::test::time;
 use crate::model::{Level, nearest, parse_size};
 use crate::report;
 
@@ -103,6 +104,49 @@ impl Limit {
     /// Returns the time.
     pub(crate) fn duration(self) -> Duration {
         Seconds(self.0).duration()
+    }
+}
+
+/// A time above 0: a number of seconds, or a text with a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Json")]
+pub(crate) struct Deadline(f64);
+
+impl TryFrom<Json> for Deadline {
+    type Error = String;
+
+    fn try_from(value: Json) -> Result<Self, String> {
+        let seconds = match &value {
+            Json::Number(number) => number.as_f64(),
+            Json::String(text) => time(text.trim()).ok(),
+            _ => None,
+        };
+        let seconds = seconds.filter(|seconds| *seconds > 0.0 && Duration::try_from_secs_f64(*seconds).is_ok());
+        let wrong =
+            || format!("must be a time above 0, seconds or a text such as \"90s\", \"5m\", \"2h\", not {value}");
+        seconds.map(Self).ok_or_else(wrong)
+    }
+}
+
+impl Deadline {
+    /// Returns the seconds.
+    pub(crate) const fn seconds(self) -> f64 {
+        self.0
+    }
+}
+
+impl JsonSchema for Deadline {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Deadline".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "anyOf": [
+                { "type": "number", "exclusiveMinimum": 0 },
+                { "type": "string", "pattern": "^\\s*[0-9.]+\\s*(s|m|h|d)?\\s*$" }
+            ]
+        })
     }
 }
 
@@ -351,6 +395,8 @@ mod tests {
             Seconds::try_from(json!(-0.5)).unwrap_err(),
             Seconds::try_from(json!(1e300)).unwrap_err(),
             Limit::try_from(json!(0)).unwrap_err(),
+            Deadline::try_from(json!("3 weeks")).unwrap_err(),
+            Deadline::try_from(json!(0)).unwrap_err(),
             OutputLimit::try_from(json!("3")).unwrap_err(),
             Amount::try_from(json!(1.5)).unwrap_err(),
             Color::try_from(json!("alwys")).unwrap_err(),
@@ -364,6 +410,8 @@ mod tests {
         must be a number of seconds from 0, not -0.5
         must be a number of seconds from 0, not 1e+300
         must be a number of seconds above 0, not 0
+        must be a time above 0, seconds or a text such as "90s", "5m", "2h", not "3 weeks"
+        must be a time above 0, seconds or a text such as "90s", "5m", "2h", not 0
         must be a size from 1K, such as "64M", not "3"
         must be a whole number or a size such as "4G", not 1.5
         must be one of auto, always, never, not "alwys"; did you mean "always"?

@@ -84,7 +84,9 @@ fn table(text: &str) -> Result<Json, String> {
     let mut fields = Map::new();
     for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
         let (name, value) = item.split_once('=').ok_or_else(|| format!("has '{item}'; write NAME=VALUE,…"))?;
-        fields.insert(name.trim().to_owned(), value.trim().into());
+        if fields.insert(name.trim().to_owned(), value.trim().into()).is_some() {
+            return Err(format!("has '{}' twice", name.trim()));
+        }
     }
     Ok(Json::Object(fields))
 }

@@ -19,7 +19,7 @@ use crate::store::{self, ArchiveTarget, BadArchive, Home, Status};
 const OF_THE_START: [&str; 4] = ["home", "quiet", "verbose", "color"];
 
 /// Options that make a run one of its own; another that repeats a part of it does not share them.
-const OF_THE_RUN: [&str; 5] = ["run_dir", "label", "run_tags", "archive", "rerun_condition"];
+const OF_THE_RUN: [&str; 6] = ["run_dir", "label", "run_tags", "meta", "archive", "rerun_condition"];
 
 /// Returns the command line of a run that goes on with an earlier one, or repeats a part of it, made of the earlier
 /// command line and of what was typed now; `None` if nothing is recalled.

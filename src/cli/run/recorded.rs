@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value, json};
 
 use super::RunArgs;
-use crate::cli::config::Config;
+use crate::cli::config::{Config, Deadline};
 
 /// Returns the options by name. What files and environment variables can set as well is as it holds.
 pub(super) fn options(args: &RunArgs, config: &Config) -> Map<String, Value> {
@@ -26,7 +26,7 @@ pub(super) fn options(args: &RunArgs, config: &Config) -> Map<String, Value> {
         ("silence_timeout", json!(config.silence_timeout)),
         ("plugin_timeout", json!(config.plugin_timeout)),
         ("log_level", json!(config.log_levels)),
-        ("deadline", json!(args.deadline)),
+        ("deadline", json!(args.deadline.or(config.deadline.map(Deadline::seconds)))),
         ("status_listen", json!(args.status_listen)),
         ("run_dir", json!(path(&args.run_dir))),
         ("resume", json!(args.resume)),
@@ -35,6 +35,7 @@ pub(super) fn options(args: &RunArgs, config: &Config) -> Map<String, Value> {
         ("keep_secrets", json!(config.secrets.keep)),
         ("label", json!(config.label)),
         ("tag", json!(config.tags)),
+        ("meta", json!(config.meta)),
         ("quiet", json!(args.settings.quiet)),
         ("verbose", json!(args.settings.verbose)),
         ("color", json!(config.color)),

@@ -124,11 +124,12 @@ impl Books {
                 let time = self.at(time);
                 self.section_started(time, SectionStarted { task, section, plan, uid })?;
             }
-            Message::SectionFinished { time, section, result, reason, data, seconds } => {
+            Message::SectionFinished { time, section, result, reason, data, seconds, will_retry } => {
                 let time = self.at(time);
                 let seconds = if seconds.is_finite() { seconds.max(0.0) } else { 0.0 };
                 let log = LogRange::default();
-                let finished = SectionFinished { task, section, outcome: result, reason, data, seconds, log };
+                let finished =
+                    SectionFinished { task, section, outcome: result, reason, data, seconds, will_retry, log };
                 self.section_finished(time, finished)?;
             }
             Message::ArgumentsRead { words } => (self.hooks.on_call)(task, Call::ArgumentsRead(words)),
@@ -249,7 +250,7 @@ impl Books {
         let position = live.position(time);
         finished.log = live.sections.finish(section, position)?;
         self.write_full_log(task);
-        if is_top {
+        if is_top && !finished.will_retry {
             self.inputs.push(Input::SectionEnded { task, outcome: finished.outcome });
         }
         self.records.push(EventKind::SectionFinished(Box::new(finished)));

@@ -54,6 +54,7 @@ impl Ledger {
         };
         let mut remarks = self.sections.uids.remarks("no testcase fits --uids", "uids");
         remarks.extend(self.sections.groups.remarks("no testcase fits --groups", "groups"));
+        remarks.extend(self.sections.retry.remarks("no testcase fits --retry", "uids"));
         remarks.extend(self.parameters.unmet().into_iter().map(parameter));
         remarks
     }
@@ -99,6 +100,7 @@ impl Job {
                 // Of patterns that are the task's own the words differ.
                 ledger.sections.uids.merge(&sections.uids);
                 ledger.sections.groups.merge(&sections.groups);
+                ledger.sections.retry.merge(&sections.retry);
             }
             None => ledger.sections.meet_all(),
         }

@@ -17,7 +17,7 @@ use std::fmt;
 pub(crate) use self::argument::argument;
 pub(crate) use self::json::references_in;
 pub(crate) use self::key::Key;
-pub(crate) use self::yaml::{YamlSchema, read_yaml};
+pub(crate) use self::yaml::{YamlMistake, YamlSchema, read_yaml, read_yaml_with_lines};
 pub(crate) use self::yaml_scalar::resolve as yaml_word;
 use super::SharedRef;
 

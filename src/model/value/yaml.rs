@@ -38,11 +38,35 @@ pub(crate) struct YamlMistake {
     pub(crate) problem: String,
 }
 
+/// The lines on which the keys of mappings stand, by the keys that lead to them.
+pub(crate) type Lines = BTreeMap<Vec<String>, usize>;
+
 /// Reads a text of one document. An empty one is null.
 pub(crate) fn read_yaml(text: &str, schema: YamlSchema) -> Result<Value, YamlMistake> {
+    read(text, schema, None).map(|(value, _)| value)
+}
+
+/// Reads the same, with the lines of the keys of mappings that are in no list, down to this depth.
+pub(crate) fn read_yaml_with_lines(
+    text: &str,
+    schema: YamlSchema,
+    depth: usize,
+) -> Result<(Value, Lines), YamlMistake> {
+    read(text, schema, Some(depth))
+}
+
+fn read(text: &str, schema: YamlSchema, lines_to: Option<usize>) -> Result<(Value, Lines), YamlMistake> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let options = options! { emit_comments: false, emit_unresolved_aliases: true };
-    let mut builder = Builder { schema, open: Vec::new(), root: None, anchors: HashMap::new(), budget: MOST_VALUES };
+    let mut builder = Builder {
+        schema,
+        open: Vec::new(),
+        root: None,
+        anchors: HashMap::new(),
+        budget: MOST_VALUES,
+        lines: Lines::new(),
+        lines_to: lines_to.unwrap_or(0),
+    };
     for event in Parser::new_from_str_with_options(text, options) {
         let (event, span) = event.map_err(|error| YamlMistake {
             line: error.marker().line(),
@@ -50,10 +74,10 @@ pub(crate) fn read_yaml(text: &str, schema: YamlSchema) -> Result<Value, YamlMis
         })?;
         builder.take(event, span).map_err(|problem| YamlMistake { line: span.start.line(), problem })?;
     }
-    let root = builder.root.unwrap_or_default();
+    let root = std::mem::take(&mut builder.root).unwrap_or_default();
     match root.json_depth() > MAX_DEPTH {
         true => Err(YamlMistake { line: 1, problem: too_deep() }),
-        false => Ok(root),
+        false => Ok((root, builder.lines)),
     }
 }
 
@@ -81,6 +105,9 @@ struct Builder {
     /// Finished values by the number of their anchor.
     anchors: HashMap<usize, Anchored>,
     budget: usize,
+    /// Where keys stand, down to the depth `lines_to`.
+    lines: Lines,
+    lines_to: usize,
 }
 
 impl Builder {
@@ -136,6 +163,21 @@ impl Builder {
         }
     }
 
+    /// Takes note of the line of a key.
+    fn note_line(&mut self, value: &Value, line: usize) {
+        let (Value::Text(key), Some(Open::Map { key: None, .. })) = (value, self.open.last()) else { return };
+        if self.open.len() > self.lines_to {
+            return;
+        }
+        let above = self.open[..self.open.len() - 1].iter().map(|open| match open {
+            Open::Map { key: Some((Value::Text(key), _)), .. } => Some(key.clone()),
+            _ => None,
+        });
+        if let Some(path) = above.chain([Some(key.clone())]).collect() {
+            self.lines.entry(path).or_insert(line);
+        }
+    }
+
     /// Puts a value where it belongs.
     fn finished(&mut self, value: Value, anchor: usize, line: usize) -> Result<(), String> {
         self.budget = self.budget.saturating_sub(1);
@@ -146,6 +188,7 @@ impl Builder {
             let (size, depth) = extent(&value);
             self.anchors.insert(anchor, Anchored { value: value.clone(), size, depth });
         }
+        self.note_line(&value, line);
         match self.open.last_mut() {
             None => self.root = Some(value),
             Some(Open::List { items, .. }) => items.push(value),

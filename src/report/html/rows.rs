@@ -120,9 +120,9 @@ impl Table<'_> {
             None if row.attempts == 0 => "not run",
             None => "no end",
         };
-        let flaky = if row.is_flaky() { " data-flaky" } else { "" };
+        let flaky = if row.has_flaky() { " data-flaky" } else { "" };
         write!(to, "<tbody data-r={class}{flaky}><tr><td>{}<td><b class={class}>{word}</b>", row.number)?;
-        if row.is_flaky() {
+        if row.has_flaky() {
             write!(to, " <i>flaky</i>")?;
         }
         if row.prepares() {
@@ -241,13 +241,19 @@ impl Table<'_> {
         };
         let is_own_fault = tree.faults(number).last() == Some(&number);
         let has_parts = !tree.parts(number).is_empty();
-        let is_folded = has_parts || is_own_fault;
+        let earlier = tree.earlier(number);
+        let is_folded = has_parts || is_own_fault || !earlier.is_empty();
         let (open, close) = match (is_folded, is_fault(state)) {
             (true, true) => ("<details open><summary>", "</summary>"),
             (true, false) => ("<details><summary>", "</summary>"),
             (false, _) => ("", ""),
         };
         write!(to, "<li>{open}<b class={class}>{word}</b> {}", Escaped(&plain::line(section.uid())))?;
+        if section.is_followed() {
+            write!(to, " <small>attempt {}</small>", section.attempt())?;
+        } else if section.is_flaky() {
+            write!(to, " <i>flaky</i>")?;
+        }
         if section.started.is_some() && section.outcome.is_some() {
             write!(to, " <small>{:.3} s</small>", section.seconds)?;
         }
@@ -262,6 +268,14 @@ impl Table<'_> {
         if is_own_fault {
             self.traceback(to, section.traceback())?;
             self.excerpt(to, row, tree, number)?;
+        }
+        if !earlier.is_empty() && !section.is_followed() {
+            writeln!(to, "<ul>")?;
+            for past in earlier {
+                *left = left.saturating_sub(1);
+                self.section(to, row, tree, past, left)?;
+            }
+            writeln!(to, "</ul>")?;
         }
         if has_parts {
             self.parts(to, row, tree, number, left)?;

@@ -47,6 +47,7 @@ pub(super) fn suite(
     suite.set_time(duration(row.seconds));
     suite.timestamp = row.started.map(Into::into);
     let number = row.number.to_string();
+    add_meta(&mut suite, summary);
     suite.add_property(Property::new("task", number));
     suite.add_property(Property::new("folder", plain::line(row.folder())));
 
@@ -158,6 +159,15 @@ fn section_case(
     for group in section.groups() {
         case.add_property(Property::new("group", plain::line(group)));
     }
+    if section.attempt() > 1 {
+        case.add_property(Property::new("attempts", section.attempt().to_string()));
+    }
+    if section.is_flaky() {
+        case.add_property(Property::new("flaky", "true"));
+    }
+    case.status.set_rerun_kind(FlakyOrRerun::Rerun);
+    let earlier = tree.earlier(number).into_iter();
+    case.status.add_reruns(earlier.filter_map(|earlier| section_rerun(row, tree, earlier, output)));
     if let (Some((room, read)), Some(slice)) = (output, tree.log(number)) {
         let log = excerpt::part(&row.path_of(row.log_name()), slice, room_for(&case, room), read);
         case.system_out = log.map(Into::into);
@@ -235,6 +245,13 @@ fn remark(case: &mut TestCase, verdict: &Verdict<'_>) {
     }
 }
 
+/// Adds the metadata of the run, by its own keys.
+pub(super) fn add_meta(suite: &mut TestSuite, summary: &Summary) {
+    for (key, value) in summary.header.iter().flat_map(|header| header.meta()) {
+        suite.add_property(Property::new(plain::line(key), plain::line(value)));
+    }
+}
+
 fn rerun(attempt: &Attempt) -> Option<TestRerun> {
     let (kind, word) = match attempt.outcome {
         Outcome::Failed => (NonSuccessKind::Failure, "failed"),
@@ -246,6 +263,29 @@ fn rerun(attempt: &Attempt) -> Option<TestRerun> {
     rerun.set_message(attempt.reason.as_deref().map_or_else(|| word.to_owned(), plain::first_line));
     if let Some(traceback) = &attempt.traceback {
         rerun.set_stack_trace(plain::text(traceback));
+    }
+    Some(rerun)
+}
+
+/// Returns what an attempt at a section came to that another followed.
+fn section_rerun(
+    row: &Row,
+    tree: &SectionTree<'_>,
+    number: SectionNumber,
+    output: Option<(Room, ReadFile<'_>)>,
+) -> Option<TestRerun> {
+    let section = tree.get(number);
+    let traceback = tree.faults(number).into_iter().find_map(|fault| tree.get(fault).traceback());
+    let mut rerun = rerun(&Attempt {
+        outcome: tree.state(number).outcome()?,
+        reason: tree.reason(number).map(|reason| reason.into_owned().into()),
+        traceback: traceback.map(Into::into),
+        seconds: section.seconds,
+    })?;
+    if let (Some((room, read)), Some(slice)) = (output, tree.log(number))
+        && let Some(log) = excerpt::part(&row.path_of(row.log_name()), slice, room.others, read)
+    {
+        rerun.set_system_out(log);
     }
     Some(rerun)
 }

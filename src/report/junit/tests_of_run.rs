@@ -27,6 +27,7 @@ pub(super) fn suite(summary: &Summary, name: &str) -> TestSuite {
     }
     counted.set_time(duration(summary.seconds()));
     counted.timestamp = summary.started.map(Into::into);
+    cases::add_meta(&mut counted, summary);
     for row in preparations(summary) {
         counted.add_property(Property::new("preparation", format!("{}: {}", plain::line(row.id()), word(row))));
     }

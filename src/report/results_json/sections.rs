@@ -39,6 +39,16 @@ struct SectionEntry<'a> {
     started: Option<DateTime<Utc>>,
     /// Seconds it took, by the monotonic clock.
     seconds: f64,
+    /// How many attempts it had, where there was more than one. All else is said of the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempts: Option<u32>,
+    /// It passed, but not at the first attempt.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    flaky: bool,
+    /// The attempts before the last one, in order.
+    #[serde(skip_serializing_if = "Parts::is_empty")]
+    #[schemars(with = "Option<Vec<SectionEntry<'a>>>")]
+    earlier: Parts<'a>,
     /// Where in the task's log its records are.
     #[serde(skip_serializing_if = "Option::is_none")]
     logs: Option<Logs<'a>>,
@@ -63,28 +73,30 @@ struct Logs<'a> {
     truncated: bool,
 }
 
-/// The parts of a section, written one by one.
+/// Sections of one place, written one by one: the parts of a section, or the attempts before one.
 struct Parts<'a> {
     tree: &'a SectionTree<'a>,
-    of: SectionNumber,
-    /// The full id of the section, with a dot behind it.
+    numbers: std::borrow::Cow<'a, [SectionNumber]>,
+    /// The full id of the section that they are in, with a dot behind it.
     prefix: &'a str,
     log: &'a str,
+    /// They are attempts that others followed.
+    is_earlier: bool,
 }
 
 impl Parts<'_> {
     fn is_empty(&self) -> bool {
-        self.tree.parts(self.of).is_empty()
+        self.numbers.is_empty()
     }
 }
 
 impl Serialize for Parts<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeSeq;
-        let parts = self.tree.parts(self.of);
-        let mut list = serializer.serialize_seq(Some(parts.len()))?;
-        for &number in parts {
+        let mut list = serializer.serialize_seq(Some(self.numbers.len()))?;
+        for &number in &*self.numbers {
             let section = self.tree.get(number);
+            let earlier = if self.is_earlier { Vec::new() } else { self.tree.earlier(number) };
             let state = self.tree.state(number);
             let prefix = format!("{}{}.", self.prefix, section.uid());
             list.serialize_element(&SectionEntry {
@@ -103,13 +115,21 @@ impl Serialize for Parts<'_> {
                 reached: section.order > 0,
                 started: section.started,
                 seconds: section.seconds,
+                attempts: (!self.is_earlier && section.attempt() > 1).then(|| section.attempt()),
+                flaky: section.is_flaky(),
+                earlier: Parts { numbers: earlier.into(), is_earlier: true, ..*self },
                 logs: self.tree.log(number).map(|slice| Logs {
                     file: self.log,
                     begin: slice.begin,
                     size: slice.size,
                     truncated: slice.truncated,
                 }),
-                sections: Parts { of: number, prefix: &prefix, ..*self },
+                sections: Parts {
+                    numbers: self.tree.parts(number).into(),
+                    prefix: &prefix,
+                    is_earlier: false,
+                    ..*self
+                },
             })?;
         }
         list.end()
@@ -132,7 +152,8 @@ impl Serialize for TaskSections<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Some(tree) = SectionTree::of(self.0) else { return serializer.collect_seq(std::iter::empty::<()>()) };
         let log = self.0.path_of(self.0.log_name());
-        Parts { tree: &tree, of: 0, prefix: "", log: &log }.serialize(serializer)
+        let numbers = tree.parts(0).into();
+        Parts { tree: &tree, numbers, prefix: "", log: &log, is_earlier: false }.serialize(serializer)
     }
 }
 
@@ -183,6 +204,9 @@ struct SectionTally {
     blocked: u32,
     skipped: u32,
     passx: u32,
+    /// Those that passed, but not at the first attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flaky: Option<u32>,
     /// All of them.
     total: u32,
     /// Those that were to come and never did.
@@ -207,6 +231,7 @@ impl From<Tally> for SectionTally {
             blocked: tally.of(Outcome::Blocked),
             skipped: tally.of(Outcome::Skipped),
             passx: tally.of(Outcome::Passx),
+            flaky: Some(tally.flaky).filter(|flaky| *flaky > 0),
             total: tally.total,
             not_reached: tally.not_reached,
             unfinished: tally.open,

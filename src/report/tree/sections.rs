@@ -3,6 +3,7 @@
 use super::{Line, MAX_LINES};
 use crate::model::{Outcome, SectionKind, SectionNumber};
 use crate::report::duration;
+use crate::report::lines::says_the_attempt;
 use crate::report::section_tree::{SectionState, SectionTree};
 use crate::report::style::{Paint, clean, clean_first_line};
 
@@ -59,14 +60,20 @@ fn line(tree: &SectionTree<'_>, number: SectionNumber, prefix: &str, listing: Li
     let is_timed = section.started.is_some() && section.outcome.is_some();
     let time = if is_timed { duration::words(section.seconds) } else { "-".to_owned() };
     let reason = tree.reason(number);
-    let remark = reason.map(|reason| clean_first_line(&reason, super::REASON_CHARS, listing.paint).into_owned());
+    let mut remark = reason
+        .map(|reason| clean_first_line(&reason, super::REASON_CHARS, listing.paint).into_owned())
+        .unwrap_or_default();
+    if section.attempt() > 1 && !says_the_attempt(&remark) {
+        let colon = if remark.is_empty() { "" } else { ": " };
+        remark = format!("attempt {} of {}{colon}{remark}", section.attempt(), section.max_attempts());
+    }
     Line {
         prefix: prefix.to_owned(),
         name: clean(section.uid(), Paint::default()).into_owned(),
         word,
         outcome: state.outcome(),
         time,
-        remark: remark.unwrap_or_default(),
+        remark,
     }
 }
 

@@ -113,8 +113,10 @@ impl Script {
                 let text = format!("{} begins", self.name(section));
                 log(streams, time, Level::Info, SECTIONS, text.as_bytes());
             }
-            Message::SectionFinished { section, result, reason, time, .. } => {
-                self.outcome = Some(self.outcome.map_or(result, |known| known.and(result)));
+            Message::SectionFinished { section, result, reason, time, will_retry, .. } => {
+                if !will_retry {
+                    self.outcome = Some(self.outcome.map_or(result, |known| known.and(result)));
+                }
                 let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
                 let text = format!("{} {result}{reason}", self.name(section));
                 let level = if result.is_good() { Level::Info } else { Level::Error };

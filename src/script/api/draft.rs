@@ -12,7 +12,7 @@ use std::time::Duration;
 use mlua::{Function, Lua, Table, Value};
 
 use super::runnable::LuaRunnable;
-use crate::job::{Draft, DraftSections, SectionFilter, Testscript};
+use crate::job::{Draft, DraftDatafile, DraftSections, SectionFilter, Testscript};
 use crate::model::{Blob, Place, Runnable, SectionChoice, nearest, parse_size, quoted_name};
 use crate::script::error::plain_text;
 use crate::script::list;
@@ -21,7 +21,7 @@ use crate::script::shown::shown;
 use crate::script::table::to_value;
 
 /// The keys that mean something to Rille; every other one is a parameter of the script.
-const RESERVED: [&str; 15] = [
+const RESERVED: [&str; 16] = [
     "testscript",
     "taskid",
     "runtime",
@@ -37,6 +37,7 @@ const RESERVED: [&str; 15] = [
     "tags",
     "uids",
     "groups",
+    "datafile",
 ];
 
 /// Reads a task table that stands at `place`.
@@ -95,6 +96,7 @@ fn set(draft: &mut Draft, key: &str, value: &Value) -> Result<(), String> {
         "needs" => draft.needs = words(key, value)?,
         "resources" => draft.resources = resources(value)?,
         "tags" => draft.tags = words(key, value)?,
+        "datafile" => draft.datafile = Some(datafile(value)?),
         "uids" | "groups" => sections(&mut draft.sections, key, value)?,
         _ => {
             if let Some(near) = nearest(key, RESERVED) {
@@ -130,6 +132,20 @@ fn sections(sections: &mut DraftSections, key: &str, value: &Value) -> Result<()
         }
     };
     SectionFilter::new(&choice).map(|_| ()).map_err(|error| error.to_string())
+}
+
+/// Reads a datafile: the name of a file, or what one would hold.
+fn datafile(value: &Value) -> Result<DraftDatafile, String> {
+    match value {
+        Value::String(_) => match path("datafile", value)? {
+            path if path.as_os_str().is_empty() => Err("datafile is empty; write datafile = \"FILE\"".to_owned()),
+            path => Ok(DraftDatafile::Path(path)),
+        },
+        Value::Table(_) => {
+            to_value(value, "datafile").map(DraftDatafile::Content).map_err(|problem| problem.to_string())
+        }
+        other => Err(wrong("datafile", "the name of a file or a table", other)),
+    }
 }
 
 /// Returns the function by which a task chooses its sections, if `uids` or `groups` is one that the command line leaves.

@@ -17,8 +17,8 @@ const RUNTIME: ObjectName = ObjectName { is: "the runtime", variable: "runtime" 
 const JOB: ObjectName = ObjectName { is: "runtime.job", variable: "runtime.job" };
 const TASKS: ObjectName = ObjectName { is: "runtime.tasks", variable: "runtime.tasks" };
 
-const RUNTIME_FIELDS: [&str; 10] =
-    ["job", "directory", "archive", "args", "argv", "env", "tasks", "testbed", "synchro", "plugin"];
+const RUNTIME_FIELDS: [&str; 11] =
+    ["job", "directory", "archive", "args", "argv", "env", "meta", "tasks", "testbed", "synchro", "plugin"];
 const JOB_FIELDS: [&str; 8] = ["name", "uid", "file", "file_hash", "starttime", "stoptime", "elapsedtime", "result"];
 const TASKS_FIELDS: [&str; 4] = ["active", "errors", "result", "terminate"];
 
@@ -47,6 +47,7 @@ pub(crate) fn runtime(lua: &Lua, context: &Rc<Context>) -> mlua::Result<Value> {
         args: table::from_json(lua, &serde_json::Value::Object(settings.options.clone()))?,
         argv: super::args::argv(lua, &context.arguments)?,
         env: environment,
+        meta: lua.create_table_from(settings.meta.iter().map(|(key, value)| (key.as_str(), value.as_str())))?,
         testbed: settings.testbed.as_ref().map_or(Ok(Value::Nil), |testbed| table::from_json(lua, testbed))?,
     };
     Ok(Value::UserData(lua.create_userdata(runtime)?))
@@ -60,6 +61,7 @@ struct Runtime {
     args: Value,
     argv: mlua::Function,
     env: Table,
+    meta: Table,
     testbed: Value,
     plugin: Function,
     synchro: Table,
@@ -74,6 +76,7 @@ impl UserData for Runtime {
         fields.add_field_method_get("args", |_, this| Ok(this.args.clone()));
         fields.add_field_method_get("argv", |_, this| this.argv.call::<Table>(()));
         fields.add_field_method_get("env", |_, this| Ok(this.env.clone()));
+        fields.add_field_method_get("meta", |_, this| Ok(this.meta.clone()));
         fields.add_field_method_get("testbed", |_, this| Ok(this.testbed.clone()));
         fields.add_field_method_get("plugin", |_, this| Ok(this.plugin.clone()));
         fields.add_field_method_get("synchro", |_, this| Ok(this.synchro.clone()));

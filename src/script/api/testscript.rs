@@ -2,10 +2,11 @@
 //!
 //! The Lua half knows what a section is and runs it; here is the line to the host, and what Lua does badly.
 
+mod datafile;
 mod report;
 
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mlua::chunk::ChunkMode;
 use mlua::{Function, Lua, MultiValue, Table, Value};
@@ -22,13 +23,14 @@ use crate::script::vm::{GETLOCAL, Vm};
 use crate::script::voice::Voice;
 
 /// The parts of the Lua half in the order in which they build on each other.
-const PARTS: [(&str, &str); 11] = [
+const PARTS: [(&str, &str); 12] = [
     ("results", include_str!("../../../lua/rille/testscript/results.lua")),
     ("options", include_str!("../../../lua/rille/testscript/options.lua")),
     ("parameters", include_str!("../../../lua/rille/testscript/parameters.lua")),
     ("loops", include_str!("../../../lua/rille/testscript/loops.lua")),
     ("bases", include_str!("../../../lua/rille/testscript/bases.lua")),
     ("definitions", include_str!("../../../lua/rille/testscript/definitions.lua")),
+    ("datafile", include_str!("../../../lua/rille/testscript/datafile.lua")),
     ("pause", include_str!("../../../lua/rille/testscript/pause.lua")),
     ("steps", include_str!("../../../lua/rille/testscript/steps.lua")),
     ("sections", include_str!("../../../lua/rille/testscript/sections.lua")),
@@ -122,6 +124,7 @@ fn primitives(lua: &Lua, order: &Order, voice: &Rc<Voice>) -> mlua::Result<Table
     host.set("usage_error", lua.create_function(usage)?)?;
     host.set("shuffle", lua.create_function(|_, (count, seed): (usize, i64)| Ok(shuffled(count, seed)))?)?;
     host.set("draw_seed", lua.create_function(|_, ()| Ok(entropy::draw_seed()))?)?;
+    datafile::add(lua, &host, order)?;
     add_filter(lua, &host, order, line)?;
     let asking = Rc::clone(line);
     let prompt = move |lua: &Lua, text: mlua::LuaString| {
@@ -147,6 +150,13 @@ fn add_stop(lua: &Lua, host: &Table, voice: &Rc<Voice>, stop: &Rc<Stop>) -> mlua
         shielding.shield(is_on);
         Ok(())
     };
+    let (waiting, line) = (Rc::clone(stop), Rc::clone(voice));
+    let wait = move |_: &Lua, seconds: f64| {
+        line.flush().map_err(report::lost)?;
+        waiting.wait(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX));
+        Ok(())
+    };
+    host.set("wait", lua.create_function(wait)?)?;
     host.set("shield", lua.create_function(shield)?)?;
     host.set("stopped", STOPPED)
 }
@@ -162,6 +172,7 @@ fn choice(lua: &Lua, order: &Order) -> mlua::Result<Table> {
     choice.set("max_failures", order.choice.max_failures)?;
     choice.set("random", order.choice.random)?;
     choice.set("random_seed", order.choice.random_seed.map(|seed| i64::try_from(seed).unwrap_or(i64::MAX)))?;
+    choice.set("retry", order.choice.retry)?;
     choice.set("pause_on_failure", order.choice.pause_on_failure)?;
     let is_limited = order.choice.ask
         || order.choice.only.is_some()
@@ -181,6 +192,11 @@ fn add_filter(lua: &Lua, host: &Table, order: &Order, line: &Rc<dyn HostLine>) -
     let shared = Rc::clone(&filter);
     let fits = move |_: &Lua, (uid, base, groups): (String, String, Vec<String>)| Ok(shared.fits(&uid, &base, &groups));
     host.set("fits", lua.create_function(fits)?)?;
+    if !order.choice.retry_uids.is_empty() {
+        let shared = Rc::clone(&filter);
+        let retries = move |_: &Lua, (uid, base): (String, String)| Ok(shared.retries(&uid, &base));
+        host.set("retries", lua.create_function(retries)?)?;
+    }
     let shared = Rc::clone(&filter);
     host.set("fits_common", lua.create_function(move |_, uid: String| Ok(shared.fits_common(&uid)))?)?;
     let nothing = move |_: &Lua, names: Vec<String>| {

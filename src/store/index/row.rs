@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::scalars::{self, ScalarRow};
+use crate::model::META;
 use crate::store::{Lookup, RunInfo, attribute, list};
 
 /// Attributes that a row has without reading them again.
@@ -109,6 +110,9 @@ impl RunRow {
     }
 }
 
+/// How a filter names a piece of metadata: `meta.build`.
+const META_PREFIX: &str = "meta.";
+
 fn text(text: Option<&String>) -> Option<Cow<'_, Value>> {
     text.map(|text| Cow::Owned(Value::String(text.clone())))
 }
@@ -143,6 +147,10 @@ impl Lookup for RunRow {
             "sourcecode_digest" | "digest" => text(self.digest.as_ref()),
             "cmd" => Some(self.cmd()).filter(|cmd| !cmd.is_null()).map(Cow::Borrowed),
             "path" | "run_dir" => Some(Cow::Owned(info.path.to_string_lossy().into())),
+            name if name.strip_prefix(META_PREFIX).is_some_and(|_| self.has_attribute(META)) => {
+                let meta = attribute(&info.path, META)?;
+                meta.get(&name[META_PREFIX.len()..]).cloned().map(Cow::Owned)
+            }
             // A flag is meant by its name, and not the map of all of them.
             "flags" => None,
             name if self.has_attribute(name) => {
@@ -163,7 +171,10 @@ impl Lookup for RunRow {
 
     fn names(&self) -> Vec<String> {
         let scalars = self.scalars().iter().map(|scalar| scalar.tag.clone());
-        self.names.lines().map(str::to_owned).chain(self.flags().keys().cloned()).chain(scalars).collect()
+        let meta = self.has_attribute(META).then(|| attribute(&self.info.path, META)).flatten();
+        let meta = meta.as_ref().and_then(Value::as_object).into_iter().flatten();
+        let meta = meta.map(|(key, _)| format!("{META_PREFIX}{key}"));
+        self.names.lines().map(str::to_owned).chain(meta).chain(self.flags().keys().cloned()).chain(scalars).collect()
     }
 }
 

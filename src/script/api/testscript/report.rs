@@ -38,8 +38,17 @@ struct State {
     size: usize,
 }
 
-/// A section as Lua describes it: kind, name, parent, line, description, groups.
-type Described = (String, mlua::LuaString, SectionNumber, Option<u32>, Option<mlua::LuaString>, Option<Vec<String>>);
+/// A section as Lua describes it: kind, name, parent, line, description, groups, retries, the attempt before.
+type Described = (
+    String,
+    mlua::LuaString,
+    SectionNumber,
+    Option<u32>,
+    Option<mlua::LuaString>,
+    Option<Vec<String>>,
+    Option<u32>,
+    Option<SectionNumber>,
+);
 
 /// Makes the error for a host that cannot be reached, or that was not waited for because the task is to end.
 pub(super) fn lost(error: io::Error) -> mlua::Error {
@@ -97,7 +106,7 @@ impl Reporter {
     }
 
     /// Makes the message that a section has ended.
-    fn finished(&self, (section, result, reason, data, seconds): Finished) -> mlua::Result<Message> {
+    fn finished(&self, (section, result, reason, data, seconds, will_retry): Finished) -> mlua::Result<Message> {
         self.commit()?;
         let result: Outcome = result.to_string_lossy().parse().map_err(mlua::Error::external)?;
         let reason = reason.map(|reason| cut(&reason, REASON_SIZE));
@@ -107,7 +116,8 @@ impl Reporter {
         for text in remarks {
             self.tell(&Message::Remark { text })?;
         }
-        Ok(Message::SectionFinished { time: now(), section, result, reason, data, seconds })
+        let will_retry = will_retry.unwrap_or(false);
+        Ok(Message::SectionFinished { time: now(), section, result, reason, data, seconds, will_retry })
     }
 
     fn tell(&self, message: &Message) -> mlua::Result<()> {
@@ -136,6 +146,8 @@ pub(super) fn add(lua: &Lua, host: &Table, reporter: &Rc<Reporter>) -> mlua::Res
             line,
             description: description.map(|text| cut(&text, NAME_SIZE)),
             groups: Vec::new(),
+            retries: 0,
+            retry_of: None,
         })
     };
     host.set("step", lua.create_function(step)?)?;
@@ -153,10 +165,10 @@ pub(super) fn add(lua: &Lua, host: &Table, reporter: &Rc<Reporter>) -> mlua::Res
     host.set("flush", lua.create_function(move |_, ()| shared.line.flush().map_err(lost))?)
 }
 
-/// The end of a section as Lua tells it: number, result, reason, data, seconds.
-type Finished = (SectionNumber, mlua::LuaString, Option<mlua::LuaString>, Value, f64);
+/// The end of a section as Lua tells it: number, result, reason, data, seconds, whether it is run again.
+type Finished = (SectionNumber, mlua::LuaString, Option<mlua::LuaString>, Value, f64, Option<bool>);
 
-fn section((word, uid, parent, line, description, groups): Described) -> mlua::Result<SectionPlan> {
+fn section((word, uid, parent, line, description, groups, retries, retry_of): Described) -> mlua::Result<SectionPlan> {
     Ok(SectionPlan {
         kind: kind(&word)?,
         uid: cut(&uid, NAME_SIZE),
@@ -164,6 +176,8 @@ fn section((word, uid, parent, line, description, groups): Described) -> mlua::R
         line,
         description: description.map(|text| cut(&text, NAME_SIZE)),
         groups: groups.unwrap_or_default(),
+        retries: retries.unwrap_or(0),
+        retry_of,
     })
 }
 

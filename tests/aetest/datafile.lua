@@ -1,0 +1,18 @@
+local ts = require "rille.testscript"
+ts.parameters { speed = 1, kept = 1, deep = { a = 1, b = 1 } }
+ts.common_setup()
+  :subsection("own", function(_, p) assert(p.own == 5) end)
+  :subsection("field", function(self) assert(self.link == "up") end)
+  :subsection("speed", function(_, p) assert(p.speed == 9) end)
+  :subsection("kept", function(_, p) assert(p.kept == 1) end)
+  :subsection("deep", function(_, p) assert(p.deep.a == 2 and p.deep.b == nil) end)
+local a = ts.testcase("A", { groups = { "old" }, parameters = { x = 1, y = 1 } })
+a:test("x", function(_, p) assert(p.x == 2) end)
+a:test("y", function(_, p) assert(p.y == 1) end)
+a:test("uid_", function(self) assert(self.uid == "alt") end)
+a:test("groups_", function(self) assert(table.concat(self.groups, " ") == "g1 g2") end)
+a:test("routes_", function(self) assert(self.routes[1] == 1 and self.routes[2].b == 2) end)
+ts.testcase("L", { loop = { n = { 1, 2 } } }):test("t", function(_, p) assert(p.m == 7) end)
+ts.testcase("P"):test("t", function() assert(false) end)
+ts.testcase("After"):test("t", function() end)
+ts.common_cleanup():subsection("c", function(_, p) assert(p.at_end == "yes") end)
