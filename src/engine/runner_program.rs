@@ -11,10 +11,12 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socketpair};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid};
 
+use super::flow::Flow;
 use super::guardian::end_all_children;
+use super::json_lines::{IncomingLines, OutgoingLines};
 use super::runner_halves::StopRequest;
 use crate::model::Exit;
 
@@ -97,9 +99,8 @@ pub(crate) fn run_program(
     }
     let (channel, stdin) = match &program.order {
         Some(order) => {
-            let (own, other) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-            rustix::io::ioctl_fionbio(&own, true)?;
-            (Some(Channel { socket: own, outbox: order.clone(), sent: 0, inbox: Vec::new() }), Stdio::from(other))
+            let (channel, other) = Channel::new(order)?;
+            (Some(channel), Stdio::from(other))
         }
         None => (None, Stdio::null()),
     };
@@ -203,9 +204,8 @@ impl Process {
     ) -> io::Result<bool> {
         let mut polled = vec![PollFd::new(&self.pidfd, PollFlags::IN)];
         polled.extend([&self.stdout, &self.stderr].into_iter().flatten().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
-        if let Some(channel) = channel.filter(|channel| channel.is_open()) {
-            let flags =
-                if channel.sent < channel.outbox.len() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
+        if let Some(channel) = channel.filter(|channel| channel.is_open) {
+            let flags = if channel.outgoing.held() > 0 { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
             polled.push(PollFd::new(channel, flags));
         }
         if heeds_stop {
@@ -256,66 +256,45 @@ impl Process {
 /// The runner's end of the socket that is a program's standard input.
 struct Channel {
     socket: OwnedFd,
-    outbox: Vec<u8>,
-    sent: usize,
-    inbox: Vec<u8>,
+    outgoing: OutgoingLines,
+    incoming: IncomingLines,
+    is_open: bool,
 }
 
 impl Channel {
-    fn is_open(&self) -> bool {
-        self.sent != usize::MAX
-    }
-
-    fn close(&mut self) {
-        self.sent = usize::MAX;
-        self.outbox = Vec::new();
+    /// Makes the pair; the order waits to be sent. Returns the runner's and the program's end.
+    fn new(order: &[u8]) -> io::Result<(Self, OwnedFd)> {
+        let (socket, other) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        rustix::io::ioctl_fionbio(&socket, true)?;
+        let mut outgoing = OutgoingLines::default();
+        outgoing.push(order);
+        let incoming = IncomingLines::with_limit(LONGEST_LINE);
+        Ok((Self { socket, outgoing, incoming, is_open: true }, other))
     }
 
     /// Sends what it takes, and hands every line that came to the listener.
     fn exchange(&mut self, buffer: &mut [u8], listener: &mut dyn Listener) -> io::Result<()> {
-        while self.is_open() {
-            self.flush();
-            match rustix::io::read(&self.socket, &mut *buffer) {
-                Ok(0) => self.close(),
-                Ok(count) => {
-                    self.inbox.extend_from_slice(&buffer[..count]);
-                    self.hand_on(listener);
-                    if self.inbox.len() > LONGEST_LINE {
-                        return Err(io::Error::other(format!("it sent a line longer than {LONGEST_LINE} bytes")));
-                    }
-                }
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => break,
-                Err(_) => self.close(),
+        self.flush();
+        while self.is_open {
+            match Flow::read(&self.socket, buffer) {
+                Ok(Flow::Bytes(count)) => self.incoming.push(&buffer[..count]),
+                Ok(Flow::Dry) => break,
+                Ok(Flow::Closed) | Err(_) => self.is_open = false,
             }
+            let too_long = |_| io::Error::other(format!("it sent a line longer than {LONGEST_LINE} bytes"));
+            while let Some(line) = self.incoming.next().map_err(too_long)? {
+                if let Some(answer) = listener.line(line) {
+                    self.outgoing.push(&answer);
+                }
+            }
+            self.flush();
         }
         Ok(())
     }
 
-    fn hand_on(&mut self, listener: &mut dyn Listener) {
-        let mut start = 0;
-        while let Some(length) = memchr::memchr(b'\n', &self.inbox[start..]) {
-            if let Some(answer) = listener.line(&self.inbox[start..start + length]) {
-                self.outbox.extend_from_slice(&answer);
-            }
-            start += length + 1;
-        }
-        self.inbox.drain(..start);
-        self.flush();
-    }
-
     fn flush(&mut self) {
-        while self.is_open() && self.sent < self.outbox.len() {
-            match send(&self.socket, &self.outbox[self.sent..], SendFlags::NOSIGNAL) {
-                Ok(count) => self.sent += count,
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => return,
-                Err(_) => return self.close(),
-            }
-        }
-        if self.is_open() {
-            self.outbox.clear();
-            self.sent = 0;
+        if self.is_open {
+            self.is_open = self.outgoing.flush(&self.socket).is_ok();
         }
     }
 }

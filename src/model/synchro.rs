@@ -279,7 +279,8 @@ impl Request {
         Self { task: Some(task), attempt: Some(attempt), ..Self::bare(Op::Hello) }
     }
 
-    const fn bare(op: Op) -> Self {
+    /// Makes a request about nothing in particular.
+    pub(crate) const fn bare(op: Op) -> Self {
         Self { op, object: None, key: None, value: None, timeout: None, kind: None, task: None, attempt: None }
     }
 }

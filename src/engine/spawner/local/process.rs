@@ -7,11 +7,12 @@ use rustix::process::{Signal, kill_process_group};
 use super::Local;
 use super::channel::Channel;
 use super::owner::Owned;
-use super::pipe::{Flow, Pipe};
+use super::pipe::Pipe;
 use super::refused::refused;
 use super::reports::Line;
 use super::source::Source;
 use super::start::{self, lacking};
+use crate::engine::flow::Flow;
 use crate::engine::spawner::{AttemptId, Left, Listener, News, NotStarted, Start, What};
 use crate::model::{Exit, Stream, TaskNumber};
 
