@@ -17,6 +17,7 @@ mod json_lines;
 mod keep;
 mod mark;
 mod orphans;
+mod piped_child;
 mod private_folder;
 mod program_path;
 mod programs;

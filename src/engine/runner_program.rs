@@ -1,33 +1,28 @@
 //! A program that a runner process runs: started, listened to while it works, and ended with all that it left.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::CommandExt;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open, waitid};
+use rustix::event::{PollFd, PollFlags};
+use rustix::process::Signal;
 
-use super::flow::Flow;
 use super::guardian::end_all_children;
 use super::json_lines::{IncomingLines, OutgoingLines};
+use super::piped_child::{Attendant, PipedChild};
 use super::runner_halves::StopRequest;
-use crate::model::Exit;
+use crate::model::{Exit, Stream};
 
 /// How long a program may take to end by itself when the runner was asked to.
 const GRACE: Duration = Duration::from_millis(400);
 
 /// The longest line that a program may send on its channel, in bytes.
 const LONGEST_LINE: usize = 64 << 20;
-
-/// How many times the pipes are read when the program has ended; a pipe holds a mebibyte at most.
-const LAST_READS: usize = 64;
 
 /// What is to be run. The process must be a subreaper and have no other children: they are ended with the program.
 #[derive(Debug, Default)]
@@ -100,162 +95,104 @@ pub(crate) fn run_program(
     let (channel, stdin) = match &program.order {
         Some(order) => {
             let (channel, other) = Channel::new(order)?;
-            (Some(channel), Stdio::from(other))
+            (Some(channel), Stdio::from(OwnedFd::from(other)))
         }
         None => (None, Stdio::null()),
     };
-    command.args(&program.args).process_group(0).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command.spawn()?;
+    let child = PipedChild::spawn(command.args(&program.args).stdin(stdin))?;
     drop(command);
-    let process = Process::new(child);
-    let ended = process.and_then(|process| process.listen(channel, program.limit, stop, listener));
+    let deadline = program.limit.map(|limit| Instant::now() + limit);
+    let mut attended = Attended { channel, stop, listener, deadline, stopped_by: None, timed_out: false };
+    attended.listener.wakes();
+    let ended = child.attend(&mut attended).and_then(|status| attended.end(status));
     end_all_children();
     ended
 }
 
-struct Process {
-    pid: Pid,
-    pidfd: OwnedFd,
-    stdout: Option<File>,
-    stderr: Option<File>,
+/// A program that is listened to.
+struct Attended<'a> {
+    channel: Option<Channel>,
+    stop: &'a StopRequest,
+    listener: &'a mut dyn Listener,
+    /// When it is killed.
+    deadline: Option<Instant>,
+    stopped_by: Option<i32>,
+    timed_out: bool,
 }
 
-impl Process {
-    fn new(mut child: Child) -> io::Result<Self> {
-        let no_id = || io::Error::other("the program has no process id");
-        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or_else(no_id)?;
-        // It is not reaped before its end is known, so the number is still its own.
-        let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
-        let open = |pipe: Option<OwnedFd>| -> io::Result<Option<File>> {
-            if let Some(pipe) = &pipe {
-                rustix::io::ioctl_fionbio(pipe, true)?;
-            }
-            Ok(pipe.map(File::from))
-        };
-        let stdout = open(child.stdout.take().map(OwnedFd::from))?;
-        let stderr = open(child.stderr.take().map(OwnedFd::from))?;
-        Ok(Self { pid, pidfd, stdout, stderr })
+impl Attendant for Attended<'_> {
+    type Error = io::Error;
+
+    fn turn(&mut self, child: &PipedChild) -> io::Result<Instant> {
+        self.exchange()?;
+        let now = Instant::now();
+        if self.stopped_by.is_none()
+            && let Some(signal) = self.stop.signal()
+        {
+            self.stopped_by = Some(signal);
+            self.deadline = Some(now + GRACE);
+            child.signal(Signal::TERM);
+        }
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            self.timed_out |= self.stopped_by.is_none();
+            self.deadline = None;
+            child.signal(Signal::KILL);
+        }
+        if self.listener.wakes_at() <= now {
+            self.listener.wakes();
+        }
+        let wakes_at = self.listener.wakes_at();
+        Ok(self.deadline.map_or(wakes_at, |deadline| deadline.min(wakes_at)))
     }
 
-    fn listen(
-        mut self,
-        mut channel: Option<Channel>,
-        limit: Option<Duration>,
-        stop: &StopRequest,
-        listener: &mut dyn Listener,
-    ) -> io::Result<ProgramEnd> {
-        let mut buffer = vec![0; 64 << 10];
-        let mut deadline = limit.map(|limit| Instant::now() + limit);
-        let mut stopped_by = None;
-        let mut timed_out = false;
-        listener.wakes();
-        let exit = loop {
-            let now = Instant::now();
-            if stopped_by.is_none()
-                && let Some(signal) = stop.signal()
-            {
-                stopped_by = Some(signal);
-                deadline = Some(now + GRACE);
-                // It may have ended, which is what is wanted.
-                let _ = kill_process_group(self.pid, Signal::TERM);
-            }
-            if deadline.is_some_and(|deadline| deadline <= now) {
-                timed_out |= stopped_by.is_none();
-                deadline = None;
-                let _ = kill_process_group(self.pid, Signal::KILL);
-            }
-            if listener.wakes_at() <= now {
-                listener.wakes();
-            }
-            let until = deadline.map_or(listener.wakes_at(), |deadline| deadline.min(listener.wakes_at()));
-            let has_ended = self.wait(channel.as_ref(), stop, stopped_by.is_none(), until)?;
-            self.read(&mut buffer, listener);
-            if let Some(channel) = &mut channel {
-                channel.exchange(&mut buffer, listener)?;
-            }
-            if has_ended {
-                break self.reap()?;
-            }
-        };
+    fn output(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
+        match stream {
+            Stream::Stdout => self.listener.stdout(bytes),
+            Stream::Stderr => self.listener.stderr(bytes),
+        }
+        Ok(())
+    }
+
+    fn wakers(&self) -> Vec<PollFd<'_>> {
+        let open = self.channel.as_ref().filter(|channel| channel.is_open);
+        let heeded = Some(self.stop).filter(|_| self.stopped_by.is_none());
+        open.map(Channel::waker).into_iter().chain(heeded.map(|stop| PollFd::new(stop, PollFlags::IN))).collect()
+    }
+
+    fn ended(&mut self, child: &mut PipedChild) -> io::Result<()> {
+        self.exchange()?;
+        child.reap()?;
         // What it has left behind could write for ever.
         end_all_children();
-        for _ in 0..LAST_READS {
-            if !self.read(&mut buffer, listener) {
-                break;
-            }
+        Ok(())
+    }
+}
+
+impl Attended<'_> {
+    fn exchange(&mut self) -> io::Result<()> {
+        match &mut self.channel {
+            Some(channel) => channel.exchange(self.listener),
+            None => Ok(()),
         }
-        if let Some(channel) = &mut channel {
-            channel.exchange(&mut buffer, listener)?;
-        }
-        Ok(match stopped_by {
+    }
+
+    /// Takes in what was sent last; returns how the program ended.
+    fn end(mut self, status: ExitStatus) -> io::Result<ProgramEnd> {
+        self.exchange()?;
+        Ok(match self.stopped_by {
             Some(signal) => ProgramEnd::Stopped(signal),
-            None if timed_out => ProgramEnd::TimedOut,
-            None => ProgramEnd::Exited(exit),
+            None if self.timed_out => ProgramEnd::TimedOut,
+            None => {
+                let code = || Exit::Code(status.code().unwrap_or(255));
+                ProgramEnd::Exited(status.signal().map_or_else(code, Exit::Signal))
+            }
         })
-    }
-
-    /// Waits until there is something to do; returns whether the program has ended.
-    fn wait(
-        &self,
-        channel: Option<&Channel>,
-        stop: &StopRequest,
-        heeds_stop: bool,
-        until: Instant,
-    ) -> io::Result<bool> {
-        let mut polled = vec![PollFd::new(&self.pidfd, PollFlags::IN)];
-        polled.extend([&self.stdout, &self.stderr].into_iter().flatten().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
-        if let Some(channel) = channel.filter(|channel| channel.is_open) {
-            let flags = if channel.outgoing.held() > 0 { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
-            polled.push(PollFd::new(channel, flags));
-        }
-        if heeds_stop {
-            polled.push(PollFd::new(stop, PollFlags::IN));
-        }
-        let left = until.saturating_duration_since(Instant::now());
-        let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
-        match poll(&mut polled, Some(&timeout)) {
-            Ok(_) | Err(Errno::INTR) => Ok(!polled[0].revents().is_empty()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Reads once from each pipe; returns whether there was anything.
-    fn read(&mut self, buffer: &mut [u8], listener: &mut dyn Listener) -> bool {
-        let mut has_read = false;
-        for is_stdout in [true, false] {
-            let pipe = if is_stdout { &mut self.stdout } else { &mut self.stderr };
-            let Some(file) = pipe else { continue };
-            match file.read(buffer) {
-                Ok(0) => *pipe = None,
-                Ok(count) if is_stdout => listener.stdout(&buffer[..count]),
-                Ok(count) => listener.stderr(&buffer[..count]),
-                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
-                    continue;
-                }
-                Err(_) => *pipe = None,
-            }
-            has_read = true;
-        }
-        has_read
-    }
-
-    fn reap(&self) -> io::Result<Exit> {
-        loop {
-            match waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED) {
-                Ok(Some(status)) => {
-                    let signal = status.terminating_signal().map(Exit::Signal);
-                    return Ok(signal.unwrap_or(Exit::Code(status.exit_status().unwrap_or(255))));
-                }
-                Ok(None) | Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
     }
 }
 
 /// The runner's end of the socket that is a program's standard input.
 struct Channel {
-    socket: OwnedFd,
+    socket: UnixStream,
     outgoing: OutgoingLines,
     incoming: IncomingLines,
     is_open: bool,
@@ -263,9 +200,9 @@ struct Channel {
 
 impl Channel {
     /// Makes the pair; the order waits to be sent. Returns the runner's and the program's end.
-    fn new(order: &[u8]) -> io::Result<(Self, OwnedFd)> {
-        let (socket, other) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-        rustix::io::ioctl_fionbio(&socket, true)?;
+    fn new(order: &[u8]) -> io::Result<(Self, UnixStream)> {
+        let (socket, other) = UnixStream::pair()?;
+        socket.set_nonblocking(true)?;
         let mut outgoing = OutgoingLines::default();
         outgoing.push(order);
         let incoming = IncomingLines::with_limit(LONGEST_LINE);
@@ -273,13 +210,13 @@ impl Channel {
     }
 
     /// Sends what it takes, and hands every line that came to the listener.
-    fn exchange(&mut self, buffer: &mut [u8], listener: &mut dyn Listener) -> io::Result<()> {
+    fn exchange(&mut self, listener: &mut dyn Listener) -> io::Result<()> {
         self.flush();
         while self.is_open {
-            match Flow::read(&self.socket, buffer) {
-                Ok(Flow::Bytes(count)) => self.incoming.push(&buffer[..count]),
-                Ok(Flow::Dry) => break,
-                Ok(Flow::Closed) | Err(_) => self.is_open = false,
+            match self.incoming.fill(&self.socket) {
+                Ok(is_open) => self.is_open = is_open,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => self.is_open = false,
             }
             let too_long = |_| io::Error::other(format!("it sent a line longer than {LONGEST_LINE} bytes"));
             while let Some(line) = self.incoming.next().map_err(too_long)? {
@@ -297,10 +234,9 @@ impl Channel {
             self.is_open = self.outgoing.flush(&self.socket).is_ok();
         }
     }
-}
 
-impl AsFd for Channel {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+    fn waker(&self) -> PollFd<'_> {
+        let flags = if self.outgoing.held() > 0 { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
+        PollFd::new(&self.socket, flags)
     }
 }
