@@ -24,9 +24,8 @@ mod programs;
 mod query;
 mod reactor;
 mod request;
-mod runner_halves;
-mod runner_program;
-mod runners;
+mod runner_lookup;
+mod runner_process;
 mod scheduler;
 mod sections;
 mod signals;
@@ -74,9 +73,10 @@ pub(crate) use self::program_path::{not_on_path, on_path};
 pub(crate) use self::programs::kill_own_programs;
 pub(crate) use self::query::{Asked, Query, QueryError};
 pub(crate) use self::request::{Call, Failure, OnCall, Origin, OutputTap, Waited};
-pub(crate) use self::runner_halves::{Half, StopRequest, die_of, split_runner};
-pub(crate) use self::runner_program::{Listener, ProgramEnd, RunnerProgram, run_program};
-pub(crate) use self::runners::Runners;
+pub(crate) use self::runner_lookup::Runners;
+pub(crate) use self::runner_process::{
+    Half, Listener, ProgramEnd, RunnerProgram, StopRequest, die_of, run_program, split_runner,
+};
 pub(crate) use self::scheduler::{Answer, Capacity, End, Group, Limits, OnLimit, Reused, Submission, Timing};
 pub(crate) use self::signals::{begin_clean, notice, wake_pipe};
 pub(crate) use self::spawner::local::TASK_ROLE;

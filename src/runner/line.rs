@@ -15,7 +15,7 @@ use crate::model::{Message, Reply};
 use crate::script::{HostLine, Stop};
 
 /// See the module.
-pub(super) struct Line {
+pub(super) struct TaskLine {
     socket: UnixStream,
     /// What asks the task to end, once it has a script that could heed it.
     stop: RefCell<Rc<Stop>>,
@@ -27,7 +27,7 @@ pub(super) struct Line {
     stale: Cell<usize>,
 }
 
-impl Line {
+impl TaskLine {
     pub(super) fn new(socket: UnixStream) -> Self {
         let (incoming, outgoing) = (RefCell::new(IncomingLines::of_any_length()), RefCell::default());
         Self { socket, stop: RefCell::new(Stop::at_once()), incoming, outgoing, stale: Cell::new(0) }
@@ -112,7 +112,7 @@ fn closed() -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, "the host has closed the line")
 }
 
-impl HostLine for Line {
+impl HostLine for TaskLine {
     fn tell(&self, message: &Message) -> io::Result<()> {
         self.tell_with_next(message)?;
         self.flush()
@@ -151,7 +151,7 @@ impl HostLine for Line {
     }
 }
 
-impl Line {
+impl TaskLine {
     /// Waits at most so long until something has come; returns whether it has.
     fn wait_for_socket(&self, limit: Duration) -> io::Result<bool> {
         let limit = Timespec::try_from(limit).map_err(io::Error::other)?;
@@ -168,9 +168,9 @@ mod tests {
     use crate::engine::json_line;
     use crate::model::{StopOrder, StopWord};
 
-    fn line() -> (Line, UnixStream) {
+    fn line() -> (TaskLine, UnixStream) {
         let (own, host) = UnixStream::pair().unwrap();
-        (Line::new(own), host)
+        (TaskLine::new(own), host)
     }
 
     fn send(mut host: &UnixStream, reply: &Reply) {

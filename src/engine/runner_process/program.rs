@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::Signal;
 
-use super::guardian::end_all_children;
-use super::json_lines::{IncomingLines, OutgoingLines};
-use super::piped_child::{Attendant, PipedChild};
-use super::runner_halves::StopRequest;
+use super::StopRequest;
+use crate::engine::guardian::end_all_children;
+use crate::engine::json_lines::{IncomingLines, OutgoingLines};
+use crate::engine::piped_child::{Attendant, PipedChild};
 use crate::model::{Exit, Stream};
 
 /// How long a program may take to end by itself when the runner was asked to.

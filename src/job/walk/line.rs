@@ -40,7 +40,7 @@ pub(super) enum Heard {
 }
 
 /// See the module. Nobody is heard any more when this is dropped.
-pub(super) struct Line {
+pub(super) struct WorkerLines {
     folder: PrivateFolder,
     socket: PathBuf,
     heard: Receiver<Heard>,
@@ -49,7 +49,7 @@ pub(super) struct Line {
     thread: Option<JoinHandle<()>>,
 }
 
-impl Line {
+impl WorkerLines {
     /// Makes the socket for a suite of the run with this directory. `name` is that of its folder.
     pub(super) fn start(run: &Path, name: &str) -> io::Result<Self> {
         let folder = PrivateFolder::make(run, name, "page-4294967295".len())?;
@@ -99,7 +99,7 @@ impl Line {
     }
 }
 
-impl Drop for Line {
+impl Drop for WorkerLines {
     fn drop(&mut self) {
         // The only failure is a full counter, and then it is told.
         let _ = rustix::io::write(&self.stop, &1_u64.to_ne_bytes());

@@ -8,13 +8,13 @@ use crate::engine::{IncomingLines, OutgoingLines};
 use crate::model::{WalkOrder, WalkReport};
 
 /// See the module.
-pub(super) struct Line {
+pub(super) struct CoordinatorLine {
     socket: UnixStream,
     incoming: RefCell<IncomingLines>,
     outgoing: RefCell<OutgoingLines>,
 }
 
-impl Line {
+impl CoordinatorLine {
     pub(super) fn new(socket: UnixStream) -> Self {
         let incoming = RefCell::new(IncomingLines::of_any_length());
         Self { socket, incoming, outgoing: RefCell::default() }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::Local;
 use super::lineage::Whose;
 use super::reports::connection::{Connection, LINE_LIMIT};
-use super::reports::{Admitted, Caller, CallerId, Line, NO_TASK, Standing};
+use super::reports::{Admitted, Caller, CallerId, NO_TASK, RunnerLine, Standing};
 use super::source::Source;
 use crate::engine::flow::Flow;
 use crate::engine::spawner::{Listener, News};
@@ -313,7 +313,7 @@ impl Local {
         }
     }
 
-    fn line(&mut self, task: TaskNumber) -> Option<&mut Line> {
+    fn line(&mut self, task: TaskNumber) -> Option<&mut RunnerLine> {
         self.live.get_mut(&task)?.line.as_deref_mut()
     }
 

@@ -9,7 +9,7 @@ use super::channel::Channel;
 use super::owner::Owned;
 use super::pipe::Pipe;
 use super::refused::refused;
-use super::reports::Line;
+use super::reports::RunnerLine;
 use super::source::Source;
 use super::start::{self, lacking};
 use crate::engine::flow::Flow;
@@ -36,7 +36,7 @@ pub(super) struct Process {
     stderr: Option<Pipe>,
     pub(super) channel: Option<Channel>,
     /// Where its runner reports, if it has one.
-    pub(super) line: Option<Box<Line>>,
+    pub(super) line: Option<Box<RunnerLine>>,
     /// How its process ended, once that was told.
     pub(super) exit: Option<Exit>,
     /// Its owner was killed: what is left of it is looked for among the children of the host.
