@@ -11,27 +11,36 @@ use serde_json::Value as Json;
 use super::Failure;
 use super::output::write_bytes;
 use crate::engine::{SynchroClient, become_program, variable};
-use crate::model::{Answer, Fault, FaultKind, Key, Op, Request, SharedKind, SharedRef, Value, nearest};
+use crate::model::{Answer, Fault, FaultKind, Key, Keys, Op, Request, SharedKind, SharedRef, Value, nearest};
 
-const HELP: &str = "\
-Operations:
-  dict, namespace  get KEY, set KEY VALUE, has KEY, pop KEY, add KEY [N], keys, items, copy, update JSON, clear, length
-  list             get N, set N VALUE, append VALUE, insert N VALUE, extend JSON, pop [N], add N [N], copy, clear, length
-  queue            put VALUE, get, length
-  lock, rlock, semaphore
-                   lock -- COMMAND…  (holds it as long as COMMAND runs), is-set, length (free slots)
-  event            set, clear, is-set, wait
-  barrier          wait, length
-  value            get, set VALUE, add [N]
-
+/// What stands below the operations in the help.
+const NOTES: &str = "\
 A VALUE is JSON if it reads as JSON ('3', 'true', '[1,2]', '\"3\"'), else a text; a KEY that reads as a whole number, as \
 true or false is one. What is read is printed as text, or as JSON where it is more than that.
 
 Exit codes: 0 done, 1 there is nothing (get, pop), it is not so (has, is-set) or it failed, 2 usage, 124 the time was over";
 
+/// Returns the help: what can be done with which types, and how.
+fn help() -> String {
+    let mut types: Vec<(Vec<&str>, &str)> = Vec::new();
+    for row in SharedKind::ALL.iter().map(|kind| kind.row()) {
+        match types.iter_mut().find(|(_, usage)| *usage == row.usage) {
+            Some((names, _)) => names.push(row.name),
+            None => types.push((vec![row.name], row.usage)),
+        }
+    }
+    let lines = types.into_iter().map(|(names, usage)| {
+        let names = names.join(", ");
+        // What is longer has a line for itself.
+        let gap = if names.len() > 15 { format!("\n{:19}", "") } else { " ".repeat(17 - names.len()) };
+        format!("  {names}{gap}{usage}\n")
+    });
+    format!("Operations:\n{}\n{NOTES}", lines.collect::<String>())
+}
+
 /// Reads and changes what the tasks of a run share, from within a task.
 #[derive(Args, Debug)]
-#[command(after_help = HELP)]
+#[command(after_help = help())]
 pub(crate) struct SynchroArgs {
     /// What to do, see below
     #[arg(value_name = "OP")]
@@ -78,7 +87,7 @@ pub(crate) fn main(mut args: SynchroArgs) -> Result<i32, Failure> {
 
 /// Takes a lock and becomes the command: what is held is released when the command, which inherits the connection, is gone.
 fn lock(object: SharedRef, args: &SynchroArgs) -> Result<i32, Failure> {
-    if !matches!(object.kind, SharedKind::Lock | SharedKind::Rlock | SharedKind::Semaphore) {
+    if !object.kind.row().can_be_held {
         return Err(Failure::usage(format!("{object} cannot be held; 'lock' takes a lock, an rlock or a semaphore")));
     }
     let (Some(program), true) = (args.command.first(), args.arguments.is_empty()) else {
@@ -179,20 +188,21 @@ fn request(object: SharedRef, args: &SynchroArgs) -> Result<Request, Failure> {
     if matches!(op, Op::Hello | Op::New) {
         return Err(Failure::usage(format!("'{name}' is no operation of rille synchro; see rille synchro --help")));
     }
-    let is_keyed = matches!(object.kind, SharedKind::Dict | SharedKind::Namespace | SharedKind::List);
+    let keys = object.kind.row().keys;
+    let is_keyed = keys.are_there();
     let words = match op {
         Op::Get | Op::Has if is_keyed => Words::Key,
-        Op::Pop if object.kind == SharedKind::List => Words::KeyOrNothing,
+        Op::Pop if keys == Keys::Positions => Words::KeyOrNothing,
         Op::Pop => Words::Key,
         Op::Set | Op::Insert if is_keyed => Words::KeyAndValue,
         Op::Add if is_keyed => Words::KeyAndMaybeValue,
-        Op::Set if object.kind == SharedKind::Value => Words::Value,
+        Op::Set if keys == Keys::Content => Words::Value,
         Op::Add => Words::ValueOrNothing,
         Op::Append | Op::Extend | Op::Update | Op::Put => Words::Value,
         _ => Words::Nothing,
     };
     let given = args.arguments.as_slice();
-    let key_of = |word: &OsString| key(object.kind, word);
+    let key_of = |word: &OsString| key(keys, word);
     let (key, value) = match (words, given) {
         (Words::Nothing | Words::KeyOrNothing | Words::ValueOrNothing, []) => (None, None),
         (Words::Key | Words::KeyOrNothing | Words::KeyAndMaybeValue, [word]) => (Some(key_of(word)), None),
@@ -215,9 +225,9 @@ fn request(object: SharedRef, args: &SynchroArgs) -> Result<Request, Failure> {
     Ok(Request { key, value, timeout: args.timeout.map(|limit| limit.as_secs_f64()), ..Request::of(op, object) })
 }
 
-fn key(kind: SharedKind, word: &OsStr) -> Key {
-    let read = match (kind, word.to_str()) {
-        (SharedKind::Namespace, _) | (_, None) => None,
+fn key(keys: Keys, word: &OsStr) -> Key {
+    let read = match (keys, word.to_str()) {
+        (Keys::Names, _) | (_, None) => None,
         (_, Some(text)) => serde_json::from_str::<Value>(text).ok().and_then(Key::of_value),
     };
     read.unwrap_or_else(|| Key::of_bytes(word.as_bytes()))

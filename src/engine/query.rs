@@ -2,20 +2,19 @@
 //! time limit, what they write is kept in memory up to a cap, and they end with their process group.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, bounded};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+
+use super::piped_child::{Attendant, PipedChild};
+use crate::model::Stream;
 
 /// How soon it is noticed that nobody waits for the answer any more.
 const ATTENTION: Duration = Duration::from_millis(50);
@@ -140,121 +139,48 @@ impl Asked {
 fn ask(query: &Query, is_given_up: &AtomicBool) -> Result<Answer, QueryError> {
     let mut command = Command::new(&query.program);
     command.args(&query.args).current_dir(&query.cwd).envs(query.env.iter().map(|(name, value)| (name, value)));
-    command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command.spawn().map_err(|error| match error.kind() {
+    let child = PipedChild::spawn(command.stdin(Stdio::null())).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound if query.cwd.is_dir() => QueryError::NotFound,
         _ => QueryError::Io(error),
     })?;
-    let mut process = Process { child, is_reaped: false };
-    let heard = listen(&mut process, query, is_given_up);
-    if heard.is_err() {
-        process.kill();
-    }
-    let status = process.reap()?;
-    let (stdout, stderr) = heard?;
-    Ok(Answer { status, stdout, stderr })
-}
-
-/// A child that is not left behind.
-struct Process {
-    child: Child,
-    is_reaped: bool,
-}
-
-impl Process {
-    fn pid(&self) -> Option<Pid> {
-        Pid::from_raw(i32::try_from(self.child.id()).ok()?)
-    }
-
-    /// Kills the whole group. Its leader is not reaped yet, so its number is still its own.
-    fn kill(&self) {
-        if let Some(pid) = self.pid().filter(|_| !self.is_reaped) {
-            // It may be dead, which is what was wanted.
-            let _ = kill_process_group(pid, Signal::KILL);
-        }
-    }
-
-    fn reap(&mut self) -> io::Result<ExitStatus> {
-        let status = self.child.wait();
-        self.is_reaped = true;
-        status
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        if !self.is_reaped {
-            self.kill();
-            // It was killed, so this does not wait long.
-            let _ = self.reap();
-        }
-    }
-}
-
-/// Reads both outputs until the process has ended.
-fn listen(process: &mut Process, query: &Query, is_given_up: &AtomicBool) -> Result<(Vec<u8>, Vec<u8>), QueryError> {
-    let pid = process.pid().ok_or_else(|| io::Error::other("it got no process id"))?;
-    let pidfd = pidfd_open(pid, PidfdFlags::empty()).map_err(io::Error::from)?;
-    let mut outputs = [
-        Output::new(process.child.stdout.take().map(OwnedFd::from))?,
-        Output::new(process.child.stderr.take().map(OwnedFd::from))?,
-    ];
     let deadline = Instant::now() + query.limit;
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(QueryError::TimedOut(query.limit));
+    let mut heard = Heard { query, is_given_up, deadline, stdout: Vec::new(), stderr: Vec::new() };
+    let status = child.attend(&mut heard)?;
+    Ok(Answer { status, stdout: heard.stdout, stderr: heard.stderr })
+}
+
+/// What was heard of a program so far, and how long it may go on.
+struct Heard<'a> {
+    query: &'a Query,
+    is_given_up: &'a AtomicBool,
+    deadline: Instant,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+}
+
+impl Attendant for Heard<'_> {
+    type Error = QueryError;
+
+    fn turn(&mut self, _child: &PipedChild) -> Result<Instant, QueryError> {
+        let now = Instant::now();
+        if self.deadline <= now {
+            return Err(QueryError::TimedOut(self.query.limit));
         }
-        if is_given_up.load(Ordering::SeqCst) {
+        if self.is_given_up.load(Ordering::SeqCst) {
             return Err(QueryError::Interrupted);
         }
-        let mut waited: Vec<PollFd<'_>> = vec![PollFd::new(&pidfd, PollFlags::IN)];
-        waited.extend(outputs.iter().filter_map(|output| Some(PollFd::new(output.file.as_ref()?, PollFlags::IN))));
-        let timeout = Timespec::try_from(left.min(ATTENTION)).map_err(io::Error::other)?;
-        match poll(&mut waited, Some(&timeout)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(io::Error::from(error).into()),
-        }
-        let has_ended = !waited[0].revents().is_empty();
-        for output in &mut outputs {
-            output.read(query.most)?;
-        }
-        // What somebody else still writes to the pipe is not waited for.
-        if has_ended {
-            let [stdout, stderr] = outputs;
-            return Ok((stdout.bytes, stderr.bytes));
-        }
-    }
-}
-
-/// One output of the process.
-struct Output {
-    /// `None` after its end.
-    file: Option<File>,
-    bytes: Vec<u8>,
-}
-
-impl Output {
-    fn new(pipe: Option<OwnedFd>) -> io::Result<Self> {
-        if let Some(pipe) = &pipe {
-            rustix::io::ioctl_fionbio(pipe.as_fd(), true)?;
-        }
-        Ok(Self { file: pipe.map(File::from), bytes: Vec::new() })
+        Ok(self.deadline.min(now + ATTENTION))
     }
 
-    /// Reads what is there now.
-    fn read(&mut self, most: usize) -> Result<(), QueryError> {
-        let mut chunk = vec![0; 64 << 10];
-        while let Some(file) = &mut self.file {
-            match file.read(&mut chunk) {
-                Ok(0) => self.file = None,
-                Ok(count) if self.bytes.len() + count > most => return Err(QueryError::TooMuch(most)),
-                Ok(count) => self.bytes.extend_from_slice(&chunk[..count]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.into()),
-            }
+    fn output(&mut self, stream: Stream, bytes: &[u8]) -> Result<(), QueryError> {
+        let kept = match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        };
+        if kept.len() + bytes.len() > self.query.most {
+            return Err(QueryError::TooMuch(self.query.most));
         }
+        kept.extend_from_slice(bytes);
         Ok(())
     }
 }
@@ -262,6 +188,9 @@ impl Output {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
     use super::*;
 
@@ -308,11 +237,14 @@ mod tests {
 
     #[test]
     fn nobody_waits_for_what_a_child_left_running() {
-        let begun = Instant::now();
-        let answer = ask("sleep 1000 & echo $!", |_| ()).unwrap();
-        assert!(begun.elapsed() < Duration::from_secs(100));
-        let pid: i32 = String::from_utf8(answer.stdout).unwrap().trim().parse().unwrap();
-        let _ = rustix::process::kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL);
+        // The second one writes for ever.
+        for script in ["sleep 1000 & echo $!", "yes >&2 & echo $!"] {
+            let begun = Instant::now();
+            let answer = ask(script, |_| ()).unwrap();
+            assert!(begun.elapsed() < Duration::from_secs(100), "{script}");
+            let pid: i32 = String::from_utf8(answer.stdout).unwrap().trim().parse().unwrap();
+            let _ = rustix::process::kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL);
+        }
     }
 
     #[test]

@@ -18,11 +18,11 @@ pub(super) struct Known {
     pub(super) kind: SectionKind,
     pub(super) uid: String,
     pub(super) parent: SectionNumber,
-    state: State,
+    state: Progress,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum Progress {
     Planned,
     /// Began where the log had this many bytes.
     Open(u64),
@@ -53,10 +53,10 @@ impl Sections {
             self.add(plan)?;
         }
         let known = self.get_mut(section)?;
-        if known.state != State::Planned {
+        if known.state != Progress::Planned {
             return Err(format!("section {section} ('{}') began twice", known.uid));
         }
-        known.state = State::Open(position);
+        known.state = Progress::Open(position);
         if let Some(uid) = uid {
             uid.clone_into(&mut known.uid);
         }
@@ -68,11 +68,11 @@ impl Sections {
     pub(super) fn finish(&mut self, section: SectionNumber, position: u64) -> Result<LogRange, String> {
         let known = self.get_mut(section)?;
         let begin = match known.state {
-            State::Planned => position,
-            State::Open(begin) => begin,
-            State::Ended => return Err(format!("section {section} ('{}') ended twice", known.uid)),
+            Progress::Planned => position,
+            Progress::Open(begin) => begin,
+            Progress::Ended => return Err(format!("section {section} ('{}') ended twice", known.uid)),
         };
-        if std::mem::replace(&mut known.state, State::Ended) != State::Planned {
+        if std::mem::replace(&mut known.state, Progress::Ended) != Progress::Planned {
             self.open -= 1;
         }
         Ok(LogRange { begin, size: position.saturating_sub(begin) })
@@ -95,7 +95,7 @@ impl Sections {
         if plan.parent as usize > self.known.len() {
             return Err(format!("section '{}' is said to be a part of the unknown section {}", plan.uid, plan.parent));
         }
-        let known = Known { kind: plan.kind, uid: plan.uid.clone(), parent: plan.parent, state: State::Planned };
+        let known = Known { kind: plan.kind, uid: plan.uid.clone(), parent: plan.parent, state: Progress::Planned };
         self.known.push(known);
         Ok(())
     }

@@ -80,7 +80,8 @@ pub(crate) use size::parse_size;
 pub(crate) use status_message::{Finished, Running, StatusKind, StatusMessage, TaskIdValue};
 pub(crate) use stream::Stream;
 pub(crate) use synchro::{
-    Answer, FRAME_LIMIT, Fault, FaultKind, ObjectId, Op, PROTOCOL, REFERENCE, Request, SharedKind, SharedRef,
+    Answer, FRAME_LIMIT, Fault, FaultKind, Gives, Keys, Method, ObjectId, Op, PROTOCOL, REFERENCE, Request, SharedKind,
+    SharedRef, Takes,
 };
 pub(crate) use tally::Tally;
 pub(crate) use task::{Place, QUARANTINE, Task, TaskNumber};

@@ -21,12 +21,15 @@
 //! [`Value`]. Positions in a list count from 1. What a connection holds (locks, slots) is released
 //! when it closes. A line that is no JSON, or is longer than [`FRAME_LIMIT`], ends the connection on which it came.
 
+mod kinds;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+pub(crate) use self::kinds::{Gives, Keys, Method, SharedKind, Takes};
 use super::{Key, TaskNumber, Value, nearest};
 
 /// The longest line that a process may send, in bytes.
@@ -40,64 +43,6 @@ pub(crate) const REFERENCE: &str = "__synchro__";
 
 /// The number of a shared object in its run, from 1.
 pub(crate) type ObjectId = u64;
-
-/// What kind of object it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum SharedKind {
-    /// Values by key.
-    Dict,
-    /// Values in order.
-    List,
-    /// Values that wait to be taken, first in, first out.
-    Queue,
-    /// Held by one at a time.
-    Lock,
-    /// The same; its holder may take it again.
-    Rlock,
-    /// Held by so many at a time.
-    Semaphore,
-    /// Set or not.
-    Event,
-    /// Waits for so many.
-    Barrier,
-    /// One value.
-    Value,
-    /// Values by name.
-    Namespace,
-}
-
-impl SharedKind {
-    /// Every kind, in the order of the documentation.
-    pub(crate) const ALL: [Self; 10] = [
-        Self::Dict,
-        Self::List,
-        Self::Queue,
-        Self::Lock,
-        Self::Rlock,
-        Self::Semaphore,
-        Self::Event,
-        Self::Barrier,
-        Self::Value,
-        Self::Namespace,
-    ];
-
-    /// Returns the name of the kind, which is that of the function which makes one.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Dict => "dict",
-            Self::List => "list",
-            Self::Queue => "queue",
-            Self::Lock => "lock",
-            Self::Rlock => "rlock",
-            Self::Semaphore => "semaphore",
-            Self::Event => "event",
-            Self::Barrier => "barrier",
-            Self::Value => "value",
-            Self::Namespace => "namespace",
-        }
-    }
-}
 
 /// Names a shared object: `dict:3`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -118,10 +63,9 @@ impl FromStr for SharedRef {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text.split_once(':').and_then(|(kind, id)| {
-            let kind = SharedKind::ALL.into_iter().find(|known| known.name() == kind)?;
-            Some(Self { kind, id: id.parse().ok()? })
-        });
+        let parts = text
+            .split_once(':')
+            .and_then(|(kind, id)| Some(Self { kind: SharedKind::named(kind)?, id: id.parse().ok()? }));
         parts.ok_or_else(|| format!("'{}' names no shared object; one is named as in dict:3", text.escape_debug()))
     }
 }
@@ -153,8 +97,7 @@ impl SharedRef {
 
     /// Reads it.
     pub(super) fn of_content(content: &Value) -> Option<Self> {
-        let name = content.get("type")?.as_str()?;
-        let kind = SharedKind::ALL.into_iter().find(|kind| kind.name() == name)?;
+        let kind = SharedKind::named(content.get("type")?.as_str()?)?;
         match content.get("id")? {
             Value::Integer(id) => Some(Self { kind, id: ObjectId::try_from(*id).ok()? }),
             _ => None,
@@ -224,6 +167,12 @@ impl Op {
         serde_json::to_value(self).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
     }
 
+    /// Returns every operation.
+    #[cfg(test)]
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        OPERATIONS.into_iter().filter_map(|name| serde_json::from_value(name.into()).ok())
+    }
+
     /// Returns what to say of an operation that there is not.
     pub(crate) fn unknown(name: &str) -> String {
         let hint = match nearest(name, OPERATIONS) {
@@ -279,7 +228,8 @@ impl Request {
         Self { task: Some(task), attempt: Some(attempt), ..Self::bare(Op::Hello) }
     }
 
-    const fn bare(op: Op) -> Self {
+    /// Makes a request about nothing in particular.
+    pub(crate) const fn bare(op: Op) -> Self {
         Self { op, object: None, key: None, value: None, timeout: None, kind: None, task: None, attempt: None }
     }
 }

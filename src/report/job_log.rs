@@ -4,8 +4,8 @@ use std::io::Write;
 
 use chrono::Utc;
 
+use super::announcement::Announcement;
 use super::lines::{Look, Verbosity, line};
-use super::live::Announcement;
 use super::style::Paint;
 use super::summary::Summary;
 use crate::model::{EventKind, Level, Masks, Outcome, RecordForm, Stream};

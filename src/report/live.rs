@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded, unbounded};
 use parking_lot::Mutex;
 
+use super::announcement::Announcement;
 use super::canvas::terminal_size;
 use super::console::Console;
 use super::job_log::JobLog;
@@ -22,7 +23,7 @@ use super::outlines::Key;
 use super::renderer::{BATCH, Renderer};
 use super::style::ColorChoice;
 use super::summary::Summary;
-use crate::model::{Event, EventKind, Level, Masks, Stream, TaskNumber};
+use crate::model::{Event, EventKind, Masks, TaskNumber};
 
 /// Bytes of tasks' output that may wait for the console.
 const MAX_OUTPUT: usize = 4 * 1024 * 1024;
@@ -30,42 +31,6 @@ const MAX_OUTPUT: usize = 4 * 1024 * 1024;
 /// How long a renderer may write nothing once the run is to end. It gives up a reader by itself, but a terminal that says it
 /// takes something, and does not take all of it, holds it.
 const STUCK_AFTER: Duration = Duration::from_secs(1);
-
-/// Something to be shown.
-#[derive(Debug)]
-pub(crate) enum Announcement {
-    /// Something happened in the run.
-    Event(Arc<Event>),
-    /// A task wrote this. It is shown line by line with the task's id, on standard error.
-    Output {
-        /// Which task.
-        task: TaskNumber,
-        /// Where it wrote to.
-        stream: Stream,
-        /// What it wrote.
-        bytes: Vec<u8>,
-    },
-    /// The jobfile itself printed this. It is written as it is.
-    Print {
-        /// Where to.
-        stream: Stream,
-        /// What.
-        bytes: Vec<u8>,
-        /// Is sent to once it is written.
-        done: Sender<()>,
-    },
-    /// The jobfile itself logged this.
-    Log {
-        /// How much it matters.
-        level: Level,
-        /// The logger's name; empty for the root.
-        logger: String,
-        /// One line or several.
-        text: Vec<u8>,
-    },
-    /// Everything announced before is to be written.
-    Flush(Sender<()>),
-}
 
 /// What the console of a run is like.
 pub(crate) struct Settings {

@@ -7,10 +7,11 @@ use std::time::Duration;
 use crossbeam::channel::{Receiver, Sender, bounded, unbounded};
 use parking_lot::Mutex;
 
+use super::announcement::Announcement;
 use super::console::Console;
 use super::fixture::{end, events, finished, job, queued, run_started, started};
 use super::lines::Look;
-use super::live::{Announcement, Live, Settings};
+use super::live::{Live, Settings};
 use crate::model::{EventKind, Masks, Outcome, Stream};
 
 /// A stream that can be looked at.

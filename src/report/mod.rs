@@ -4,6 +4,7 @@
 //! ended or was killed. Nothing here starts a process, reads a run directory or decides an outcome.
 
 mod annotations;
+mod announcement;
 mod avocado_json;
 mod canvas;
 mod closing;
@@ -42,6 +43,7 @@ mod tree;
 mod walks;
 
 pub(crate) use annotations::{github as github_annotations, step_summary};
+pub(crate) use announcement::Announcement;
 pub(crate) use avocado_json::write as write_avocado_json;
 pub(crate) use closing::{Closing, render};
 pub(crate) use excerpt::ReadFile;
@@ -49,7 +51,7 @@ pub(crate) use html::{Folders, write as write_html};
 pub(crate) use job_log::JobLog;
 pub(crate) use junit::write as write_junit;
 pub(crate) use lines::{Look, Verbosity, line};
-pub(crate) use live::{Announcement, Live, LiveHandle, Settings};
+pub(crate) use live::{Live, LiveHandle, Settings};
 pub(crate) use results_json::{schema, write as write_json};
 pub(crate) use row::Row;
 pub(crate) use style::{ColorChoice, Paint};

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, Select, Sender};
 
+use super::announcement::Announcement;
 use super::canvas::Canvas;
 use super::console::Console;
 use super::job_log::JobLog;
 use super::lines::{Look, Verbosity, line};
-use super::live::{Announcement, Message, Settings, Shared, ended_task};
+use super::live::{Message, Settings, Shared, ended_task};
 use super::outlines::OutputLines;
 use super::progress::{Progress, TICK};
 use super::style::clean;

@@ -44,8 +44,8 @@ impl Called {
     }
 }
 
-/// A way to run a kind.
-enum Way {
+/// What runs a kind.
+enum Implementation {
     Own(Kind),
     Script(PathBuf),
 }
@@ -137,9 +137,9 @@ fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-fn way(kind: &str, called: &Called) -> Option<Way> {
-    let own = Kind::named(kind).map(Way::Own);
-    own.or_else(|| kinds::find_script(kind, called.path.as_deref()).map(Way::Script))
+fn implementation(kind: &str, called: &Called) -> Option<Implementation> {
+    let own = Kind::named(kind).map(Implementation::Own);
+    own.or_else(|| kinds::find_script(kind, called.path.as_deref()).map(Implementation::Script))
 }
 
 /// Returns what the runner can do, as a line of JSON.
@@ -151,9 +151,9 @@ fn capabilities(called: &Called) -> Result<String, String> {
             settings.dedup();
             (Kind::ALL.map(|kind| kind.name().to_owned()).into(), settings)
         }
-        Some(kind) => match way(kind, called) {
-            Some(Way::Own(own)) => (vec![kind.clone()], kinds::settings(own).to_vec()),
-            Some(Way::Script(script)) => (script::kinds_of(&script)?, Vec::new()),
+        Some(kind) => match implementation(kind, called) {
+            Some(Implementation::Own(own)) => (vec![kind.clone()], kinds::settings(own).to_vec()),
+            Some(Implementation::Script(script)) => (script::kinds_of(&script)?, Vec::new()),
             None => return Err(unsupported(kind)),
         },
     };
@@ -180,13 +180,13 @@ fn unsupported(kind: &str) -> String {
 /// Runs what was ordered. Returns when its last message was sent; the error is that there was no first one.
 fn perform(mut order: RunnerOrder, called: &Called) -> Result<(), String> {
     let kind = &order.runnable.kind;
-    let Some(way) = way(kind, called) else {
+    let Some(implementation) = implementation(kind, called) else {
         return Err(match foreign::find(PREFIX, kind) {
             Some(program) => foreign::become_it(program, &called.words),
             None => unsupported(kind),
         });
     };
-    if let Way::Own(own) = way {
+    if let Implementation::Own(own) = implementation {
         let is_known = |key: &String| key == COMMON_SETTING || kinds::settings(own).contains(&key.as_str());
         for key in order.runnable.config.keys().filter(|key| !is_known(key)) {
             complain(&format!("warning: the kind {} does not look at the setting '{key}'", own.name()));
@@ -198,7 +198,7 @@ fn perform(mut order: RunnerOrder, called: &Called) -> Result<(), String> {
         order.identity.output_dir = Some(folder.to_string_lossy().into_owned());
     }
     let mut reporter = Reporter::new(called.form, order.identity.clone(), &order.uris)?;
-    if let Way::Own(own) = way
+    if let Implementation::Own(own) = implementation
         && let Some(end) = kinds::without_running(own)
     {
         reporter.started()?;
@@ -210,7 +210,7 @@ fn perform(mut order: RunnerOrder, called: &Called) -> Result<(), String> {
         Half::Worker(stop) => {
             let stop = Rc::new(stop);
             reporter.heed(&stop);
-            exit(work(&order, &way, reporter, stop, called.reading()))
+            exit(work(&order, &implementation, reporter, stop, called.reading()))
         }
         Half::Supervisor(end) => {
             reporter.disconnect();
@@ -236,7 +236,13 @@ fn perform(mut order: RunnerOrder, called: &Called) -> Result<(), String> {
 }
 
 /// Does the work, and returns the exit code: 0 when the last message was sent.
-fn work(order: &RunnerOrder, way: &Way, mut reporter: Reporter, stop: Rc<StopRequest>, reading: Reading) -> i32 {
+fn work(
+    order: &RunnerOrder,
+    implementation: &Implementation,
+    mut reporter: Reporter,
+    stop: Rc<StopRequest>,
+    reading: Reading,
+) -> i32 {
     if let Err(problem) = reporter.started() {
         if stop.signal().is_none() {
             complain(&format!("error: {problem}"));
@@ -246,9 +252,9 @@ fn work(order: &RunnerOrder, way: &Way, mut reporter: Reporter, stop: Rc<StopReq
     let output_dir = order.identity.output_dir.clone().map(PathBuf::from);
     let mut work =
         Work { runnable: &order.runnable, output_dir: output_dir.as_deref(), reporter: &mut reporter, stop, reading };
-    let finished = match way {
-        Way::Own(own) => kinds::run(*own, &mut work),
-        Way::Script(script) => kinds::run_scripted(script, &mut work),
+    let finished = match implementation {
+        Implementation::Own(own) => kinds::run(*own, &mut work),
+        Implementation::Script(script) => kinds::run_scripted(script, &mut work),
     };
     say_end(&mut reporter, finished);
     0

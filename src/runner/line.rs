@@ -1,7 +1,7 @@
 //! The task's end of the socket to its host: JSON objects, one a line.
 
 use std::cell::{Cell, RefCell};
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -10,28 +10,26 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use serde::de::DeserializeOwned;
 
+use crate::engine::{IncomingLines, OutgoingLines};
 use crate::model::{Message, Reply};
 use crate::script::{HostLine, Stop};
 
-/// Bytes that are read at once.
-const READ: usize = 16 << 10;
-
 /// See the module.
-pub(super) struct Line {
+pub(super) struct TaskLine {
     socket: UnixStream,
     /// What asks the task to end, once it has a script that could heed it.
     stop: RefCell<Rc<Stop>>,
     /// What came and was not looked at.
-    incoming: RefCell<Vec<u8>>,
+    incoming: RefCell<IncomingLines>,
     /// What is to be written.
-    outgoing: RefCell<Vec<u8>>,
+    outgoing: RefCell<OutgoingLines>,
     /// How many answers are to come that nobody waits for any more.
     stale: Cell<usize>,
 }
 
-impl Line {
+impl TaskLine {
     pub(super) fn new(socket: UnixStream) -> Self {
-        let (incoming, outgoing) = (RefCell::default(), RefCell::default());
+        let (incoming, outgoing) = (RefCell::new(IncomingLines::of_any_length()), RefCell::default());
         Self { socket, stop: RefCell::new(Stop::at_once()), incoming, outgoing, stale: Cell::new(0) }
     }
 
@@ -46,11 +44,9 @@ impl Line {
 
     /// Waits for one line and reads it.
     pub(super) fn receive<T: DeserializeOwned>(&self) -> io::Result<T> {
-        loop {
-            if let Some(line) = self.take_line() {
-                return Ok(serde_json::from_slice(&line)?);
-            }
-            self.read()?;
+        match self.incoming.borrow_mut().wait_for_next(&self.socket)? {
+            Some(line) => Ok(serde_json::from_slice(line)?),
+            None => Err(closed()),
         }
     }
 
@@ -102,53 +98,32 @@ impl Line {
     }
 
     fn read(&self) -> io::Result<()> {
-        let mut piece = [0; READ];
-        match (&self.socket).read(&mut piece) {
-            Ok(0) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the host has closed the line")),
-            Ok(count) => {
-                self.incoming.borrow_mut().extend_from_slice(&piece[..count]);
-                Ok(())
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn take_line(&self) -> Option<Vec<u8>> {
-        let mut incoming = self.incoming.borrow_mut();
-        let length = memchr::memchr(b'\n', &incoming)?;
-        let mut line: Vec<u8> = incoming.drain(..=length).collect();
-        line.pop();
-        Some(line)
+        if self.incoming.borrow_mut().fill(&self.socket)? { Ok(()) } else { Err(closed()) }
     }
 
     fn take_reply(&self) -> io::Result<Option<Reply>> {
-        Ok(self.take_line().map(|line| serde_json::from_slice(&line)).transpose()?)
-    }
-
-    fn put(&self, message: &Message) -> io::Result<()> {
-        let mut outgoing = self.outgoing.borrow_mut();
-        serde_json::to_writer(&mut *outgoing, message)?;
-        outgoing.push(b'\n');
-        Ok(())
+        let mut incoming = self.incoming.borrow_mut();
+        let line = incoming.next().map_err(io::Error::other)?;
+        Ok(line.map(serde_json::from_slice).transpose()?)
     }
 }
 
-impl HostLine for Line {
+fn closed() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "the host has closed the line")
+}
+
+impl HostLine for TaskLine {
     fn tell(&self, message: &Message) -> io::Result<()> {
-        self.put(message)?;
+        self.tell_with_next(message)?;
         self.flush()
     }
 
     fn tell_with_next(&self, message: &Message) -> io::Result<()> {
-        self.put(message)
+        Ok(self.outgoing.borrow_mut().post(message)?)
     }
 
     fn flush(&self) -> io::Result<()> {
-        let mut outgoing = self.outgoing.borrow_mut();
-        let written = (&self.socket).write_all(&outgoing);
-        outgoing.clear();
-        written
+        self.outgoing.borrow_mut().flush(&self.socket).map(drop)
     }
 
     fn ask(&self, message: &Message) -> io::Result<Reply> {
@@ -176,7 +151,7 @@ impl HostLine for Line {
     }
 }
 
-impl Line {
+impl TaskLine {
     /// Waits at most so long until something has come; returns whether it has.
     fn wait_for_socket(&self, limit: Duration) -> io::Result<bool> {
         let limit = Timespec::try_from(limit).map_err(io::Error::other)?;
@@ -187,17 +162,19 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
+    use crate::engine::json_line;
     use crate::model::{StopOrder, StopWord};
 
-    fn line() -> (Line, UnixStream) {
+    fn line() -> (TaskLine, UnixStream) {
         let (own, host) = UnixStream::pair().unwrap();
-        (Line::new(own), host)
+        (TaskLine::new(own), host)
     }
 
     fn send(mut host: &UnixStream, reply: &Reply) {
-        let mut text = serde_json::to_vec(reply).unwrap();
-        text.push(b'\n');
+        let text = json_line(reply).unwrap();
         // In two pieces, as a socket may bring it.
         host.write_all(&text[..3]).unwrap();
         host.write_all(&text[3..]).unwrap();

@@ -21,7 +21,7 @@ use std::rc::Rc;
 
 pub(crate) use self::app::{is_runner_name, main as runner_main, main_as_runner, run_command};
 pub(crate) use self::command::RunnerArgs;
-use self::line::Line;
+use self::line::TaskLine;
 use crate::engine;
 use crate::model::{Message, Order};
 use crate::script::{self, HostLine, ScriptEnd, Stop};
@@ -60,7 +60,7 @@ fn restore_signals() {
 }
 
 fn serve() -> io::Result<()> {
-    let line = Line::new(take_stdin()?);
+    let line = TaskLine::new(take_stdin()?);
     let order: Order = line.receive()?;
     open_stdin(&order)?;
     // A walk has nothing to clean up: a worker ends at once.

@@ -3,13 +3,14 @@
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::rc::Rc;
 
 use serde_json::Value;
 
+use crate::engine::IncomingLines;
 use crate::script;
 
 /// Runs it, and returns the exit code.
@@ -28,9 +29,8 @@ pub(super) fn main() -> i32 {
 fn serve() -> io::Result<()> {
     let socket = super::take_stdin()?;
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
-    let mut line = Vec::new();
-    BufReader::new(socket.try_clone()?).read_until(b'\n', &mut line)?;
-    let order: Value = serde_json::from_slice(&line)?;
+    let mut incoming = IncomingLines::of_any_length();
+    let order: Value = serde_json::from_slice(incoming.wait_for_next(&socket)?.unwrap_or_default())?;
     let part = |key: &str| order.get(key).cloned().unwrap_or_default();
     let script = part("script");
     let socket = Rc::new(RefCell::new(socket));

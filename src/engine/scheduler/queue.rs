@@ -39,12 +39,12 @@ pub(super) struct ReadyQueue {
     running: usize,
     running_in_group: HashMap<u32, usize>,
     resources: Resources,
-    lines: Vec<Line>,
+    lines: Vec<WaitingLine>,
     arrivals: i64,
     held_until: Option<Duration>,
 }
 
-struct Line {
+struct WaitingLine {
     group: Option<Group>,
     wish: BTreeMap<String, u64>,
     queue: VecDeque<(i64, TaskNumber)>,
@@ -91,10 +91,10 @@ impl ReadyQueue {
         self.held_until.filter(|_| !self.lines.is_empty())
     }
 
-    fn line(&mut self, group: Option<Group>, wish: &BTreeMap<String, u64>) -> &mut Line {
+    fn line(&mut self, group: Option<Group>, wish: &BTreeMap<String, u64>) -> &mut WaitingLine {
         let found = self.lines.iter().position(|line| line.group == group && line.wish == *wish);
         let index = found.unwrap_or_else(|| {
-            self.lines.push(Line { group, wish: wish.clone(), queue: VecDeque::new(), overtaken: 0 });
+            self.lines.push(WaitingLine { group, wish: wish.clone(), queue: VecDeque::new(), overtaken: 0 });
             self.lines.len() - 1
         });
         &mut self.lines[index]

@@ -21,14 +21,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::state::HolderId;
+use super::holder::{HolderId, MAIN, Party};
 use crate::model::{ObjectId, TaskNumber};
-
-/// `main` or a task, which has its number.
-pub(super) type Party = TaskNumber;
-
-/// `main`; tasks are numbered from 1.
-pub(super) const MAIN: Party = 0;
 
 /// What a party is about.
 #[derive(Debug)]
@@ -54,8 +48,8 @@ pub(super) struct Call {
 /// Who can end a wait.
 #[derive(Debug)]
 pub(super) enum Needs {
-    /// Anybody who reaches the object.
-    Anybody(ObjectId),
+    /// Anybody who reaches the object; how that stands if nobody does.
+    Anybody(ObjectId, &'static str),
     /// One of these.
     OneOf(Vec<Party>),
     /// So many more arrivals at a barrier, of parties that are not there yet.
@@ -124,7 +118,7 @@ impl Look<'_> {
             reached.entry(*party).or_insert_with(|| (scene.reach)(*party)).contains(object)
         };
         match needs {
-            Needs::Anybody(object) => able.contains(&MAIN) || able.iter().any(|party| reaches(party, object)),
+            Needs::Anybody(object, _) => able.contains(&MAIN) || able.iter().any(|party| reaches(party, object)),
             Needs::OneOf(parties) => parties.iter().any(|party| able.contains(party)),
             Needs::Arrivals { barrier, missing, there } => {
                 let comes = |party: &&Party| !there.contains(party) && reaches(party, barrier);
@@ -163,7 +157,7 @@ mod tests {
                     reached.push((party, u64::from(number(rest))));
                     continue;
                 }
-                "?" => Needs::Anybody(u64::from(number(rest))),
+                "?" => Needs::Anybody(u64::from(number(rest)), ""),
                 "@" => Needs::OneOf(list(rest)),
                 _ => {
                     let (barrier, missing) = rest.split_once('/').unwrap();

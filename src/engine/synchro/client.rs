@@ -1,27 +1,25 @@
 //! The other end: a process that asks for what is shared.
 
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::net::{SendFlags, send};
 
-use crate::model::{Answer, FRAME_LIMIT, Fault, FaultKind, Request, TaskNumber};
+use crate::engine::json_lines::{IncomingLines, OutgoingLines};
+use crate::model::{Answer, FRAME_LIMIT, Fault, FaultKind, Op, Request, TaskNumber};
 
 /// The request that gives up the one before it, which waits.
-const CANCEL: &[u8] = b"{\"op\":\"cancel\"}\n";
+const CANCEL: Request = Request::bare(Op::Cancel);
 
 /// A connection to the shared objects of a run. What it holds is released when it is dropped.
 #[derive(Debug)]
 pub(crate) struct SynchroClient {
     socket: UnixStream,
-    outgoing: Vec<u8>,
-    incoming: Vec<u8>,
-    /// How many bytes of `incoming` were used.
-    used: usize,
+    outgoing: OutgoingLines,
+    incoming: IncomingLines,
 }
 
 impl SynchroClient {
@@ -31,7 +29,7 @@ impl SynchroClient {
             let text = format!("cannot reach the shared objects of the run at {}: {error}", path.display());
             Fault::new(FaultKind::Closed, text)
         })?;
-        let mut client = Self { socket, outgoing: Vec::new(), incoming: Vec::new(), used: 0 };
+        let mut client = Self { socket, outgoing: OutgoingLines::default(), incoming: IncomingLines::of_any_length() };
         match client.call(&Request::hello(task, attempt)) {
             Answer::Error(fault) => Err(fault),
             Answer::Ok(_) | Answer::Timeout(_) => Ok(client),
@@ -52,12 +50,10 @@ impl SynchroClient {
         is_given_up: &dyn Fn() -> bool,
     ) -> Answer {
         self.outgoing.clear();
-        let written = serde_json::to_writer(&mut self.outgoing, request);
-        self.outgoing.push(b'\n');
-        if written.is_err() || self.outgoing.len() > FRAME_LIMIT {
+        if self.outgoing.post(request).is_err() || self.outgoing.held() > FRAME_LIMIT {
             let text = format!(
                 "a request of {} bytes is too long; {} MiB is the most: hand a large value over in a file, or in parts",
-                self.outgoing.len(),
+                self.outgoing.held(),
                 FRAME_LIMIT >> 20
             );
             return Answer::Error(Fault::usage(text));
@@ -71,50 +67,34 @@ impl SynchroClient {
         }
     }
 
-    fn send(&self, mut rest: &[u8]) -> io::Result<()> {
-        while !rest.is_empty() {
-            match send(&self.socket, rest, SendFlags::NOSIGNAL) {
-                Ok(count) => rest = &rest[count..],
-                Err(Errno::INTR) => {}
-                // What the server said last tells more than that it has hung up.
-                Err(Errno::PIPE | Errno::CONNRESET) => break,
-                Err(error) => return Err(error.into()),
-            }
+    fn send(&mut self) -> io::Result<()> {
+        match self.outgoing.flush(&self.socket) {
+            Ok(_) => Ok(()),
+            // What the server said last tells more than that it has hung up.
+            Err(error) if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => Ok(()),
+            Err(error) => Err(error),
         }
-        Ok(())
     }
 
     fn exchange(&mut self, wakes: Option<BorrowedFd<'_>>, is_given_up: &dyn Fn() -> bool) -> io::Result<Answer> {
-        self.send(&self.outgoing)?;
-        let mut scanned = self.used;
+        self.send()?;
         let mut wakes = wakes;
         loop {
-            if let Some(length) = self.incoming[scanned..].iter().position(|byte| *byte == b'\n') {
-                let line = &self.incoming[self.used..scanned + length];
-                let answer = serde_json::from_slice(line)?;
-                self.used = scanned + length + 1;
-                if self.used == self.incoming.len() {
-                    self.incoming.clear();
-                    self.used = 0;
-                }
-                return Ok(answer);
+            if let Some(line) = self.incoming.next().map_err(io::Error::other)? {
+                return Ok(serde_json::from_slice(line)?);
             }
-            scanned = self.incoming.len();
             if let Some(waker) = wakes
                 && self.wait(waker)? == Came::Word
             {
                 // It stays readable, and is not asked again.
                 wakes = None;
                 if is_given_up() {
-                    self.send(CANCEL)?;
+                    self.outgoing.post(&CANCEL)?;
+                    self.send()?;
                 }
             }
-            let mut piece = [0; 16 << 10];
-            match self.socket.read(&mut piece) {
-                Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the other side has closed it")),
-                Ok(count) => self.incoming.extend_from_slice(&piece[..count]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+            if !self.incoming.fill(&self.socket)? {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the other side has closed it"));
             }
         }
     }

@@ -4,10 +4,10 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::epoll::EventFlags;
-use rustix::io::Errno;
-use rustix::net::{SendFlags, send};
 use serde_json::Value;
 
+use crate::engine::flow::Flow;
+use crate::engine::json_lines::{IncomingLines, OutgoingLines};
 use crate::model::{Answer, FRAME_LIMIT, Fault, FaultKind, Op, Request, whole};
 
 /// How many bytes of answers may wait for a slow reader before its next request is looked at.
@@ -19,11 +19,8 @@ const AHEAD_LIMIT: usize = 64 << 10;
 /// See the module.
 pub(super) struct Connection {
     socket: OwnedFd,
-    inbox: Vec<u8>,
-    /// How many bytes of the inbox are known to hold no line break.
-    scanned: usize,
-    outbox: Vec<u8>,
-    sent: usize,
+    incoming: IncomingLines,
+    outgoing: OutgoingLines,
     /// It has said who it is.
     pub(super) is_greeted: bool,
     /// Its request waits.
@@ -47,10 +44,8 @@ impl Connection {
     pub(super) fn new(socket: OwnedFd) -> Self {
         Self {
             socket,
-            inbox: Vec::new(),
-            scanned: 0,
-            outbox: Vec::new(),
-            sent: 0,
+            incoming: IncomingLines::with_limit(FRAME_LIMIT),
+            outgoing: OutgoingLines::default(),
             is_greeted: false,
             waits: false,
             has_ended: false,
@@ -60,91 +55,63 @@ impl Connection {
 
     /// Reads once. The error is that of a connection which is gone.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<()> {
-        match rustix::io::read(&self.socket, &mut *buffer) {
-            Ok(0) => self.has_ended = true,
-            Ok(count) => self.inbox.extend_from_slice(&buffer[..count]),
-            Err(Errno::AGAIN | Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
+        match Flow::read(&self.socket, buffer)? {
+            Flow::Bytes(count) => self.incoming.push(&buffer[..count]),
+            Flow::Dry => {}
+            Flow::Closed => self.has_ended = true,
         }
         Ok(())
     }
 
     /// Returns the next line, unless there is none or it is not to be looked at yet.
     pub(super) fn next_frame(&mut self) -> Option<Frame> {
-        if self.waits || self.outbox.len() - self.sent > OUTBOX_LIMIT {
+        if self.waits || self.outgoing.held() > OUTBOX_LIMIT {
             return None;
         }
-        let Some(length) = self.inbox[self.scanned..].iter().position(|byte| *byte == b'\n') else {
-            self.scanned = self.inbox.len();
-            let text = format!("a line is longer than {} MiB, which is the most", FRAME_LIMIT >> 20);
-            return (self.inbox.len() > FRAME_LIMIT).then(|| Frame::Garbage(Fault::new(FaultKind::Protocol, text)));
-        };
-        let end = self.scanned + length;
-        let frame = parse(&self.inbox[..end]);
-        self.inbox.drain(..=end);
-        self.scanned = 0;
-        if self.inbox.is_empty() && self.inbox.capacity() > AHEAD_LIMIT {
-            self.inbox = Vec::new();
+        match self.incoming.next() {
+            Ok(line) => line.map(parse),
+            Err(_) => {
+                let text = format!("a line is longer than {} MiB, which is the most", FRAME_LIMIT >> 20);
+                Some(Frame::Garbage(Fault::new(FaultKind::Protocol, text)))
+            }
         }
-        Some(frame)
     }
 
     /// Takes the line that gives up the request which waits, if that is what comes next.
     pub(super) fn take_cancel(&mut self) -> bool {
-        let Some(length) = self.inbox.iter().position(|byte| *byte == b'\n').filter(|_| self.waits) else {
-            return false;
-        };
-        let is_cancel = matches!(parse(&self.inbox[..length]), Frame::Request(request) if request.op == Op::Cancel);
-        if is_cancel {
-            self.inbox.drain(..=length);
-            self.scanned = 0;
-        }
-        is_cancel
+        let is_cancel = |line| matches!(parse(line), Frame::Request(request) if request.op == Op::Cancel);
+        let comes = self.waits && matches!(self.incoming.peek(), Ok(Some(line)) if is_cancel(line));
+        comes && self.incoming.next().is_ok()
     }
 
     /// Puts an answer behind those that wait to be sent.
     pub(super) fn answer(&mut self, answer: &Answer) {
         // Plain data always has a text.
-        let _ = serde_json::to_writer(&mut self.outbox, answer);
-        self.outbox.push(b'\n');
+        let _ = self.outgoing.post(answer);
     }
 
     /// Hears no more.
     pub(super) fn stop_reading(&mut self) {
         self.has_ended = true;
-        self.inbox = Vec::new();
-        self.scanned = 0;
+        self.incoming.take_rest();
     }
 
     /// Sends what the socket takes now. The error is that of a connection which is gone.
     pub(super) fn flush(&mut self) -> io::Result<()> {
-        while self.sent < self.outbox.len() {
-            match send(&self.socket, &self.outbox[self.sent..], SendFlags::NOSIGNAL) {
-                Ok(count) => self.sent += count,
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => return Ok(()),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        self.sent = 0;
-        match self.outbox.capacity() > AHEAD_LIMIT {
-            true => self.outbox = Vec::new(),
-            false => self.outbox.clear(),
-        }
-        Ok(())
+        self.outgoing.flush(&self.socket).map(drop)
     }
 
     /// Returns whether there is nothing left to do for it.
     pub(super) fn is_over(&self) -> bool {
-        self.has_ended && !self.waits && self.outbox.is_empty()
+        self.has_ended && !self.waits && self.outgoing.held() == 0
     }
 
     /// Returns what is to be watched for now, if that has changed.
     pub(super) fn new_interest(&mut self) -> Option<EventFlags> {
-        let is_ahead = self.inbox.len() > AHEAD_LIMIT && (self.waits || !self.outbox.is_empty());
+        let is_ahead = self.incoming.held() > AHEAD_LIMIT && (self.waits || self.outgoing.held() > 0);
         let mut interest = EventFlags::empty();
         interest.set(EventFlags::IN, !self.has_ended && !is_ahead);
-        interest.set(EventFlags::OUT, !self.outbox.is_empty());
+        interest.set(EventFlags::OUT, self.outgoing.held() > 0);
         (interest != self.interest).then(|| {
             self.interest = interest;
             interest

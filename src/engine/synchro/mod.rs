@@ -7,11 +7,11 @@
 mod broken;
 mod client;
 mod connection;
-mod entries;
-mod object;
+mod holder;
 mod parties;
 mod server;
 mod state;
+mod types;
 mod waiting;
 
 use std::collections::HashSet;
@@ -26,8 +26,9 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use rustix::event::{EventfdFlags, eventfd};
 
+use self::holder::MAIN_HOLDER;
 use self::server::Server;
-use self::state::{MAIN_HOLDER, State, Step};
+use self::state::{State, Step};
 use super::private_folder::PrivateFolder;
 use crate::model::{Answer, Fault, FaultKind, ObjectId, Request, TaskNumber};
 

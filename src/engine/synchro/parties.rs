@@ -3,24 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use super::broken::{Call, MAIN, Needs, Party, Scene, Standing};
-use super::object::Body;
-use super::state::{Blocked, Holder, HolderId, MAIN_HOLDER, State};
-use crate::model::{Answer, Fault, FaultKind, ObjectId, SharedKind, TaskNumber};
+use super::broken::{Call, Needs, Scene, Standing};
+use super::holder::{Holder, HolderId, MAIN, MAIN_HOLDER, Party, TaskEntry};
+use super::state::{Blocked, State};
+use super::types::EndedBy;
+use crate::model::{Answer, Fault, FaultKind, ObjectId, TaskNumber};
 
 /// How long after a change it is looked which calls wait in vain: often enough for whoever waits, and not at each change.
 const JUDGE_AFTER: Duration = Duration::from_millis(20);
-
-/// A task that has not ended.
-#[derive(Default)]
-pub(super) struct TaskEntry {
-    /// How often it was started.
-    pub(super) starts: u32,
-    /// The objects that it got, made or fetched.
-    pub(super) known: HashSet<ObjectId>,
-    /// Its open connections.
-    pub(super) holders: Vec<HolderId>,
-}
 
 impl State {
     /// Takes a task in that was handed to the engine with references to these objects.
@@ -59,22 +49,22 @@ impl State {
             return Err(Fault::usage(format!("attempt {attempt} of task {task} is not under way")));
         }
         entry.holders.push(holder);
-        self.holders.insert(holder, Holder { party: task, grips: Vec::new() });
+        self.holders.insert(holder, Holder::of(task));
         Ok(())
     }
 
     /// Forgets a connection: its call waits no more, and what it held is free.
     pub(super) fn leave(&mut self, holder: HolderId, now: Instant) {
         self.unblock(holder);
-        let Some(Holder { party, grips }) = self.holders.remove(&holder) else { return };
+        let Some(Holder { party, held }) = self.holders.remove(&holder) else { return };
         if let Some(task) = self.tasks.get_mut(&party) {
             task.holders.retain(|other| *other != holder);
         }
-        for id in grips {
-            if let Some(grip) = self.grip(id) {
-                grip.give_back(holder);
+        for id in held {
+            if let Some(object) = self.objects.get_mut(&id) {
+                let woken = object.body.leave(holder, &object.waiting);
+                self.wake_all(id, woken);
             }
-            self.hand_on(id);
         }
         self.judge_soon(now);
     }
@@ -136,16 +126,15 @@ impl State {
 
     fn call(&self, holder: HolderId, blocked: &Blocked) -> Call {
         let id = blocked.object.id;
-        let needs = match self.objects.get(&id).map(|object| (&object.body, &object.waiting)) {
-            Some((Body::Grip(grip), _)) => {
-                Needs::OneOf(grip.owners.iter().map(|(owner, _)| self.party(*owner)).collect())
+        let parties =
+            |holders: &mut dyn Iterator<Item = &HolderId>| holders.map(|holder| self.party(*holder)).collect();
+        let needs = match self.objects.get(&id).map(|object| (object.body.ended_by(&object.waiting), &object.waiting)) {
+            Some((EndedBy::OneOf(owners), _)) => Needs::OneOf(parties(&mut owners.iter())),
+            Some((EndedBy::Arrivals(missing), waiting)) => {
+                Needs::Arrivals { barrier: id, missing, there: parties(&mut waiting.iter()) }
             }
-            Some((Body::Barrier(parties), waiting)) => Needs::Arrivals {
-                barrier: id,
-                missing: parties.saturating_sub(waiting.len()),
-                there: waiting.iter().map(|holder| self.party(*holder)).collect(),
-            },
-            _ => Needs::Anybody(id),
+            Some((EndedBy::Anybody(state), _)) => Needs::Anybody(id, state),
+            None => Needs::Anybody(id, ""),
         };
         Call { holder, party: self.party(holder), needs }
     }
@@ -168,20 +157,17 @@ impl State {
     /// Says why a call waits in vain.
     fn broken(&self, call: &Call) -> Fault {
         let Some(name) = self.blocked.get(&call.holder).map(|blocked| blocked.object) else { return Fault::closed() };
-        let text = match (&call.needs, name.kind) {
-            (Needs::OneOf(owners), _) => {
+        let text = match &call.needs {
+            Needs::OneOf(owners) => {
                 let who: Vec<String> = owners.iter().map(|party| name_of(*party)).collect();
                 format!("{name} is held by {}, which cannot go on: each waits for another", who.join(" and "))
             }
-            (Needs::Arrivals { missing, there, .. }, _) => format!(
+            Needs::Arrivals { missing, there, .. } => format!(
                 "{name} waits for {}, of which {} arrived, and not enough are left to come",
                 missing + there.len(),
                 there.len()
             ),
-            (Needs::Anybody(_), SharedKind::Queue) => {
-                format!("{name} is empty, and nobody is left who could put something into it")
-            }
-            (Needs::Anybody(_), _) => format!("{name} is not set, and nobody is left who could set it"),
+            Needs::Anybody(_, state) => format!("{name} {state}"),
         };
         Fault::new(FaultKind::Broken, text)
     }

@@ -15,7 +15,8 @@ use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
 
 use super::Shared;
 use super::connection::{Connection, Frame};
-use super::state::{HolderId, State, Step};
+use super::holder::HolderId;
+use super::state::{State, Step};
 use crate::model::{Answer, Fault, FaultKind, Key, Op, PROTOCOL, Request, Value};
 
 const WAKER: u64 = 0;

@@ -1,18 +1,11 @@
 //! All shared objects of a run, who uses them, and who waits. It knows neither sockets nor threads.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use super::broken::{MAIN, Party};
-use super::object::{Body, Object};
-use super::parties::TaskEntry;
-use crate::model::{Answer, Fault, ObjectId, Op, Request, SharedRef, TaskNumber, Value};
-
-/// Who makes requests: a connection, or `main`.
-pub(super) type HolderId = u64;
-
-/// The holder that is `main`.
-pub(super) const MAIN_HOLDER: HolderId = 0;
+use super::holder::{Holder, HolderId, MAIN, MAIN_HOLDER, TaskEntry};
+use super::types::{Ask, Body, Waiting, body};
+use crate::model::{Answer, Fault, ObjectId, Op, Request, SharedKind, SharedRef, TaskNumber, Value};
 
 /// See the module.
 pub(super) struct State {
@@ -40,11 +33,25 @@ pub(super) struct State {
     pub(super) is_closed: bool,
 }
 
-/// Somebody who makes requests.
-pub(super) struct Holder {
-    pub(super) party: Party,
-    /// What it holds, each as often as it was taken.
-    pub(super) grips: Vec<ObjectId>,
+/// A shared object.
+pub(super) struct Object {
+    pub(super) kind: SharedKind,
+    pub(super) body: Box<dyn Body>,
+    /// The objects to which a reference was ever put into this one: who reaches this one reaches them.
+    pub(super) links: HashSet<ObjectId>,
+    /// Who waits for it.
+    pub(super) waiting: Waiting,
+}
+
+impl Object {
+    /// Notes the references in a value that stays in the object.
+    fn link(&mut self, value: &Value) {
+        if self.body.keeps(&self.waiting) {
+            value.references(&mut |reference| {
+                self.links.insert(reference.id);
+            });
+        }
+    }
 }
 
 /// A call that waits.
@@ -64,11 +71,10 @@ pub(super) enum Step {
 
 impl State {
     pub(super) fn new() -> Self {
-        let main = Holder { party: MAIN, grips: Vec::new() };
         Self {
             objects: HashMap::new(),
             next_object: 1,
-            holders: HashMap::from([(MAIN_HOLDER, main)]),
+            holders: HashMap::from([(MAIN_HOLDER, Holder::of(MAIN))]),
             tasks: HashMap::new(),
             blocked: HashMap::new(),
             deadlines: BTreeSet::new(),
@@ -96,7 +102,7 @@ impl State {
 
     fn step(&mut self, holder: HolderId, request: Request, now: Instant) -> Result<Step, Fault> {
         if request.op == Op::New {
-            return self.make(holder, &request).map(done);
+            return self.make(holder, &request).map(|made| Step::Done(Answer::Ok(made)));
         }
         let Some(name) = request.object else {
             return Err(Fault::usage(format!("'{}' needs an object, such as \"dict:3\"", request.op.name())));
@@ -109,33 +115,38 @@ impl State {
         self.learn_one(holder, name.id);
         let deadline = deadline(&request, now)?;
         let Some(object) = self.objects.get_mut(&name.id) else { return Err(self.no_such(name)) };
-        match (&object.body, request.op) {
-            (Body::Items(_), Op::Put) => self.put(name, request.value.unwrap_or_default()).map(done),
-            (Body::Items(_), Op::Get) if request.key.is_none() && is_queue(name) => {
-                self.take(holder, name, deadline, now)
+        let Request { op, key, value, .. } = request;
+        if let Some(value) = &value {
+            object.link(value);
+        }
+        let is_endless = deadline.is_none();
+        let turn = object.body.ask(Ask { name, op, key, value, holder, is_endless, waiting: &object.waiting })?;
+        let has_links = !object.links.is_empty();
+        self.wake_all(name.id, turn.woken);
+        let Some(answer) = turn.answer else { return self.block(holder, name, deadline, now) };
+        if has_links {
+            self.learn(holder, &answer);
+        }
+        if op == Op::Acquire {
+            self.note_held(holder, name.id);
+        }
+        Ok(Step::Done(Answer::Ok(answer)))
+    }
+
+    /// Ends the waits for an object that are over.
+    pub(super) fn wake_all(&mut self, object: ObjectId, woken: Vec<(HolderId, Value)>) {
+        for (holder, value) in woken {
+            self.learn(holder, &value);
+            if self.objects.get(&object).is_some_and(|object| object.kind.row().can_be_held) {
+                self.note_held(holder, object);
             }
-            (Body::Items(items), Op::Length) if is_queue(name) => Ok(done(Value::from(items.len()))),
-            (Body::Grip(_), Op::Acquire) => self.acquire(holder, name, deadline, now),
-            (Body::Grip(_), Op::Release) => self.release(holder, name).map(done),
-            (Body::Grip(grip), Op::IsSet) => Ok(done(Value::Bool(grip.free() == 0))),
-            (Body::Grip(grip), Op::Length) => Ok(done(Value::from(grip.free()))),
-            (Body::Event(_), Op::Set) => Ok(done(self.set_event(name))),
-            (Body::Event(_), Op::Clear) => {
-                object.body = Body::Event(false);
-                Ok(done(Value::Null))
-            }
-            (Body::Event(is_set), Op::IsSet) => Ok(done(Value::Bool(*is_set))),
-            (Body::Event(true), Op::Wait) => Ok(done(Value::Bool(true))),
-            (Body::Event(false), Op::Wait) => self.block(holder, name, deadline, now),
-            (Body::Barrier(_), Op::Wait) => self.arrive(holder, name, deadline, now),
-            (Body::Barrier(_), Op::Length) => Ok(done(Value::from(object.waiting.len()))),
-            _ => {
-                let value = object.handle(name, request)?;
-                if !object.links.is_empty() {
-                    self.learn(holder, &value);
-                }
-                Ok(done(value))
-            }
+            self.wake(holder, Answer::Ok(value));
+        }
+    }
+
+    fn note_held(&mut self, holder: HolderId, object: ObjectId) {
+        if let Some(holder) = self.holders.get_mut(&holder) {
+            holder.held.insert(object);
         }
     }
 
@@ -165,7 +176,11 @@ impl State {
     fn make(&mut self, holder: HolderId, request: &Request) -> Result<Value, Fault> {
         let kind = request.kind.ok_or_else(|| Fault::usage("'new' needs a type, such as \"dict\""))?;
         self.check_references(request.value.as_ref())?;
-        let object = Object::new(kind, request.value.as_ref())?;
+        let body = body(kind, request.value.as_ref())?;
+        let mut object = Object { kind, body, links: HashSet::new(), waiting: Waiting::new() };
+        if let Some(value) = &request.value {
+            object.link(value);
+        }
         let id = self.next_object;
         self.next_object += 1;
         self.objects.insert(id, object);
@@ -208,15 +223,6 @@ impl State {
             self.learn_one(holder, id);
         }
     }
-}
-
-fn is_queue(name: SharedRef) -> bool {
-    name.kind == crate::model::SharedKind::Queue
-}
-
-/// Makes the step of a request that is done.
-pub(super) fn done(value: Value) -> Step {
-    Step::Done(Answer::Ok(value))
 }
 
 /// Returns until when a call may wait; `None` for ever.

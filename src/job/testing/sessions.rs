@@ -17,7 +17,7 @@ use serde_json::Map;
 use self::hear::Pipe;
 pub(super) use self::hear::{Heard, Hearing, Place};
 use super::TestPlan;
-use crate::engine::{PrivateFolder, Submission};
+use crate::engine::{IncomingLines, PrivateFolder, Submission};
 use crate::job::Job;
 use crate::model::{ENOUGH, Outcome, Runnable, SESSION, SessionOrder, Task, TaskNumber};
 use crate::store;
@@ -170,7 +170,7 @@ fn make_pipe(path: &PathBuf) -> io::Result<Pipe> {
     mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?;
     let open = |way: OFlags| open(path, way | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()).map(File::from);
     let reader = open(OFlags::RDONLY)?;
-    Ok(Pipe { reader, writer: Some(open(OFlags::WRONLY)?), rest: Vec::new() })
+    Ok(Pipe { reader, writer: Some(open(OFlags::WRONLY)?), incoming: IncomingLines::of_any_length() })
 }
 
 impl Sessions {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crossbeam::channel::{after, never, select, tick};
 
-use super::line::{Heard, Line};
+use super::line::{Heard, WorkerLines};
 use super::page::PageFile;
 use super::traces::{FAILED, MASTER, append_traces, begin_traces, list_trace};
 use super::words::{step_in_words, steps_in_words, steps_of};
@@ -51,7 +51,7 @@ pub(super) struct Carrier<'a> {
     verbose: u8,
     pub(super) place: Option<Place>,
     pub(super) coordinator: Coordinator,
-    line: Line,
+    line: WorkerLines,
     workers: HashMap<u32, Worker>,
     /// The tasks of all workers there ever were.
     tasks: Vec<(u32, TaskNumber)>,
@@ -81,7 +81,7 @@ impl<'a> Carrier<'a> {
     ) -> Result<Self, WalkError> {
         begin_traces(&folder, &job.settings.jobfile, &suite)
             .map_err(|error| unrecordable(&folder.join(FAILED), &error))?;
-        let line = Line::start(&job.directory, &format!("walks-{suite_number}.sock"))?;
+        let line = WorkerLines::start(&job.directory, &format!("walks-{suite_number}.sock"))?;
         Ok(Self {
             job,
             suite_number,

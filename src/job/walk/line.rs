@@ -1,7 +1,7 @@
 //! The socket of a suite's workers: who they are, what they say, and that they are gone.
 
 use std::collections::HashMap;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::time::Duration;
 use crossbeam::channel::{Receiver, Sender, bounded};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 
-use crate::engine::PrivateFolder;
+use crate::engine::{IncomingLines, OutgoingLines, PrivateFolder};
 use crate::model::{WalkOrder, WalkReport};
 
 /// The name of the socket in its folder.
@@ -21,7 +21,7 @@ const SOCKET: &str = "socket";
 const WAITING: usize = 1024;
 
 /// The longest report. It bounds what a worker gone wild costs the host.
-const LONGEST: u64 = 1 << 28;
+const LONGEST: usize = 1 << 28;
 
 /// How long a worker may take to take an order: it waits for one when it is sent.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -40,7 +40,7 @@ pub(super) enum Heard {
 }
 
 /// See the module. Nobody is heard any more when this is dropped.
-pub(super) struct Line {
+pub(super) struct WorkerLines {
     folder: PrivateFolder,
     socket: PathBuf,
     heard: Receiver<Heard>,
@@ -49,7 +49,7 @@ pub(super) struct Line {
     thread: Option<JoinHandle<()>>,
 }
 
-impl Line {
+impl WorkerLines {
     /// Makes the socket for a suite of the run with this directory. `name` is that of its folder.
     pub(super) fn start(run: &Path, name: &str) -> io::Result<Self> {
         let folder = PrivateFolder::make(run, name, "page-4294967295".len())?;
@@ -90,17 +90,16 @@ impl Line {
 
     /// Sends a worker an order. One that is gone is not told; that it is gone is heard by itself.
     pub(super) fn send(&mut self, worker: u32, order: &WalkOrder) {
-        let Some(stream) = self.streams.get_mut(&worker) else { return };
-        let Ok(mut line) = serde_json::to_vec(order) else { return };
-        line.push(b'\n');
-        if stream.write_all(&line).is_err() {
+        let Some(stream) = self.streams.get(&worker) else { return };
+        let mut outgoing = OutgoingLines::default();
+        if outgoing.post(order).is_ok() && !outgoing.flush(stream).unwrap_or(false) {
             // What it has half of makes no sense to it.
             let _ = stream.shutdown(std::net::Shutdown::Both);
         }
     }
 }
 
-impl Drop for Line {
+impl Drop for WorkerLines {
     fn drop(&mut self) {
         // The only failure is a full counter, and then it is told.
         let _ = rustix::io::write(&self.stop, &1_u64.to_ne_bytes());
@@ -134,16 +133,11 @@ fn hear(stream: UnixStream, sender: &Sender<Heard>) {
     let _ = stream.set_nonblocking(false);
     let _ = stream.set_write_timeout(Some(PATIENCE));
     let Ok(writer) = stream.try_clone() else { return };
-    let mut reader = BufReader::new(stream);
-    let mut line = Vec::new();
+    let mut incoming = IncomingLines::with_limit(LONGEST);
+    // One that dies in the middle of a word, or says too much, has left.
     let mut next = move || -> io::Result<Option<WalkReport>> {
-        line.clear();
-        reader.by_ref().take(LONGEST).read_until(b'\n', &mut line)?;
-        if line.pop() != Some(b'\n') {
-            // It died in the middle of a word, or said too much.
-            return Ok(None);
-        }
-        serde_json::from_slice(&line).map(Some).map_err(io::Error::from)
+        let line = incoming.wait_for_next(&stream)?;
+        line.map(serde_json::from_slice).transpose().map_err(io::Error::from)
     };
     let Ok(Some(WalkReport::Hello { worker })) = next() else { return };
     // Nobody hears any more once the suite is over.

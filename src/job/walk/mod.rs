@@ -22,7 +22,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use self::carry::Carrier;
-use self::line::Line;
+use self::line::WorkerLines;
 pub(crate) use self::options::{WalkOptions, WalkSettings};
 use self::page::PageFile;
 use self::single::Single;
@@ -245,7 +245,14 @@ impl Job {
 }
 
 /// Makes the task of a worker.
-fn worker_draft(line: &Line, file: &Path, id: String, number: u32, page: &PageFile, place: Option<Place>) -> Draft {
+fn worker_draft(
+    line: &WorkerLines,
+    file: &Path,
+    id: String,
+    number: u32,
+    page: &PageFile,
+    place: Option<Place>,
+) -> Draft {
     let walk = WalkLine { socket: line.socket().to_owned(), worker: number, page: page.path().to_owned() };
     Draft {
         testscript: Some(Testscript::Path(file.to_string_lossy().into_owned())),

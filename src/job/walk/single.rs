@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crossbeam::channel::{select, tick};
 
 use super::carry::{TICK, how_it_ended};
-use super::line::{Heard, Line};
+use super::line::{Heard, WorkerLines};
 use super::page::PageFile;
 use super::{WalkError, worker_draft};
 use crate::engine::{OnLimit, Waited};
@@ -21,7 +21,7 @@ pub(super) struct Single<'a> {
     file: PathBuf,
     name: String,
     place: Option<Place>,
-    line: Line,
+    line: WorkerLines,
     last: u32,
     worker: Option<(u32, TaskNumber, PageFile)>,
 }
@@ -35,7 +35,7 @@ impl<'a> Single<'a> {
         name: &str,
         place: Option<Place>,
     ) -> io::Result<Self> {
-        let line = Line::start(&job.directory, &format!("{}.sock", name.replace('/', "-")))?;
+        let line = WorkerLines::start(&job.directory, &format!("{}.sock", name.replace('/', "-")))?;
         Ok(Self { job, suite, file, name: name.to_owned(), place, line, last: 0, worker: None })
     }
 

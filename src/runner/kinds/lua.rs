@@ -6,7 +6,7 @@ use std::rc::Rc;
 use chrono::{DateTime, Local, Utc};
 
 use super::{Work, interrupted, plain};
-use crate::engine::{ProgramEnd, RunnerProgram, TASK_ROLE, run_program, variable};
+use crate::engine::{ProgramEnd, RunnerProgram, TASK_ROLE, json_line, run_program, variable};
 use crate::model::{
     Exit, Finished, JobInfo, Level, Message, Order, Outcome, Reply, Running, RuntimeInfo, SectionChoice, SectionNumber,
     Stream, TestStatus,
@@ -66,8 +66,7 @@ fn program(work: &Work<'_>) -> Result<RunnerProgram, String> {
         walk: None,
         runtime: RuntimeInfo { job, directory, ..RuntimeInfo::default() },
     };
-    let mut order = serde_json::to_vec(&order).map_err(|error| error.to_string())?;
-    order.push(b'\n');
+    let order = json_line(&order).map_err(|error| error.to_string())?;
     // By this path the program starts again even if its file was replaced or deleted meanwhile.
     let mut program = Work::program("/proc/self/exe", &[TASK_ROLE]);
     program.name = Some(format!("rille task: {stem}").into());
@@ -166,9 +165,7 @@ impl Script {
 }
 
 fn answer(reply: &Reply) -> Option<Vec<u8>> {
-    let mut line = serde_json::to_vec(reply).ok()?;
-    line.push(b'\n');
-    Some(line)
+    json_line(reply).ok()
 }
 
 fn log(streams: &mut Streams<'_>, time: f64, level: Level, logger: &str, text: &[u8]) {

@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{SendFlags, send};
 
-use crate::engine::StopRequest;
+use crate::engine::{StopRequest, send_now};
 
 /// The environment variable with what a runner tells a server of Rille's own by TCP before it tells anything else.
 pub(in crate::runner) const TOKEN: &str = "RILLE_STATUS_TOKEN";
@@ -230,30 +229,26 @@ impl Service {
 /// Writes all of it, however long the server takes to read; but not longer than a moment once the runner is to end.
 fn write(socket: &OwnedFd, mut bytes: &[u8], stop: Option<&StopRequest>) -> io::Result<()> {
     let mut deadline: Option<Instant> = None;
-    while !bytes.is_empty() {
-        match send(socket, bytes, SendFlags::NOSIGNAL) {
-            Ok(count) => bytes = &bytes[count..],
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => {
-                if deadline.is_none() && stop.is_some_and(|stop| stop.signal().is_some()) {
-                    deadline = Some(Instant::now() + HURRY);
-                }
-                let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-                if left.is_some_and(|left| left.is_zero()) {
-                    return Err(io::Error::new(io::ErrorKind::TimedOut, "it does not read what it is sent"));
-                }
-                let mut waited = vec![PollFd::new(socket, PollFlags::OUT)];
-                waited.extend(stop.filter(|_| deadline.is_none()).map(|stop| PollFd::new(stop, PollFlags::IN)));
-                let timeout = left.map(Timespec::try_from).transpose().map_err(io::Error::other)?;
-                match poll(&mut waited, timeout.as_ref()) {
-                    Ok(_) | Err(Errno::INTR) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
+    loop {
+        bytes = &bytes[send_now(socket, bytes)?..];
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if deadline.is_none() && stop.is_some_and(|stop| stop.signal().is_some()) {
+            deadline = Some(Instant::now() + HURRY);
+        }
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "it does not read what it is sent"));
+        }
+        let mut waited = vec![PollFd::new(socket, PollFlags::OUT)];
+        waited.extend(stop.filter(|_| deadline.is_none()).map(|stop| PollFd::new(stop, PollFlags::IN)));
+        let timeout = left.map(Timespec::try_from).transpose().map_err(io::Error::other)?;
+        match poll(&mut waited, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(())
 }
 
 /// Waits for so long between two tries: that a server is there again, nothing tells. Returns false if the runner was asked

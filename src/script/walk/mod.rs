@@ -20,7 +20,7 @@ use std::rc::Rc;
 
 use mlua::{Lua, Table, Value};
 
-use self::line::Line;
+use self::line::CoordinatorLine;
 use self::loaded::Loaded;
 use self::page::{Broken, Shared};
 use super::api;
@@ -55,7 +55,7 @@ pub(crate) fn run_worker(order: &Order, walk: &WalkLine, host: &Rc<dyn HostLine>
     let worker = Worker {
         order,
         number: walk.worker,
-        line: Rc::new(Line::new(socket)),
+        line: Rc::new(CoordinatorLine::new(socket)),
         shared,
         stage: Rc::default(),
         voice: Rc::new(Voice::new(Rc::clone(host))),
@@ -72,7 +72,7 @@ pub(crate) fn run_worker(order: &Order, walk: &WalkLine, host: &Rc<dyn HostLine>
 struct Worker<'a> {
     order: &'a Order,
     number: u32,
-    line: Rc<Line>,
+    line: Rc<CoordinatorLine>,
     shared: Rc<Shared>,
     /// The stage of the present order.
     stage: Rc<Cell<u32>>,

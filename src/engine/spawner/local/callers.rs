@@ -7,9 +7,10 @@ use serde::Deserialize;
 
 use super::Local;
 use super::lineage::Whose;
-use super::reports::connection::{Connection, LINE_LIMIT, Read, TooLong};
-use super::reports::{Admitted, Caller, CallerId, Line, NO_TASK, Standing};
+use super::reports::connection::{Connection, LINE_LIMIT};
+use super::reports::{Admitted, Caller, CallerId, NO_TASK, RunnerLine, Standing};
 use super::source::Source;
+use crate::engine::flow::Flow;
 use crate::engine::spawner::{Listener, News};
 use crate::model::{StatusKind, StatusMessage, TaskNumber};
 
@@ -164,12 +165,12 @@ impl Local {
             let Some(caller) = self.reports.get(id) else { return false };
             let (task, standing) = (caller.task, caller.standing);
             match caller.connection.read(&mut self.buffer) {
-                Read::Dry => return false,
-                Read::Closed => {
+                Flow::Dry => return false,
+                Flow::Closed => {
                     self.hang_up(id, tell);
                     return false;
                 }
-                Read::Bytes(count) => match standing {
+                Flow::Bytes(count) => match standing {
                     Standing::Counts => self.hear_bytes(id, task, count, tell),
                     Standing::Unknown => self.make_known(id, count, tell),
                     Standing::Stranger => {
@@ -193,7 +194,7 @@ impl Local {
         let mut messages = Vec::new();
         let parted = caller.connection.part(&self.buffer[..count], |text| messages.push(StatusMessage::parse(text)));
         line.held = line.held + caller.connection.held() - before;
-        let is_too_long = parted == Err(TooLong) || line.held > LINE_LIMIT;
+        let is_too_long = parted.is_err() || line.held > LINE_LIMIT;
         for message in messages {
             self.report(task, id, message, tell);
         }
@@ -312,7 +313,7 @@ impl Local {
         }
     }
 
-    fn line(&mut self, task: TaskNumber) -> Option<&mut Line> {
+    fn line(&mut self, task: TaskNumber) -> Option<&mut RunnerLine> {
         self.live.get_mut(&task)?.line.as_deref_mut()
     }
 

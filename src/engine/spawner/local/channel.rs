@@ -7,9 +7,10 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::io::Errno;
-use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socketpair};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
+use crate::engine::flow::Flow;
+use crate::engine::json_lines::{IncomingLines, OutgoingLines, TooLong};
 use crate::model::{Message, Order, Reply, whole};
 
 /// The largest message a task may send, in bytes.
@@ -19,9 +20,8 @@ const MESSAGE_LIMIT: usize = 4 << 20;
 #[derive(Debug)]
 pub(super) struct Channel {
     socket: OwnedFd,
-    outbox: Vec<u8>,
-    sent: usize,
-    inbox: Vec<u8>,
+    outgoing: OutgoingLines,
+    incoming: IncomingLines,
     broken: bool,
 }
 
@@ -39,48 +39,31 @@ impl Channel {
     pub(super) fn new(order: &Order) -> io::Result<(Self, OwnedFd)> {
         let (socket, task_end) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
         rustix::io::ioctl_fionbio(&socket, true)?;
-        let mut outbox = serde_json::to_vec(order)?;
-        outbox.push(b'\n');
-        Ok((Self { socket, outbox, sent: 0, inbox: Vec::new(), broken: false }, task_end))
+        let mut outgoing = OutgoingLines::default();
+        outgoing.post(order)?;
+        Ok((Self { socket, outgoing, incoming: IncomingLines::with_limit(MESSAGE_LIMIT), broken: false }, task_end))
     }
 
     /// Puts an answer behind what waits to be sent.
     pub(super) fn post(&mut self, reply: &Reply) {
         // Plain data: there is nothing in it that JSON cannot hold.
-        if serde_json::to_writer(&mut self.outbox, reply).is_ok() {
-            self.outbox.push(b'\n');
-        }
+        let _ = self.outgoing.post(reply);
     }
 
     /// Sends what the socket takes now. Returns whether something is left to send.
     pub(super) fn flush(&mut self) -> bool {
-        while self.sent < self.outbox.len() {
-            match send(&self.socket, &self.outbox[self.sent..], SendFlags::NOSIGNAL) {
-                Ok(count) => self.sent += count,
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => return true,
-                // The task is gone; its exit tells the rest.
-                Err(_) => break,
-            }
-        }
-        self.outbox = Vec::new();
-        self.sent = 0;
-        false
+        // If the task is gone, its exit tells the rest.
+        !self.outgoing.flush(&self.socket).unwrap_or(true)
     }
 
     /// Reads what is there.
     pub(super) fn receive(&mut self, buffer: &mut [u8]) -> Received {
         let mut received = Received::default();
         loop {
-            match rustix::io::read(&self.socket, &mut *buffer) {
-                Ok(0) => {
-                    received.closed = true;
-                    break;
-                }
-                Ok(count) => self.take(&buffer[..count], &mut received),
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => break,
-                Err(_) => {
+            match Flow::read(&self.socket, buffer) {
+                Ok(Flow::Bytes(count)) => self.take(&buffer[..count], &mut received),
+                Ok(Flow::Dry) => break,
+                Ok(Flow::Closed) | Err(_) => {
                     received.closed = true;
                     break;
                 }
@@ -93,27 +76,26 @@ impl Channel {
         if self.broken {
             return;
         }
-        self.inbox.extend_from_slice(bytes);
-        let mut start = 0;
-        while let Some(length) = self.inbox[start..].iter().position(|byte| *byte == b'\n') {
-            let line = &self.inbox[start..start + length];
-            start += length + 1;
-            let message = serde_json::from_slice(line).map_err(|error| {
-                let shown = String::from_utf8_lossy(whole(line, 80)).into_owned();
-                format!("'{shown}' is no message: {error}")
-            });
+        self.incoming.push(bytes);
+        while let Some(message) = message(self.incoming.next()) {
             self.broken |= message.is_err();
             received.messages.push(message);
-        }
-        self.inbox.drain(..start);
-        if self.inbox.len() > MESSAGE_LIMIT {
-            received.messages.push(Err(format!("a message is longer than {MESSAGE_LIMIT} bytes")));
-            self.broken = true;
-        }
-        if self.broken {
-            self.inbox = Vec::new();
+            if self.broken {
+                self.incoming.take_rest();
+            }
         }
     }
+}
+
+fn message(line: Result<Option<&[u8]>, TooLong>) -> Option<Result<Message, String>> {
+    let line = match line {
+        Ok(line) => line?,
+        Err(_) => return Some(Err(format!("a message is longer than {MESSAGE_LIMIT} bytes"))),
+    };
+    Some(serde_json::from_slice(line).map_err(|error| {
+        let shown = String::from_utf8_lossy(whole(line, 80)).into_owned();
+        format!("'{shown}' is no message: {error}")
+    }))
 }
 
 impl AsFd for Channel {

@@ -3,22 +3,12 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
+
+use crate::engine::flow::Flow;
 
 /// The size of a large pipe, in bytes: the most that anybody may ask for.
 const LARGE: usize = 1 << 20;
-
-/// What became of a read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Flow {
-    /// So many bytes came, and there may be more.
-    Bytes(usize),
-    /// Nothing is there now.
-    Dry,
-    /// The writers are all gone.
-    Closed,
-}
 
 /// See the module.
 pub(super) struct Pipe {
@@ -43,18 +33,10 @@ impl Pipe {
 
     /// Reads once.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Flow {
-        loop {
-            let flow = match rustix::io::read(&self.fd, &mut *buffer) {
-                Ok(0) => Flow::Closed,
-                Ok(count) => Flow::Bytes(count),
-                Err(Errno::INTR) => continue,
-                Err(Errno::AGAIN) => Flow::Dry,
-                // A pipe that cannot be read is over: the task's exit tells the rest.
-                Err(_) => Flow::Closed,
-            };
-            self.is_closed |= flow == Flow::Closed;
-            return flow;
-        }
+        // A pipe that cannot be read is over: the task's exit tells the rest.
+        let flow = Flow::read(&self.fd, buffer).unwrap_or(Flow::Closed);
+        self.is_closed |= flow == Flow::Closed;
+        flow
     }
 
     /// Returns whether the end has been read.

@@ -7,11 +7,12 @@ use rustix::process::{Signal, kill_process_group};
 use super::Local;
 use super::channel::Channel;
 use super::owner::Owned;
-use super::pipe::{Flow, Pipe};
+use super::pipe::Pipe;
 use super::refused::refused;
-use super::reports::Line;
+use super::reports::RunnerLine;
 use super::source::Source;
 use super::start::{self, lacking};
+use crate::engine::flow::Flow;
 use crate::engine::spawner::{AttemptId, Left, Listener, News, NotStarted, Start, What};
 use crate::model::{Exit, Stream, TaskNumber};
 
@@ -35,7 +36,7 @@ pub(super) struct Process {
     stderr: Option<Pipe>,
     pub(super) channel: Option<Channel>,
     /// Where its runner reports, if it has one.
-    pub(super) line: Option<Box<Line>>,
+    pub(super) line: Option<Box<RunnerLine>>,
     /// How its process ended, once that was told.
     pub(super) exit: Option<Exit>,
     /// Its owner was killed: what is left of it is looked for among the children of the host.

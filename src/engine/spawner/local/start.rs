@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 
 use super::environment::Environment;
 use super::image::Image;
-use super::reports::Line;
+use super::reports::RunnerLine;
 use super::reports::argv::{self, Report};
 use crate::engine::mark::{self, MARK};
 use crate::engine::scheduler::Slots;
@@ -29,7 +29,7 @@ pub(super) fn image(
     start: &Start,
     around: &Surroundings,
     environment: &Environment,
-    line: Option<&Line>,
+    line: Option<&RunnerLine>,
 ) -> Result<Image, NotStarted> {
     let mut variables: Vec<(Cow<'_, OsStr>, Option<Cow<'_, OsStr>>)> = Vec::new();
     let mut set = |name: &'static str, value: Cow<'_, OsStr>| {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use chrono::Utc;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
 use super::{Item, Sessions};
-use crate::engine::{End, Engine, Reused, Submission};
+use crate::engine::{End, Engine, IncomingLines, Reused, Submission};
 use crate::model::{
     EventKind, ItemReport, Key, Level, Masks, Outcome, OutputSize, RecordForm, TaskFinished, TaskNumber, TestStatus,
     Value,
@@ -126,31 +126,25 @@ pub(in crate::job::testing) struct Pipe {
     pub(super) reader: File,
     /// As long as this is open, the pipe has no end.
     pub(super) writer: Option<File>,
-    /// The beginning of a line.
-    pub(super) rest: Vec<u8>,
+    /// What came of reports.
+    pub(super) incoming: IncomingLines,
 }
 
 impl Listener<'_> {
     /// Reads what is in a pipe; returns whether there may be more.
     fn read(&mut self, pipe: &mut Pipe, submissions: &mut Vec<Submission>) -> bool {
-        let mut buffer = [0; 8 << 10];
         loop {
-            match pipe.reader.read(&mut buffer) {
-                Ok(0) => return false,
-                Ok(count) => pipe.rest.extend_from_slice(&buffer[..count]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
-                Err(_) => return false,
+            match pipe.incoming.fill(&pipe.reader) {
+                Ok(true) => {}
+                Ok(false) => return false,
+                Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
             }
-            let mut start = 0;
-            while let Some(length) = memchr::memchr(b'\n', &pipe.rest[start..]) {
+            while let Ok(Some(line)) = pipe.incoming.next() {
                 // What cannot be read tells of no test; it is one that nothing was told of.
-                if let Ok(report) = serde_json::from_slice(&pipe.rest[start..start + length]) {
+                if let Ok(report) = serde_json::from_slice(line) {
                     submissions.extend(self.take(report));
                 }
-                start += length + 1;
             }
-            pipe.rest.drain(..start);
         }
     }
 

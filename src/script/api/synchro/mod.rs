@@ -12,7 +12,7 @@ use self::methods::Methods;
 pub(in crate::script) use self::proxy::Proxy;
 use super::object::{check_dot, read_only};
 use crate::engine::SynchroClient;
-use crate::model::{Answer, FaultKind, Op, Request, SharedKind, SynchroLine, Value as Shared};
+use crate::model::{Answer, FaultKind, Keys, Op, Request, SharedKind, SynchroLine, Value as Shared};
 use crate::script::error::raise;
 use crate::script::host::Context;
 use crate::script::shown::shown;
@@ -55,7 +55,7 @@ pub(in crate::script) fn for_task(
 fn open(lua: &Lua, backend: Rc<dyn Backend>) -> mlua::Result<Table> {
     lua.set_app_data(Api { backend, methods: Rc::new(Methods::default()) });
     let makers = lua.create_table()?;
-    for kind in SharedKind::ALL {
+    for kind in SharedKind::ALL.iter().copied() {
         makers.set(kind.name(), lua.create_function(move |lua, arguments: MultiValue| make(lua, kind, &arguments))?)?;
     }
     read_only(lua, MODULE, &makers)
@@ -115,9 +115,9 @@ fn ask(lua: &Lua, request: &Request) -> mlua::Result<Option<Shared>> {
 }
 
 fn make(lua: &Lua, kind: SharedKind, arguments: &MultiValue) -> mlua::Result<Value> {
-    let name = kind.name();
+    let (name, keys) = (kind.name(), kind.row().keys);
     check_dot(lua, MODULE, name, arguments.front().unwrap_or(&Value::Nil))?;
-    if arguments.len() > 1 || matches!(arguments.front(), Some(Value::UserData(_)) if kind != SharedKind::Value) {
+    if arguments.len() > 1 || matches!(arguments.front(), Some(Value::UserData(_)) if keys != Keys::Content) {
         return Err(raise(lua, "usage", format!("{name} takes at most one value; write runtime.synchro.{name}(…)")));
     }
     let given = arguments.front().filter(|value| !value.is_nil());
@@ -125,8 +125,8 @@ fn make(lua: &Lua, kind: SharedKind, arguments: &MultiValue) -> mlua::Result<Val
         to_value(value, &format!("the value of {name}()")).map_err(|problem| raise(lua, "usage", problem.to_string()))
     };
     // A container is made empty and then filled.
-    let fills = matches!(kind, SharedKind::Dict | SharedKind::Namespace | SharedKind::List);
-    let items = given.filter(|_| kind == SharedKind::List).map(read).transpose()?;
+    let fills = keys.are_there();
+    let items = given.filter(|_| keys == Keys::Positions).map(read).transpose()?;
     if let Some(other) = given.filter(|value| fills && !value.is_table()) {
         return Err(raise(lua, "usage", format!("{name} takes a table, got {}", shown(other))));
     }
@@ -144,4 +144,26 @@ fn make(lua: &Lua, kind: SharedKind, arguments: &MultiValue) -> mlua::Result<Val
         ask(lua, &Request { value: Some(value), ..Request::of(op, object) })?;
     }
     Ok(Value::UserData(lua.create_userdata(Proxy(object))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The annotations, by which editors know the objects.
+    const TYPES: &str = include_str!("../../../../lua/types/rille.synchro.d.lua");
+
+    #[test]
+    fn every_type_and_method_has_its_annotation() {
+        for kind in SharedKind::ALL {
+            let name = kind.name();
+            let before = TYPES.split(&format!("function Synchro.{name}(")).next().filter(|before| *before != TYPES);
+            let before = before.unwrap_or_else(|| panic!("lua/types/rille.synchro.d.lua says nothing of {name}()"));
+            let class = before.rsplit("---@return rille.Shared").next().and_then(|rest| rest.lines().next()).unwrap();
+            for method in kind.row().methods {
+                let method = format!("function {class}:{}(", method.name);
+                assert!(TYPES.contains(&method), "lua/types/rille.synchro.d.lua has no {method}…)");
+            }
+        }
+    }
 }

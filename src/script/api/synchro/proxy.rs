@@ -5,8 +5,8 @@ use std::cell::Cell;
 use mlua::{Lua, MetaMethod, UserData, UserDataFields, UserDataMethods, UserDataRef, Value};
 
 use super::super::object::{not_settable, unknown_field};
-use super::{Api, api, ask, methods};
-use crate::model::{Key, Op, REFERENCE, Request, SharedKind, SharedRef, Value as Shared};
+use super::{Api, api, ask};
+use crate::model::{Key, Keys, Op, REFERENCE, Request, SharedRef, Value as Shared};
 use crate::script::error::raise;
 use crate::script::shown::{shown, shown_key};
 use crate::script::table::{from_key, from_value, key_of, to_value};
@@ -40,16 +40,17 @@ impl Proxy {
 
     /// Reads a key.
     fn key(self, lua: &Lua, key: &Value) -> mlua::Result<Key> {
-        let fits = |key: &Key| match self.0.kind {
-            SharedKind::List => matches!(key, Key::Integer(_)),
-            SharedKind::Namespace => matches!(key, Key::Text(_)),
-            _ => true,
+        let keys = self.0.kind.row().keys;
+        let fits = |key: &Key| match keys {
+            Keys::Positions => matches!(key, Key::Integer(_)),
+            Keys::Names => matches!(key, Key::Text(_)),
+            Keys::Any | Keys::Content | Keys::None => true,
         };
         key_of(key).filter(fits).ok_or_else(|| {
-            let wanted = match self.0.kind {
-                SharedKind::List => "has positions from 1",
-                SharedKind::Namespace => "has names as keys",
-                _ => "has strings, numbers and booleans as keys",
+            let wanted = match keys {
+                Keys::Positions => "has positions from 1",
+                Keys::Names => "has names as keys",
+                Keys::Any | Keys::Content | Keys::None => "has strings, numbers and booleans as keys",
             };
             raise(lua, "usage", format!("{} {wanted}, got {}", self.0, shown(key)))
         })
@@ -68,13 +69,12 @@ impl Proxy {
         {
             return Ok(Value::Function(method));
         }
-        match (kind, key) {
-            (SharedKind::Dict | SharedKind::Namespace, _)
-            | (SharedKind::List, Value::Integer(_) | Value::Number(_)) => {
+        match (kind.row().keys, key) {
+            (Keys::Any | Keys::Names, _) | (Keys::Positions, Value::Integer(_) | Value::Number(_)) => {
                 let found = ask(lua, &self.keyed(lua, Op::Get, key)?)?;
                 from_value(lua, &found.unwrap_or_default())
             }
-            (SharedKind::Value, Value::String(name)) if name.as_bytes() == b"value" => {
+            (Keys::Content, Value::String(name)) if name.as_bytes() == b"value" => {
                 let found = ask(lua, &self.request(Op::Get))?;
                 from_value(lua, &found.unwrap_or_default())
             }
@@ -85,10 +85,9 @@ impl Proxy {
     fn new_index(self, lua: &Lua, key: &Value, value: &Value) -> mlua::Result<()> {
         let kind = self.0.kind;
         let name = key.as_string().map(mlua::LuaString::to_string_lossy).unwrap_or_default();
-        match (kind, key) {
-            (SharedKind::Dict | SharedKind::Namespace, Value::String(_))
-                if methods::names(kind).contains(&name.as_str()) =>
-            {
+        let is_method = kind.method(name.as_bytes()).is_some();
+        match (kind.row().keys, key) {
+            (Keys::Any | Keys::Names, Value::String(_)) if is_method => {
                 let text = format!(
                     "'{name}' is a method of a {0}, so it cannot be set as a field; as a key write d:set(\"{name}\", value) \
                      and d:get(\"{name}\")",
@@ -96,19 +95,16 @@ impl Proxy {
                 );
                 return Err(raise(lua, "usage", text));
             }
-            (SharedKind::Dict | SharedKind::Namespace, _)
-            | (SharedKind::List, Value::Integer(_) | Value::Number(_)) => {
+            (Keys::Any | Keys::Names, _) | (Keys::Positions, Value::Integer(_) | Value::Number(_)) => {
                 let request = self.keyed(lua, Op::Set, key)?;
                 let value = self.value(lua, &place(key), value)?;
                 ask(lua, &Request { value, ..request })?;
             }
-            (SharedKind::Value, Value::String(_)) if name == "value" => {
+            (Keys::Content, Value::String(_)) if name == "value" => {
                 let value = self.value(lua, ".value", value)?;
                 ask(lua, &Request { value, ..self.request(Op::Set) })?;
             }
-            _ if methods::names(kind).contains(&name.as_str()) => {
-                return Err(not_settable(lua, kind.name(), &name, &[]));
-            }
+            _ if is_method => return Err(not_settable(lua, kind.name(), &name, &[])),
             _ => return Err(self.has_no(lua, key)),
         }
         Ok(())
@@ -116,14 +112,12 @@ impl Proxy {
 
     fn has_no(self, lua: &Lua, key: &Value) -> mlua::Error {
         let kind = self.0.kind;
-        let mut known = methods::names(kind).to_vec();
-        if kind == SharedKind::Value {
+        let mut known: Vec<&str> = kind.row().methods.iter().map(|method| method.name).collect();
+        if kind.row().keys == Keys::Content {
             known.push("value");
         }
-        let object = match kind {
-            SharedKind::Event => format!("an {}", kind.name()),
-            _ => format!("a {}", kind.name()),
-        };
+        let article = if kind.name().starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+        let object = format!("{article} {}", kind.name());
         match key {
             Value::String(name) => unknown_field(lua, &object, &name.to_string_lossy(), &known),
             other => raise(lua, "usage", format!("{object} has no items, got {} as a key", shown(other))),
@@ -137,14 +131,15 @@ impl Proxy {
 
     /// Returns an iterator over what there is now.
     fn pairs(self, lua: &Lua) -> mlua::Result<mlua::Function> {
-        let is_list = self.0.kind == SharedKind::List;
-        let op = match self.0.kind {
-            SharedKind::List => Op::Copy,
-            SharedKind::Dict | SharedKind::Namespace => Op::Items,
-            other => return Err(raise(lua, "usage", format!("a {} has no items to go through", other.name()))),
+        let kind = self.0.kind;
+        let items = |op| Ok::<_, mlua::Error>(ask(lua, &self.request(op))?.unwrap_or_default());
+        let items = match kind.row().keys {
+            Keys::Positions => numbered(items(Op::Copy)?),
+            Keys::Any | Keys::Names => pairs_of(items(Op::Items)?),
+            Keys::Content | Keys::None => {
+                return Err(raise(lua, "usage", format!("a {} has no items to go through", kind.name())));
+            }
         };
-        let items = ask(lua, &self.request(op))?.unwrap_or_default();
-        let items = if is_list { numbered(items) } else { pairs_of(items) };
         let next = Cell::new(0);
         lua.create_function(move |lua, ()| {
             Ok(match items.get(next.replace(next.get() + 1)) {

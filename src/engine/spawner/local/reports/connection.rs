@@ -2,75 +2,39 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use memchr::{memchr, memchr_iter};
-use rustix::io::Errno;
+use memchr::memchr_iter;
+
+use crate::engine::flow::Flow;
+use crate::engine::json_lines::{IncomingLines, TooLong};
 
 /// What one line may have, in bytes. A runner may send the whole output of its test in one.
 pub(crate) const LINE_LIMIT: usize = 64 << 20;
 
-/// Bytes of room that an empty line keeps.
-const KEPT: usize = 256 << 10;
-
 /// See the module.
 pub(crate) struct Connection {
     socket: OwnedFd,
-    /// A line that has no end yet.
-    line: Vec<u8>,
+    lines: IncomingLines,
 }
-
-/// What became of a read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Read {
-    /// So many bytes came.
-    Bytes(usize),
-    /// Nothing is there now.
-    Dry,
-    /// Nothing more will come.
-    Closed,
-}
-
-/// A line is longer than [`LINE_LIMIT`].
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct TooLong;
 
 impl Connection {
     /// Takes a socket, which must not block.
     pub(crate) const fn new(socket: OwnedFd) -> Self {
-        Self { socket, line: Vec::new() }
+        Self { socket, lines: IncomingLines::with_limit(LINE_LIMIT) }
     }
 
-    /// Reads once.
-    pub(crate) fn read(&self, buffer: &mut [u8]) -> Read {
-        loop {
-            return match rustix::io::read(&self.socket, &mut *buffer) {
-                Ok(0) => Read::Closed,
-                Ok(count) => Read::Bytes(count),
-                Err(Errno::INTR) => continue,
-                Err(Errno::AGAIN) => Read::Dry,
-                Err(_) => Read::Closed,
-            };
-        }
+    /// Reads once. What is lost is over.
+    pub(crate) fn read(&self, buffer: &mut [u8]) -> Flow {
+        Flow::read(&self.socket, buffer).unwrap_or(Flow::Closed)
     }
 
     /// Parts bytes that were read into lines, and hands each to `hear`. Empty ones are passed over.
-    pub(crate) fn part(&mut self, mut bytes: &[u8], mut hear: impl FnMut(&[u8])) -> Result<(), TooLong> {
-        while let Some(at) = memchr(b'\n', bytes) {
-            if self.line.is_empty() {
-                tell(&bytes[..at], &mut hear);
-            } else {
-                if self.line.len() + at > LINE_LIMIT {
-                    return Err(TooLong);
-                }
-                self.line.extend_from_slice(&bytes[..at]);
-                tell(&self.line, &mut hear);
-                self.clear();
+    pub(crate) fn part(&mut self, bytes: &[u8], mut hear: impl FnMut(&[u8])) -> Result<(), TooLong> {
+        self.lines.push(bytes);
+        while let Some(line) = self.lines.next()?.map(<[u8]>::trim_ascii) {
+            if !line.is_empty() {
+                hear(line);
             }
-            bytes = &bytes[at + 1..];
         }
-        if self.line.len() + bytes.len() > LINE_LIMIT {
-            return Err(TooLong);
-        }
-        self.line.extend_from_slice(bytes);
         Ok(())
     }
 
@@ -78,41 +42,27 @@ impl Connection {
     pub(crate) fn count(&mut self, bytes: &[u8]) -> u64 {
         let lines = memchr_iter(b'\n', bytes).count() as u64;
         // One byte stands for an unfinished line.
-        self.line.clear();
+        self.lines.take_rest();
         if bytes.last().is_some_and(|last| *last != b'\n') {
-            self.line.push(b'.');
+            self.lines.push(b".");
         }
         lines
     }
 
     /// Takes what came of a line without an end.
     pub(crate) fn take_rest(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.line)
+        self.lines.take_rest()
     }
 
     /// Returns how many bytes of an unfinished line are held.
     pub(crate) const fn held(&self) -> usize {
-        self.line.len()
-    }
-
-    fn clear(&mut self) {
-        match self.line.capacity() > KEPT {
-            true => self.line = Vec::new(),
-            false => self.line.clear(),
-        }
+        self.lines.held()
     }
 }
 
 impl AsFd for Connection {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
-    }
-}
-
-fn tell(line: &[u8], hear: &mut impl FnMut(&[u8])) {
-    let line = line.trim_ascii();
-    if !line.is_empty() {
-        hear(line);
     }
 }
 
@@ -126,16 +76,13 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_the_same_in_whatever_pieces_they_come() {
-        let text = b"one\r\n\n  two \nthree\n\nrest";
-        for size in 1..=text.len() {
-            let (mut connection, mut lines) = (connection(), Vec::new());
-            for piece in text.chunks(size) {
-                connection.part(piece, |line| lines.push(String::from_utf8_lossy(line).into_owned())).unwrap();
-            }
-            assert_eq!(lines, ["one", "two", "three"], "{size}");
-            assert_eq!(connection.take_rest(), b"rest");
+    fn lines_are_trimmed_and_empty_ones_passed_over() {
+        let (mut connection, mut lines) = (connection(), Vec::new());
+        for piece in [b"one\r\n\n  tw".as_slice(), b"o \nthree\n \nrest"] {
+            connection.part(piece, |line| lines.push(String::from_utf8_lossy(line).into_owned())).unwrap();
         }
+        assert_eq!(lines, ["one", "two", "three"]);
+        assert_eq!(connection.take_rest(), b"rest");
     }
 
     #[test]

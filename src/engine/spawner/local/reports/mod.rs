@@ -84,7 +84,7 @@ struct Tcp {
 }
 
 /// One task's line to its runner.
-pub(super) struct Line {
+pub(super) struct RunnerLine {
     listener: OwnedFd,
     socket: PathBuf,
     /// Where the runner reports to.
@@ -137,14 +137,14 @@ impl Reports {
     }
 
     /// Forgets the token of a task that has ended.
-    pub(super) fn forget_token(&mut self, line: &Line) {
+    pub(super) fn forget_token(&mut self, line: &RunnerLine) {
         if let (Some(tcp), Some(token)) = (&mut self.tcp, &line.token) {
             tcp.tokens.remove(token);
         }
     }
 
     /// Makes the line of an attempt. Its runner can tell a token if `takes_token` is set.
-    pub(super) fn open(&mut self, run: &Path, number: TaskNumber, takes_token: bool) -> io::Result<Line> {
+    pub(super) fn open(&mut self, run: &Path, number: TaskNumber, takes_token: bool) -> io::Result<RunnerLine> {
         let sockets = match &self.folder {
             Some(sockets) => sockets,
             None => self.folder.insert(PrivateFolder::make(run, FOLDER, LONGEST_NAME)?),
@@ -156,7 +156,7 @@ impl Reports {
             tcp.tokens.insert(new.clone(), number);
             (uri, token) = (tcp.address.to_string(), Some(new));
         }
-        Ok(Line {
+        Ok(RunnerLine {
             listener,
             socket,
             uri,
@@ -229,7 +229,7 @@ impl Reports {
     }
 }
 
-impl Line {
+impl RunnerLine {
     /// Lets the next one in. `None` when nobody waits; the error is that of a lack of descriptors or memory.
     pub(super) fn accept(&self) -> io::Result<Option<Admitted>> {
         loop {
@@ -246,13 +246,13 @@ impl Line {
     }
 }
 
-impl AsFd for Line {
+impl AsFd for RunnerLine {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.listener.as_fd()
     }
 }
 
-impl Drop for Line {
+impl Drop for RunnerLine {
     fn drop(&mut self) {
         // It goes with its folder at the latest.
         let _ = std::fs::remove_file(&self.socket);

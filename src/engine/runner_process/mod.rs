@@ -4,6 +4,8 @@
 //! that, ends what is left, and can still say how it ended. It is a subreaper, and so is the worker: no descendant of the
 //! test gets away.
 
+mod program;
+
 use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -13,12 +15,13 @@ use rustix::process::{
     Pid, Signal, WaitOptions, getpid, getppid, kill_process, set_child_subreaper, set_parent_process_death_signal, wait,
 };
 
+pub(crate) use self::program::{Listener, ProgramEnd, RunnerProgram, run_program};
 use super::guardian::end_all_children;
 use super::signals::{self, SignalSet};
 use crate::model::Exit;
 
 /// What asks a runner to end.
-pub(super) const REQUESTS: [i32; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
+const REQUESTS: [i32; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
 
 /// How long a worker may take to end after it was asked to. Who asked kills a second later.
 const PATIENCE: Duration = Duration::from_millis(800);

@@ -34,10 +34,10 @@ pub(crate) struct Runners {
     /// Folders with kinds that are written in Lua.
     folders: Vec<PathBuf>,
     cwd: PathBuf,
-    known: Mutex<HashMap<(String, Option<String>), Found>>,
+    known: Mutex<HashMap<(String, Option<String>), Lookup>>,
 }
 
-type Found = Result<Option<Arc<Runner>>, String>;
+type Lookup = Result<Option<Arc<Runner>>, String>;
 
 /// What a runner says of itself.
 #[derive(Deserialize)]
@@ -61,7 +61,7 @@ impl Runners {
     /// Finds the program that runs a runnable: the one that it names itself under [`RUNNER_KEY`], or that of its kind.
     /// `None` for a kind that the engine runs itself. The error says what was tried. `is_interrupted` ends the wait for a
     /// program that does not answer.
-    pub(crate) fn find(&self, runnable: &Runnable, is_interrupted: &dyn Fn() -> bool) -> Found {
+    pub(crate) fn find(&self, runnable: &Runnable, is_interrupted: &dyn Fn() -> bool) -> Lookup {
         let kind = runnable.kind.as_str();
         let given = match runnable.config.get(RUNNER_KEY) {
             None => None,
