@@ -146,8 +146,9 @@ mod tests {
     #[test]
     fn a_secret_is_found_wherever_it_stands_and_however_it_comes() {
         let masks = Masks::new(["hunter22", "correct horse battery staple"]);
-        let cases: [(&'static [u8], bool); 8] = [
+        let cases: [(&'static [u8], bool); 9] = [
             (b"", false),
+            (b"hunter", false),
             (b"a hunter", false),
             (b"a hunter2 b", false),
             (b"hunter22", true),
