@@ -252,3 +252,49 @@ fn rooms_keep_from_what_is_not_theirs() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// Rooms whose errors are all types with data, of which the top makes text.
+const TYPED: &[&str] = &["runner", "testing"];
+
+/// Returns the types of errors of the results that code names, with the number of the line.
+fn error_types(code: &str) -> Vec<(usize, String)> {
+    let is_comment = |line: &str| line.trim_start().starts_with("//");
+    let code: String = code.lines().map(|line| if is_comment(line) { "" } else { line }.to_owned() + "\n").collect();
+    let results = code.match_indices("Result<").filter_map(|(at, start)| {
+        let inner = &code[at + start.len()..];
+        let (mut depth, mut comma, mut before) = (0_usize, None, ' ');
+        for (place, sign) in inner.char_indices() {
+            match sign {
+                // An arrow closes nothing.
+                '>' if before == '-' => {}
+                '>' if depth == 0 => {
+                    let number = code[..at].matches('\n').count() + 1;
+                    return Some((number, inner[comma?..place].trim_matches([' ', ',', '\n']).to_owned()));
+                }
+                ',' if depth == 0 && !inner[place..].trim_start_matches([',', ' ', '\n']).starts_with('>') => {
+                    comma = Some(place + 1);
+                }
+                '<' | '(' | '[' => depth += 1,
+                '>' | ')' | ']' => depth = depth.checked_sub(1)?,
+                _ => {}
+            }
+            before = sign;
+        }
+        None
+    });
+    results.collect()
+}
+
+#[test]
+fn errors_are_types() {
+    let known = "fn a() -> Result<Vec<(u8, B)>, String> {}\n// Result<(), String>\ntype C = dyn Fn(&str) -> Result<\n    D,\n                     String,\n>;\nfn e() -> io::Result<String> {}\nlet f: Result<Box<dyn Fn(u8) -> g>, H> = i;";
+    let expected = [(1, "String"), (3, "String"), (8, "H")].map(|(line, name)| (line, name.to_owned()));
+    assert_eq!(error_types(known), expected);
+    let mut wrong = Vec::new();
+    for source in sources().iter().filter(|source| TYPED.contains(&source.room.as_str()) && !is_for_tests(source)) {
+        for (number, _) in error_types(&source.code).into_iter().filter(|(_, name)| name == "String") {
+            wrong.push(format!("src/{}:{number}: an error that is a String", source.path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

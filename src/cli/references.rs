@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::convert::Infallible;
+use std::fmt::Display;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use super::Failure;
 use crate::job;
 use crate::testing::{
     self, Candidate, Choose, ExecutionOrder, Found, FoundTest, Hint, Options, Parameters, Resolution, Surroundings,
-    TagFilter, Test, TestFilter, Variant, VariantFile, VariantTree,
+    TagFilter, Test, TestFilter, Variant, VariantError, VariantFile, VariantTree,
 };
 use crate::walk::cover::{self, Factors};
 
@@ -95,9 +96,9 @@ pub(crate) fn select(
         references.filter_by_tags_include_empty,
         references.filter_by_tags_include_empty_key,
     );
-    let tags = tags.map_err(Failure::usage)?;
+    let tags = tags.map_err(usage)?;
     let filters = references.filter.iter().map(|text| TestFilter::parse(text));
-    let filters = filters.collect::<Result<Vec<_>, _>>().map_err(|mistake| Failure::usage(mistake.to_string()))?;
+    let filters = filters.collect::<Result<Vec<_>, _>>().map_err(usage)?;
     let (variants, order) = variants.read()?;
     let resolutions = references.resolve(folder)?;
     let found = testing::found_tests(&resolutions);
@@ -125,7 +126,7 @@ pub(crate) fn select(
 
 impl ReferenceArgs {
     fn resolve(&self, folder: &Path) -> Result<Vec<Resolution>, Failure> {
-        let hint = Hint::load(folder).map_err(Failure::usage)?;
+        let hint = Hint::load(folder).map_err(usage)?;
         if self.references.is_empty() && hint.is_none() {
             let failure = Failure::usage("no test is named");
             return Err(failure.hint("name files, folders or recipes, for example: rille test tests/"));
@@ -134,11 +135,12 @@ impl ReferenceArgs {
         let arguments = shlex::split(arguments)
             .ok_or_else(|| Failure::usage(format!("--executable-arguments: a quote is not closed in {arguments}")))?;
         let options = Options { run_executables: self.run_executables, executable_arguments: arguments, hint };
-        let run = |path: &Path, arguments: &[String]| job::printed_by(path, arguments, folder, &|| false);
+        let run =
+            |path: &Path, arguments: &[String]| job::printed_by(path, arguments, folder, &|| false).map_err(Into::into);
         let python_path = std::env::var_os("PYTHONPATH").unwrap_or_default();
         let python_path = std::env::split_paths(&python_path).filter(|path| !path.as_os_str().is_empty()).collect();
         let ask_python = || job::python_folders(folder);
-        let ask_pytest = |roots: &[String]| job::pytest_items(roots, folder, &|| false);
+        let ask_pytest = |roots: &[String]| job::pytest_items(roots, folder, &|| false).map_err(Into::into);
         let surroundings = Surroundings {
             folder,
             python_path,
@@ -211,12 +213,16 @@ fn quoted(reference: &str) -> String {
     if reference.is_empty() { "''".to_owned() } else { super::output::one_line(reference) }
 }
 
+fn usage(error: impl Display) -> Failure {
+    Failure::usage(error.to_string())
+}
+
 /// Returns few combinations, as places of values, in which every combination of `order` values is. They are the same every
 /// time.
-fn covering(counts: &[usize], order: usize) -> Result<Vec<Vec<usize>>, String> {
+fn covering(counts: &[usize], order: usize) -> Result<Vec<Vec<usize>>, VariantError> {
     let factors = Factors { counts: counts.to_vec(), strength: order.min(counts.len()), ..Factors::default() };
     let rows = cover::rows::<Infallible>(&factors, &mut |_| Ok(true), &mut || false)
-        .map_err(|error| format!("--combination-order {order}: {error}"))?;
+        .map_err(|error| VariantError::Unchosen(format!("--combination-order {order}: {error}").into()))?;
     Ok(rows.rows.into_iter().map(|row| row.into_iter().map(|place| place as usize).collect()).collect())
 }
 
@@ -233,19 +239,19 @@ impl VariantArgs {
             None => testing::every_combination(counts),
         };
         let choose: Choose<'_> = &choose;
-        let parameters = Parameters::read(&self.parameters).map_err(Failure::usage)?;
+        let parameters = Parameters::read(&self.parameters).map_err(usage)?;
         let mut variants = Vec::new();
         // Trees become one, in the order of their files, as in the original.
         let mut whole: Option<VariantTree> = None;
         for path in &self.variants {
-            let wrong = |what: String| Failure::usage(format!("{}: {what}", path.display()));
+            let wrong = |what: &dyn Display| Failure::usage(format!("{}: {what}", path.display()));
             let text = fs::read_to_string(path).map_err(|error| {
-                let failure = wrong(format!("the variants cannot be read: {error}"));
+                let failure = wrong(&format_args!("the variants cannot be read: {error}"));
                 super::near::near_file(path)
                     .into_iter()
                     .fold(failure, |failure, near| failure.hint(format!("did you mean {near}?")))
             })?;
-            match testing::read_variants(path, &text, choose).map_err(wrong)? {
+            match testing::read_variants(path, &text, choose).map_err(|error| wrong(&error))? {
                 VariantFile::List(list) => variants.extend(list),
                 VariantFile::Tree(tree) => match &mut whole {
                     Some(known) => known.merge(tree),
@@ -254,9 +260,9 @@ impl VariantArgs {
             }
         }
         if let Some(tree) = whole {
-            variants.extend(tree.variants().map_err(Failure::usage)?);
+            variants.extend(tree.variants().map_err(usage)?);
         }
-        let variants = testing::combined(variants, &parameters, choose).map_err(Failure::usage)?;
+        let variants = testing::combined(variants, &parameters, choose).map_err(usage)?;
         Ok((variants, self.execution_order))
     }
 }

@@ -166,12 +166,12 @@ struct Quarantined {
 /// longer.
 fn quarantine(path: Option<&Path>, tests: &[Test]) -> Result<Quarantined, Failure> {
     let Some(path) = path else { return Ok(Quarantined::default()) };
-    let wrong = |what: String| Failure::usage(format!("--quarantine {}: {what}", path.display()));
+    let wrong = |what: &dyn std::fmt::Display| Failure::usage(format!("--quarantine {}: {what}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| {
-        let failure = wrong(format!("it cannot be read: {error}"));
+        let failure = wrong(&format_args!("it cannot be read: {error}"));
         near_file(path).into_iter().fold(failure, |failure, near| failure.hint(format!("did you mean {near}?")))
     })?;
-    let list = Quarantine::read(&text).map_err(wrong)?;
+    let list = Quarantine::read(&text).map_err(|error| wrong(&error))?;
     let today = chrono::Local::now().date_naive();
     let mut expired = Vec::new();
     let standings = tests.iter().map(|test| match list.standing(&test.id.without_number(), today) {

@@ -16,14 +16,19 @@ pub(crate) enum Cleared {
     All,
 }
 
+/// A setting that says of no part of the environment that it is kept away.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{CLEAR_ENV} is {0}, and neither \"system\" nor \"all\"")]
+pub(crate) struct NothingCleared(Value);
+
 impl Cleared {
     /// Returns what is kept from a runnable, if anything is. The error says what cannot be meant.
-    pub(crate) fn of(runnable: &Runnable) -> Result<Option<Self>, String> {
+    pub(crate) fn of(runnable: &Runnable) -> Result<Option<Self>, NothingCleared> {
         match runnable.config.get(CLEAR_ENV) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(which)) if which == "system" => Ok(Some(Self::System)),
             Some(Value::String(which)) if which == "all" => Ok(Some(Self::All)),
-            Some(other) => Err(format!("{CLEAR_ENV} is {other}, and neither \"system\" nor \"all\"")),
+            Some(other) => Err(NothingCleared(other.clone())),
         }
     }
 }

@@ -385,7 +385,8 @@ impl OutputSize {
 }
 
 /// An error that Lua code raised and nobody caught.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize, JsonSchema)]
+#[error("{message}")]
 #[schemars(deny_unknown_fields)]
 pub(crate) struct RaisedError {
     /// The kind in one word: `timeout`, `definition`, `usage`, `cancelled`, `assertion`, `syntax`, `error`, …

@@ -46,7 +46,7 @@ mod walk_event;
 mod whole;
 
 pub(crate) use blob::Blob;
-pub(crate) use cleared::Cleared;
+pub(crate) use cleared::{Cleared, NothingCleared};
 pub(crate) use datafile::{Datafile, DatafileMistake};
 pub(crate) use event::{
     Dropped, EVENT_FORMAT, Event, EventKind, FilePlace, META, OutputSize, PluginFailed, RaisedError, RunStarted,
@@ -69,7 +69,7 @@ pub(crate) use order::{JobInfo, Order, RuntimeInfo, SynchroLine};
 pub(crate) use os_text::{limit, os_text, without_os_numbers};
 pub(crate) use outcome::Outcome;
 pub(crate) use python_text::{float_text, push_python_str, python_text_of};
-pub(crate) use recipe::{Recipes, add_tag, read_recipes, recipe_schema};
+pub(crate) use recipe::{RecipeError, Recipes, add_tag, read_recipes, recipe_schema};
 pub(crate) use record::RecordForm;
 pub(crate) use runnable::Runnable;
 pub(crate) use runner::Runner;
@@ -85,7 +85,7 @@ pub(crate) use synchro::{
 };
 pub(crate) use tally::Tally;
 pub(crate) use task::{Place, QUARANTINE, Task, TaskNumber};
-pub(crate) use test_status::TestStatus;
+pub(crate) use test_status::{TestStatus, UnknownStatus};
 pub(crate) use value::{
     Key, MAX_DEPTH, Value, YamlMistake, YamlSchema, argument, read_yaml, read_yaml_with_lines, references_in, yaml_word,
 };

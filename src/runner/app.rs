@@ -7,13 +7,14 @@ use std::process::exit;
 use std::rc::Rc;
 
 use super::command::{self, COMMANDS, RunnableArgs, RunnerArgs, RunnerCommand};
+use super::error::{Error, OrderError};
 use super::foreign;
 use super::install::install;
 use super::kinds::{self, Work};
 use super::order::{self, RunnerOrder};
 use super::status::{Form, Reporter};
 use crate::engine::{Half, StopRequest, die_of, split_runner};
-use crate::model::{Finished, Kind, Running, TestStatus, nearest};
+use crate::model::{Finished, Kind, Running, TestStatus};
 use crate::script;
 use crate::testing::Reading;
 
@@ -90,23 +91,20 @@ fn run_as_command(args: RunnerArgs, words: &[OsString]) -> i32 {
 }
 
 fn run(args: RunnerArgs, called: &Called) -> i32 {
+    let perform = |order: Result<RunnerOrder, OrderError>| perform(order?, called);
     let done = match args.command {
         RunnerCommand::Capabilities => capabilities(called).and_then(|line| say(&line)),
-        RunnerCommand::Install(args) => install(&args).and_then(|lines| say(&lines)),
+        RunnerCommand::Install(args) => install(&args).map_err(Error::from).and_then(|lines| say(&lines)),
         RunnerCommand::RunnableRun(args) => match kind_of(&args, called) {
-            Ok(kind) => order::of_runnable(args, kind).and_then(|order| perform(order, called)),
+            Ok(kind) => perform(order::of_runnable(args, kind)),
             Err(code) => return code,
         },
-        RunnerCommand::RunnableRunRecipe(args) => {
-            order::of_recipe(&args.recipe).and_then(|order| perform(order, called))
-        }
+        RunnerCommand::RunnableRunRecipe(args) => perform(order::of_recipe(&args.recipe)),
         RunnerCommand::TaskRun(args) => match kind_of(&args.runnable, called) {
-            Ok(kind) => order::of_task(args, kind).and_then(|order| perform(order, called)),
+            Ok(kind) => perform(order::of_task(args, kind)),
             Err(code) => return code,
         },
-        RunnerCommand::TaskRunRecipe(args) => {
-            order::of_task_recipe(&args.recipe).and_then(|order| perform(order, called))
-        }
+        RunnerCommand::TaskRunRecipe(args) => perform(order::of_task_recipe(&args.recipe)),
     };
     match done {
         Ok(()) => 0,
@@ -125,9 +123,9 @@ fn kind_of(args: &RunnableArgs, called: &Called) -> Result<String, i32> {
     })
 }
 
-fn say(text: &str) -> Result<(), String> {
+fn say(text: &str) -> Result<(), Error> {
     match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("cannot write: {error}")),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Write(error)),
         _ => Ok(()),
     }
 }
@@ -143,7 +141,7 @@ fn implementation(kind: &str, called: &Called) -> Option<Implementation> {
 }
 
 /// Returns what the runner can do, as a line of JSON.
-fn capabilities(called: &Called) -> Result<String, String> {
+fn capabilities(called: &Called) -> Result<String, Error> {
     let (names, settings): (Vec<String>, Vec<&str>) = match &called.kind {
         None => {
             let mut settings: Vec<&str> = Kind::ALL.into_iter().flat_map(kinds::settings).copied().collect();
@@ -154,7 +152,7 @@ fn capabilities(called: &Called) -> Result<String, String> {
         Some(kind) => match implementation(kind, called) {
             Some(Implementation::Own(own)) => (vec![kind.clone()], kinds::settings(own).to_vec()),
             Some(Implementation::Script(script)) => (script::kinds_of(&script)?, Vec::new()),
-            None => return Err(unsupported(kind)),
+            None => return Err(Error::Unsupported(kind.clone())),
         },
     };
     // Python puts a space after every comma and colon.
@@ -171,19 +169,13 @@ fn capabilities(called: &Called) -> Result<String, String> {
     ))
 }
 
-fn unsupported(kind: &str) -> String {
-    let near = nearest(kind, Kind::ALL.map(Kind::name));
-    let hint = near.map(|near| format!("; did you mean '{near}'?")).unwrap_or_default();
-    format!("Unsupported kind of runnable: {kind}{hint}")
-}
-
 /// Runs what was ordered. Returns when its last message was sent; the error is that there was no first one.
-fn perform(mut order: RunnerOrder, called: &Called) -> Result<(), String> {
+fn perform(mut order: RunnerOrder, called: &Called) -> Result<(), Error> {
     let kind = &order.runnable.kind;
     let Some(implementation) = implementation(kind, called) else {
         return Err(match foreign::find(PREFIX, kind) {
             Some(program) => foreign::become_it(program, &called.words),
-            None => unsupported(kind),
+            None => Error::Unsupported(kind.clone()),
         });
     };
     if let Implementation::Own(own) = implementation {
@@ -194,7 +186,7 @@ fn perform(mut order: RunnerOrder, called: &Called) -> Result<(), String> {
     }
     if order.identity.id.is_some() && order.identity.output_dir.is_none() {
         let made = tempfile::Builder::new().prefix(".avocado-task-").tempdir();
-        let folder = made.map_err(|error| format!("cannot make a folder for the task: {error}"))?.keep();
+        let folder = made.map_err(Error::Folder)?.keep();
         order.identity.output_dir = Some(folder.to_string_lossy().into_owned());
     }
     let mut reporter = Reporter::new(called.form, order.identity.clone(), &order.uris)?;
@@ -206,7 +198,7 @@ fn perform(mut order: RunnerOrder, called: &Called) -> Result<(), String> {
         return Ok(());
     }
     reporter.connect_early();
-    match split_runner().map_err(|error| format!("cannot start a process: {error}"))? {
+    match split_runner().map_err(Error::Process)? {
         Half::Worker(stop) => {
             let stop = Rc::new(stop);
             reporter.heed(&stop);

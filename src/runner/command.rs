@@ -92,11 +92,14 @@ pub(super) struct InstallArgs {
     pub(super) force: bool,
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
+/// A word that is no parameter of a runnable.
+#[derive(Debug, thiserror::Error)]
+#[error("Invalid keyword parameter: \"{0}\". Valid option must be a \"KEY=VALUE\" like expression")]
+struct NoKeyValue(String);
+
+fn key_value(text: &str) -> Result<(String, String), NoKeyValue> {
     let parted = text.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
-    parted.ok_or_else(|| {
-        format!("Invalid keyword parameter: \"{text}\". Valid option must be a \"KEY=VALUE\" like expression")
-    })
+    parted.ok_or_else(|| NoKeyValue(text.to_owned()))
 }
 
 /// Reads the command line of a runner that was called by this name. The error is the exit code, when what is to be said

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use rustix::fs::{Access, access};
 
+use super::error::Error;
 use crate::engine::become_program;
 
 /// Finds the runner of a kind. A link to this program is none: it would look again.
@@ -25,8 +26,7 @@ pub(super) fn find(prefix: &str, kind: &str) -> Option<PathBuf> {
 }
 
 /// Becomes that program, called with the same words as this one. Returns only if that fails, and why.
-pub(super) fn become_it(program: PathBuf, words: &[OsString]) -> String {
-    let shown = program.display().to_string();
-    let words: Vec<OsString> = std::iter::once(program.into_os_string()).chain(words.iter().cloned()).collect();
-    format!("cannot start {shown}: {}", become_program(&words, None))
+pub(super) fn become_it(program: PathBuf, words: &[OsString]) -> Error {
+    let words: Vec<OsString> = std::iter::once(program.clone().into()).chain(words.iter().cloned()).collect();
+    Error::Foreign { program, source: become_program(&words, None) }
 }

@@ -6,31 +6,29 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use super::command::InstallArgs;
+use super::error::InstallError;
 use super::kinds::find_script;
 use crate::model::Kind;
 
 /// Makes the links; returns what is to be shown.
-pub(super) fn install(args: &InstallArgs) -> Result<String, String> {
-    let program = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
+pub(super) fn install(args: &InstallArgs) -> Result<String, InstallError> {
+    let program = std::env::current_exe().map_err(InstallError::NoProgram)?;
     let folder = &args.folder;
-    fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    fs::create_dir_all(folder).map_err(|source| InstallError::Folder { path: folder.clone(), source })?;
     let own = Kind::ALL.map(Kind::name).into_iter();
     for kind in &args.kind {
         if kind.is_empty() || kind.contains(['/', '\0']) {
-            return Err(format!("'{}' is no name of a kind", kind.escape_debug()));
+            return Err(InstallError::NoKind(kind.clone()));
         }
         if !own.clone().any(|own| own == kind) && find_script(kind, Some(&folder.join("x"))).is_none() {
-            return Err(format!(
-                "there is no avocado-runner-{kind}.lua in this folder, in {}, in RILLE_PATH or on the PATH",
-                folder.display()
-            ));
+            return Err(InstallError::NoScript { kind: kind.clone(), folder: folder.clone() });
         }
     }
     let mut shown = String::new();
     for kind in own.chain(args.kind.iter().map(String::as_str)) {
         let path = folder.join(format!("avocado-runner-{kind}"));
-        link(&program, &path, args.force).map_err(|error| format!("cannot link {}: {error}", path.display()))?;
         shown.extend([path.to_string_lossy().as_ref(), "\n"]);
+        link(&program, &path, args.force).map_err(|source| InstallError::Link { path, source })?;
     }
     Ok(shown)
 }

@@ -3,6 +3,7 @@
 
 mod app;
 mod command;
+mod error;
 mod foreign;
 mod install;
 mod kinds;

@@ -74,13 +74,13 @@ fn run(file: &Path, runnable: &Json, output_dir: &Json, say: &Say) -> Result<Jso
 
 /// Returns the names of the kinds that a file defines. What it prints meanwhile goes to standard error: the output is for
 /// the answer.
-pub(crate) fn kinds_of(file: &Path) -> Result<Vec<String>, String> {
+pub(crate) fn kinds_of(file: &Path) -> Result<Vec<String>, RaisedError> {
     let kinds: Kinds = Rc::default();
     let write: Write = Box::new(|_, bytes| {
         // With a closed terminal there is nobody to tell.
         let _ = std::io::stderr().write_all(bytes);
     });
-    load(file, &kinds, Some(write)).map_err(|error| error.message)?;
+    load(file, &kinds, Some(write))?;
     let names = kinds.borrow().iter().map(|(name, _)| name.clone()).collect();
     Ok(names)
 }

@@ -34,6 +34,50 @@ pub(crate) struct Hint {
     rules: Vec<Rule>,
 }
 
+/// What is wrong with a hint file.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HintError {
+    /// It is there and cannot be read.
+    #[error("cannot read {HINT_FILE}: {0}")]
+    Unread(#[source] io::Error),
+    /// The file of a folder is wrong.
+    #[error("{HINT_FILE}: {0}")]
+    File(#[source] Box<HintError>),
+    /// It is no INI.
+    #[error(transparent)]
+    NoIni(#[from] ini::ParseError),
+    /// It names no kinds.
+    #[error("there is no section [kinds], with lines such as: tap = *.t")]
+    NoKinds,
+    /// It says of a kind that it names nothing more.
+    #[error("there is no section [{0}], with uri, args or kwargs of that kind")]
+    NoSection(String),
+    /// A key of a section means nothing.
+    #[error("there is no key '{key}' in [{kind}]; {}", hint(key))]
+    UnknownKey {
+        /// The key.
+        key: String,
+        /// The section.
+        kind: String,
+    },
+    /// The pattern of a kind is none.
+    #[error("the pattern of '{kind}' is none: {}", source.kind())]
+    NoPattern {
+        /// The kind.
+        kind: String,
+        /// Why it is none.
+        source: globset::Error,
+    },
+    /// A parameter has no name or no value.
+    #[error("'{item}' in kwargs of [{kind}] is not NAME=VALUE")]
+    NoPair {
+        /// The parameter.
+        item: String,
+        /// The section.
+        kind: String,
+    },
+}
+
 #[derive(Clone, Debug)]
 struct Rule {
     kind: String,
@@ -45,24 +89,22 @@ struct Rule {
 }
 
 impl Hint {
-    /// Reads the hint file of a folder, if there is one. The error names the file.
-    pub(crate) fn load(folder: &Path) -> Result<Option<Hint>, String> {
+    /// Reads the hint file of a folder, if there is one.
+    pub(crate) fn load(folder: &Path) -> Result<Option<Hint>, HintError> {
         match fs::read_to_string(folder.join(HINT_FILE)) {
-            Ok(text) => Hint::parse(&text).map(Some).map_err(|error| format!("{HINT_FILE}: {error}")),
+            Ok(text) => Hint::parse(&text).map(Some).map_err(|error| HintError::File(Box::new(error))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(format!("cannot read {HINT_FILE}: {error}")),
+            Err(error) => Err(HintError::Unread(error)),
         }
     }
 
     /// Reads the text of a hint file.
-    pub(crate) fn parse(text: &str) -> Result<Hint, String> {
+    pub(crate) fn parse(text: &str) -> Result<Hint, HintError> {
         let options = ParseOption { enabled_quote: false, enabled_escape: false, ..ParseOption::default() };
-        let ini = Ini::load_from_str_opt(text, options).map_err(|error| error.to_string())?;
-        let kinds = ini.section(Some("kinds")).ok_or("there is no section [kinds], with lines such as: tap = *.t")?;
+        let ini = Ini::load_from_str_opt(text, options)?;
+        let kinds = ini.section(Some("kinds")).ok_or(HintError::NoKinds)?;
         let rule = |(kind, pattern): (&str, &str)| {
-            let Some(section) = ini.section(Some(kind)) else {
-                return Err(format!("there is no section [{kind}], with uri, args or kwargs of that kind"));
-            };
+            let section = ini.section(Some(kind)).ok_or_else(|| HintError::NoSection(kind.to_owned()))?;
             rule(kind, pattern.trim(), section)
         };
         Ok(Hint { rules: kinds.iter().map(rule).collect::<Result<_, _>>()? })
@@ -90,21 +132,20 @@ impl Hint {
     }
 }
 
-fn rule(kind: &str, pattern: &str, section: &Properties) -> Result<Rule, String> {
+fn rule(kind: &str, pattern: &str, section: &Properties) -> Result<Rule, HintError> {
     if let Some((key, _)) = section.iter().find(|(key, _)| !KEYS.contains(key)) {
-        let hint = nearest(key, KEYS)
-            .map_or_else(|| "it has uri, args, kwargs".to_owned(), |near| format!("did you mean '{near}'?"));
-        return Err(format!("there is no key '{key}' in [{kind}]; {hint}"));
+        return Err(HintError::UnknownKey { key: key.to_owned(), kind: kind.to_owned() });
     }
     let glob = GlobBuilder::new(pattern).literal_separator(true).build();
-    let matcher = glob.map_err(|error| format!("the pattern of '{kind}' is none: {}", error.kind()))?.compile_matcher();
+    let no_pattern = |source| HintError::NoPattern { kind: kind.to_owned(), source };
+    let matcher = glob.map_err(no_pattern)?.compile_matcher();
     let items = |key: &str| {
         let text = section.get(key).unwrap_or_default();
         text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect::<Vec<_>>()
     };
     let kwarg = |item: String| match item.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
-        _ => Err(format!("'{item}' in kwargs of [{kind}] is not NAME=VALUE")),
+        _ => Err(HintError::NoPair { item, kind: kind.to_owned() }),
     };
     Ok(Rule {
         kind: kind.to_owned(),
@@ -114,6 +155,10 @@ fn rule(kind: &str, pattern: &str, section: &Properties) -> Result<Rule, String>
         args: items("args"),
         kwargs: items("kwargs").into_iter().map(kwarg).collect::<Result<_, _>>()?,
     })
+}
+
+fn hint(key: &str) -> String {
+    nearest(key, KEYS).map_or_else(|| "it has uri, args, kwargs".to_owned(), |near| format!("did you mean '{near}'?"))
 }
 
 #[cfg(test)]
@@ -147,7 +192,7 @@ mod tests {
             ("[kinds]\ntap = a\n[tap]\nkwargs = x\n", "'x' in kwargs of [tap] is not NAME=VALUE"),
         ];
         for (text, expected) in cases {
-            let error = Hint::parse(text).unwrap_err();
+            let error = Hint::parse(text).unwrap_err().to_string();
             assert!(error.starts_with(expected), "{text}: {error}");
         }
     }

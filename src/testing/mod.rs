@@ -40,7 +40,9 @@ pub(crate) use self::tap::{
     HONOUR_EXIT as TAP_HONOUR_EXIT, READING as TAP_READING, Reading, Rules as TapRules, TapScan, TapVerdict,
 };
 pub(crate) use self::test_id::TestId;
-pub(crate) use self::variants::{Choose, Parameters, Variant, VariantFile, combined, every_combination, read_variants};
+pub(crate) use self::variants::{
+    Choose, Parameters, Variant, VariantError, VariantFile, combined, every_combination, read_variants,
+};
 
 /// Resolves references in the order in which they are given. Folders and globs become the files in them; a reference of
 /// which nothing was found is in the list as well, with what was tried. Without references those of the hint are taken.

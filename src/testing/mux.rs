@@ -3,16 +3,18 @@
 //! alternatives; those of any other belong together. Each way to choose is a variant.
 
 mod choose;
+mod error;
 mod tree;
 mod yaml;
 
+pub(crate) use self::error::MuxError;
 pub(crate) use self::tree::Tree;
 pub(super) use self::yaml::read_plain;
-use super::variants::Variant;
+use super::variants::{Variant, VariantError};
 
 impl Tree {
     /// Returns the variants, with the ids that the original gives them.
-    pub(crate) fn variants(&self) -> Result<Vec<Variant>, String> {
+    pub(crate) fn variants(&self) -> Result<Vec<Variant>, VariantError> {
         choose::variants(self)
     }
 }
@@ -28,7 +30,7 @@ mod tests {
     use crate::testing::Variant;
 
     fn read(text: &str) -> Result<Option<Tree>, String> {
-        Tree::read(Path::new("mux.yaml"), text)
+        Tree::read(Path::new("mux.yaml"), text).map_err(|error| error.to_string())
     }
 
     fn variants(text: &str) -> Vec<Variant> {
@@ -120,7 +122,7 @@ mod tests {
                 r#"["/run/top/d",[["/run/top/d","k","v"]]]"#
             ]
         );
-        let error = |text: &str| tree(text).unwrap_err();
+        let error = |text: &str| tree(text).unwrap_err().to_string();
         assert!(error("a:\n  !include : part/loop.yaml\n").contains("the files include each other"));
         assert!(error("a:\n  !include : part/none.yaml\n").contains("part/none.yaml: it cannot be read"));
     }
@@ -145,6 +147,6 @@ mod tests {
         let level = |level: usize| std::iter::once(format!("l{level}: !mux\n")).chain(wide(level));
         let text = (0..8).flat_map(level).collect::<Vec<_>>().concat();
         let tree = read(&text).unwrap().unwrap();
-        assert!(tree.variants().unwrap_err().contains("more than 1000000 variants"));
+        assert!(tree.variants().unwrap_err().to_string().contains("more than 1000000 variants"));
     }
 }

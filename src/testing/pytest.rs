@@ -3,7 +3,9 @@
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
+use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
@@ -27,13 +29,18 @@ pub(crate) struct Collected {
 }
 
 /// Has pytest collect what is in files and folders, named from the working folder. The error is a sentence.
-pub(crate) type AskPytest<'a> = &'a dyn Fn(&[String]) -> Result<Collected, String>;
+pub(crate) type AskPytest<'a> = &'a dyn Fn(&[String]) -> Result<Collected, Box<dyn Error>>;
+
+/// There is nobody who could ask pytest.
+#[derive(Debug, thiserror::Error)]
+#[error("pytest cannot be asked here")]
+struct Unasked;
 
 /// See the module.
 pub(super) struct Pytest<'a> {
     roots: Vec<String>,
     ask: Option<AskPytest<'a>>,
-    collected: OnceCell<Result<Collected, String>>,
+    collected: OnceCell<Result<Collected, Rc<dyn Error>>>,
 }
 
 impl<'a> Pytest<'a> {
@@ -48,10 +55,10 @@ impl<'a> Pytest<'a> {
     }
 
     /// Returns the items of a file. One that stands for itself is one item. The error says why there is no answer.
-    pub(super) fn items(&self, name: &str, path: &Path) -> Result<Vec<PytestItem>, String> {
+    pub(super) fn items(&self, name: &str, path: &Path) -> Result<Vec<PytestItem>, Rc<dyn Error>> {
         let collected = self.collected.get_or_init(|| match self.ask {
-            Some(ask) => ask(&self.roots),
-            None => Err("pytest cannot be asked here".to_owned()),
+            Some(ask) => ask(&self.roots).map_err(Rc::from),
+            None => Err(Rc::new(Unasked)),
         });
         let collected = collected.as_ref().map_err(Clone::clone)?;
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());

@@ -34,6 +34,59 @@ struct Entry {
     reason: Option<String>,
 }
 
+/// What is wrong with a list of tests in quarantine.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum QuarantineError {
+    /// It is no TOML.
+    #[error("{}", .0.to_string().trim())]
+    NoToml(#[from] toml::de::Error),
+    /// A key means nothing.
+    #[error("the key {key} is not known{}", hint(key, known))]
+    UnknownKey {
+        /// The key.
+        key: String,
+        /// Those that mean something there.
+        known: &'static [&'static str],
+    },
+    /// There is no list in it.
+    #[error("there is no [[{LIST}]]")]
+    NoList,
+    /// The list is something else.
+    #[error("{LIST} must be a list of tables, each with a head [[{LIST}]]")]
+    NotList,
+    /// An entry, counted from 1, is no table.
+    #[error("entry {0} of {LIST} must be a table")]
+    NoTable(usize),
+    /// An entry is wrong.
+    #[error("entry {number} of {LIST}: {source}")]
+    Entry {
+        /// Which, from 1.
+        number: usize,
+        /// What is wrong with it.
+        source: Box<QuarantineError>,
+    },
+    /// The value of a key is no text.
+    #[error("{0} must be text")]
+    NoText(&'static str),
+    /// An entry names no test.
+    #[error("it needs test, the name of a test or a pattern for several")]
+    NoTest,
+    /// An entry has no end.
+    #[error("it needs until, the last day of the quarantine, such as 2026-12-31")]
+    NoEnd,
+    /// The end of an entry is no day.
+    #[error("until must be a day such as 2026-12-31, not {given}")]
+    NoDay {
+        /// What it is.
+        given: String,
+        /// Why it is none.
+        source: chrono::ParseError,
+    },
+    /// The pattern of an entry is none.
+    #[error("test is no pattern: {}", .0.kind())]
+    NoPattern(#[from] globset::Error),
+}
+
 /// How a test stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
@@ -44,20 +97,20 @@ pub(crate) enum Standing {
 }
 
 impl Quarantine {
-    /// Reads the text of a list. The error says what is wrong, and in which entry.
-    pub(crate) fn read(text: &str) -> Result<Quarantine, String> {
-        let table: Table = text.parse().map_err(|error: toml::de::Error| error.to_string().trim().to_owned())?;
+    /// Reads the text of a list.
+    pub(crate) fn read(text: &str) -> Result<Quarantine, QuarantineError> {
+        let table: Table = text.parse()?;
         if let Some(key) = table.keys().find(|key| *key != LIST) {
-            return Err(unknown(key, &[LIST]));
+            return Err(QuarantineError::UnknownKey { key: key.clone(), known: &[LIST] });
         }
         let list = match table.get(LIST) {
-            None => return Err(format!("there is no [[{LIST}]]")),
+            None => return Err(QuarantineError::NoList),
             Some(Value::Array(list)) => list,
-            Some(_) => return Err(format!("{LIST} must be a list of tables, each with a head [[{LIST}]]")),
+            Some(_) => return Err(QuarantineError::NotList),
         };
         let entry = |(number, value): (usize, &Value)| {
-            let table = value.as_table().ok_or_else(|| format!("entry {number} of {LIST} must be a table"))?;
-            Entry::read(table).map_err(|what| format!("entry {number} of {LIST}: {what}"))
+            let table = value.as_table().ok_or(QuarantineError::NoTable(number))?;
+            Entry::read(table).map_err(|source| QuarantineError::Entry { number, source: Box::new(source) })
         };
         Ok(Quarantine { entries: (1..).zip(list).map(entry).collect::<Result<_, _>>()? })
     }
@@ -88,36 +141,35 @@ impl Quarantine {
 }
 
 impl Entry {
-    fn read(table: &Table) -> Result<Entry, String> {
+    fn read(table: &Table) -> Result<Entry, QuarantineError> {
         if let Some(key) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
-            return Err(unknown(key, &KEYS));
+            return Err(QuarantineError::UnknownKey { key: key.clone(), known: &KEYS });
         }
-        let text = |key: &str| match table.get(key) {
+        let text = |key| match table.get(key) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone())),
-            Some(_) => Err(format!("{key} must be text")),
+            Some(_) => Err(QuarantineError::NoText(key)),
         };
         let pattern = text("test")?.filter(|pattern| !pattern.is_empty());
-        let pattern = pattern.ok_or("it needs test, the name of a test or a pattern for several")?;
+        let pattern = pattern.ok_or(QuarantineError::NoTest)?;
         let until = match table.get("until") {
-            None => return Err("it needs until, the last day of the quarantine, such as 2026-12-31".to_owned()),
+            None => return Err(QuarantineError::NoEnd),
             Some(Value::String(text)) => text.clone(),
             Some(Value::Datetime(date)) => date.to_string(),
             Some(other) => other.to_string(),
         };
         let until = NaiveDate::parse_from_str(&until, "%Y-%m-%d")
-            .map_err(|_| format!("until must be a day such as 2026-12-31, not {until}"))?;
+            .map_err(|source| QuarantineError::NoDay { given: until, source })?;
         // Brackets are in the names of tests with parameters.
         let escaped = pattern.replace('[', "[[]");
-        let glob = GlobBuilder::new(&escaped).literal_separator(false).build();
-        let glob = glob.map_err(|error| format!("test is no pattern: {}", error.kind()))?;
+        let glob = GlobBuilder::new(&escaped).literal_separator(false).build()?;
         Ok(Entry { pattern, matcher: glob.compile_matcher(), until, reason: text("reason")? })
     }
 }
 
-fn unknown(key: &str, known: &[&str]) -> String {
+fn hint(key: &str, known: &[&str]) -> String {
     let near = nearest(key, known.iter().copied()).map(|near| format!("; did you mean {near}?"));
-    format!("the key {key} is not known{}", near.unwrap_or_else(|| format!("; there are {}", known.join(", "))))
+    near.unwrap_or_else(|| format!("; there are {}", known.join(", ")))
 }
 
 #[cfg(test)]
@@ -158,7 +210,7 @@ mod tests {
             ("[[quarantine\n", "TOML parse error"),
         ];
         for (text, expected) in cases {
-            let error = Quarantine::read(text).unwrap_err();
+            let error = Quarantine::read(text).unwrap_err().to_string();
             assert!(error.starts_with(expected), "{text}: {error}");
         }
     }

@@ -1,5 +1,6 @@
 //! What becomes of a reference.
 
+use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -8,8 +9,8 @@ use super::pytest::AskPytest;
 use super::python::AskPython;
 use crate::model::Runnable;
 
-/// Runs an executable, with arguments, and returns what it wrote to its standard output. The error is a sentence.
-pub(crate) type RunExecutable<'a> = &'a dyn Fn(&Path, &[String]) -> Result<Vec<u8>, String>;
+/// Runs an executable, with arguments, and returns what it wrote to its standard output. The error is the end of a sentence.
+pub(crate) type RunExecutable<'a> = &'a dyn Fn(&Path, &[String]) -> Result<Vec<u8>, Box<dyn Error>>;
 
 /// What resolvers may do.
 #[derive(Clone, Debug, Default)]

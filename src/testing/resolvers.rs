@@ -7,6 +7,7 @@ use regex::Regex;
 use rustix::fs::{Access, access};
 
 use super::expand::Reference;
+use super::expression::last_line;
 use super::lua_file::{LuaFile, classify};
 use super::pytest::{Pytest, PytestItem};
 use super::python::{Finder, PythonKind};
@@ -91,7 +92,7 @@ fn python(question: &Question<'_>, kind: PythonKind) -> Answer {
     }
     let pattern = match question.reference.pattern.as_deref().map(regex_of).transpose() {
         Ok(pattern) => pattern,
-        Err(reason) => return Answer::Corrupt(reason),
+        Err(error) => return Answer::Corrupt(error.to_string()),
     };
     let path = question.path();
     let tests = match question.finder.tests(&path) {
@@ -100,7 +101,7 @@ fn python(question: &Question<'_>, kind: PythonKind) -> Answer {
             // A Python file of whatever dialect can be run all the same.
             return match is_executable(&path) {
                 true => Answer::Not(format!("it cannot be read: {reason}")),
-                false => Answer::Corrupt(reason),
+                false => Answer::Corrupt(reason.to_string()),
             };
         }
     };
@@ -142,9 +143,9 @@ fn pytest(question: &Question<'_>) -> Answer {
     let items = match question.pytest.items(&reference.path, &path) {
         Ok(items) => items,
         Err(reason) if reference.node().is_none() && !question.finder.suits_pytest(&path) => {
-            return Answer::Not(reason);
+            return Answer::Not(reason.to_string());
         }
-        Err(reason) => return Answer::Corrupt(reason),
+        Err(reason) => return Answer::Corrupt(reason.to_string()),
     };
     if items.is_empty() {
         return Answer::Not("pytest finds no test in it".to_owned());
@@ -153,7 +154,7 @@ fn pytest(question: &Question<'_>) -> Answer {
         (Some(node), _) => Box::new(|item| item.is_in(node)),
         (None, Some(pattern)) => match regex_of(pattern) {
             Ok(pattern) => Box::new(move |item| pattern.is_match(&item.name_in_file())),
-            Err(reason) => return Answer::Corrupt(reason),
+            Err(error) => return Answer::Corrupt(error.to_string()),
         },
         (None, None) => Box::new(|_| true),
     };
@@ -172,12 +173,13 @@ fn pytest(question: &Question<'_>) -> Answer {
     }
 }
 
-fn regex_of(pattern: &str) -> Result<Regex, String> {
-    Regex::new(pattern).map_err(|error| {
-        let last = error.to_string();
-        let last = last.lines().last().unwrap_or_default().trim_start_matches("error: ");
-        format!("what follows the colon is no regular expression: {last}")
-    })
+/// What follows the colon picks no tests.
+#[derive(Debug, thiserror::Error)]
+#[error("what follows the colon is no regular expression: {}", last_line(.0))]
+struct NoPicker(#[from] regex::Error);
+
+fn regex_of(pattern: &str) -> Result<Regex, NoPicker> {
+    Ok(Regex::new(pattern)?)
 }
 
 /// Reads a recipe file; `Err` is the answer already.

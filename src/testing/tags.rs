@@ -49,14 +49,30 @@ impl Condition {
     }
 }
 
+/// A `-t` that chooses nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TagError {
+    /// It names no tag.
+    #[error("'{0}' names no tag; write for example -t fast,net:ip")]
+    NoTag(String),
+    /// A tag in it lacks its name or its value.
+    #[error("a name is missing in '{tag}' of -t '{text}'")]
+    NoName {
+        /// That tag.
+        tag: String,
+        /// The whole.
+        text: String,
+    },
+}
+
 impl TagFilter {
-    /// Reads the values of all `-t`. The error says which is wrong.
-    pub(crate) fn new(texts: &[String], include_empty: bool, include_empty_key: bool) -> Result<TagFilter, String> {
+    /// Reads the values of all `-t`.
+    pub(crate) fn new(texts: &[String], include_empty: bool, include_empty_key: bool) -> Result<TagFilter, TagError> {
         let alternatives = texts.iter().map(|text| {
             let tags = text.split(',').map(str::trim).filter(|tag| !tag.is_empty());
-            let conditions = tags.map(|tag| condition(tag, text)).collect::<Result<Vec<_>, String>>()?;
+            let conditions = tags.map(|tag| condition(tag, text)).collect::<Result<Vec<_>, _>>()?;
             match conditions.is_empty() {
-                true => Err(format!("'{text}' names no tag; write for example -t fast,net:ip")),
+                true => Err(TagError::NoTag(text.clone())),
                 false => Ok(conditions),
             }
         });
@@ -114,8 +130,8 @@ pub(super) fn has(values: &Value, wanted: &str) -> bool {
     values.as_array().is_some_and(|values| values.iter().any(|value| value.as_str() == Some(wanted)))
 }
 
-fn condition(tag: &str, text: &str) -> Result<Condition, String> {
-    let missing = || Err(format!("a name is missing in '{tag}' of -t '{text}'"));
+fn condition(tag: &str, text: &str) -> Result<Condition, TagError> {
+    let missing = || Err(TagError::NoName { tag: tag.to_owned(), text: text.to_owned() });
     if let Some(name) = tag.strip_prefix('-') {
         return match name.split_once(':') {
             // The original looks for a tag of this whole name, which no test has.

@@ -48,21 +48,31 @@ pub(crate) struct Rules {
     honours_exit: bool,
 }
 
+/// A setting by which no test that writes TAP can be judged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BadRules {
+    /// No reading is called so.
+    #[error("config {READING} must be \"tap14\" or \"avocado\", not {0}")]
+    Reading(Value),
+    /// It says neither that exit codes count nor that they do not.
+    #[error("config {HONOUR_EXIT} must be true or false, not {0}")]
+    HonourExit(Value),
+}
+
 impl Rules {
-    /// Reads the rules in the settings of a runnable; `reading` is the one for those that do not say it. The error says what
-    /// is wrong with them.
-    pub(crate) fn of(runnable: &Runnable, reading: Reading) -> Result<Self, String> {
+    /// Reads the rules in the settings of a runnable; `reading` is the one for those that do not say it.
+    pub(crate) fn of(runnable: &Runnable, reading: Reading) -> Result<Self, BadRules> {
         let setting = |key: &str| runnable.config.get(key).filter(|value| !value.is_null());
         let reading = match setting(READING) {
             None => reading,
             Some(Value::String(name)) if name == "tap14" => Reading::Tap14,
             Some(Value::String(name)) if name == "avocado" => Reading::Avocado,
-            Some(other) => return Err(format!("config {READING} must be \"tap14\" or \"avocado\", not {other}")),
+            Some(other) => return Err(BadRules::Reading(other.clone())),
         };
         let honours_exit = match setting(HONOUR_EXIT) {
             None => reading == Reading::Tap14,
             Some(Value::Bool(honours)) => *honours,
-            Some(other) => return Err(format!("config {HONOUR_EXIT} must be true or false, not {other}")),
+            Some(other) => return Err(BadRules::HonourExit(other.clone())),
         };
         Ok(Self { reading, honours_exit })
     }

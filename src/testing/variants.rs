@@ -4,12 +4,13 @@
 //! or YAML: a list of mappings, a mapping of names to lists, all combinations of which are taken, what Avocado's
 //! varianter dumps, or the tree of its multiplexer.
 
+use std::error::Error;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use sha1::{Digest, Sha1};
 
-use super::mux::{self, Tree};
+use super::mux::{self, MuxError, Tree};
 
 /// Combinations over which no product of lists is made.
 pub(super) const MOST: usize = 1_000_000;
@@ -62,6 +63,68 @@ impl Variant {
     }
 }
 
+/// What is wrong with parameters, or with a file of variants.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum VariantError {
+    /// A parameter has no name or no value.
+    #[error("'{0}' is not NAME=VALUE; write for example -p speed=100, or -p speed=[10,100] for each in turn")]
+    NoPair(String),
+    /// A parameter is given a list without values.
+    #[error("-p {0}: the list is empty")]
+    EmptyParameter(String),
+    /// A combination was chosen that has too many or too few values.
+    #[error("a combination has {found} values of {expected} parameters")]
+    Width {
+        /// How many values it has.
+        found: usize,
+        /// How many parameters there are.
+        expected: usize,
+    },
+    /// A combination was chosen with a value that there is not.
+    #[error("the parameter '{name}' has no value {place}")]
+    NoValue {
+        /// The parameter.
+        name: String,
+        /// The place of the value.
+        place: usize,
+    },
+    /// There are too many combinations.
+    #[error("there are more than {MOST} combinations of parameters")]
+    TooManyCombinations,
+    /// A tree has too many variants.
+    #[error("there are more than {MOST} variants")]
+    TooMany,
+    /// Who was to choose combinations could not.
+    #[error("{0}")]
+    Unchosen(#[source] Box<dyn Error>),
+    /// A file in YAML is wrong.
+    #[error(transparent)]
+    Yaml(#[from] MuxError),
+    /// A file is no JSON.
+    #[error("it is not JSON: {0}")]
+    NoJson(#[from] serde_json::Error),
+    /// A name in a file has an empty list.
+    #[error("the list of '{0}' is empty")]
+    EmptyList(String),
+    /// A name in a file has a mapping.
+    #[error("'{0}' is a mapping; expected a value or a list of values")]
+    Mapping(String),
+    /// A file holds something else.
+    #[error("expected a list of variants, or a mapping of names to lists of values")]
+    Shape,
+    /// A file has no variants.
+    #[error("there are no variants in it")]
+    Empty,
+    /// A variant, counted from 1, is none as Avocado dumps it.
+    #[error(
+        "variant {0}: expected an object with 'paths', 'variant_id' and 'variant', a list of [path, [[path, name, value], …]]"
+    )]
+    Dump(usize),
+    /// A variant, counted from 1, is no mapping.
+    #[error("variant {0} must be a mapping of names to values")]
+    NoMapping(usize),
+}
+
 /// Parameters with the values that each is to have.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Parameters {
@@ -70,20 +133,18 @@ pub(crate) struct Parameters {
 
 impl Parameters {
     /// Reads the values of all `-p`: `name=value` or `name=[value,value]`. The last one of a name wins.
-    pub(crate) fn read(texts: &[String]) -> Result<Parameters, String> {
+    pub(crate) fn read(texts: &[String]) -> Result<Parameters, VariantError> {
         let mut parameters = Parameters::default();
         for text in texts {
             let Some((name, value)) = text.split_once('=').filter(|(name, _)| !name.trim().is_empty()) else {
-                return Err(format!(
-                    "'{text}' is not NAME=VALUE; write for example -p speed=100, or -p speed=[10,100] for each in turn"
-                ));
+                return Err(VariantError::NoPair(text.clone()));
             };
             let values: Vec<Value> = match value.strip_prefix('[').and_then(|value| value.strip_suffix(']')) {
                 Some(list) => list.split(',').map(|item| item.trim().into()).collect(),
                 None => vec![value.into()],
             };
             if values == [Value::from("")] && value.starts_with('[') {
-                return Err(format!("-p {text}: the list is empty"));
+                return Err(VariantError::EmptyParameter(text.clone()));
             }
             parameters.set(name.trim(), values);
         }
@@ -96,7 +157,7 @@ impl Parameters {
     }
 
     /// Returns the chosen combinations of values. One combination alone has no id.
-    pub(crate) fn product(&self, choose: Choose<'_>) -> Result<Vec<Variant>, String> {
+    pub(crate) fn product(&self, choose: Choose<'_>) -> Result<Vec<Variant>, VariantError> {
         if self.lists.is_empty() {
             return Ok(Vec::new());
         }
@@ -105,13 +166,15 @@ impl Parameters {
         let is_varied = rows.len() > 1;
         let variant = |row: Vec<usize>| {
             if row.len() != counts.len() {
-                return Err(format!("a combination has {} values of {} parameters", row.len(), counts.len()));
+                return Err(VariantError::Width { found: row.len(), expected: counts.len() });
             }
             let value = |((name, values), place): (&(String, Vec<Value>), usize)| {
-                let value = values.get(place).ok_or_else(|| format!("the parameter '{name}' has no value {place}"))?;
-                Ok((name.clone(), value.clone()))
+                let value = values.get(place).cloned();
+                let value = value.ok_or_else(|| VariantError::NoValue { name: name.clone(), place })?;
+                Ok((name.clone(), value))
             };
-            let parameters = self.lists.iter().zip(row).map(value).collect::<Result<Map<String, Value>, String>>()?;
+            let parameters =
+                self.lists.iter().zip(row).map(value).collect::<Result<Map<String, Value>, VariantError>>()?;
             let varied = self.lists.iter().filter(|(_, values)| values.len() > 1);
             let id = is_varied.then(|| id(varied.filter_map(|(name, _)| parameters.get(name)), &parameters));
             Ok(Variant::plain(id, parameters))
@@ -121,14 +184,12 @@ impl Parameters {
 }
 
 /// Chooses combinations of so many values each, as lists of the places of the values.
-pub(crate) type Choose<'a> = &'a dyn Fn(&[usize]) -> Result<Vec<Vec<usize>>, String>;
+pub(crate) type Choose<'a> = &'a dyn Fn(&[usize]) -> Result<Vec<Vec<usize>>, VariantError>;
 
 /// Chooses all combinations; the last value changes fastest.
-pub(crate) fn every_combination(counts: &[usize]) -> Result<Vec<Vec<usize>>, String> {
+pub(crate) fn every_combination(counts: &[usize]) -> Result<Vec<Vec<usize>>, VariantError> {
     let count = counts.iter().try_fold(1_usize, |count, values| count.checked_mul(*values));
-    let count = count
-        .filter(|count| *count <= MOST)
-        .ok_or_else(|| format!("there are more than {MOST} combinations of parameters"))?;
+    let count = count.filter(|count| *count <= MOST).ok_or(VariantError::TooManyCombinations)?;
     let row = |mut number: usize| {
         let mut row = vec![0; counts.len()];
         for (place, values) in row.iter_mut().zip(counts).rev() {
@@ -163,7 +224,7 @@ pub(crate) enum VariantFile {
 }
 
 /// Reads the text of a file of variants; `path` is where it is from.
-pub(crate) fn read_variants(path: &Path, text: &str, choose: Choose<'_>) -> Result<VariantFile, String> {
+pub(crate) fn read_variants(path: &Path, text: &str, choose: Choose<'_>) -> Result<VariantFile, VariantError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
     if is_yaml && let Some(tree) = Tree::read(path, text)? {
@@ -171,7 +232,7 @@ pub(crate) fn read_variants(path: &Path, text: &str, choose: Choose<'_>) -> Resu
     }
     let value: Value = match is_yaml {
         true => mux::read_plain(text)?,
-        false => serde_json::from_str(text).map_err(|error| format!("it is not JSON: {error}"))?,
+        false => serde_json::from_str(text)?,
     };
     let variants = match value {
         Value::Array(items) => list(&items)?,
@@ -179,34 +240,31 @@ pub(crate) fn read_variants(path: &Path, text: &str, choose: Choose<'_>) -> Resu
             let mut parameters = Parameters::default();
             for (name, value) in fields {
                 match value {
-                    Value::Array(values) if values.is_empty() => return Err(format!("the list of '{name}' is empty")),
+                    Value::Array(values) if values.is_empty() => return Err(VariantError::EmptyList(name)),
                     Value::Array(values) => parameters.set(&name, values),
-                    Value::Object(_) => {
-                        return Err(format!("'{name}' is a mapping; expected a value or a list of values"));
-                    }
+                    Value::Object(_) => return Err(VariantError::Mapping(name)),
                     value => parameters.set(&name, vec![value]),
                 }
             }
             parameters.product(choose)?
         }
-        _ => return Err("expected a list of variants, or a mapping of names to lists of values".to_owned()),
+        _ => return Err(VariantError::Shape),
     };
     match variants.is_empty() {
-        true => Err("there are no variants in it".to_owned()),
+        true => Err(VariantError::Empty),
         false => Ok(VariantFile::List(variants)),
     }
 }
 
-fn list(items: &[Value]) -> Result<Vec<Variant>, String> {
+fn list(items: &[Value]) -> Result<Vec<Variant>, VariantError> {
     let is_dump =
         items.iter().any(|item| item.get("variant").is_some_and(Value::is_array) && item.get("variant_id").is_some());
     let variant = |(number, item): (usize, &Value)| {
         if is_dump {
-            let expected = "expected an object with 'paths', 'variant_id' and 'variant', a list of [path, [[path, name, value], …]]";
-            return Variant::load(item).ok_or_else(|| format!("variant {number}: {expected}"));
+            return Variant::load(item).ok_or(VariantError::Dump(number));
         }
         let Value::Object(fields) = item else {
-            return Err(format!("variant {number} must be a mapping of names to values"));
+            return Err(VariantError::NoMapping(number));
         };
         let id = id(fields.values().filter(|value| !value.is_array() && !value.is_object()), fields);
         Ok(Variant::plain(Some(id), fields.clone()))
@@ -219,13 +277,13 @@ pub(crate) fn combined(
     variants: Vec<Variant>,
     parameters: &Parameters,
     choose: Choose<'_>,
-) -> Result<Vec<Variant>, String> {
+) -> Result<Vec<Variant>, VariantError> {
     let more = parameters.product(choose)?;
     if variants.is_empty() || more.is_empty() {
         return Ok(if variants.is_empty() { more } else { variants });
     }
     if variants.len().saturating_mul(more.len()) > MOST {
-        return Err(format!("there are more than {MOST} combinations of parameters"));
+        return Err(VariantError::TooManyCombinations);
     }
     let join = |variant: &Variant, added: &Variant| {
         let id = match (&variant.id, &added.id) {
@@ -248,9 +306,9 @@ mod tests {
 
     use serde_json::json;
 
-    use super::{Choose, Parameters, Variant, VariantFile, combined, every_combination};
+    use super::{Choose, Parameters, Variant, VariantError, VariantFile, combined, every_combination};
 
-    fn read_variants(text: &str, is_yaml: bool, choose: Choose<'_>) -> Result<Vec<Variant>, String> {
+    fn read_variants(text: &str, is_yaml: bool, choose: Choose<'_>) -> Result<Vec<Variant>, VariantError> {
         let path = Path::new(if is_yaml { "v.yaml" } else { "v.json" });
         match super::read_variants(path, text, choose)? {
             VariantFile::List(variants) => Ok(variants),
@@ -300,7 +358,12 @@ mod tests {
         assert!(id.starts_with("tcp-1500-") && id.len() == "tcp-1500-".len() + 4, "{id}");
         let wide: Vec<String> = (0..7).map(|n| format!("p{n}=[{}]", ["x"; 10].join(","))).collect();
         assert!(
-            Parameters::read(&wide).unwrap().product(&every_combination).unwrap_err().contains("more than 1000000")
+            Parameters::read(&wide)
+                .unwrap()
+                .product(&every_combination)
+                .unwrap_err()
+                .to_string()
+                .contains("more than 1000000")
         );
     }
 
@@ -348,7 +411,7 @@ mod tests {
             (r#"[{"variant_id": "x", "variant": [["/", [["/", 1, 2]]]]}]"#, "variant 1: expected an object"),
         ];
         for (text, expected) in cases {
-            let error = read_variants(text, false, &every_combination).unwrap_err();
+            let error = read_variants(text, false, &every_combination).unwrap_err().to_string();
             assert!(error.starts_with(expected), "{text}: {error}");
         }
     }
@@ -363,9 +426,10 @@ mod tests {
         let chosen = all.product(&choose).unwrap();
         let values: Vec<String> = chosen.iter().map(|variant| variant.id.clone().unwrap()).collect();
         assert!(values[0].starts_with("2-x-") && values[1].starts_with("1-y-") && values.len() == 2, "{values:?}");
-        let wrong = |row: Vec<usize>| all.product(&move |_: &[usize]| Ok(vec![row.clone()])).unwrap_err();
+        let wrong = |row: Vec<usize>| all.product(&move |_: &[usize]| Ok(vec![row.clone()])).unwrap_err().to_string();
         assert_eq!(wrong(vec![2, 0, 0]), "the parameter 'a' has no value 2");
         assert_eq!(wrong(vec![0]), "a combination has 1 values of 3 parameters");
-        assert_eq!(all.product(&|_: &[usize]| Err("why not".to_owned())).unwrap_err(), "why not");
+        let unchosen = all.product(&|_: &[usize]| Err(VariantError::Unchosen("why not".into()))).unwrap_err();
+        assert_eq!(unchosen.to_string(), "why not");
     }
 }

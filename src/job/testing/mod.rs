@@ -297,12 +297,12 @@ impl Job {
         if task.runnable.is(Kind::ExecTest)
             && let Err(problem) = Cleared::of(&task.runnable)
         {
-            return Some(problem);
+            return Some(problem.to_string());
         }
         if task.runnable.is(Kind::Tap)
             && let Err(problem) = TapRules::of(&task.runnable, Reading::Tap14)
         {
-            return Some(problem);
+            return Some(problem.to_string());
         }
         match self.runners.find(&task.runnable, &|| self.interrupted()) {
             Ok(runner) => {

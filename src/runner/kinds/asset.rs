@@ -1,5 +1,6 @@
 //! The kind `asset`: a file is fetched into the cache of Avocado, unless it is there and what it should be.
 
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -45,41 +46,66 @@ enum Algorithm {
 }
 
 /// Why there is no file.
+#[derive(Debug, thiserror::Error)]
 enum Refused {
-    Said(String),
+    #[error("At least name should be passed as kwargs using name=\"uri\".")]
+    NoName,
+    #[error("'{0}' names no file")]
+    NoFile(String),
+    #[error("'{0}' is no known algorithm; there are md5, sha1, sha224, sha256, sha384 and sha512")]
+    Algorithm(String),
+    #[error("expire is '{0}', and no time such as 30s, 10m, 2h or 7d")]
+    Expire(String),
+    #[error("there is no HOME, and {CACHES} names no folder")]
+    NoHome,
+    #[error("{0} is not in the cache, and neither its name nor locations say where it can be had")]
+    Nowhere(String),
+    #[error("Failed to fetch {name} ({})", problems.iter().map(Refused::to_string).collect::<Vec<_>>().join("; "))]
+    Failed { name: String, problems: Vec<Refused> },
+    /// What went wrong with a URL, a file or a folder.
+    #[error("{place}: {source}")]
+    At { place: String, source: Box<Refused> },
+    #[error("{}", plain(.0))]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Http(#[from] ureq::Error),
+    #[error("it is none of http, https and file")]
+    Scheme,
+    #[error("its hash is {found}, and not {expected}")]
+    Hash { found: String, expected: String },
+    #[error("the runner got the signal {0}")]
     Interrupted(i32),
 }
 
-impl From<String> for Refused {
-    fn from(text: String) -> Self {
-        Refused::Said(text)
+impl Refused {
+    fn at(self, place: &dyn Display) -> Self {
+        Refused::At { place: place.to_string(), source: Box::new(self) }
     }
 }
 
 /// Fetches it.
 pub(super) fn run(work: &mut Work<'_>) -> Finished {
-    let fetched = wanted(work).map_err(Refused::from).and_then(|asset| {
+    let fetched = wanted(work).and_then(|asset| {
         let caches = caches(work)?;
         fetch(work, &asset, &caches)
     });
     let (stdout, stderr, finished) = match fetched {
         Ok(path) => (format!("File fetched at {}", path.display()), String::new(), Finished::new(TestStatus::Pass)),
-        Err(Refused::Said(text)) => (String::new(), text, Finished::new(TestStatus::Error)),
         Err(Refused::Interrupted(signal)) => return interrupted(signal),
+        Err(problem) => (String::new(), problem.to_string(), Finished::new(TestStatus::Error)),
     };
     work.say_stdout(&stdout);
     work.say_stderr(&stderr);
     finished
 }
 
-fn wanted(work: &Work<'_>) -> Result<Asset, String> {
-    let given = work.parameter("name").filter(|name| !name.is_empty());
-    let given = given.ok_or_else(|| "At least name should be passed as kwargs using name=\"uri\".".to_owned())?;
+fn wanted(work: &Work<'_>) -> Result<Asset, Refused> {
+    let given = work.parameter("name").filter(|name| !name.is_empty()).ok_or(Refused::NoName)?;
     let is_url = given.contains("://");
     let path = given.split(['?', '#']).next().unwrap_or(given);
     let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
     if name.is_empty() || name == "." || name == ".." || name.contains('\0') {
-        return Err(format!("'{given}' names no file"));
+        return Err(Refused::NoFile(given.to_owned()));
     }
     let mut urls: Vec<String> = if is_url { vec![given.to_owned()] } else { Vec::new() };
     match work.runnable.kwargs.get("locations") {
@@ -102,7 +128,7 @@ fn location_of(location: &str, name: &str) -> String {
     if is_file { location.to_owned() } else { format!("{}/{name}", location.trim_end_matches('/')) }
 }
 
-fn algorithm(name: &str) -> Result<Algorithm, String> {
+fn algorithm(name: &str) -> Result<Algorithm, Refused> {
     match name.to_ascii_lowercase().as_str() {
         "md5" => Ok(Algorithm::Md5),
         "sha1" => Ok(Algorithm::Sha1),
@@ -110,13 +136,13 @@ fn algorithm(name: &str) -> Result<Algorithm, String> {
         "sha256" => Ok(Algorithm::Sha256),
         "sha384" => Ok(Algorithm::Sha384),
         "sha512" => Ok(Algorithm::Sha512),
-        _ => Err(format!("'{name}' is no known algorithm; there are md5, sha1, sha224, sha256, sha384 and sha512")),
+        _ => Err(Refused::Algorithm(name.to_owned())),
     }
 }
 
 /// Reads a time: a number of seconds, or one with `s`, `m`, `h` or `d`.
-fn seconds(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("expire is '{text}', and no time such as 30s, 10m, 2h or 7d");
+fn seconds(text: &str) -> Result<Duration, Refused> {
+    let wrong = || Refused::Expire(text.to_owned());
     let (digits, factor) = match text.char_indices().next_back() {
         Some((at, 's')) => (&text[..at], 1),
         Some((at, 'm')) => (&text[..at], 60),
@@ -128,14 +154,14 @@ fn seconds(text: &str) -> Result<Duration, String> {
     number.checked_mul(factor).map(Duration::from_secs).ok_or_else(wrong)
 }
 
-fn caches(work: &Work<'_>) -> Result<Vec<PathBuf>, String> {
+fn caches(work: &Work<'_>) -> Result<Vec<PathBuf>, Refused> {
     let set = work.setting(CACHES).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     let folders: Vec<PathBuf> = set.filter(|folder| !folder.is_empty()).map(PathBuf::from).collect();
     if !folders.is_empty() {
         return Ok(folders);
     }
     let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
-    let home = home.ok_or_else(|| format!("there is no HOME, and {CACHES} names no folder"))?;
+    let home = home.ok_or(Refused::NoHome)?;
     Ok(vec![Path::new(&home).join("avocado/data/cache")])
 }
 
@@ -158,10 +184,7 @@ fn fetch(work: &mut Work<'_>, asset: &Asset, caches: &[PathBuf]) -> Result<PathB
         }
     }
     if asset.urls.is_empty() {
-        return Err(Refused::Said(format!(
-            "{} is not in the cache, and neither its name nor locations say where it can be had",
-            asset.name
-        )));
+        return Err(Refused::Nowhere(asset.name.clone()));
     }
     let mut problems = Vec::new();
     // The last folders are often for reading only.
@@ -173,29 +196,26 @@ fn fetch(work: &mut Work<'_>, asset: &Asset, caches: &[PathBuf]) -> Result<PathB
         let mut kept = match made {
             Ok(kept) => kept,
             Err(error) => {
-                problems.push(format!("{}: {}", folder.display(), plain(&error)));
+                problems.push(Refused::Io(error).at(&folder.display()));
                 continue;
             }
         };
         for url in &asset.urls {
-            match download(work, url, kept.as_file_mut()) {
+            let fetched = download(work, url, kept.as_file_mut());
+            match fetched.and_then(|()| verify(kept.path(), asset.hash.as_ref())) {
                 Ok(()) => {}
-                Err(Refused::Said(problem)) => {
-                    problems.push(problem);
+                Err(interrupted @ Refused::Interrupted(_)) => return Err(interrupted),
+                Err(problem) => {
+                    problems.push(problem.at(url));
                     continue;
                 }
-                Err(interrupted) => return Err(interrupted),
             }
-            if let Err(problem) = verify(kept.path(), asset.hash.as_ref()) {
-                problems.push(format!("{url}: {problem}"));
-                continue;
-            }
-            kept.persist(&path).map_err(|error| format!("{}: {}", path.display(), plain(&error.error)))?;
+            kept.persist(&path).map_err(|error| Refused::Io(error.error).at(&path.display()))?;
             return Ok(path);
         }
         break;
     }
-    Err(Refused::Said(format!("Failed to fetch {} ({})", asset.name, problems.join("; "))))
+    Err(Refused::Failed { name: asset.name.clone(), problems })
 }
 
 fn is_fresh(path: &Path, expire: Option<Duration>) -> bool {
@@ -205,14 +225,10 @@ fn is_fresh(path: &Path, expire: Option<Duration>) -> bool {
 }
 
 fn download(work: &mut Work<'_>, url: &str, file: &mut File) -> Result<(), Refused> {
-    let failed = |error: &dyn std::fmt::Display| Refused::Said(format!("{url}: {error}"));
-    file.set_len(0).map_err(|error| failed(&error))?;
-    io::Seek::rewind(file).map_err(|error| failed(&error))?;
+    file.set_len(0)?;
+    io::Seek::rewind(file)?;
     match url.split_once("://") {
-        Some(("file", path)) => {
-            let mut source = File::open(path).map_err(|error| failed(&plain(&error)))?;
-            copy(work, &mut source, file, url)
-        }
+        Some(("file", path)) => copy(work, &mut File::open(path)?, file),
         Some(("http" | "https", _)) => {
             let config = ureq::Agent::config_builder()
                 .accept_encoding("identity")
@@ -220,15 +236,14 @@ fn download(work: &mut Work<'_>, url: &str, file: &mut File) -> Result<(), Refus
                 .timeout_recv_response(Some(PATIENCE))
                 .timeout_per_read(Some(PATIENCE))
                 .build();
-            let mut response = ureq::Agent::new_with_config(config).get(url).call().map_err(|error| failed(&error))?;
-            copy(work, &mut response.body_mut().as_reader(), file, url)
+            let mut response = ureq::Agent::new_with_config(config).get(url).call()?;
+            copy(work, &mut response.body_mut().as_reader(), file)
         }
-        _ => Err(failed(&"it is none of http, https and file")),
+        _ => Err(Refused::Scheme),
     }
 }
 
-fn copy(work: &mut Work<'_>, source: &mut dyn Read, file: &mut File, url: &str) -> Result<(), Refused> {
-    let failed = |error: &io::Error| Refused::Said(format!("{url}: {}", plain(error)));
+fn copy(work: &mut Work<'_>, source: &mut dyn Read, file: &mut File) -> Result<(), Refused> {
     let mut buffer = vec![0; 128 << 10];
     let mut beat = Instant::now();
     loop {
@@ -241,17 +256,17 @@ fn copy(work: &mut Work<'_>, source: &mut dyn Read, file: &mut File, url: &str) 
         }
         match source.read(&mut buffer) {
             Ok(0) => return Ok(()),
-            Ok(count) => file.write_all(&buffer[..count]).map_err(|error| failed(&error))?,
+            Ok(count) => file.write_all(&buffer[..count])?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(failed(&error)),
+            Err(error) => return Err(error.into()),
         }
     }
 }
 
 /// Returns whether a file is what it should be; the error says what it is.
-fn verify(path: &Path, hash: Option<&(Algorithm, String)>) -> Result<(), String> {
+fn verify(path: &Path, hash: Option<&(Algorithm, String)>) -> Result<(), Refused> {
     let Some((algorithm, expected)) = hash else { return Ok(()) };
-    let file = File::open(path).map_err(|error| plain(&error))?;
+    let file = File::open(path)?;
     let found = match algorithm {
         Algorithm::Md5 => digest::<Md5>(file),
         Algorithm::Sha1 => digest::<Sha1>(file),
@@ -259,11 +274,10 @@ fn verify(path: &Path, hash: Option<&(Algorithm, String)>) -> Result<(), String>
         Algorithm::Sha256 => digest::<Sha256>(file),
         Algorithm::Sha384 => digest::<Sha384>(file),
         Algorithm::Sha512 => digest::<Sha512>(file),
-    };
-    let found = found.map_err(|error| plain(&error))?;
+    }?;
     match found.eq_ignore_ascii_case(expected) {
         true => Ok(()),
-        false => Err(format!("its hash is {found}, and not {expected}")),
+        false => Err(Refused::Hash { found, expected: expected.clone() }),
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{Work, interrupted, output_files, python_error};
 use crate::engine::{ProgramEnd, RunnerProgram, run_program};
-use crate::model::{Cleared, Exit, Finished, TestStatus, python_text_of};
+use crate::model::{Cleared, Exit, Finished, NothingCleared, TestStatus, python_text_of};
 use crate::runner::relay::{Relay, Streams};
 use crate::testing::{TapRules, TapVerdict};
 
@@ -26,7 +26,7 @@ pub(super) fn run(work: &mut Work<'_>) -> Finished {
 pub(super) fn run_tap(work: &mut Work<'_>) -> Finished {
     match TapRules::of(work.runnable, work.reading) {
         Ok(rules) => run_as(work, Some(rules)),
-        Err(problem) => Finished::because(TestStatus::Error, problem),
+        Err(problem) => Finished::because(TestStatus::Error, problem.to_string()),
     }
 }
 
@@ -34,12 +34,12 @@ fn run_as(work: &mut Work<'_>, tap: Option<TapRules>) -> Finished {
     let error = |reason: String| Finished::because(TestStatus::Error, reason);
     let files = match work.output_dir.map(output_files).transpose() {
         Ok(files) => files,
-        Err(reason) => return error(reason),
+        Err(unmade) => return error(unmade.to_string()),
     };
     let mut workdir = Workdir::default();
     let program = match program(work, &mut workdir) {
         Ok(program) => program,
-        Err(reason) => return error(reason),
+        Err(problem) => return error(problem.to_string()),
     };
     let uri = work.runnable.uri.clone().unwrap_or_default();
     let streams = Streams::new(work.reporter, files, true);
@@ -99,27 +99,41 @@ impl Workdir {
     }
 }
 
-/// Prepares the program. The error is worded as Python does.
-fn program(work: &Work<'_>, workdir: &mut Workdir) -> Result<RunnerProgram, String> {
+/// Why a program cannot be started, worded as Python does.
+#[derive(Debug, thiserror::Error)]
+enum NoProgram {
+    /// A value of this type in Python stands where text is meant.
+    #[error("expected str, bytes or os.PathLike object, not {0}")]
+    NoText(&'static str),
+    #[error("embedded null byte")]
+    Null,
+    #[error("illegal environment variable name or value")]
+    Variable,
+    #[error(transparent)]
+    Environment(#[from] NothingCleared),
+    #[error("cannot make a working folder: {0}")]
+    Workdir(#[source] io::Error),
+}
+
+/// Prepares the program.
+fn program(work: &Work<'_>, workdir: &mut Workdir) -> Result<RunnerProgram, NoProgram> {
     let runnable = work.runnable;
-    let Some(uri) = &runnable.uri else {
-        return Err("expected str, bytes or os.PathLike object, not NoneType".to_owned());
-    };
+    let uri = runnable.uri.as_ref().ok_or(NoProgram::NoText(python_type(&Value::Null)))?;
     let clears = Cleared::of(runnable)?;
     let mut program = Work::program(uri, &runnable.args);
     program.clears_environment = clears.is_some();
     if program.args.iter().any(|arg| arg.as_encoded_bytes().contains(&0)) || uri.contains('\0') {
-        return Err("embedded null byte".to_owned());
+        return Err(NoProgram::Null);
     }
     let mut path = None;
     for (name, value) in &runnable.kwargs {
         let value = match value {
             Value::Null => None,
             Value::String(text) => Some(text.clone()),
-            other => return Err(format!("expected str, bytes or os.PathLike object, not {}", python_type(other))),
+            other => return Err(NoProgram::NoText(python_type(other))),
         };
         if name.is_empty() || name.contains(['=', '\0']) || value.as_ref().is_some_and(|value| value.contains('\0')) {
-            return Err("illegal environment variable name or value".to_owned());
+            return Err(NoProgram::Variable);
         }
         if name == "PATH" {
             path.clone_from(&value);
@@ -129,7 +143,7 @@ fn program(work: &Work<'_>, workdir: &mut Workdir) -> Result<RunnerProgram, Stri
     let mut set = |name: &str, value: OsString| program.environment.push((name.into(), Some(value)));
     if clears != Some(Cleared::All) {
         let is_kept = work.setting("run.keep_tmp") == Some(&Value::Bool(true));
-        let own = workdir.make(is_kept).map_err(|error| format!("cannot make a working folder: {error}"))?;
+        let own = workdir.make(is_kept).map_err(NoProgram::Workdir)?;
         set("AVOCADO_VERSION", AVOCADO_VERSION.into());
         set("AVOCADO_TEST_WORKDIR", own);
         let absolute = std::path::absolute(uri).unwrap_or_default();

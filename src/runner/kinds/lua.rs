@@ -1,5 +1,6 @@
 //! The kind `lua`: a testscript in a process of its own, the same as a task of a run. What it says becomes messages.
 
+use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -21,7 +22,7 @@ pub(super) fn run(work: &mut Work<'_>) -> Finished {
     let error = |reason: String| Finished::because(TestStatus::Error, reason);
     let program = match program(work) {
         Ok(program) => program,
-        Err(reason) => return error(reason),
+        Err(problem) => return error(problem.to_string()),
     };
     let mut script = Script::default();
     let stop = Rc::clone(&work.stop);
@@ -38,12 +39,23 @@ pub(super) fn run(work: &mut Work<'_>) -> Finished {
     }
 }
 
-fn program(work: &Work<'_>) -> Result<RunnerProgram, String> {
+/// Why a testscript cannot be started.
+#[derive(Debug, thiserror::Error)]
+enum NoScript {
+    #[error("a runnable of kind lua needs a uri: the path of a Lua file")]
+    NoUri,
+    #[error("{uri} is no path of a file: {}", plain(source))]
+    NoPath { uri: String, source: io::Error },
+    #[error(transparent)]
+    Order(#[from] serde_json::Error),
+}
+
+fn program(work: &Work<'_>) -> Result<RunnerProgram, NoScript> {
     let runnable = work.runnable;
     let Some(uri) = runnable.uri.as_deref().filter(|uri| !uri.is_empty()) else {
-        return Err("a runnable of kind lua needs a uri: the path of a Lua file".to_owned());
+        return Err(NoScript::NoUri);
     };
-    let script = std::path::absolute(uri).map_err(|error| format!("{uri} is no path of a file: {}", plain(&error)))?;
+    let script = std::path::absolute(uri).map_err(|source| NoScript::NoPath { uri: uri.to_owned(), source })?;
     let started_in = std::env::current_dir().unwrap_or_default();
     let directory = work.output_dir.map_or_else(|| started_in.clone(), PathBuf::from);
     let stem = script.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -66,7 +78,7 @@ fn program(work: &Work<'_>) -> Result<RunnerProgram, String> {
         walk: None,
         runtime: RuntimeInfo { job, directory, ..RuntimeInfo::default() },
     };
-    let order = json_line(&order).map_err(|error| error.to_string())?;
+    let order = json_line(&order)?;
     // By this path the program starts again even if its file was replaced or deleted meanwhile.
     let mut program = Work::program("/proc/self/exe", &[TASK_ROLE]);
     program.name = Some(format!("rille task: {stem}").into());

@@ -208,11 +208,19 @@ fn python_error(error: &io::Error, path: &str) -> String {
     text
 }
 
+/// A file that cannot be made, as Python words it.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", python_error(source, &path.to_string_lossy()))]
+struct Unmade {
+    path: PathBuf,
+    source: io::Error,
+}
+
 /// Makes the files of both streams in a folder. They must not be there yet.
-fn output_files(folder: &Path) -> Result<[File; 2], String> {
+fn output_files(folder: &Path) -> Result<[File; 2], Unmade> {
     let open = |name: &str| {
         let path: PathBuf = folder.join(name);
-        File::create_new(&path).map_err(|error| python_error(&error, &path.to_string_lossy()))
+        File::create_new(&path).map_err(|source| Unmade { path, source })
     };
     Ok([open("stdout")?, open("stderr")?])
 }

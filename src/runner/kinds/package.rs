@@ -1,5 +1,6 @@
 //! The kind `package`: a package of the system is installed, removed, or looked for, by the system's own manager.
 
+use std::io;
 use std::path::Path;
 
 use super::{Work, plain};
@@ -62,15 +63,15 @@ pub(super) fn run(work: &mut Work<'_>) -> Finished {
     }
     let name = work.parameter("name").map(str::to_owned);
     let done = match &name {
-        None => Err(Stop::Said("Package name should be passed as kwargs using name=\"package_name\".".to_owned())),
+        None => Err(Problem::NoName.into()),
         Some(name) if name.is_empty() || name.starts_with('-') || name.contains(['\0', ' ', '\n']) => {
-            Err(Stop::Said(format!("{name:?} is no name of a package")))
+            Err(Problem::BadName(name.clone()).into())
         }
         Some(name) => perform(work, &action, name),
     };
     let (stdout, stderr, finished) = match done {
         Ok(text) => (text, String::new(), Finished::new(TestStatus::Pass)),
-        Err(Stop::Said(text)) => (String::new(), text, Finished::new(TestStatus::Error)),
+        Err(Stop::Problem(problem)) => (String::new(), problem.to_string(), Finished::new(TestStatus::Error)),
         Err(Stop::Ended(finished)) => return finished,
     };
     work.say_stdout(&stdout);
@@ -81,16 +82,45 @@ pub(super) fn run(work: &mut Work<'_>) -> Finished {
 /// Why it is not done.
 enum Stop {
     /// Because of this.
-    Said(String),
+    Problem(Problem),
     /// Everything is said already.
     Ended(Finished),
 }
 
+impl From<Problem> for Stop {
+    fn from(problem: Problem) -> Self {
+        Stop::Problem(problem)
+    }
+}
+
+/// What went wrong with a package.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Problem {
+    #[error("Package name should be passed as kwargs using name=\"package_name\".")]
+    NoName,
+    #[error("{0:?} is no name of a package")]
+    BadName(String),
+    #[error("Package manager not supported or not available: there is none of {}", MANAGERS.map(|manager| manager.program).join(", "))]
+    NoManager,
+    #[error("Package {0} not installed")]
+    NotInstalled(String),
+    #[error("Package {name} could not be {wanted}: {command}: {how}")]
+    NotDone { name: String, wanted: &'static str, command: String, how: String },
+    #[error("cannot run {program}: {}", plain(source))]
+    NotRun { program: &'static str, source: io::Error },
+    #[error("{0} took too long")]
+    TooLong(&'static str),
+    #[error("{}", plain(.0))]
+    NoList(#[source] io::Error),
+    #[error("{0} failed")]
+    Failed(&'static str),
+}
+
 fn perform(work: &mut Work<'_>, action: &str, name: &str) -> Result<String, Stop> {
-    let manager = manager().map_err(Stop::Said)?;
+    let manager = manager()?;
     let is_there = is_installed(work, manager, name)?;
-    let (words, wanted) = match (action, is_there) {
-        ("check", false) => return Err(Stop::Said(format!("Package {name} not installed"))),
+    let (words, is_wanted) = match (action, is_there) {
+        ("check", false) => return Err(Problem::NotInstalled(name.to_owned()).into()),
         ("check" | "install", true) => return Ok(format!("Package {name} already installed")),
         ("remove", false) => return Ok(format!("Package {name} not installed")),
         ("remove", true) => (manager.remove, false),
@@ -105,49 +135,42 @@ fn perform(work: &mut Work<'_>, action: &str, name: &str) -> Result<String, Stop
     program.environment.push(("DEBIAN_FRONTEND".into(), Some("noninteractive".into())));
     let end = work.relay(&program).map_err(Stop::Ended)?;
     // Somebody else may have done it at the same time, so what counts is what is there now.
-    if is_installed(work, manager, name)? == wanted {
-        return Ok(format!("Package {name} {}", if wanted { "installed" } else { "removed" }));
+    let wanted = if is_wanted { "installed" } else { "removed" };
+    if is_installed(work, manager, name)? == is_wanted {
+        return Ok(format!("Package {name} {wanted}"));
     }
     let how = match end {
         ProgramEnd::Exited(exit) => exit.to_string(),
         ProgramEnd::Stopped(_) | ProgramEnd::TimedOut => "it was ended".to_owned(),
     };
-    Err(Stop::Said(format!(
-        "Package {name} could not be {}: {}: {how}",
-        if wanted { "installed" } else { "removed" },
-        words.join(" ")
-    )))
+    Err(Problem::NotDone { name: name.to_owned(), wanted, command: words.join(" "), how }.into())
 }
 
-fn manager() -> Result<&'static Manager, String> {
-    let found = MANAGERS.iter().find(|manager| is_on_path(manager.program));
-    found.ok_or_else(|| {
-        let names: Vec<&str> = MANAGERS.iter().map(|manager| manager.program).collect();
-        format!("Package manager not supported or not available: there is none of {}", names.join(", "))
-    })
+fn manager() -> Result<&'static Manager, Problem> {
+    MANAGERS.iter().find(|manager| is_on_path(manager.program)).ok_or(Problem::NoManager)
 }
 
-fn is_installed(work: &mut Work<'_>, manager: &Manager, name: &str) -> Result<bool, Stop> {
+fn is_installed(work: &mut Work<'_>, manager: &'static Manager, name: &str) -> Result<bool, Stop> {
+    let program = manager.check[0];
     let words = [manager.check, &[name]].concat();
-    let (end, capture) = work
-        .ask(&Work::program(words[0], &words[1..]))
-        .map_err(|error| Stop::Said(format!("cannot run {}: {}", words[0], plain(&error))))?;
+    let (end, capture) =
+        work.ask(&Work::program(program, &words[1..])).map_err(|source| Problem::NotRun { program, source })?;
     match end {
         ProgramEnd::Exited(exit) => {
             Ok(exit == Exit::Code(0) && String::from_utf8_lossy(&capture.stdout).trim_end().ends_with(manager.answer))
         }
         ProgramEnd::Stopped(signal) => Err(Stop::Ended(super::interrupted(signal))),
-        ProgramEnd::TimedOut => Err(Stop::Said(format!("{} took too long", words[0]))),
+        ProgramEnd::TimedOut => Err(Problem::TooLong(program).into()),
     }
 }
 
 /// Returns the list of what is installed.
-pub(super) fn installed(work: &mut Work<'_>) -> Result<Vec<u8>, String> {
+pub(super) fn installed(work: &mut Work<'_>) -> Result<Vec<u8>, Problem> {
     let words = manager()?.list;
-    let (end, capture) = work.ask(&Work::program(words[0], &words[1..])).map_err(|error| plain(&error))?;
+    let (end, capture) = work.ask(&Work::program(words[0], &words[1..])).map_err(Problem::NoList)?;
     match end {
         ProgramEnd::Exited(Exit::Code(0)) => Ok(capture.stdout),
-        _ => Err(format!("{} failed", words[0])),
+        _ => Err(Problem::Failed(words[0])),
     }
 }
 

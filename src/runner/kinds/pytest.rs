@@ -5,7 +5,7 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Instant;
@@ -97,8 +97,7 @@ fn single(work: &mut Work<'_>) -> Finished {
 
 fn session(work: &mut Work<'_>, path: &Path) -> Finished {
     let error = |what: String| Finished::because(TestStatus::Error, what);
-    let order = fs::read(path).map_err(|error| error.to_string());
-    let order = order.and_then(|text| serde_json::from_slice(&text).map_err(|error| error.to_string()));
+    let order = fs::read(path).and_then(|text| Ok(serde_json::from_slice(&text)?));
     let SessionOrder { items, limit, max_failures, report } = match order {
         Ok(order) => order,
         Err(problem) => return error(format!("the order of the session cannot be read: {problem}")),
@@ -168,7 +167,7 @@ fn run_batch(work: &mut Work<'_>, mut batch: Batch<'_>) -> Result<(), Finished> 
                 (Ok(ProgramEnd::TimedOut), None) => {
                     say(TestStatus::Error, "it took too long".to_owned(), seconds, false)
                 }
-                (Err(failed), None) => say(TestStatus::Error, failed.clone(), seconds, false),
+                (Err(failed), None) => say(TestStatus::Error, failed.to_string(), seconds, false),
             };
             (batch.hear)(position(&left, item), report);
             ended.insert(item);
@@ -178,7 +177,8 @@ fn run_batch(work: &mut Work<'_>, mut batch: Batch<'_>) -> Result<(), Finished> 
         }
         if ended.is_empty() {
             let reason = match (problem, end, code) {
-                (Some(problem), ..) | (None, Err(problem), _) => problem,
+                (Some(problem), ..) => problem,
+                (None, Err(failed), _) => failed.to_string(),
                 (None, Ok(_), Some(0 | 1 | 5)) => "pytest finds no such test".to_owned(),
                 (None, Ok(_), Some(code)) => format!("pytest ended with code {code} before it ran the test"),
                 (None, Ok(ProgramEnd::Exited(exit)), None) => {
@@ -205,8 +205,13 @@ fn position(left: &[usize], place: usize) -> usize {
     left.get(place).copied().unwrap_or(usize::MAX)
 }
 
+/// There is no interpreter to be started.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot run python3: {}", plain(.0))]
+struct NoPython(#[source] io::Error);
+
 /// Runs one process with the items that are left.
-fn run_process(work: &mut Work<'_>, batch: &mut Batch<'_>, left: &[usize]) -> (Progress, Result<ProgramEnd, String>) {
+fn run_process(work: &mut Work<'_>, batch: &mut Batch<'_>, left: &[usize]) -> (Progress, Result<ProgramEnd, NoPython>) {
     let uris: Vec<&str> = left.iter().map(|item| batch.uris[*item].as_str()).collect();
     let mut args = batch.args.to_vec();
     for uri in &uris {
@@ -242,7 +247,7 @@ fn run_process(work: &mut Work<'_>, batch: &mut Batch<'_>, left: &[usize]) -> (P
     }));
     let end = run_program(&program, &stop, &mut relay);
     relay.into_parts().0.flush();
-    (progress, end.map_err(|error| format!("cannot run python3: {}", plain(&error))))
+    (progress, end.map_err(NoPython))
 }
 
 impl Progress {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{Work, interrupted, plain};
 use crate::engine::{ProgramEnd, run_program};
-use crate::model::{Exit, Finished, Running, TestStatus};
+use crate::model::{Exit, Finished, Running, TestStatus, UnknownStatus};
 use crate::runner::relay::{Relay, Streams};
 
 /// What the interpreter runs.
@@ -40,7 +40,7 @@ pub(super) fn run(work: &mut Work<'_>) -> Finished {
     program.order = Some(Vec::new());
     // What it prints is heard while it runs, also where it is no terminal.
     program.environment.push(("PYTHONUNBUFFERED".into(), Some("1".into())));
-    let mut told: Option<Result<Finished, String>> = None;
+    let mut told = None;
     let stop = Rc::clone(&work.stop);
     let streams = Streams::new(work.reporter, None, false);
     let mut relay = Relay::new(streams).with_lines(Box::new(|streams, line| {
@@ -55,7 +55,7 @@ pub(super) fn run(work: &mut Work<'_>) -> Finished {
         (Ok(ProgramEnd::Stopped(signal)), _) => interrupted(signal),
         (Ok(ProgramEnd::TimedOut), _) => error("it took too long".to_owned()),
         (Ok(ProgramEnd::Exited(Exit::Code(0))), Some(Ok(finished))) => finished,
-        (Ok(ProgramEnd::Exited(Exit::Code(0))), Some(Err(problem))) => error(problem),
+        (Ok(ProgramEnd::Exited(Exit::Code(0))), Some(Err(problem))) => error(problem.to_string()),
         (Ok(ProgramEnd::Exited(exit)), Some(_)) => error(format!("Python ended with {exit} after its test had ended")),
         (Ok(ProgramEnd::Exited(exit)), None) => error(format!("Python ended with {exit} before its test had")),
     }
@@ -72,10 +72,17 @@ fn dotted_name(uri: &str) -> Option<(&str, String)> {
         .then(|| (folder, format!("{module}.{class}.{method}")))
 }
 
-fn hear(streams: &mut Streams<'_>, line: &[u8]) -> Result<Finished, String> {
-    let no_end = |error: &dyn std::fmt::Display| format!("what Python told of its test cannot be read: {error}");
-    let told: Told = serde_json::from_slice(line).map_err(|error| no_end(&error))?;
-    let result: TestStatus = told.result.parse().map_err(|error| no_end(&error))?;
+/// Why what Python told of its test cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("what Python told of its test cannot be read: {0}")]
+enum Unread {
+    NoJson(#[from] serde_json::Error),
+    NoStatus(#[from] UnknownStatus),
+}
+
+fn hear(streams: &mut Streams<'_>, line: &[u8]) -> Result<Finished, Unread> {
+    let told: Told = serde_json::from_slice(line)?;
+    let result: TestStatus = told.result.parse()?;
     streams.flush();
     let text = |text: Option<String>| text.map(String::into_bytes);
     if let Some(log) = text(told.stderr) {

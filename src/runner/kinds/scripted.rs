@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::{Work, interrupted, plain};
 use crate::engine::{ProgramEnd, run_program};
-use crate::model::{Exit, Finished, StatusKind, StatusMessage, Stream, TestStatus};
+use crate::model::{Exit, Finished, Running, StatusKind, StatusMessage, Stream, TestStatus};
 use crate::runner::KIND_ROLE;
 use crate::runner::relay::{Relay, Streams};
 use crate::runner::status::TOKEN;
@@ -37,15 +37,13 @@ pub(super) fn run(script: &Path, work: &mut Work<'_>) -> Finished {
     program.name = Some(format!("rille kind: {}", work.runnable.kind).into());
     program.environment.push((TOKEN.into(), None));
     program.order = Some((order.to_string() + "\n").into_bytes());
-    let mut told: Option<Result<Finished, String>> = None;
+    // Its end, or what is wrong with what it said before that.
+    let mut told = None;
     let stop = Rc::clone(&work.stop);
     let streams = Streams::new(work.reporter, None, false);
     let mut relay = Relay::new(streams).with_lines(Box::new(|streams, line| {
-        match (&told, hear(streams, line)) {
-            (Some(_), _) | (None, Ok(None)) => {}
-            (None, Ok(Some(finished))) => told = Some(Ok(finished)),
-            (None, Err(problem)) => told = Some(Err(problem)),
-        }
+        let heard = StatusMessage::parse(line).map(|message| take(streams, message)).transpose();
+        told = told.take().or(heard);
         None
     }));
     let end = run_program(&program, &stop, &mut relay);
@@ -63,21 +61,14 @@ pub(super) fn run(script: &Path, work: &mut Work<'_>) -> Finished {
 }
 
 /// Takes what the function says; returns its end when it says that.
-fn hear(streams: &mut Streams<'_>, line: &[u8]) -> Result<Option<Finished>, String> {
-    let message = StatusMessage::parse(line)?;
+fn take(streams: &mut Streams<'_>, message: StatusMessage) -> Option<Finished> {
     let is_text = message.encoding.is_some();
     match message.kind {
         // The runner has said so itself.
-        StatusKind::Started { .. } => Ok(None),
-        StatusKind::Finished(finished) => Ok(Some(finished)),
-        StatusKind::Running(crate::model::Running::Stdout { log, .. }) => {
-            streams.take(Stream::Stdout, &log);
-            Ok(None)
-        }
-        StatusKind::Running(crate::model::Running::Stderr { log, .. }) => {
-            streams.take(Stream::Stderr, &log);
-            Ok(None)
-        }
+        StatusKind::Started { .. } => {}
+        StatusKind::Finished(finished) => return Some(finished),
+        StatusKind::Running(Running::Stdout { log, .. }) => streams.take(Stream::Stdout, &log),
+        StatusKind::Running(Running::Stderr { log, .. }) => streams.take(Stream::Stderr, &log),
         StatusKind::Running(running) => {
             streams.flush_lines();
             if is_text {
@@ -85,7 +76,7 @@ fn hear(streams: &mut Streams<'_>, line: &[u8]) -> Result<Option<Finished>, Stri
             } else {
                 streams.reporter.running(running);
             }
-            Ok(None)
         }
     }
+    None
 }

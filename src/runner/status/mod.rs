@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use self::service::Service;
 pub(super) use self::service::TOKEN;
+use super::error::StatusError;
 use crate::engine::StopRequest;
 use crate::model::{Finished, Running, StatusKind, StatusMessage, TaskIdValue};
 
@@ -41,7 +42,7 @@ pub(super) struct Reporter {
 
 impl Reporter {
     /// Makes a reporter for these servers, which are not connected yet.
-    pub(super) fn new(form: Form, identity: Identity, uris: &[String]) -> Result<Self, String> {
+    pub(super) fn new(form: Form, identity: Identity, uris: &[String]) -> Result<Self, StatusError> {
         let token = std::env::var(TOKEN).ok().filter(|token| !token.is_empty());
         let services = uris.iter().map(|uri| Service::new(uri, token.clone())).collect::<Result<_, _>>()?;
         let form = Some(form).filter(|_| !is_thrown_away());
@@ -54,7 +55,7 @@ impl Reporter {
     }
 
     /// Connects to the servers, and says that the runner has begun.
-    pub(super) fn started(&mut self) -> Result<(), String> {
+    pub(super) fn started(&mut self) -> Result<(), StatusError> {
         self.connect()?;
         let folder = self.identity.output_dir.clone().filter(|_| self.identity.id.is_some());
         self.say(StatusKind::Started { output_dir: folder }, None);
@@ -73,7 +74,7 @@ impl Reporter {
     }
 
     /// Connects to the servers.
-    pub(super) fn connect(&mut self) -> Result<(), String> {
+    pub(super) fn connect(&mut self) -> Result<(), StatusError> {
         self.services.iter_mut().try_for_each(|service| service.begin(self.stop.as_deref()))
     }
 

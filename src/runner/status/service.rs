@@ -11,6 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use crate::engine::{StopRequest, send_now};
+use crate::runner::error::StatusError;
 
 /// The environment variable with what a runner tells a server of Rille's own by TCP before it tells anything else.
 pub(in crate::runner) const TOKEN: &str = "RILLE_STATUS_TOKEN";
@@ -49,19 +50,20 @@ enum Address {
 }
 
 /// Reads the address in a URI: a path, or `HOST:PORT`, where the host may be an IPv6 address.
-fn address(uri: &str) -> Result<Address, String> {
+fn address(uri: &str) -> Result<Address, StatusError> {
     if uri.contains('/') || !uri.contains(':') {
         return Ok(Address::Unix(PathBuf::from(uri)));
     }
     let (host, port) = uri.rsplit_once(':').unwrap_or((uri, ""));
-    let port = port.parse().map_err(|_| format!("'{uri}' is no status server: '{port}' is no port"))?;
+    let no_port = |source| StatusError::NoPort { uri: uri.to_owned(), port: port.to_owned(), source };
+    let port = port.parse().map_err(no_port)?;
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     Ok(Address::Tcp(host.to_owned(), port))
 }
 
 impl Service {
     /// Makes a service that is not connected yet.
-    pub(super) fn new(uri: &str, token: Option<String>) -> Result<Self, String> {
+    pub(super) fn new(uri: &str, token: Option<String>) -> Result<Self, StatusError> {
         let address = address(uri)?;
         let token = token.filter(|_| matches!(address, Address::Tcp(..)));
         Ok(Self {
@@ -89,7 +91,7 @@ impl Service {
     }
 
     /// Connects. A TCP server that refuses may be about to start, so it is tried again for ten minutes.
-    pub(super) fn begin(&mut self, stop: Option<&StopRequest>) -> Result<(), String> {
+    pub(super) fn begin(&mut self, stop: Option<&StopRequest>) -> Result<(), StatusError> {
         if self.socket.is_some() {
             return Ok(());
         }
@@ -102,10 +104,14 @@ impl Service {
                         break;
                     }
                 }
-                Err(error) => return Err(format!("cannot reach the status server {}: {error}", self.uri)),
+                Err(error) => return Err(self.unreached(error)),
             }
         }
-        self.connect().map_err(|error| format!("cannot reach the status server {}: {error}", self.uri))
+        self.connect().map_err(|error| self.unreached(error))
+    }
+
+    fn unreached(&self, source: io::Error) -> StatusError {
+        StatusError::Unreached { uri: self.uri.clone(), source }
     }
 
     /// Sends a line. A server that is gone is tried once more at once; if it does not answer, the test goes on without it.
@@ -283,8 +289,8 @@ mod tests {
 
     #[test]
     fn uris_are_paths_or_hosts_with_ports() {
-        let tcp = |host: &str, port| Ok(Address::Tcp(host.to_owned(), port));
-        let unix = |path: &str| Ok(Address::Unix(PathBuf::from(path)));
+        let tcp = |host: &str, port| Address::Tcp(host.to_owned(), port);
+        let unix = |path: &str| Address::Unix(PathBuf::from(path));
         let cases = [
             ("127.0.0.1:8888", tcp("127.0.0.1", 8888)),
             ("localhost:1", tcp("localhost", 1)),
@@ -295,8 +301,9 @@ mod tests {
             ("./a:1", unix("./a:1")),
         ];
         for (uri, expected) in cases {
-            assert_eq!(address(uri), expected, "{uri}");
+            assert_eq!(address(uri).unwrap(), expected, "{uri}");
         }
-        assert_eq!(address("host:port").unwrap_err(), "'host:port' is no status server: 'port' is no port");
+        let error = address("host:port").unwrap_err();
+        assert_eq!(error.to_string(), "'host:port' is no status server: 'port' is no port");
     }
 }

@@ -11,6 +11,7 @@ mod pattern;
 use serde_json::Value;
 
 use self::pattern::Pattern;
+pub(super) use self::pattern::last_line;
 use crate::model::{FilterMistake, Logic, NamePattern, Runnable, Tally};
 
 /// A filter of tests.

@@ -82,8 +82,9 @@ impl Parser<'_, '_> {
             (_, true) => return Err(self.wrong(span, format!("a pattern is missing in '{name}(…)'"))),
             (_, false) => {}
         }
-        let read =
-            |text: &str, default: Default| Pattern::read(text, default).map_err(|what| self.wrong(inner.clone(), what));
+        let read = |text: &str, default: Default| {
+            Pattern::read(text, default).map_err(|error| self.wrong(inner.clone(), error.to_string()))
+        };
         let whole = |text: &str| read(text, Default::Whole);
         let pair = |separator: char| match text.split_once(separator).filter(|_| !text.starts_with(['/', '='])) {
             Some(("", _)) => Err(self.wrong(

@@ -23,17 +23,22 @@ pub(super) enum Default {
     Part,
 }
 
+/// A pattern that is none.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PatternError {
+    #[error("it is no regular expression: {}", last_line(.0))]
+    Regex(#[from] regex::Error),
+    #[error("it is no glob: {}", .0.kind())]
+    Glob(#[from] globset::Error),
+}
+
 impl Pattern {
-    /// Reads a pattern. The error says what is wrong with it.
-    pub(super) fn read(text: &str, default: Default) -> Result<Pattern, String> {
+    /// Reads a pattern.
+    pub(super) fn read(text: &str, default: Default) -> Result<Pattern, PatternError> {
         if let Some(regex) =
             text.strip_prefix('/').and_then(|text| text.strip_suffix('/')).filter(|text| !text.is_empty())
         {
-            return Regex::new(regex).map(Pattern::Regex).map_err(|error| {
-                let error = error.to_string();
-                let last = error.lines().last().unwrap_or_default();
-                format!("it is no regular expression: {}", last.trim_start_matches("error: "))
-            });
+            return Ok(Pattern::Regex(Regex::new(regex)?));
         }
         if let Some(whole) = text.strip_prefix('=') {
             return Ok(Pattern::Whole(whole.to_owned()));
@@ -60,7 +65,12 @@ impl Pattern {
     }
 }
 
-fn glob(pattern: &str) -> Result<Pattern, String> {
-    let glob = GlobBuilder::new(pattern).backslash_escape(true).build();
-    glob.map(|glob| Pattern::Glob(glob.compile_matcher())).map_err(|error| format!("it is no glob: {}", error.kind()))
+fn glob(pattern: &str) -> Result<Pattern, PatternError> {
+    Ok(Pattern::Glob(GlobBuilder::new(pattern).backslash_escape(true).build()?.compile_matcher()))
+}
+
+/// Returns what is wrong with a regular expression, without the expression itself.
+pub(in crate::testing) fn last_line(error: &regex::Error) -> String {
+    let text = error.to_string();
+    text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }

@@ -7,7 +7,7 @@ use sha1::{Digest, Sha1};
 
 use super::tree::Tree;
 use crate::model::python_text_of;
-use crate::testing::variants::{MOST, Variant};
+use crate::testing::variants::{MOST, Variant, VariantError};
 
 /// Where parameters are looked for first.
 const PATHS: &str = "/run/*";
@@ -28,7 +28,7 @@ struct Leaf {
 type Pools = Vec<Vec<Vec<Leaf>>>;
 
 /// Returns the variants of a tree in the order of the original.
-pub(super) fn variants(tree: &Tree) -> Result<Vec<Variant>, String> {
+pub(super) fn variants(tree: &Tree) -> Result<Vec<Variant>, VariantError> {
     let top = Leaf {
         path: String::new(),
         names: Vec::new(),
@@ -41,13 +41,13 @@ pub(super) fn variants(tree: &Tree) -> Result<Vec<Variant>, String> {
 }
 
 /// Returns every way to choose leaves at or below a node.
-fn choices(tree: &Tree, own: &Leaf) -> Result<Vec<Vec<Leaf>>, String> {
+fn choices(tree: &Tree, own: &Leaf) -> Result<Vec<Vec<Leaf>>, VariantError> {
     let mut pools = Pools::new();
     collect(tree, own, &mut pools)?;
     let mut ways: Vec<Vec<Leaf>> = vec![Vec::new()];
     for pool in pools {
         if ways.len().saturating_mul(pool.len()) > MOST {
-            return Err(format!("there are more than {MOST} variants"));
+            return Err(VariantError::TooMany);
         }
         ways = ways
             .iter()
@@ -59,7 +59,7 @@ fn choices(tree: &Tree, own: &Leaf) -> Result<Vec<Vec<Leaf>>, String> {
 
 /// Collects what there is to choose from below a node: a pool for each leaf that is there anyway, and one for each node
 /// whose children are alternatives.
-fn collect(tree: &Tree, own: &Leaf, pools: &mut Pools) -> Result<(), String> {
+fn collect(tree: &Tree, own: &Leaf, pools: &mut Pools) -> Result<(), VariantError> {
     if tree.children.is_empty() {
         pools.push(vec![vec![own.clone()]]);
         return Ok(());
@@ -71,7 +71,7 @@ fn collect(tree: &Tree, own: &Leaf, pools: &mut Pools) -> Result<(), String> {
     for child in &tree.children {
         pool.extend(choices(child, &own.with(child))?);
         if pool.len() > MOST {
-            return Err(format!("there are more than {MOST} variants"));
+            return Err(VariantError::TooMany);
         }
     }
     pools.push(pool);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 use serde_json::Value;
 
+use super::error::{LineError, MuxError};
 use super::yaml::{self, Control, Entry, Join, Mapping, Node};
 
 /// Where the original hangs what a file holds.
@@ -56,7 +57,7 @@ struct File<'a> {
 impl Tree {
     /// Makes the tree of a file whose text is read; `None` if it is no tree: none of its values is a mapping, and it has no
     /// tag.
-    pub(in crate::testing) fn read(path: &Path, text: &str) -> Result<Option<Tree>, String> {
+    pub(in crate::testing) fn read(path: &Path, text: &str) -> Result<Option<Tree>, MuxError> {
         let Some(Node::Mapping(mapping)) = yaml::read(text)? else { return Ok(None) };
         let is_node = |entry: &Entry| !matches!(entry, Entry::Named(_, Node::Value(_) | Node::Null { join: None }));
         if mapping.join.is_none() && !mapping.entries.iter().any(is_node) {
@@ -120,7 +121,7 @@ impl Tree {
 }
 
 impl File<'_> {
-    fn node(&self, name: &str, mapping: Mapping) -> Result<Tree, String> {
+    fn node(&self, name: &str, mapping: Mapping) -> Result<Tree, MuxError> {
         let mut tree = Tree { name: name.to_owned(), ..Tree::default() };
         let mut using: Option<String> = None;
         for entry in mapping.entries {
@@ -132,7 +133,7 @@ impl File<'_> {
                 Entry::Named(name, Node::Mapping(mapping)) => tree.add(self.node(&name, mapping)?),
                 Entry::Control(Control::Using, value, line) => {
                     if using.replace(value).is_some() {
-                        return Err(format!("line {line}: !using can be used only once in a node"));
+                        return Err(LineError::UsingTwice.on(line));
                     }
                 }
                 Entry::Control(control, value, line) => self.control(&mut tree, control, &value, line)?,
@@ -145,9 +146,10 @@ impl File<'_> {
         })
     }
 
-    fn control(&self, tree: &mut Tree, control: Control, value: &str, line: usize) -> Result<(), String> {
+    fn control(&self, tree: &mut Tree, control: Control, value: &str, line: usize) -> Result<(), MuxError> {
         let pattern = || {
-            Regex::new(&format!("^(?:{value})")).map_err(|_| format!("line {line}: '{value}' is no regular expression"))
+            let regex = Regex::new(&format!("^(?:{value})"));
+            regex.map_err(|source| LineError::NoRegex { pattern: value.to_owned(), source }.on(line))
         };
         let filter = || format!("{}/", value.strip_suffix('/').unwrap_or(value));
         match control {
@@ -162,20 +164,24 @@ impl File<'_> {
     }
 
     /// Reads a file that this one includes, a path that begins where this one lies.
-    fn include(&self, name: &str, line: usize) -> Result<Tree, String> {
+    fn include(&self, name: &str, line: usize) -> Result<Tree, MuxError> {
         let path = self.path.parent().unwrap_or(Path::new("")).join(name);
-        let wrong = |what: String| format!("line {line}: it includes {}: {what}", path.display());
-        let text = fs::read_to_string(&path).map_err(|error| wrong(format!("it cannot be read: {error}")))?;
+        let included = self.included(&path);
+        included.map_err(|source| LineError::Include { path, source: Box::new(source) }.on(line))
+    }
+
+    fn included(&self, path: &Path) -> Result<Tree, MuxError> {
+        let text = fs::read_to_string(path).map_err(MuxError::Unread)?;
         let mut including = self.including.clone();
         including.push(self.path.to_owned());
-        if including.contains(&path) || including.len() > MAX_INCLUDES {
-            return Err(wrong("the files include each other".to_owned()));
+        if including.iter().any(|known| known == path) || including.len() > MAX_INCLUDES {
+            return Err(MuxError::Circle);
         }
-        let file = File { path: &path, including };
-        match yaml::read(&text).map_err(wrong)? {
-            Some(Node::Mapping(mapping)) => file.node("", mapping).map_err(wrong),
+        let file = File { path, including };
+        match yaml::read(&text)? {
+            Some(Node::Mapping(mapping)) => file.node("", mapping),
             None | Some(Node::Null { .. }) => Ok(Tree::default()),
-            Some(Node::Value(_)) => Err(wrong("expected a mapping".to_owned())),
+            Some(Node::Value(_)) => Err(MuxError::NoMapping),
         }
     }
 }

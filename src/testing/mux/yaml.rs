@@ -5,13 +5,14 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value};
 use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, Tag, options};
 
+use super::error::{LineError, MuxError};
 use crate::model::{Value as Scalar, YamlSchema, yaml_word};
 
 /// How deep a file may be nested.
-const MAX_DEPTH: usize = 100;
+pub(super) const MAX_DEPTH: usize = 100;
 
 /// How many nodes a file may have once its aliases stand for what they name.
-const MOST_NODES: usize = 1_000_000;
+pub(super) const MOST_NODES: usize = 1_000_000;
 
 /// A node of a file.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,21 +86,20 @@ enum Key {
 }
 
 /// Reads a file as the original does, by YAML 1.1. `Ok(None)` for one with nothing in it.
-pub(super) fn read(text: &str) -> Result<Option<Node>, String> {
+pub(super) fn read(text: &str) -> Result<Option<Node>, MuxError> {
     read_by(text, YamlSchema::Old)
 }
 
 /// Reads a file that has no tags of the multiplexer as plain data, by YAML 1.2.
-pub(in crate::testing) fn read_plain(text: &str) -> Result<Value, String> {
+pub(in crate::testing) fn read_plain(text: &str) -> Result<Value, MuxError> {
     Ok(read_by(text, YamlSchema::Core)?.map_or(Value::Null, value_of))
 }
 
-fn read_by(text: &str, schema: YamlSchema) -> Result<Option<Node>, String> {
+fn read_by(text: &str, schema: YamlSchema) -> Result<Option<Node>, MuxError> {
     let mut reader = Reader { schema, open: Vec::new(), anchors: HashMap::new(), root: None, nodes: 0 };
     let options = options! { emit_comments: false, emit_unresolved_aliases: true };
     for event in Parser::new_from_str_with_options(text, options) {
-        let (event, span) =
-            event.map_err(|error| format!("it is not YAML: line {}: {}", error.marker().line(), error.info()))?;
+        let (event, span) = event.map_err(MuxError::NoYaml)?;
         reader.take(event, span.start.line())?;
     }
     Ok(reader.root)
@@ -114,7 +114,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn take(&mut self, event: Event<'_>, line: usize) -> Result<(), String> {
+    fn take(&mut self, event: Event<'_>, line: usize) -> Result<(), MuxError> {
         match event {
             Event::Scalar(text, style, anchor, tag) => self.scalar(&text, style, anchor, tag.as_deref(), line),
             Event::SequenceStart(_, anchor, tag) => {
@@ -141,18 +141,18 @@ impl Reader {
             }
             Event::Alias(anchor) => {
                 let known = self.anchors.get(&anchor).cloned();
-                let node = known.ok_or_else(|| format!("line {line}: the alias stands for nothing before it"))?;
+                let node = known.ok_or_else(|| LineError::Alias.on(line))?;
                 self.nodes += size(&node);
                 self.end(node, 0, line)
             }
-            Event::UnresolvedAlias(name) => Err(format!("line {line}: there is no anchor &{name} before it")),
+            Event::UnresolvedAlias(name) => Err(LineError::NoAnchor(name.into()).on(line)),
             _ => Ok(()),
         }
     }
 
-    fn begin(&mut self, open: Open, line: usize) -> Result<(), String> {
+    fn begin(&mut self, open: Open, line: usize) -> Result<(), MuxError> {
         if self.open.len() >= MAX_DEPTH {
-            return Err(format!("line {line}: it is more than {MAX_DEPTH} deep"));
+            return Err(LineError::TooDeep.on(line));
         }
         self.open.push(open);
         Ok(())
@@ -165,13 +165,13 @@ impl Reader {
         anchor: usize,
         tag: Option<&Tag>,
         line: usize,
-    ) -> Result<(), String> {
+    ) -> Result<(), MuxError> {
         if let Some(Open::Mapping { key: key @ None, .. }) = self.open.last_mut() {
             *key = Some(match own_tag(tag) {
                 None => Key::Name(text.to_owned()),
                 Some(name) => match CONTROLS.iter().find(|(known, _)| *known == name) {
                     Some((_, control)) => Key::Control(*control, line),
-                    None => return Err(unknown(&name, line)),
+                    None => return Err(LineError::UnknownTag(name).on(line)),
                 },
             });
             return Ok(());
@@ -180,7 +180,7 @@ impl Reader {
         let is_plain = style == ScalarStyle::Plain && tag.is_none_or(|tag| tag.core_suffix() != Some("str"));
         let node = match (join, resolved(text, is_plain, self.schema)) {
             (Some(_), Value::Null) => Node::Null { join },
-            (Some(_), _) => return Err(format!("line {line}: only a mapping, or nothing, can be tagged like this")),
+            (Some(_), _) => return Err(LineError::Tagged.on(line)),
             (None, Value::Null) => Node::Null { join: None },
             // What the original takes for nothing, but no node.
             (None, Value::String(text)) if text == "null" && self.schema == YamlSchema::Old => Node::Value(Value::Null),
@@ -190,10 +190,10 @@ impl Reader {
     }
 
     /// Takes a node that has ended into what it is in.
-    fn end(&mut self, node: Node, anchor: usize, line: usize) -> Result<(), String> {
+    fn end(&mut self, node: Node, anchor: usize, line: usize) -> Result<(), MuxError> {
         self.nodes += 1;
         if self.nodes > MOST_NODES {
-            return Err(format!("line {line}: there are more than {MOST_NODES} nodes"));
+            return Err(LineError::TooMany.on(line));
         }
         if anchor > 0 {
             self.anchors.insert(anchor, node.clone());
@@ -201,7 +201,7 @@ impl Reader {
         match self.open.last_mut() {
             None => {
                 if self.root.is_some() {
-                    return Err(format!("line {line}: a second document begins; expected one"));
+                    return Err(LineError::SecondDocument.on(line));
                 }
                 self.root = Some(node);
             }
@@ -217,7 +217,7 @@ impl Reader {
                     mapping.entries.push(Entry::Control(control, value, at));
                 }
                 // A key that is a collection itself.
-                None => return Err(format!("line {line}: a key must be a name")),
+                None => return Err(LineError::NoName.on(line)),
             },
         }
         Ok(())
@@ -225,15 +225,15 @@ impl Reader {
 }
 
 /// Checks that a mapping, which ends on this line, is one of plain data: without tags as keys, each name once.
-fn check_plain(mapping: &Mapping, end: usize) -> Result<(), String> {
+fn check_plain(mapping: &Mapping, end: usize) -> Result<(), MuxError> {
     let mut names = HashSet::new();
     for entry in &mapping.entries {
         match entry {
             Entry::Named(name, _) if !names.insert(name) => {
-                return Err(format!("the mapping that ends on line {end} has the name '{name}' twice"));
+                return Err(MuxError::Twice { end, name: name.clone() });
             }
             Entry::Named(..) => {}
-            Entry::Control(_, _, line) => return Err(format!("line {line}: only a tree has tags as keys")),
+            Entry::Control(_, _, line) => return Err(LineError::TagAsKey.on(*line)),
         }
     }
     Ok(())
@@ -261,30 +261,28 @@ fn own_tag(tag: Option<&Tag>) -> Option<String> {
     (tag != "!").then_some(tag)
 }
 
-fn join(tag: Option<&Tag>, line: usize) -> Result<Option<Join>, String> {
+fn join(tag: Option<&Tag>, line: usize) -> Result<Option<Join>, MuxError> {
     match own_tag(tag).as_deref() {
         None => Ok(None),
         Some("!mux") => Ok(Some(Join::Mux)),
         Some("!join") => Ok(Some(Join::Join)),
         Some(other) if CONTROLS.iter().any(|(known, _)| *known == other) => {
-            Err(format!("line {line}: {other} is a key and needs a colon with blanks around it: {other} : VALUE"))
+            Err(LineError::NoColon(other.to_owned()).on(line))
         }
-        Some(other) => Err(unknown(other, line)),
+        Some(other) => Err(LineError::UnknownTag(other.to_owned()).on(line)),
     }
 }
 
-fn no_tag(tag: Option<&Tag>, line: usize) -> Result<(), String> {
+fn no_tag(tag: Option<&Tag>, line: usize) -> Result<(), MuxError> {
     match join(tag, line)? {
-        Some(_) => Err(format!("line {line}: only a mapping, or nothing, can be tagged like this")),
+        Some(_) => Err(LineError::Tagged.on(line)),
         None => Ok(()),
     }
 }
 
-fn unknown(tag: &str, line: usize) -> String {
-    let known = ["!mux", "!join"].into_iter().chain(CONTROLS.iter().map(|(known, _)| *known));
-    let names = known.clone().collect::<Vec<_>>().join(", ");
-    let near = crate::model::nearest(tag, known).map(|near| format!("; did you mean {near}?"));
-    format!("line {line}: the tag {tag} is not known; there are {names}{}", near.unwrap_or_default())
+/// Returns every tag of the multiplexer.
+pub(super) fn tag_names() -> impl Iterator<Item = &'static str> {
+    ["!mux", "!join"].into_iter().chain(CONTROLS.iter().map(|(known, _)| *known))
 }
 
 /// Returns a node as plain data.
@@ -349,12 +347,12 @@ mod tests {
             assert_eq!(resolved(text, true, YamlSchema::Old), old, "{text}");
             assert_eq!(resolved(text, true, YamlSchema::Core), core, "{text}");
             assert_eq!(resolved(text, false, YamlSchema::Core), json!(text));
-            assert_eq!(read_plain(&format!("- z: [{text}]\n  a: 1\n")), Ok(json!([{ "z": [core], "a": 1 }])));
+            assert_eq!(read_plain(&format!("- z: [{text}]\n  a: 1\n")).unwrap(), json!([{ "z": [core], "a": 1 }]));
         }
-        let twice = "the mapping that ends on line 2 has the name 'c' twice".to_owned();
-        assert_eq!(read_plain("- a: 1\n- {c: 1, c: 2}\n"), Err(twice));
-        assert_eq!(read_plain("a: 'null'"), Ok(json!({ "a": "null" })));
-        assert_eq!(read_plain(""), Ok(json!(null)));
+        let twice = read_plain("- a: 1\n- {c: 1, c: 2}\n").unwrap_err();
+        assert_eq!(twice.to_string(), "the mapping that ends on line 2 has the name 'c' twice");
+        assert_eq!(read_plain("a: 'null'").unwrap(), json!({ "a": "null" }));
+        assert_eq!(read_plain("").unwrap(), json!(null));
     }
 
     #[test]
@@ -368,6 +366,6 @@ mod tests {
             )
         });
         let bomb: String = std::iter::once("a0: &a0 {x: 1}\n".to_owned()).chain(levels).collect();
-        assert!(super::read(&bomb).unwrap_err().contains("more than 1000000 nodes"));
+        assert!(super::read(&bomb).unwrap_err().to_string().contains("more than 1000000 nodes"));
     }
 }

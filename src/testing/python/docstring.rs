@@ -1,11 +1,13 @@
 //! What docstrings tell Avocado: `:avocado: enable`, `disable`, `recursive`, `tags=a,k:v`, `dependency={…}`.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use crate::model::add_tag;
 
 /// What a docstring says of its class or method.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Directives {
     /// It is no test, whatever it descends from.
     pub(super) disable: bool,
@@ -18,7 +20,16 @@ pub(super) struct Directives {
     /// What must have passed before it, as it was written.
     pub(super) dependencies: Vec<Value>,
     /// What is wrong with a directive.
-    pub(super) mistake: Option<String>,
+    pub(super) mistake: Option<Mistake>,
+}
+
+/// What is wrong with a directive.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum Mistake {
+    #[error("'dependency={0}' has no \"type\"")]
+    NoType(String),
+    #[error("'dependency={text}' is not JSON: {source}")]
+    NoJson { text: String, source: Arc<serde_json::Error> },
 }
 
 impl Directives {
@@ -38,8 +49,8 @@ impl Directives {
         if let Some(dependency) = directive.strip_prefix("dependency=") {
             match serde_json::from_str::<Value>(dependency) {
                 Ok(value) if value.get("type").is_some_and(Value::is_string) => self.dependencies.push(value),
-                Ok(_) => self.wrong(format!("'dependency={dependency}' has no \"type\"")),
-                Err(error) => self.wrong(format!("'dependency={dependency}' is not JSON: {error}")),
+                Ok(_) => self.wrong(Mistake::NoType(dependency.to_owned())),
+                Err(error) => self.wrong(Mistake::NoJson { text: dependency.to_owned(), source: Arc::new(error) }),
             }
             return;
         }
@@ -60,7 +71,7 @@ impl Directives {
         }
     }
 
-    fn wrong(&mut self, mistake: String) {
+    fn wrong(&mut self, mistake: Mistake) {
         self.mistake.get_or_insert(mistake);
     }
 }
@@ -83,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_dependency_that_cannot_be_read_is_told() {
-        let mistake = |text: &str| Directives::read(text).mistake.unwrap();
+        let mistake = |text: &str| Directives::read(text).mistake.unwrap().to_string();
         assert!(mistake(":avocado: dependency={\"type\": ").contains("is not JSON"));
         assert!(mistake(":avocado: dependency={\"name\": \"x\"}").contains("has no \"type\""));
     }

@@ -8,8 +8,9 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
+use super::docstring::Mistake;
 use super::imports::locate;
-use super::source::{self, Class, Import, Source};
+use super::source::{self, Class, Import, PythonError, Source};
 
 /// How long a line of ancestors may be.
 const MAX_ANCESTORS: usize = 100;
@@ -45,13 +46,16 @@ pub(crate) struct PythonTest {
 /// Returns the folders in which Python itself looks for modules.
 pub(crate) type AskPython<'a> = &'a dyn Fn() -> Vec<PathBuf>;
 
+/// A file that was read, or why it could not be.
+type Read = Result<Rc<Source>, Rc<PythonError>>;
+
 /// Finds tests. It keeps the files it has read, which many tests import.
 pub(crate) struct Finder<'a> {
     folders: Vec<PathBuf>,
     ask_python: Option<AskPython<'a>>,
     /// What Python has answered.
     pythons: OnceCell<Vec<PathBuf>>,
-    sources: RefCell<HashMap<PathBuf, Result<Rc<Source>, String>>>,
+    sources: RefCell<HashMap<PathBuf, Read>>,
     examined: Cell<usize>,
 }
 
@@ -72,7 +76,7 @@ impl<'a> Finder<'a> {
     }
 
     /// Returns the tests of a file, in its order. The error says why it cannot be read.
-    pub(crate) fn tests(&self, path: &Path) -> Result<Vec<PythonTest>, String> {
+    pub(crate) fn tests(&self, path: &Path) -> Result<Vec<PythonTest>, Rc<PythonError>> {
         let source = self.source(path)?;
         self.examined.set(0);
         let mut tests = Vec::new();
@@ -121,12 +125,13 @@ impl<'a> Finder<'a> {
         self.source(path).is_ok_and(|source| source.suits_pytest)
     }
 
-    fn source(&self, path: &Path) -> Result<Rc<Source>, String> {
+    fn source(&self, path: &Path) -> Read {
         if let Some(known) = self.sources.borrow().get(path) {
             return known.clone();
         }
-        let read = fs::read(path).map_err(|error| format!("it cannot be read: {error}"));
-        let read = read.and_then(|bytes| source::read(&String::from_utf8_lossy(&bytes))).map(Rc::new);
+        let read = fs::read(path).map_err(PythonError::from);
+        let read = read.and_then(|bytes| source::read(&String::from_utf8_lossy(&bytes)));
+        let read = read.map(Rc::new).map_err(Rc::new);
         self.sources.borrow_mut().insert(path.to_owned(), read.clone());
         read
     }
@@ -250,12 +255,13 @@ fn known(module: &[String], name: &str) -> Option<PythonKind> {
 }
 
 /// Returns what is wrong with the directives of a class or one of its methods.
-fn mistakes(class: &Class) -> Result<(), String> {
+fn mistakes(class: &Class) -> Result<(), PythonError> {
+    let wrong = |of, source: &Mistake| Err(PythonError::Directive { of, source: source.clone() });
     if let Some(mistake) = &class.directives.mistake {
-        return Err(format!("{}: {mistake}", class.name));
+        return wrong(class.name.clone(), mistake);
     }
     let of = class.methods.iter().find_map(|method| Some((&method.name, method.directives.mistake.as_ref()?)));
-    of.map_or(Ok(()), |(method, mistake)| Err(format!("{}.{method}: {mistake}", class.name)))
+    of.map_or(Ok(()), |(method, mistake)| wrong(format!("{}.{method}", class.name), mistake))
 }
 
 #[cfg(test)]

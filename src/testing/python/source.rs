@@ -1,16 +1,17 @@
 //! What of a Python file matters for finding tests: its imports, its classes, their bases and methods.
 
 use std::collections::HashMap;
+use std::io;
 use std::thread;
 
 use ruff_python_ast::{Decorator, Expr, Stmt, StmtClassDef};
-use ruff_python_parser::parse_module;
+use ruff_python_parser::{ParseError, parse_module};
 use ruff_text_size::Ranged;
 
-use super::docstring::Directives;
+use super::docstring::{Directives, Mistake};
 
 /// A Python file.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Source {
     /// Where names come from that the file imports, by the name that it uses.
     pub(super) imports: HashMap<String, Import>,
@@ -43,7 +44,7 @@ pub(super) struct Import {
 }
 
 /// A class.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) struct Class {
     /// Its name.
     pub(super) name: String,
@@ -60,7 +61,7 @@ pub(super) struct Class {
 }
 
 /// A test method.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) struct Method {
     /// Its name.
     pub(super) name: String,
@@ -74,17 +75,49 @@ const STACK: usize = 64 << 20;
 /// How deep brackets may be nested; Python itself allows 200.
 const MAX_DEPTH: usize = 1000;
 
-/// Reads the text of a Python file. The error says what is wrong, with the line.
-pub(super) fn read(text: &str) -> Result<Source, String> {
+/// Why the tests of a Python file cannot be told.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PythonError {
+    /// The file cannot be read.
+    #[error("it cannot be read: {0}")]
+    Unread(#[from] io::Error),
+    /// It is nested too deep.
+    #[error("brackets are nested more than {MAX_DEPTH} deep")]
+    TooDeep,
+    /// The thread to read it does not start.
+    #[error("there is no thread to read it: {0}")]
+    NoThread(#[source] io::Error),
+    /// The parser has a fault.
+    #[error("the parser gave up")]
+    GaveUp,
+    /// It is no Python.
+    #[error("line {line}: {}", source.error)]
+    Syntax {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        source: ParseError,
+    },
+    /// A directive of a docstring is wrong.
+    #[error("{of}: {source}")]
+    Directive {
+        /// The class, or the method behind it.
+        of: String,
+        /// What is wrong.
+        source: Mistake,
+    },
+}
+
+/// Reads the text of a Python file.
+pub(super) fn read(text: &str) -> Result<Source, PythonError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if depth(text) > MAX_DEPTH {
-        return Err(format!("brackets are nested more than {MAX_DEPTH} deep"));
+        return Err(PythonError::TooDeep);
     }
     // To let go of a tree takes stack for each of its levels.
     thread::scope(|scope| {
         let reading = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || read_here(text));
-        let reading = reading.map_err(|error| format!("there is no thread to read it: {error}"))?;
-        reading.join().unwrap_or_else(|_| Err("the parser gave up".to_owned()))
+        reading.map_err(PythonError::NoThread)?.join().unwrap_or(Err(PythonError::GaveUp))
     })
 }
 
@@ -103,10 +136,10 @@ fn depth(text: &str) -> usize {
     most
 }
 
-fn read_here(text: &str) -> Result<Source, String> {
-    let parsed = parse_module(text).map_err(|error| {
-        let before = &text[..text.floor_char_boundary(error.location.start().to_usize())];
-        format!("line {}: {}", before.matches('\n').count() + 1, error.error)
+fn read_here(text: &str) -> Result<Source, PythonError> {
+    let parsed = parse_module(text).map_err(|source| {
+        let before = &text[..text.floor_char_boundary(source.location.start().to_usize())];
+        PythonError::Syntax { line: before.matches('\n').count() + 1, source }
     })?;
     let mut source = Source::default();
     for statement in parsed.suite() {
@@ -278,9 +311,9 @@ mod tests {
 
     #[test]
     fn a_file_that_is_not_python_is_told_with_its_line() {
-        let error = read("import os\n\nclass T(:\n    pass\n").unwrap_err();
+        let error = read("import os\n\nclass T(:\n    pass\n").unwrap_err().to_string();
         assert!(error.starts_with("line 3: "), "{error}");
-        assert!(read("print 'x'\n").unwrap_err().starts_with("line 1: "));
+        assert!(read("print 'x'\n").unwrap_err().to_string().starts_with("line 1: "));
     }
 
     #[test]

@@ -168,7 +168,7 @@ fn settings_of_another_kind_are_refused() {
         let mut runnable = Runnable::default();
         runnable.config.insert(key.to_owned(), value);
         let read = Rules::of(&runnable, Reading::Tap14);
-        assert_eq!(read.err(), problem.map(|problem| format!("config {key} {problem}")));
+        assert_eq!(read.err().map(|error| error.to_string()), problem.map(|problem| format!("config {key} {problem}")));
     }
 }
 
