@@ -52,6 +52,64 @@ fn at_its_deadline_a_job_ends_what_runs_and_starts_no_more() {
         .reason_has("after", "did not start: the job exceeded its deadline of 1.5 s");
 }
 
+/// Code that only computes, in each of the places where it can stand, and what the task `a` came to where there is one.
+const ENDLESS: [(&str, &str, &str, &str); 5] = [
+    ("main alone", "function main() while true do end end", "", ""),
+    (
+        "main after a task",
+        "function main() JOB.run { testscript = 'true', taskid = 'a' } repeat until false end",
+        "",
+        "a=passed",
+    ),
+    ("the file itself", "repeat until false", "", ""),
+    (
+        "a section",
+        "function main() JOB.run { testscript = 's.lua', taskid = 'a' } end",
+        "TS.testcase('T'):test('t', function() while true do end end)",
+        "a=errored",
+    ),
+    (
+        "a section that catches all",
+        "function main() JOB.run { testscript = 's.lua', taskid = 'a' } end",
+        "TS.testcase('T'):test('t', function() while true do pcall(function() while true do end end) end end)",
+        "a=errored",
+    ),
+];
+
+#[test]
+fn what_only_computes_ends_with_the_job_all_the_same() {
+    for (what, jobfile, script, outcomes) in ENDLESS {
+        let project = Project::new()
+            .file("job.lua", format!("local JOB = require 'rille.job'\n{jobfile}\n"))
+            .file("s.lua", format!("local TS = require 'rille.testscript'\n{script}\n"));
+        let ended = project.job(&["-q", "--deadline", "1.5s", "--grace", "0.5"]);
+        ended.code(1).stderr_has("the job exceeded its deadline of 1.5 s");
+        let run = ended.the_run();
+        assert_eq!(run.outcomes(), outcomes, "{what}");
+        assert_eq!(run.attr("exit_status"), 1, "{what}");
+        let end = run.events_of("run-finished").pop().expect("its results are written");
+        let seconds = end["seconds"].as_f64().expect("a time");
+        assert!((1.5..30.0).contains(&seconds), "{what}: {seconds}");
+        let junit = run.text("results.xml");
+        assert!(junit.contains("the job exceeded its deadline of 1.5 s"), "{what}: {junit}");
+        assert!(run.warnings().contains("the job exceeded its deadline of 1.5 s"), "{what}");
+    }
+}
+
+#[test]
+fn a_main_that_returns_within_the_grace_is_not_given_up() {
+    // It goes on until nothing starts any more.
+    let main = r#"
+  local passed
+  repeat passed = job.run { testscript = "true" } until not passed
+  print("put in order")"#;
+    let ended = Project::new().main(main).job(&["-q", "--deadline", "1s", "--grace", "60"]);
+    let run = ended.code(1).stdout("put in order\n").the_run();
+    assert!(run.outcomes().ends_with("=blocked"), "{}", run.outcomes());
+    assert_eq!(run.results()["main"]["error"], serde_json::Value::Null);
+    assert!(run.warnings().contains("the job exceeded its deadline of 1 s"), "{}", run.warnings());
+}
+
 #[test]
 fn a_deadline_that_is_not_reached_changes_nothing_and_one_that_is_none_is_refused() {
     let project = Project::new().main("job.run { testscript = 'true', taskid = 'a' }");

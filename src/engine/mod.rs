@@ -80,7 +80,7 @@ pub(crate) use self::runner_process::{
 pub(crate) use self::scheduler::{Answer, Capacity, End, Group, Limits, OnLimit, Reused, Submission, Timing};
 pub(crate) use self::signals::{begin_clean, notice, wake_pipe};
 pub(crate) use self::spawner::local::TASK_ROLE;
-pub(crate) use self::stop::StopReason;
+pub(crate) use self::stop::{Abandoned, StopReason};
 pub(crate) use self::stop_run::{StopEnd, StopRefused, Stopping};
 pub(crate) use self::supervisor::OPERATION_KIND;
 pub(crate) use self::surroundings::{Surroundings, variable};
@@ -118,9 +118,9 @@ pub(crate) struct Settings {
     pub(crate) on_call: OnCall,
     /// Called on the engine's thread before the process stops itself: what was announced should be shown by then.
     pub(crate) before_pause: Box<dyn Fn() + Send>,
-    /// Called on the engine's thread when the run was interrupted by this signal, every task has ended, and the engine was
-    /// not closed within the patience. It has to end the process.
-    pub(crate) on_abandoned: Box<dyn Fn(i32) + Send>,
+    /// Called on the engine's thread when the run was interrupted or has passed its deadline, every task has ended, and the
+    /// engine was not closed within the patience, or the grace. It has to end the process.
+    pub(crate) on_abandoned: Box<dyn Fn(Abandoned) + Send>,
     /// Hears, on a thread of its own, that the engine stands still.
     pub(crate) on_stall: OnStall,
 }

@@ -6,6 +6,15 @@ use rustix::process::Signal;
 
 use crate::model::{Outcome, StopWord, TestStatus};
 
+/// Why a run that has nothing left to wait for ends without its `main`, which has not returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Abandoned {
+    /// The run was asked to stop by this signal.
+    Interrupted(i32),
+    /// The job as a whole has taken longer than it may.
+    Overdue(Duration),
+}
+
 /// A reason to end a task, weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StopReason {

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::reports::add_step_summary;
 use super::{HostCall, Job};
-use crate::engine::Failure;
+use crate::engine::{Abandoned, Failure};
 use crate::model::{EventKind, Masks, Outcome, RaisedError, exit_code};
 use crate::report::{self, Closing, Look, Summary};
 use crate::store::{self, RunDir};
@@ -45,13 +45,24 @@ impl Job {
         code
     }
 
-    /// Ends a run whose `main` did not return after an interrupt. Called on the engine's thread; ends the process.
-    pub(super) fn end_abandoned(&self, signal: i32) {
+    /// Ends a run whose `main` did not return after an interrupt, or at its deadline. Called on the engine's thread; ends the
+    /// process.
+    pub(super) fn end_abandoned(&self, why: Abandoned) {
         if std::mem::replace(&mut *self.ending.lock(), true) {
             return;
         }
-        let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
-        self.leave(format!("main did not return after {name} and was given up"));
+        self.leave(match why {
+            Abandoned::Interrupted(signal) => {
+                let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
+                format!("main did not return after {name} and was given up")
+            }
+            Abandoned::Overdue(limit) => {
+                format!(
+                    "the job exceeded its deadline of {} s; main did not return and was given up",
+                    limit.as_secs_f64()
+                )
+            }
+        });
     }
 
     /// Ends a run whose main thread does not come to its end. Called on another thread; ends the process.

@@ -137,7 +137,7 @@ impl Job {
             }),
             on_call: Box::new(move |task, call| calls.take_call(task, call)),
             before_pause: Box::new(move || flush(&pausing)),
-            on_abandoned: Box::new(move |signal| abandoned.end_abandoned(signal)),
+            on_abandoned: Box::new(move |why| abandoned.end_abandoned(why)),
             on_stall: Box::new(move |text| warn_aloud(&stalled, text)),
         })?;
         // Nothing else sets it.

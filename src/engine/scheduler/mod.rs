@@ -134,6 +134,8 @@ pub(crate) enum Effect {
     Kill { task: TaskNumber },
     /// Nothing can be started, for this want, and nothing runs that would end: the run is over.
     Starve { want: String },
+    /// The job as a whole has taken longer than this limit, and what is alive was asked to end within the grace.
+    Overdue { limit: Duration, grace: Duration },
     /// The task has its final outcome.
     Settled { task: TaskNumber, end: End },
     /// Answer somebody who waits.

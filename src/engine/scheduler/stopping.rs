@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Answer, Effect, Phase, Scheduler};
 use crate::engine::stop::StopReason;
-use crate::model::TaskNumber;
+use crate::model::{EventKind, TaskNumber};
 
 impl Scheduler {
     pub(super) fn stop(&mut self, number: TaskNumber, reason: StopReason, now: Duration) {
@@ -131,6 +131,9 @@ impl Scheduler {
         }
         if let Some(limit) = self.deadline.take_if(|deadline| *deadline <= now) {
             self.stop_all(StopReason::Deadline(limit), now);
+            let text = StopReason::Deadline(limit).text();
+            self.effects.push(Effect::Record(EventKind::Warning { text, place: None }));
+            self.effects.push(Effect::Overdue { limit, grace: self.timing.grace });
         }
         for (wait, tasks, limit) in self.waiters.expired(now) {
             match limit {

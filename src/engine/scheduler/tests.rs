@@ -54,6 +54,7 @@ impl Sim {
                         self.log.push(format!("starve {want}"));
                         inputs.insert(0, Input::StopAll(StopReason::Starved));
                     }
+                    Effect::Overdue { limit, .. } => self.log.push(format!("overdue {}", limit.as_secs_f64())),
                     Effect::Settled { task, end } => {
                         self.log.push(format!("settled {task} {}", end.outcome));
                         assert!(self.ends.insert(task, end).is_none(), "task {task} settled twice");

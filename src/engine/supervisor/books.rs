@@ -19,7 +19,7 @@ use crate::engine::keep::{KeepOrder, Keeper, NoKeep};
 use crate::engine::request::{Call, Failure, OnCall, OutputTap, Request, Waited};
 use crate::engine::scheduler::{Answer, Effect, End, Input, Scheduler, Slots, WaitId, Written};
 use crate::engine::spawner::{Ask, AttemptId, Start};
-use crate::engine::stop::StopReason;
+use crate::engine::stop::{Abandoned, StopReason};
 use crate::engine::surroundings::Surroundings;
 use crate::engine::verdict::Verdict;
 use crate::engine::way::Way;
@@ -72,6 +72,7 @@ pub(in crate::engine) struct Books {
     /// Nothing more is written.
     is_unrecordable: bool,
     interrupted: Option<Interrupted>,
+    overdue: Option<Overdue>,
     /// Nobody answers for tasks that are announced.
     hooks_given_up: bool,
     closing: Option<Sender<Result<(), Failure>>>,
@@ -82,6 +83,16 @@ struct Interrupted {
     /// When a `main` that has not returned is given up.
     give_up_at: Duration,
 }
+
+/// The job has taken longer than it may.
+struct Overdue {
+    limit: Duration,
+    /// When a `main` that has not returned is given up.
+    give_up_at: Duration,
+}
+
+/// How much longer `main` has to return than tasks have to end.
+pub(super) const AFTER_TASKS: Duration = Duration::from_millis(100);
 
 /// What books are made with.
 pub(in crate::engine) struct BookParts {
@@ -122,6 +133,7 @@ impl Books {
             failure: None,
             is_unrecordable: false,
             interrupted: None,
+            overdue: None,
             hooks_given_up: false,
             closing: None,
         }
@@ -189,6 +201,9 @@ impl Books {
             Effect::Starve { want } => {
                 self.failure.get_or_insert_with(|| Failure::starved(&want));
                 self.inputs.push(Input::StopAll(StopReason::Starved));
+            }
+            Effect::Overdue { limit, grace } => {
+                self.overdue = Some(Overdue { limit, give_up_at: self.clock.now() + grace + AFTER_TASKS });
             }
             Effect::Settled { task, end } => {
                 self.folders.remove(&task);
@@ -357,10 +372,14 @@ impl Books {
         self.interrupted.is_some()
     }
 
-    /// Returns the signal by which the run was asked to stop, once `main` has had its time to return.
-    pub(super) fn given_up_after(&self) -> Option<i32> {
-        let interrupted = self.interrupted.as_ref()?;
-        (self.clock.now() >= interrupted.give_up_at).then_some(interrupted.signal)
+    /// Returns why the run is to end, once `main` has had its time to return.
+    pub(super) fn given_up_after(&self) -> Option<Abandoned> {
+        let now = self.clock.now();
+        let interrupted = self.interrupted.as_ref().filter(|interrupted| now >= interrupted.give_up_at);
+        let overdue = self.overdue.as_ref().filter(|overdue| now >= overdue.give_up_at);
+        interrupted
+            .map(|interrupted| Abandoned::Interrupted(interrupted.signal))
+            .or(overdue.map(|overdue| Abandoned::Overdue(overdue.limit)))
     }
 
     /// Gives up on plugins that do not come to their end, after an interrupt for one.
@@ -389,7 +408,9 @@ impl Books {
     pub(super) fn due(&self) -> Option<Duration> {
         // One that has passed is no reason to look again: what it waits for comes as news.
         let now = self.clock.now();
-        let interrupted = self.interrupted.as_ref().map(|interrupted| interrupted.give_up_at).filter(|at| *at > now);
-        self.scheduler.next_deadline().into_iter().chain(self.silence_due()).chain(interrupted).min()
+        let interrupted = self.interrupted.as_ref().map(|interrupted| interrupted.give_up_at);
+        let overdue = self.overdue.as_ref().map(|overdue| overdue.give_up_at);
+        let given_up = interrupted.into_iter().chain(overdue).filter(|at| *at > now);
+        self.scheduler.next_deadline().into_iter().chain(self.silence_due()).chain(given_up).min()
     }
 }

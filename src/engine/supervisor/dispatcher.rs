@@ -10,6 +10,7 @@ use super::books::{Books, Wish};
 use crate::engine::request::{Failure, Request};
 use crate::engine::scheduler::Input;
 use crate::engine::spawner::{AttemptId, Spawner};
+use crate::engine::stop::Abandoned;
 use crate::model::{Dropped, EventKind};
 
 /// How often the log is brought to the disk while tasks run.
@@ -32,8 +33,8 @@ pub(in crate::engine) enum Over {
     No,
     /// It was closed, and nothing is left; this one waits for the word.
     Closed(Sender<Result<(), Failure>>),
-    /// Nothing is left, and whoever should close it has not come, although the run was asked to stop by this signal.
-    Abandoned(i32),
+    /// Nothing is left, and whoever should close it has not come, although the run is to end.
+    Abandoned(Abandoned),
 }
 
 impl Dispatcher {

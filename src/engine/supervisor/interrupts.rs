@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use super::Supervisor;
+use super::books::AFTER_TASKS;
 use super::source::Source;
 use crate::engine::guardian;
 use crate::engine::request::Request;
 use crate::engine::spawner::Ask;
 use crate::model::EventKind;
-
-/// How much longer `main` has to return than tasks have to end.
-const AFTER_TASKS: Duration = Duration::from_millis(100);
 
 impl Supervisor {
     pub(super) fn hear_guardian(&mut self) {

@@ -31,6 +31,7 @@ use super::control::Control;
 use super::reactor::Reactor;
 use super::request::{Failure, Request, Waker};
 use super::signals;
+use super::stop::Abandoned;
 
 /// What the supervisor needs from its makers.
 pub(super) struct Parts {
@@ -39,7 +40,7 @@ pub(super) struct Parts {
     pub(super) control: Control,
     pub(super) dispatcher: Dispatcher,
     pub(super) before_pause: Box<dyn Fn() + Send>,
-    pub(super) on_abandoned: Box<dyn Fn(i32) + Send>,
+    pub(super) on_abandoned: Box<dyn Fn(Abandoned) + Send>,
     pub(super) on_stall: OnStall,
     pub(super) patience: Duration,
 }
@@ -77,7 +78,7 @@ impl Supervisor {
                     let _ = reply.send(self.parts.dispatcher.outcome());
                     return self.listen();
                 }
-                Over::Abandoned(signal) => return (self.parts.on_abandoned)(signal),
+                Over::Abandoned(why) => return (self.parts.on_abandoned)(why),
             }
             let may_rest = self.parts.waker.falls_asleep(&self.parts.requests);
             let timeout = if may_rest { self.parts.dispatcher.rest() } else { Some(Duration::ZERO) };

@@ -13,7 +13,8 @@ use super::output::{Recorder, Recording};
 use super::state::{RunEnd, State};
 use super::{Audience, Done, Plan, RunError, RunPlace, keep, prepare, secrets, sourcecode, stale};
 use crate::engine::{
-    self, End, Engine, Guarded, Journal, Limits, OutputSink, StopReason, Submission, Surroundings, Timing, Waited,
+    self, Abandoned, End, Engine, Guarded, Journal, Limits, OutputSink, StopReason, Submission, Surroundings, Timing,
+    Waited,
 };
 use crate::model::{EVENT_FORMAT, EventKind, JobInfo, Masks, RunStarted, Runnable, RuntimeInfo, Task, TaskNumber};
 use crate::operation::{self, Notice};
@@ -170,7 +171,9 @@ fn start_engine(plan: &Plan, directory: &Path, runtime: RuntimeInfo, parts: Part
         // A download that does not heed the signal.
         // With a closed terminal there is nobody to tell.
         on_stall: Box::new(|text| drop(writeln!(io::stderr(), "WARNING: {text}"))),
-        on_abandoned: Box::new(move |signal| {
+        on_abandoned: Box::new(move |why| {
+            // An operation has no deadline of its own.
+            let Abandoned::Interrupted(signal) = why else { return };
             let _ = abandoned.end(&RunEnd::interrupted(signal));
             std::process::exit(128 + signal);
         }),
