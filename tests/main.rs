@@ -73,5 +73,7 @@ mod tests_history;
 mod testscript;
 mod values;
 mod variants;
+mod walk_failures;
 mod walk_worker;
 mod walks;
+mod walks_resume;

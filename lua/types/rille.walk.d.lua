@@ -110,17 +110,18 @@ function walk.cancel(reason) end
 ---@field max_steps? integer                           # of a walk over a machine; 50 if it is not said
 ---@field state? any                                   # of which every walk gets a copy
 ---@field workers? integer                             # processes; one a CPU if it is not said
----@field verbose? 0|1|2
+---@field verbose? 0|1|2                               # what is told and shown of the log: warnings, information, or debug records
 ---@field log_dir? string                              # the folder for traces
----@field max_walk_runtime? number                     # seconds that one portion of a walk may take
+---@field max_walk_runtime? number                     # seconds that one portion of a walk, or a serial action, may take
+---@field max_failures? integer                        # no more walks are started once so many have failed
 ---@field gather_states? boolean
 ---@field seed? integer
----@field sample? integer                              # so many walks, drawn
+---@field sample? integer                              # so many walks, drawn among those that are allowed
 ---@field shard? string                                # "1/3": a third of the walks, the same ones everywhere
 ---@field should_cancel? fun(walk: rille.walk.Instance[], id: integer): boolean?
 ---@field constraints? rille.walk.Constraint|rille.walk.Constraint[]  # which walks are allowed; they hold while a cover is made
 ---@field cover? integer|rille.walk.Cover            # few walks that have every combination of the options of so many actions
----@field shrink? boolean                             # runs shorter walks to find the shortest that fails in the same way
+---@field shrink? boolean                             # runs shorter walks to find the shortest for each way of failing
 ---@field share? boolean                              # the common prefix of walks runs once, where actions are `pure`
 
 --- What a walk is allowed: a function over the whole walk, or the names of actions and a function over their options, which is

@@ -129,7 +129,7 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
         Command::HelpOp(help) => help_op::main(&help),
         Command::Test(test) => test::main(&test, args, home),
         Command::Walk(walk) => walk::main(*walk, args, home),
-        Command::Replay(replay) if replay.walk.is_some() => walk::replay(&replay, args, home),
+        Command::Replay(replay) if replay.walk.is_some() || replay.shrunk => walk::replay(&replay, args, home),
         Command::Replay(replay) => test::replay(&replay, args, home),
         Command::Jobs(jobs) => configured_home(home).and_then(|home| jobs::main(&jobs, &home)),
         Command::List(list) => list::main(&list),

@@ -53,6 +53,7 @@ pub(crate) struct TestArgs {
 
 /// Runs the tests of an earlier run again, under the same ids and with the same limits.
 #[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("a_walk").args(["walk", "shrunk"]).multiple(true))]
 pub(crate) struct ReplayArgs {
     /// The run: its id, the beginning of it, `latest`, or the path of its directory; for a walk also a trace, or the
     /// master file of several
@@ -61,14 +62,17 @@ pub(crate) struct ReplayArgs {
     /// The id of a walk in the trace, or among those of the run that failed
     #[arg(value_name = "WALK")]
     pub(crate) walk: Option<u64>,
+    /// Run what was left of a failing walk when it was made short; without an id, of the first
+    #[arg(long)]
+    pub(crate) shrunk: bool,
     /// Wait for the Enter key after each action of the walk
-    #[arg(long, requires = "walk")]
+    #[arg(long, requires = "a_walk")]
     pub(crate) step: bool,
     /// The state with which the walk begins, instead of that of the trace
-    #[arg(long, value_name = "JSON", requires = "walk")]
+    #[arg(long, value_name = "JSON", requires = "a_walk")]
     pub(crate) state: Option<String>,
     /// The file that defines the actions, instead of that of the trace
-    #[arg(long, value_name = "SUITE", requires = "walk")]
+    #[arg(long, value_name = "SUITE", requires = "a_walk")]
     pub(crate) suite: Option<PathBuf>,
     /// Only tests that did not pass, or did not come to their end
     #[arg(long)]

@@ -13,7 +13,7 @@ use super::config::{self, SettingOptions};
 use super::near::near_file;
 use super::run::{ReportOptions, read_jobfile, unfinished};
 use super::test::ReplayArgs;
-use crate::job::{Door, FAILED_TRACE, MainEnd, Settings, WalkOptions, WalkSettings, missing_secrets};
+use crate::job::{Door, FAILED_TRACE, MainEnd, SHRUNK_TRACE, Settings, WalkOptions, WalkSettings, missing_secrets};
 use crate::model::{RaisedError, WalkEnd, WalkOrder, WalkSuite, exit_code};
 use crate::script;
 use crate::store::{self, Home};
@@ -28,6 +28,7 @@ const BUFFER: usize = 64 << 10;
 #[command(
     after_help = exit_code::help(&[exit_code::PLUGIN])
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(crate) struct WalkArgs {
     /// The suite's file
     #[arg(value_name = "SUITE")]
@@ -62,10 +63,17 @@ pub(crate) struct WalkArgs {
     /// Write traces of all walks into this folder
     #[arg(long, value_name = "DIR")]
     log_dir: Option<PathBuf>,
-    /// End a walk that takes longer than this
+    /// End a walk, or a serial action, that takes longer than this
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     max_walk_runtime: Option<f64>,
-    /// Say less (0) or more (2) of the walks than the stages (1)
+    /// Start no more walks once N have failed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    max_failures: Option<u64>,
+    /// Start no more walks once one has failed
+    #[arg(long, conflicts_with = "max_failures")]
+    failfast: bool,
+    /// Say less (0) or more (2) of the walks than the stages (1), and show their log from warnings, information or debug
+    /// records on
     #[arg(long, value_name = "0|1|2", value_parser = clap::value_parser!(u8).range(0..=2))]
     verbosity: Option<u8>,
     /// Keep the run in this directory instead of under the home
@@ -95,6 +103,7 @@ pub(crate) fn main(args: WalkArgs, command: &[OsString], home: Option<&Path>) ->
         verbose: args.verbosity,
         log_dir: args.log_dir,
         max_walk_runtime: args.max_walk_runtime,
+        max_failures: args.max_failures.or(args.failfast.then_some(1)),
         seed: args.seed,
         sample: args.sample,
         shard: args.shard,
@@ -143,17 +152,22 @@ fn list(file: &Path, name: &Path, source: &[u8], walks: &WalkSettings) -> Result
 
 /// Runs a walk of a trace again and returns the exit code. `home` is the option `--home`.
 pub(crate) fn replay(args: &ReplayArgs, command: &[OsString], home: Option<&Path>) -> Result<i32, Failure> {
-    let Some(id) = args.walk else { return Err(Failure::usage("no walk is named")) };
+    let name = if args.shrunk { SHRUNK_TRACE } else { FAILED_TRACE };
     let trace = PathBuf::from(&args.id);
     let trace = if trace.is_file() {
         trace
     } else {
         let home = config::load(Path::new("."), &args.common.settings, home)?.home()?;
-        trace_of_run(&home, &args.id).ok_or_else(|| {
-            let failure = Failure::usage(format!("there is no trace '{}', and no run of which a walk failed", args.id));
+        trace_of_run(&home, &args.id, name).ok_or_else(|| {
+            let what = if args.shrunk { "was made short" } else { "failed" };
+            let failure = Failure::usage(format!("there is no trace '{}', and no run of which a walk {what}", args.id));
             let near = near_file(&trace).into_iter();
             near.fold(failure, |failure, near| failure.hint(format!("did you mean '{near}'?")))
         })?
+    };
+    let id = match args.walk {
+        Some(id) => id,
+        None => first_walk(&trace).ok_or_else(|| Failure::usage(format!("there is no walk in {}", trace.display())))?,
     };
     let found = script::find_walk(&trace, id).map_err(Failure::usage)?;
     let suite = args.suite.clone().or(found.suite).ok_or_else(|| {
@@ -210,19 +224,26 @@ pub(crate) fn replay(args: &ReplayArgs, command: &[OsString], home: Option<&Path
     Ok(job.end(&end))
 }
 
+/// Returns the id of the first walk in a trace.
+fn first_walk(trace: &Path) -> Option<u64> {
+    let text = fs::read_to_string(trace).ok()?;
+    let id = |line: &str| serde_json::from_str::<serde_json::Value>(line).ok()?.get("walk_id")?.as_u64();
+    text.lines().find_map(id)
+}
+
 /// Returns the directory of the run in which a trace was written, where it lies in one.
 fn run_of_trace(trace: &Path) -> PathBuf {
     trace.parent().and_then(Path::parent).unwrap_or(Path::new("")).to_owned()
 }
 
-/// Returns the trace of the walks of a run that failed; of several suites the last one's. The latest run is the latest of
+/// Returns the trace of this name of a run; of several suites the last one's. The latest run is the latest of
 /// which a walk failed, so that a replay may be repeated.
-fn trace_of_run(home: &Home, given: &str) -> Option<PathBuf> {
+fn trace_of_run(home: &Home, given: &str, name: &str) -> Option<PathBuf> {
     let has_walks = |trace: &PathBuf| fs::read_to_string(trace).is_ok_and(|text| text.lines().nth(1).is_some());
     let trace = |run: PathBuf| {
         let folders = fs::read_dir(run).ok()?.filter_map(Result::ok).map(|folder| folder.path());
         let number = |path: &Path| path.file_name()?.to_str()?.strip_prefix("walks-")?.parse::<u32>().ok();
-        let traces = folders.filter_map(|folder| Some((number(&folder)?, folder.join(FAILED_TRACE))));
+        let traces = folders.filter_map(|folder| Some((number(&folder)?, folder.join(name))));
         traces.filter(|(_, trace)| has_walks(trace)).max().map(|(_, trace)| trace)
     };
     if given != "latest" {

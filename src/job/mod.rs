@@ -56,7 +56,7 @@ pub(crate) use self::settings::{Door, Settings};
 pub(crate) use self::start::StartError;
 pub(crate) use self::testing::{TestPlan, read_suite, suite_text};
 pub(crate) use self::walk::{
-    FAILED_TRACE, WalkError, WalkOptions, WalkOutcome, WalkRun, WalkSettings, steps_in_words, steps_of,
+    FAILED_TRACE, SHRUNK_TRACE, WalkError, WalkOptions, WalkOutcome, WalkRun, WalkSettings, steps_in_words, steps_of,
 };
 
 /// A run of a jobfile.
@@ -79,6 +79,8 @@ pub(crate) struct Job {
     next_group: Mutex<u32>,
     /// The number of the last suite of walks.
     next_suite: Mutex<u32>,
+    /// The tasks whose log is shown.
+    loud: walk::LoudLogs,
     /// The number of the last replay of a walk.
     next_replay: Mutex<u32>,
     ledger: Mutex<Ledger>,

@@ -16,6 +16,7 @@ use super::history::{History, keep_rerun};
 use super::inputs::hex;
 use super::ledger::Ledger;
 use super::roster::Roster;
+use super::walk::LoudLogs;
 use super::{Door, Job, Settings, secrets, testing};
 use crate::engine::{self, Engine, Guarded, Journal, Limits, Origin, OutputTap, Runners, Surroundings, Timing};
 use crate::model::{EVENT_FORMAT, EventKind, JobInfo, Level, META, Masks, RunStarted, RuntimeInfo, Stream, Value};
@@ -77,7 +78,8 @@ impl Job {
             synchro: Arc::clone(&synchro),
             masks: masks.clone(),
         };
-        let tap = (settings.verbosity >= Verbosity::Normal).then(|| tap(live.handle(), settings.verbosity));
+        let loud = LoudLogs::default();
+        let tap = tap(live.handle(), settings.verbosity, loud.clone());
         let runners = runners(&settings);
         let status_listen = settings.status_listen;
         let ledger = Mutex::new(Ledger::new(&settings));
@@ -98,6 +100,7 @@ impl Job {
             masks,
             next_group: Mutex::new(0),
             next_suite: Mutex::new(0),
+            loud,
             next_replay: Mutex::new(0),
             ledger,
             calls: super::calls::Calls::default(),
@@ -351,16 +354,19 @@ pub(super) fn flush(console: &LiveHandle) {
     let _ = shown.recv_timeout(Duration::from_millis(200));
 }
 
-/// What a script prints is shown; what it logs and what programs write, to those who want to see more.
-fn tap(console: LiveHandle, verbosity: Verbosity) -> OutputTap {
-    Box::new(move |task, origin, bytes| {
+/// What a script prints is shown; what it logs and what programs write, to those who want to see more, unless its log was
+/// asked for.
+fn tap(console: LiveHandle, verbosity: Verbosity, loud: LoudLogs) -> Option<OutputTap> {
+    let tap: OutputTap = Box::new(move |task, origin, bytes| {
         let (stream, from) = match origin {
             Origin::Script(stream) => (stream, Verbosity::Normal),
             Origin::Program(stream) => (stream, Verbosity::Verbose),
+            Origin::Log(level) if loud.shows(task, level) => (Stream::Stderr, Verbosity::Quiet),
             Origin::Log(_) => (Stream::Stderr, Verbosity::Verbose),
         };
         if verbosity >= from {
             console.announce(Announcement::Output { task, stream, bytes: bytes.to_vec() });
         }
-    })
+    });
+    (verbosity > Verbosity::Silent).then_some(tap)
 }

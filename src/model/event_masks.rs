@@ -262,7 +262,7 @@ impl WalksEnd {
         for WalkCause { options, failed: _, passed: _ } in causes {
             masks.mask_string(options);
         }
-        for WalkShrunk { id: _, walk, steps, error, tries: _ } in shrunk {
+        for WalkShrunk { id: _, alike: _, walks: _, walk, steps, error, is_flaky: _, tries: _ } in shrunk {
             masks.mask_string(walk);
             for step in steps {
                 masks.mask_json(step);

@@ -59,12 +59,18 @@ pub(crate) struct WalkSuite {
     /// The file to which states are written as walks end, so that they survive the worker; one line a walk.
     #[serde(with = "path_bytes::option", default, skip_serializing_if = "Option::is_none")]
     pub(crate) spool: Option<PathBuf>,
-    /// Seconds that one portion of a walk may take.
+    /// Seconds that one portion of a walk, or a serial action, may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) max_walk_runtime: Option<f64>,
+    /// After how many failing walks a worker starts no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) max_failures: Option<u64>,
     /// The common prefix of walks runs once.
     #[serde(default)]
     pub(crate) share: bool,
+    /// Debug records are logged as well.
+    #[serde(default)]
+    pub(crate) logs_debug: bool,
     /// Every walk is reported, also those that pass, so that reports can list them.
     #[serde(default)]
     pub(crate) reports_all: bool,
@@ -138,11 +144,8 @@ pub(crate) enum WalkOrder {
     Adopt {
         /// The other's spool.
         spool: PathBuf,
-        /// Which walks.
-        walks: Walks,
-        /// Only what was written at stages before this one: portions of this stage run again.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        before: Option<u32>,
+        /// Which walks, and after which stage: what the spool has of a walk at any other one is not its state.
+        states: Vec<(Walks, u32)>,
     },
     /// Run a serial action. Answered by [`WalkReport::Serial`].
     Serial {
@@ -237,6 +240,9 @@ pub(crate) enum WalkReport {
         actions: u64,
         /// Seconds it took.
         seconds: f64,
+        /// The first of the walks that were not run any more, since too many had failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<u64>,
     },
     /// A serial action has ended.
     Serial {

@@ -186,8 +186,15 @@ pub(crate) struct WalkCoverage {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(crate) struct WalkShrunk {
-    /// The id of the failing walk.
+    /// The id of the first walk that failed so.
     pub(crate) id: u64,
+    /// The ids of the next ones that failed alike: in the same action, with the same kind of error, raised at the same place
+    /// with the same message but for its values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) alike: Vec<u64>,
+    /// How many walks failed alike.
+    #[serde(default)]
+    pub(crate) walks: u64,
     /// What is left of it in words: `Connect("tcp"), Config(1)`.
     pub(crate) walk: String,
     /// The same as it stands in a trace.
@@ -195,6 +202,9 @@ pub(crate) struct WalkShrunk {
     /// What it raises; nothing where it did not fail when it was run again, and so could not be made short.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
+    /// What is left failed and passed by turns when it was run again in a new worker.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_flaky: bool,
     /// How many walks were run to find it.
     pub(crate) tries: u64,
 }

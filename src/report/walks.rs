@@ -117,6 +117,13 @@ pub(super) fn write(out: &mut String, summary: &Summary, paint: Paint) -> fmt::R
             writeln!(out, "    {options}: in {} of {failures} failing walks{passed}", cause.failed)?;
         }
         write_shrunk(out, &end.shrunk, paint)?;
+        if end.shrunk.iter().any(|walk| walk.error.is_some()) {
+            let number = suite.started.suite;
+            writeln!(
+                out,
+                "    to run what is left again: rille replay RUN --shrunk (walks-{number}/shrunk.trace in the run directory)"
+            )?;
+        }
         for (strength, counts) in &end.coverage {
             let WalkCoverage { total, passed, failed, not_run } = counts;
             let what = "combinations of the options of";
@@ -130,21 +137,20 @@ pub(super) fn write(out: &mut String, summary: &Summary, paint: Paint) -> fmt::R
     Ok(())
 }
 
-/// Writes what is left of failing walks, once for all of which the same is left.
+/// Writes what is left of walks that were made short, one for each way of failing.
 fn write_shrunk(out: &mut String, shrunk: &[WalkShrunk], paint: Paint) -> fmt::Result {
-    let mut told: Vec<(Option<&str>, Vec<String>)> = Vec::new();
     for walk in shrunk {
-        let left = walk.error.is_some().then_some(walk.walk.as_str());
-        match told.iter_mut().find(|(known, _)| *known == left) {
-            Some((_, ids)) => ids.push(walk.id.to_string()),
-            None => told.push((left, vec![walk.id.to_string()])),
-        }
-    }
-    for (left, ids) in told {
-        let walks = format!("walk{} {}", if ids.len() == 1 { "" } else { "s" }, ids.join(", "));
-        match left {
-            Some(left) => writeln!(out, "    the shortest to fail like {walks}: {}", clean(left, paint))?,
-            None => writeln!(out, "    {walks} did not fail when run again")?,
+        let ids: Vec<String> = std::iter::once(&walk.id).chain(&walk.alike).map(u64::to_string).collect();
+        let others = match walk.walks.saturating_sub(ids.len() as u64) {
+            0 => String::new(),
+            others => format!(" and {others} more"),
+        };
+        let walks = format!("walk{} {}{others}", if walk.walks > 1 { "s" } else { "" }, ids.join(", "));
+        let left = clean(&walk.walk, paint);
+        match (&walk.error, walk.is_flaky) {
+            (Some(_), false) => writeln!(out, "    the shortest to fail like {walks}: {left}")?,
+            (Some(_), true) => writeln!(out, "    {walks}: flaky: {left} failed, then passed when it was run again")?,
+            (None, _) => writeln!(out, "    {walks}: flaky: walk {} did not fail so when it was run again", walk.id)?,
         }
     }
     Ok(())

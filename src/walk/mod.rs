@@ -4,12 +4,15 @@ pub(crate) mod cause;
 mod coordinator;
 pub(crate) mod cover;
 mod plan;
+pub(crate) mod sample;
 mod selection;
 mod shard;
 pub(crate) mod shrink;
 pub(crate) mod trace;
+mod way;
 
 pub(crate) use coordinator::{Coordinator, Counts, Earlier, Effect, Input, Page, Ran, SerialEnded, Setup, Stopped};
 pub(crate) use plan::{Plan, PlanError, Slot};
 pub(crate) use selection::Selection;
 pub(crate) use shard::{Shard, ShardTable};
+pub(crate) use way::WayOfFailing;

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use crossbeam::channel::{after, never, select, tick};
 
+use super::failures::Failures;
 use super::line::{Heard, WorkerLines};
+use super::overdue::Overdue;
 use super::page::PageFile;
 use super::traces::{FAILED, MASTER, append_traces, begin_traces, list_trace};
 use super::words::{step_in_words, steps_in_words, steps_of};
@@ -18,7 +20,7 @@ use crate::model::{
     EventKind, Exit, Place, SerialRan, Stream, TaskNumber, WalkEnd, WalkEnded, WalkFailed, WalkOrder, WalkReport,
     WalkStep, WalkSuite, WalksRan,
 };
-use crate::walk::{Coordinator, Effect, Input, Page, Ran, SerialEnded};
+use crate::walk::{Coordinator, Effect, Input, Ran, SerialEnded, WayOfFailing};
 
 /// How often it is looked whether the run is to stop, whether a walk takes too long, and whether a task has ended.
 pub(super) const TICK: Duration = Duration::from_millis(50);
@@ -29,24 +31,21 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// Walks that are listed one by one; of more, the first.
 const MOST_LISTED: u32 = 10_000;
 
-/// Failing walks that are kept to be made short.
-const MOST_FAILING: usize = 3;
-
 /// A worker as the host knows it.
 struct Worker {
     task: TaskNumber,
     page: PageFile,
     /// It is past its time limit, and was ended for it.
     overdue: Option<String>,
-    /// The walk it was in at the last look, and at how many looks in a row.
-    seen: (Page, u32),
+    /// Whether it is, where there is a limit.
+    watch: Option<Overdue>,
 }
 
 /// See the module.
 pub(super) struct Carrier<'a> {
     job: &'a Job,
     suite_number: u32,
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     pub(super) suite: Arc<WalkSuite>,
     verbose: u8,
     pub(super) place: Option<Place>,
@@ -64,8 +63,8 @@ pub(super) struct Carrier<'a> {
     sections: HashMap<TaskNumber, u32>,
     /// How many walks are listed.
     listed: u32,
-    /// The first walks that failed, with their steps.
-    pub(super) failing: Vec<(u64, Vec<WalkStep>)>,
+    /// The ways in which walks failed.
+    pub(super) failures: Failures,
 }
 
 impl<'a> Carrier<'a> {
@@ -99,8 +98,22 @@ impl<'a> Carrier<'a> {
             states: BTreeMap::new(),
             sections: HashMap::new(),
             listed: 0,
-            failing: Vec::new(),
+            failures: Failures::default(),
         })
+    }
+
+    /// Takes in walks that failed before the run was resumed. The steps of those over a machine are not known any more.
+    pub(super) fn note_earlier(&mut self, events: &[EventKind]) {
+        if self.suite.machine.is_some() {
+            return;
+        }
+        for event in events {
+            let EventKind::WalksRan(ran) = event else { continue };
+            for walk in ran.ended.iter().filter(|walk| walk.end == WalkEnd::Failed) {
+                let plan = &self.coordinator.setup().plan;
+                self.failures.add(way_of(walk), walk.id, || steps_of(plan, walk.id));
+            }
+        }
     }
 
     /// Runs the walks to their end, and waits for the workers'.
@@ -214,25 +227,19 @@ impl<'a> Carrier<'a> {
         Ok(())
     }
 
-    /// Ends workers whose walk is past its time limit and did not heed it.
+    /// Ends workers whose walk, or whose serial action, is past its time limit and did not heed it.
     fn look_at_times(&mut self) {
         let Some(limit) = self.suite.max_walk_runtime else { return };
-        let grace = self.job.settings.grace;
-        let allowed = Duration::try_from_secs_f64(limit).unwrap_or(Duration::MAX).saturating_add(grace);
         for (number, worker) in &mut self.workers {
             if worker.overdue.is_some() || !self.coordinator.is_walking(*number) {
                 continue;
             }
             let page = worker.page.read();
-            let (last, looks) = worker.seen;
-            let is_same = page.current.is_some()
-                && (page.current, page.begun, page.ended) == (last.current, last.begun, last.ended);
-            worker.seen = (page, if is_same { looks + 1 } else { 0 });
-            // Looks and not the clock: a run that stands still is not looked at.
-            if TICK.saturating_mul(worker.seen.1) > allowed {
+            let Some(watch) = &mut worker.watch else { continue };
+            if watch.look(page) {
                 worker.overdue =
                     Some(format!("took longer than {limit} s over it, did not heed its time limit, and was killed"));
-                self.job.engine().stop(vec![worker.task], StopReason::TimeLimit(Duration::from_secs_f64(limit)));
+                self.job.engine().stop(vec![worker.task], StopReason::TimeLimit(watch.limit()));
             }
         }
     }
@@ -269,10 +276,9 @@ impl<'a> Carrier<'a> {
                     self.line.send(worker, &WalkOrder::Suite(Box::new(suite)));
                 }
                 Effect::Send { worker, order } => self.line.send(worker, &order),
-                Effect::Adopt { worker, spool, walks, before } => {
-                    let before = Some(before).filter(|before| *before != u32::MAX);
+                Effect::Adopt { worker, spool, states } => {
                     if let Some(spool) = self.spool(spool) {
-                        self.line.send(worker, &WalkOrder::Adopt { spool, walks, before });
+                        self.line.send(worker, &WalkOrder::Adopt { spool, states });
                     }
                 }
                 Effect::Stage { stage, serial, walks } => self.say(1, || {
@@ -291,7 +297,7 @@ impl<'a> Carrier<'a> {
     fn spool(&self, worker: u32) -> Option<PathBuf> {
         let setup = self.coordinator.setup();
         let is_needed = setup.gathers || setup.plan.stages().len() > 1;
-        is_needed.then(|| self.folder.join(format!("states-{worker}.jsonl")))
+        is_needed.then(|| spool_of(&self.folder, worker))
     }
 
     fn start(&mut self, number: u32) -> Result<(), WalkError> {
@@ -299,13 +305,15 @@ impl<'a> Carrier<'a> {
         let id = format!("walks-{}/worker-{number}", self.suite_number);
         let draft = worker_draft(&self.line, &self.job.settings.jobfile, id, number, &page, self.place.clone());
         let task = self.job.define(Box::new(draft));
+        self.job.loud.show(task, self.verbose);
         // It was made this very moment, and so is started once.
         let _ = self.job.start(&[task], None);
         self.tasks.push((number, task));
         if let Some(folder) = &self.suite.traces {
             list_trace(folder, number).map_err(|error| WalkError::Traces(folder.clone(), error))?;
         }
-        self.workers.insert(number, Worker { task, page, overdue: None, seen: (Page::default(), 0) });
+        let watch = Overdue::new(self.suite.max_walk_runtime, self.job.settings.grace);
+        self.workers.insert(number, Worker { task, page, overdue: None, watch });
         Ok(())
     }
 
@@ -315,16 +323,15 @@ impl<'a> Carrier<'a> {
             format!("worker {worker}: {portions} walks from {} to {} at stage {}", places.start, places.end, stage + 1)
         });
         self.list(&ran);
-        for walk in ran.ended.iter().filter(|walk| walk.end == WalkEnd::Failed) {
-            // Those with the smallest ids, whatever worker was first.
-            let at = self.failing.partition_point(|(id, _)| *id < walk.id);
-            if at < MOST_FAILING {
-                self.failing.insert(at, (walk.id, self.steps(walk)));
-                self.failing.truncate(MOST_FAILING);
+        let mut ended: Vec<WalkFailed> = Vec::new();
+        for walk in ran.ended.iter().filter(|walk| walk.end != WalkEnd::Passed) {
+            let failed = self.failed(walk);
+            if walk.end == WalkEnd::Failed {
+                let steps = self.steps(walk);
+                self.failures.add(way_of(&failed), walk.id, || steps);
             }
+            ended.push(failed);
         }
-        let ended: Vec<WalkFailed> =
-            ran.ended.iter().filter(|walk| walk.end != WalkEnd::Passed).map(|walk| self.failed(walk)).collect();
         append_traces(&self.folder, &self.suite, &self.coordinator.setup().plan, &ended, &ran.ended)
             .map_err(|error| unrecordable(&self.folder.join(FAILED), &error))?;
         let event = WalksRan {
@@ -416,6 +423,23 @@ impl<'a> Carrier<'a> {
             self.job.print(Stream::Stderr, format!("{}\n", text()).into_bytes());
         }
     }
+}
+
+/// Returns the way in which a walk failed, as it is recorded.
+fn way_of(walk: &WalkFailed) -> WayOfFailing {
+    WayOfFailing::of(walk.action.as_deref(), walk.error.as_ref())
+}
+
+/// Returns the file into which a worker writes states.
+fn spool_of(folder: &Path, worker: u32) -> PathBuf {
+    folder.join(format!("states-{worker}.jsonl"))
+}
+
+/// Returns the numbers of the workers that have written states into this folder, also of those that nothing was recorded of.
+pub(super) fn spools_in(folder: &Path) -> Vec<u32> {
+    let number = |name: &str| name.strip_prefix("states-")?.strip_suffix(".jsonl")?.parse().ok();
+    let files = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    files.filter_map(|file| number(file.file_name().to_str()?)).collect()
 }
 
 fn unrecordable(path: &Path, error: &std::io::Error) -> WalkError {

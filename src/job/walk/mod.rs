@@ -2,8 +2,11 @@
 
 mod carry;
 mod earlier;
+mod failures;
 mod line;
+mod loud;
 mod options;
+mod overdue;
 mod page;
 mod sections;
 mod shrinking;
@@ -23,10 +26,12 @@ use sha2::{Digest, Sha256};
 
 use self::carry::Carrier;
 use self::line::WorkerLines;
+pub(super) use self::loud::LoudLogs;
 pub(crate) use self::options::{WalkOptions, WalkSettings};
 use self::page::PageFile;
+use self::shrinking::Shrinking;
 use self::single::Single;
-pub(crate) use self::traces::FAILED as FAILED_TRACE;
+pub(crate) use self::traces::{FAILED as FAILED_TRACE, SHRUNK as SHRUNK_TRACE};
 pub(crate) use self::words::{steps_in_words, steps_of};
 use super::inputs::hex;
 use super::secrets::kept_value;
@@ -38,6 +43,9 @@ use crate::model::{
 };
 use crate::walk::cover::Factors;
 use crate::walk::{Coordinator, Counts, Plan, Selection, Setup, Shard, ShardTable, Stopped};
+
+/// Ways of failing of which the first walk is made short.
+const SHRUNK: usize = 8;
 
 /// How many walks are listed one by one in reports, also where they pass.
 const LISTED: u64 = 1000;
@@ -122,9 +130,13 @@ impl Job {
         let WalkRun { shrinks, cover, place, .. } = run;
         self.tell_of_kept_options(&suite, place.as_ref());
         let plan_hash = plan_hash(&suite, &selection, shard);
-        let earlier = self.earlier_walks(number, &plan_hash)?;
+        let mut earlier = self.earlier_walks(number, &plan_hash)?;
         let folder = self.directory.join(format!("walks-{number}"));
         std::fs::create_dir_all(&folder)?;
+        for worker in carry::spools_in(&folder) {
+            // A second worker of its number would write behind what was never recorded.
+            earlier.done.note_worker(worker);
+        }
         suite.shard = shard.map(|shard| (shard.index, shard.of));
         if let Some(folder) = &mut suite.traces {
             // The folder may hold those of other runs, and of other suites of this one.
@@ -133,6 +145,8 @@ impl Job {
             std::fs::create_dir_all(&folder).map_err(|error| WalkError::Traces(folder.clone(), error))?;
         }
         suite.reports_all = selection.len() <= LISTED;
+        suite.logs_debug = verbose >= 2;
+        let max_failures = suite.max_failures;
         let wanted = workers.map_or(self.settings.cpus, |workers| workers as usize);
         let at_once = self.settings.jobs.map_or(wanted, |jobs| wanted.min(jobs));
         let workers = u32::try_from(at_once).unwrap_or(u32::MAX).max(1);
@@ -152,12 +166,22 @@ impl Job {
             place: place.clone(),
         };
         let mut kinds = vec![EventKind::WalksStarted(Box::new(started))];
-        kinds.extend(earlier.events);
+        kinds.extend(earlier.events.iter().cloned());
         self.journal.record(kinds).map_err(|error| WaitError::Unrecordable(Failure::from(error)))?;
         let table = shard.map(|shard| ShardTable::new(shard, &suite.order));
-        let setup = Setup { plan, selection, shard: table, excluded, workers, state: suite.state.clone(), gathers };
+        let setup = Setup {
+            plan,
+            selection,
+            shard: table,
+            excluded,
+            workers,
+            state: suite.state.clone(),
+            gathers,
+            max_failures,
+        };
         let (coordinator, effects) = Coordinator::new(setup, earlier.done);
         let mut carrier = Carrier::new(self, number, folder, Arc::new(suite), verbose, place, coordinator)?;
+        carrier.note_earlier(&earlier.events);
         let mut run = carrier.run(effects, serve);
         let mut outcome = carrier.outcome();
         if run.is_ok() {
@@ -196,7 +220,7 @@ impl Job {
         }
     }
 
-    /// Makes the first failing walks short.
+    /// Makes the first walk of each way of failing short.
     fn shrink_walks(
         &self,
         suite: u32,
@@ -209,16 +233,26 @@ impl Job {
         let name = format!("walks-{suite}/shrink");
         let mut single = Single::new(self, given, file, &name, carrier.place.clone())?;
         let mut result = Ok(());
-        for (id, steps) in &carrier.failing {
-            match shrinking::shrink(&mut single, &carrier.suite, *id, steps, serve) {
-                Ok(shrunk) => outcome.end.shrunk.push(shrunk),
+        let mut shrinking = Shrinking { single: &mut single, suite: &carrier.suite, masks: &self.masks };
+        let mut walks = Vec::new();
+        for failing in carrier.failures.first(SHRUNK) {
+            match shrinking.shrink(&failing, serve) {
+                Ok((shrunk, steps)) => {
+                    if shrunk.error.is_some() {
+                        walks.push((shrunk.id, steps, shrunk.error.clone()));
+                    }
+                    outcome.end.shrunk.push(shrunk);
+                }
                 Err(error) => {
                     result = Err(error);
                     break;
                 }
             }
         }
-        single.finish(serve).and(result)
+        single.finish(serve).and(result)?;
+        let path = carrier.folder.join(SHRUNK_TRACE);
+        traces::write_shrunk(&path, &self.settings.jobfile, &carrier.suite, &walks)
+            .map_err(|error| WaitError::Unrecordable(Failure::at(&path, &error)).into())
     }
 
     /// Runs a walk again, as it stands in a trace, in a worker that loads this file. What is asked of the jobfile meanwhile
@@ -293,10 +327,15 @@ fn end_of(coordinator: &Coordinator, actions: u64, elapsed: Duration) -> WalksEn
         Stopped::Refused(error) => format!("a worker could not load the suite: {}", error.message),
         Stopped::Deaths(how) => format!("two workers in a row died before they had run a walk; the last {how}"),
         Stopped::Serial(_, error) => format!("a serial action failed: {}", error.message),
+        Stopped::Failures(1) => "a walk has failed".to_owned(),
+        Stopped::Failures(most) => format!("{most} walks have failed"),
     });
     let ended = passed + failed + cancelled;
     // How many walks a shard has is known only by a look at every one.
     let selected = setup.shard.is_none().then(|| setup.selection.len() - setup.excluded.len() as u64);
+    // Where the last walks were among those that failed, nothing was stopped.
+    let is_whole = matches!(coordinator.stopped(), Some(Stopped::Failures(_))) && selected == Some(ended);
+    let stopped = stopped.filter(|_| !is_whole);
     WalksEnd {
         walk_count: walks,
         segment_count: segments,

@@ -13,6 +13,8 @@ pub(crate) struct WalkOptions {
     pub(crate) log_dir: Option<PathBuf>,
     /// Seconds that a portion of a walk may take.
     pub(crate) max_walk_runtime: Option<f64>,
+    /// After how many failing walks no more are started.
+    pub(crate) max_failures: Option<u64>,
     /// The seed of what is drawn.
     pub(crate) seed: Option<i64>,
     /// How many walks are drawn.
@@ -37,6 +39,7 @@ impl WalkOptions {
             verbose: self.verbose.or(other.verbose),
             log_dir: self.log_dir.or_else(|| other.log_dir.clone()),
             max_walk_runtime: self.max_walk_runtime.or(other.max_walk_runtime),
+            max_failures: self.max_failures.or(other.max_failures),
             seed: self.seed.or(other.seed),
             sample: self.sample.or(other.sample),
             shard: self.shard.or_else(|| other.shard.clone()),

@@ -7,9 +7,10 @@ use crossbeam::channel::{select, tick};
 
 use super::carry::{TICK, how_it_ended};
 use super::line::{Heard, WorkerLines};
+use super::overdue::Overdue;
 use super::page::PageFile;
 use super::{WalkError, worker_draft};
-use crate::engine::{OnLimit, Waited};
+use crate::engine::{OnLimit, StopReason, Waited};
 use crate::job::{HostCall, Job, WaitError};
 use crate::model::{Place, RaisedError, TaskNumber, WalkEnd, WalkEnded, WalkOrder, WalkReport, WalkSuite};
 
@@ -68,6 +69,11 @@ impl<'a> Single<'a> {
         }
     }
 
+    /// Ends the worker, so that the next walk runs in a new one.
+    pub(super) fn renew(&mut self, serve: &mut dyn FnMut(HostCall)) -> Result<(), WalkError> {
+        self.finish(serve)
+    }
+
     /// Ends the worker.
     pub(super) fn finish(&mut self, serve: &mut dyn FnMut(HostCall)) -> Result<(), WalkError> {
         let Some((number, task, _)) = self.worker.take() else { return Ok(()) };
@@ -109,6 +115,7 @@ impl<'a> Single<'a> {
         serve: &mut dyn FnMut(HostCall),
     ) -> Result<Option<WalkReport>, WalkError> {
         let ticks = tick(TICK);
+        let mut overdue = Overdue::new(self.suite.max_walk_runtime, self.job.settings.grace);
         // It is told of a signal at once.
         let answer = self.job.engine().wait(vec![task], None);
         loop {
@@ -127,6 +134,11 @@ impl<'a> Single<'a> {
                 recv(ticks) -> _ => {
                     if let Ok(Ok(Waited::Interrupted(signal))) = answer.try_recv() {
                         return Err(WaitError::Interrupted(signal).into());
+                    }
+                    if let (Some((_, _, page)), Some(overdue)) = (&self.worker, &mut overdue)
+                        && overdue.look(page.read())
+                    {
+                        self.job.engine().stop(vec![task], StopReason::TimeLimit(overdue.limit()));
                     }
                     let is_gone = self.job.task(task).is_some_and(|view| view.end.is_some());
                     if is_gone && self.line.heard().is_empty() {

@@ -13,6 +13,9 @@ use crate::walk::{Plan, trace};
 /// The trace of all walks that failed.
 pub(crate) const FAILED: &str = "failed.trace";
 
+/// The trace of what is left of walks that were made short, by the id of the first walk that failed so.
+pub(crate) const SHRUNK: &str = "shrunk.trace";
+
 /// The list of the workers' traces.
 pub(super) const MASTER: &str = "master.trace";
 
@@ -61,6 +64,26 @@ pub(super) fn begin_traces(folder: &Path, file: &Path, suite: &WalkSuite) -> io:
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// Writes the trace of walks that were made short: their ids, their steps, and what they raise.
+pub(super) fn write_shrunk(
+    path: &Path,
+    file: &Path,
+    suite: &WalkSuite,
+    walks: &[(u64, Vec<WalkStep>, Option<String>)],
+) -> io::Result<()> {
+    if walks.is_empty() {
+        return Ok(());
+    }
+    let mut out = Vec::new();
+    trace::push_header(&mut out, "", file, &suite.state);
+    for (id, steps, error) in walks {
+        let actions: Vec<String> = steps.iter().map(|step| trace_action(suite, *step)).collect();
+        trace::push_portion(&mut out, *id, actions.iter().map(String::as_str), None);
+        trace::push_outcome(&mut out, *id, "failed", 0, error.as_deref());
+    }
+    std::fs::write(path, out)
 }
 
 fn trace_action(suite: &WalkSuite, step: WalkStep) -> String {

@@ -217,20 +217,20 @@ impl Loaded {
     }
 
     /// Takes over the states of another worker's walks.
-    pub(super) fn adopt(&self, spool: &Path, walks: &Walks, before: Option<u32>) -> WalkReport {
+    pub(super) fn adopt(&self, spool: &Path, wanted: &[(Walks, u32)]) -> WalkReport {
         let begun = monotonic();
-        let kept = states::read(spool, before, &|id| holds(walks, id));
+        let kept = states::read(spool, &states::Wanted::new(wanted));
         let lose = self.core.get::<Function>("lose");
         let keep = self.core.get::<Function>("keep_state");
         if let (Ok(lose), Ok(keep)) = (lose, keep) {
             match kept {
-                Err(problem) => each(walks, &mut |id| drop(lose.call::<()>((id, problem.as_str())))),
-                Ok(kept) => each(walks, &mut |id| {
+                Err(problem) => each_of(wanted, &mut |id, _| drop(lose.call::<()>((id, problem.as_str())))),
+                Ok(kept) => each_of(wanted, &mut |id, stage| {
                     let problem = match kept.get(&id) {
-                        Some(Kept::State(state, at)) => match decode(&self.lua, state) {
+                        Some(Kept::State(state)) => match decode(&self.lua, state) {
                             Ok(state) => {
                                 if let Some(own) = &self.spool {
-                                    let _ = own.borrow_mut().write(&self.lua, id, *at, &state);
+                                    let _ = own.borrow_mut().write(&self.lua, id, stage, &state);
                                 }
                                 drop(keep.call::<()>((id, state)));
                                 return;
@@ -238,13 +238,13 @@ impl Loaded {
                             Err(error) => plain_text(&error),
                         },
                         Some(Kept::Lost(problem)) => problem.clone(),
-                        None => "its worker has died before it was written down".to_owned(),
+                        None => format!("{} does not have it as it was after stage {}", spool.display(), stage + 1),
                     };
                     drop(lose.call::<()>((id, problem)));
                 }),
             }
         }
-        WalkReport::Done { ran: 0, actions: 0, seconds: seconds_since(begun) }
+        WalkReport::Done { ran: 0, actions: 0, seconds: seconds_since(begun), next: None }
     }
 
     /// Sends states and forgets them. Returns the last report.
@@ -278,6 +278,11 @@ impl Loaded {
         let encoded = encode(&self.lua, &state, "the state");
         let _ = self.core.get::<Function>("forget").and_then(|forget| forget.call::<()>(id));
         encoded
+    }
+
+    /// Returns whether so many walks have failed that no more are started.
+    pub(super) fn has_failed_enough(&self) -> bool {
+        self.suite.max_failures.is_some_and(|most| self.failed >= most)
     }
 
     /// Returns why the trace is not whole, once.
@@ -328,11 +333,10 @@ pub(super) fn each(walks: &Walks, f: &mut dyn FnMut(u64)) {
     }
 }
 
-fn holds(walks: &Walks, id: u64) -> bool {
-    match walks {
-        Walks::Range(from, to) => (*from..*to).contains(&id),
-        // They are in the order in which they are run, which is that of their ids.
-        Walks::List(ids) => ids.binary_search(&id).is_ok() || ids.contains(&id),
+/// Calls `f` with the id of each walk and its stage.
+fn each_of(walks: &[(Walks, u32)], f: &mut dyn FnMut(u64, u32)) {
+    for (walks, stage) in walks {
+        each(walks, &mut |id| f(id, *stage));
     }
 }
 
@@ -405,12 +409,13 @@ pub(super) fn missing(known: &Table, what: &str, name: &str, script: &str) -> Ra
 fn limit(lua: &Lua, shared: &Rc<Shared>, seconds: f64) -> mlua::Result<()> {
     let limit = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX).as_nanos();
     let shared = Rc::clone(shared);
-    let text = format!("the walk took longer than {seconds} s (max_walk_runtime) and was ended");
     lua.set_global_hook(HookTriggers::new().every_nth_instruction(INSTRUCTIONS), move |lua, _| {
         let begun = shared.begun_at();
         if begun != 0 && u128::from(monotonic().saturating_sub(begun)) > limit {
             shared.break_walk(Broken::Late);
-            return Err(raise(lua, "timeout", text.clone()));
+            let what = shared.subject();
+            let text = format!("{what} took longer than {seconds} s (max_walk_runtime) and was ended");
+            return Err(raise(lua, "timeout", text));
         }
         Ok(VmState::Continue)
     })

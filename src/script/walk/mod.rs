@@ -91,7 +91,7 @@ impl Worker<'_> {
             None => return Ok(gone()),
             Some(_) => return Err(io::Error::new(io::ErrorKind::InvalidData, "the first order was no suite")),
         };
-        let vm = match self.vm() {
+        let vm = match self.vm(suite.logs_debug) {
             Ok(vm) => vm,
             Err(error) => return self.refuse(internal(&error)),
         };
@@ -111,7 +111,7 @@ impl Worker<'_> {
                 WalkOrder::Run { stage, walks, skip, update } => {
                     portions::run(self, &mut loaded, stage as usize, &walks, skip, update.as_ref())?
                 }
-                WalkOrder::Adopt { spool, walks, before } => loaded.adopt(&spool, &walks, before),
+                WalkOrder::Adopt { spool, states } => loaded.adopt(&spool, &states),
                 WalkOrder::Serial { step, state } => single::serial(self, &loaded, step, &state),
                 WalkOrder::States { walks } => {
                     let line = Rc::clone(&self.line);
@@ -134,7 +134,7 @@ impl Worker<'_> {
     }
 
     /// Makes the VM in which the suite's file is loaded.
-    fn vm(&self) -> mlua::Result<Vm> {
+    fn vm(&self, logs_debug: bool) -> mlua::Result<Vm> {
         let shared = Rc::clone(&self.shared);
         let exit: Exit = Box::new(move |lua, code| {
             shared.break_walk(Broken::Exit(code));
@@ -148,7 +148,10 @@ impl Worker<'_> {
             None => logs.log(level, logger, text),
         });
         let set: api::log::LevelSet = Rc::new(|_, _| {});
-        let levels = self.order.runtime.log_levels.clone();
+        let mut levels = self.order.runtime.log_levels.clone();
+        if logs_debug {
+            levels.entry(String::new()).or_insert(Level::Debug);
+        }
         vm.preload("rille.log", move |lua| api::log::module(lua, &hand_over, &set, &levels))?;
         vm.preload("rille.job", |lua| job_of_worker(lua).map(Value::Table))?;
         Ok(vm)

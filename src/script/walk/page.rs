@@ -25,12 +25,20 @@ pub(super) enum Broken {
     Late,
 }
 
+/// What a walk is called.
+pub(super) const WALK: &str = "the walk";
+
+/// What a serial action is called.
+pub(super) const SERIAL: &str = "the serial action";
+
 /// The page, and what the functions need that write it. It does not move, since they hold its address.
 pub(super) struct Shared {
     map: *mut c_void,
     /// The id of the first walk of the present call, and how many portions of the order ended before it.
     first: Cell<u64>,
     base: Cell<u64>,
+    /// What runs, as it is called where it takes too long.
+    subject: Cell<&'static str>,
     /// What the walk that runs is to be failed for.
     broken: Cell<Option<Broken>>,
     /// When each walk of the present call was begun, in nanoseconds.
@@ -48,7 +56,8 @@ impl Shared {
         // SAFETY: a new mapping, used through atomics alone and unmapped when this is dropped.
         let map = unsafe { mmap(ptr::null_mut(), WALK_PAGE_SIZE, access, flags, &file, 0)? };
         let (first, base) = (Cell::new(0), Cell::new(0));
-        Ok(Self { map, first, base, broken: Cell::new(None), begun: RefCell::default() })
+        let subject = Cell::new(WALK);
+        Ok(Self { map, first, base, subject, broken: Cell::new(None), begun: RefCell::default() })
     }
 
     fn word(&self, word: WalkPage) -> &AtomicU64 {
@@ -68,6 +77,7 @@ impl Shared {
 
     /// Prepares a call that runs walks from `first` on, after `base` portions of the order.
     pub(super) fn set(&self, first: u64, base: u64) {
+        self.subject.set(WALK);
         self.first.set(first);
         self.base.set(base);
         self.begun.borrow_mut().clear();
@@ -97,8 +107,14 @@ impl Shared {
         self.broken.get().is_some()
     }
 
-    /// Notes that a walk of its own begins, of which the time is taken if it has a limit.
-    pub(super) fn start_single(&self, is_timed: bool) {
+    /// Returns what runs, or ran last: `the walk`.
+    pub(super) fn subject(&self) -> &'static str {
+        self.subject.get()
+    }
+
+    /// Notes that a walk of its own begins, or another `subject`, of which the time is taken if it has a limit.
+    pub(super) fn start_single(&self, subject: &'static str, is_timed: bool) {
+        self.subject.set(subject);
         self.word(WalkPage::Begun).store(if is_timed { monotonic() } else { 0 }, Ordering::Relaxed);
     }
 

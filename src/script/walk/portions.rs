@@ -40,8 +40,12 @@ pub(super) fn run(
     let code = set(loaded).map_err(|error| io::Error::other(error::plain_text(&error)))?;
     let mut portions = Portions { worker, code, stage, ended: 0, ran: 0 };
     let skip: HashSet<u64> = skip.into_iter().collect();
+    let mut next = None;
     for range in ranges(walks, &|id| !skip.contains(&id) && loaded.is_in_shard(id)) {
-        portions.run(loaded, range)?;
+        next = portions.run(loaded, range)?;
+        if next.is_some() {
+            break;
+        }
     }
     worker.shared.idle(portions.ended);
     worker.shared.set_actions(loaded.actions);
@@ -50,7 +54,7 @@ pub(super) fn run(
     }
     portions.tell_problem(loaded);
     let (ran, actions) = (portions.ran, loaded.actions - actions_before);
-    Ok(WalkReport::Done { ran, actions, seconds: seconds_since(begun) })
+    Ok(WalkReport::Done { ran, actions, seconds: seconds_since(begun), next })
 }
 
 /// Returns the walks as ranges without a gap.
@@ -78,7 +82,8 @@ struct Portions<'a> {
 }
 
 impl Portions<'_> {
-    fn run(&mut self, loaded: &mut Loaded, range: Range<u64>) -> io::Result<()> {
+    /// Runs walks. Returns the first that is not run any more, where too many have failed.
+    fn run(&mut self, loaded: &mut Loaded, range: Range<u64>) -> io::Result<Option<u64>> {
         let mut id = range.start;
         while id < range.end {
             let batch = loaded.records.as_ref().map_or(u64::MAX, super::records::Records::batch);
@@ -91,12 +96,15 @@ impl Portions<'_> {
             let portions = stop - id;
             while id < stop {
                 id = self.call(loaded, id..stop)?;
+                if loaded.has_failed_enough() {
+                    return Ok(Some(id));
+                }
             }
             if let Some(records) = &mut loaded.records {
                 records.adapt(portions, monotonic() - begun);
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     fn tell_problem(&self, loaded: &mut Loaded) {
@@ -238,7 +246,7 @@ pub(super) fn explain(
     match (broken, raised) {
         (Some(Broken::Exit(code)), raised) => failed("exit", format!("os.exit({code}) was called"), raised),
         (Some(Broken::Late), raised) => {
-            failed("timeout", "the walk took longer than max_walk_runtime".to_owned(), raised)
+            failed("timeout", format!("{} took longer than max_walk_runtime", worker.shared.subject()), raised)
         }
         (None, Some(raised)) if raised.kind == CANCEL_KIND => (WalkEnd::Cancelled, raised),
         (None, Some(raised)) => (WalkEnd::Failed, raised),

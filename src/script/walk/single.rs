@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::Worker;
 use super::loaded::{Loaded, missing, seconds_since};
-use super::page::monotonic;
+use super::page::{SERIAL, WALK, monotonic};
 use super::portions::{explain, steps};
 use crate::model::{Blob, Message, RaisedError, Reply, WalkEnd, WalkEnded, WalkReport, WalkStep};
 use crate::script::api::walk::{decode, encode};
@@ -33,7 +33,9 @@ pub(super) fn serial(worker: &Worker<'_>, loaded: &Loaded, step: WalkStep, state
         (Err(error), _) | (_, Err(error)) => return wrong(error),
     };
     let arguments = vec![Value::Table(slot.clone()), Value::Integer(step.option.into()), state];
+    worker.shared.start_single(SERIAL, loaded.is_timed);
     let returned = loaded.call(serial, arguments);
+    worker.shared.idle(0);
     let broken = worker.shared.take_broken();
     let caught = match (returned, broken) {
         (Ok(returned), None) => {
@@ -232,7 +234,7 @@ fn finish(
         Ok(prepared) => prepared,
         Err(error) => return ended(WalkEnd::Failed, None, Some(super::internal(&error)), &Value::Nil),
     };
-    worker.shared.start_single(loaded.is_timed);
+    worker.shared.start_single(WALK, loaded.is_timed);
     let returned: Result<MultiValue, MultiValue> = loaded.call(function, arguments);
     worker.shared.idle(0);
     let broken = worker.shared.take_broken();

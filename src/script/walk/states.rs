@@ -1,7 +1,7 @@
 //! States of walks that outlive a portion: kept in the VM, written to the spool as portions end, and read from the spool of
 //! another worker whose walks this one takes over.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use mlua::{Lua, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::model::os_text;
+use crate::model::{Walks, os_text};
 use crate::script::api::walk::encode;
 
 /// One line of a spool.
@@ -72,18 +72,36 @@ impl Spool {
 
 /// What a spool says of a walk.
 pub(super) enum Kept {
-    /// The state, and the stage at whose end it was so.
-    State(Json, u32),
+    State(Json),
     Lost(String),
 }
 
-/// Reads the last states of walks from a spool, where it is said only those written before a stage. A torn last line is
-/// passed over.
-pub(super) fn read(
-    path: &Path,
-    before: Option<u32>,
-    wanted: &dyn Fn(u64) -> bool,
-) -> Result<HashMap<u64, Kept>, String> {
+/// Which states are read: those of which walks, and after which stage.
+pub(super) struct Wanted {
+    /// Ranges of ids by their start, with their ends and stages; they do not overlap.
+    ranges: BTreeMap<u64, (u64, u32)>,
+}
+
+impl Wanted {
+    pub(super) fn new(walks: &[(Walks, u32)]) -> Self {
+        let mut ranges = BTreeMap::new();
+        for (walks, stage) in walks {
+            match walks {
+                Walks::Range(from, to) => drop(ranges.insert(*from, (*to, *stage))),
+                Walks::List(ids) => ranges.extend(ids.iter().map(|id| (*id, (id.saturating_add(1), *stage)))),
+            }
+        }
+        Self { ranges }
+    }
+
+    fn has(&self, id: u64, stage: u32) -> bool {
+        let range = self.ranges.range(..=id).next_back();
+        range.is_some_and(|(_, (end, wanted))| id < *end && *wanted == stage)
+    }
+}
+
+/// Reads states from a spool, of each walk what was written last of its stage. A torn last line is passed over.
+pub(super) fn read(path: &Path, wanted: &Wanted) -> Result<HashMap<u64, Kept>, String> {
     let fault = |error: io::Error| format!("cannot read states from {}: {}", path.display(), os_text(&error));
     let mut kept = HashMap::new();
     let file = match File::open(path) {
@@ -100,12 +118,12 @@ pub(super) fn read(
             return Ok(kept);
         }
         let Ok(spooled) = serde_json::from_slice::<Spooled>(&line) else { continue };
-        if wanted(spooled.walk_id) && before.is_none_or(|before| spooled.stage < before) {
+        if wanted.has(spooled.walk_id, spooled.stage) {
             let what = match (spooled.state, spooled.problem) {
                 (_, Some(problem)) => {
                     Kept::Lost(format!("its worker has died, and it could not be written down: {problem}"))
                 }
-                (state, None) => Kept::State(state.unwrap_or(Json::Null), spooled.stage),
+                (state, None) => Kept::State(state.unwrap_or(Json::Null)),
             };
             kept.insert(spooled.walk_id, what);
         }

@@ -285,21 +285,28 @@ walk.serial_action { name = 'S', options = {}, run = function() end }";
         |dir: &std::path::Path| WalkSuite { spool: Some(dir.join("spool")), ..suite(&order, json!({ "list": [] })) };
     let (mut first, _) = Driven::begin(lua, spooled, &[]);
     first.run(0, Walks::Range(0, 3), None);
-    // A torn line at the end.
+    // What was written later, and a torn line at the end.
+    let later =
+        fs::read_to_string(first.path("spool")).unwrap().replace("\"stage\":0", "\"stage\":1").replace("[1]", "[9]");
     let mut spool = fs::OpenOptions::new().append(true).open(first.path("spool")).unwrap();
+    spool.write_all(later.as_bytes()).unwrap();
     spool.write_all(b"{\"walk_id\":0,\"state\":{\"li").unwrap();
     let (mut second, _) = Driven::begin(lua, spooled, &[]);
-    let adopt = WalkOrder::Adopt { spool: first.path("spool"), walks: Walks::Range(0, 4), before: Some(1) };
+    let adopt = WalkOrder::Adopt { spool: first.path("spool"), states: vec![(Walks::Range(0, 4), 0)] };
     assert!(matches!(second.order(&adopt), (_, WalkReport::Done { ran: 0, .. })));
     let (ended, ran, _) = second.run(1, Walks::Range(0, 4), None);
-    let lost: Vec<&str> = ended.iter().map(|walk| walk.error.as_ref().unwrap().message.as_str()).collect();
+    let lost: Vec<String> = ended.iter().map(|walk| walk.error.as_ref().unwrap().message.clone()).collect();
+    let nowhere = format!(
+        "the state of walk 3 is lost: {} does not have it as it was after stage 1",
+        first.path("spool").display()
+    );
     assert_eq!(ran, 4);
     assert_eq!(
         lost,
         [
             "the state of walk 2 is lost: its worker has died, and it could not be written down: the state.f is a function, which \
          cannot be handed to another process",
-            "the state of walk 3 is lost: its worker has died before it was written down",
+            nowhere.as_str(),
         ]
     );
     assert_eq!(second.states(Walks::Range(0, 2)), [json!({ "list": [1, 7] }), json!({ "list": [2, 7] })]);

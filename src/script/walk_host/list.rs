@@ -107,6 +107,7 @@ pub(crate) fn list_walks(
     };
     let vm = Vm::new(setup).map_err(internal)?;
     modules::preload_elsewhere(&vm).map_err(internal)?;
+    crate::script::api::log::preload_for_stderr(&vm).map_err(internal)?;
     let lister = Rc::new(Lister { settings: settings.clone(), is_loading: true.into(), out: RefCell::new(out) });
     walk::preload(&vm, Rc::clone(&lister) as Rc<dyn WalkHost>).map_err(internal)?;
     let chunk = source::compile(vm.lua(), name, text, &["main", "arg"])?;

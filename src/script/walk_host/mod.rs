@@ -40,10 +40,14 @@ impl WalkHost for Context {
         let given = std::mem::take(&mut asked.constraints);
         let constraints = Constraints::new(lua, &suite, given, instances, refused)?;
         let planned = planned(lua, &suite, &asked, &marks, constraints.as_ref())?;
+        if let Some(remark) = &planned.remark {
+            self.job.warn(remark.clone(), calling_line(lua));
+        }
         let rules = constraints.as_ref().filter(|_| !planned.is_allowed);
         let excluded = rules.map_or(Ok(Vec::new()), |rules| self.excluded(lua, &planned, rules))?;
         suite.traces = asked.log_dir(lua, &self.job.settings().started_in)?;
         suite.max_walk_runtime = asked.options.max_walk_runtime;
+        suite.max_failures = asked.options.max_failures;
         suite.share = asked.options.share.unwrap_or(false);
         let gathers = asked.options.gather_states.unwrap_or(false);
         let seed = planned.seed;

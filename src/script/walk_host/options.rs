@@ -11,13 +11,14 @@ use crate::script::error::raise;
 use crate::script::shown::shown;
 
 /// The options that there are, in the order in which they are named.
-const KNOWN: [&str; 17] = [
+const KNOWN: [&str; 18] = [
     "order",
     "state",
     "workers",
     "verbose",
     "log_dir",
     "max_walk_runtime",
+    "max_failures",
     "gather_states",
     "seed",
     "sample",
@@ -81,6 +82,9 @@ pub(super) fn read(lua: &Lua, options: &Table, settings: &WalkSettings) -> mlua:
                 let seconds = seconds.filter(|seconds| *seconds > 0.0 && seconds.is_finite());
                 asked.max_walk_runtime =
                     Some(seconds.ok_or_else(|| wrong(&key, "a number of seconds above 0", &value))?);
+            }
+            "max_failures" => {
+                asked.max_failures = u64::try_from(number(1, i64::MAX, "a whole number from 1")?).ok();
             }
             "gather_states" => asked.gather_states = Some(truth()?),
             "seed" => asked.seed = Some(number(i64::MIN, i64::MAX, "a whole number")?),

@@ -11,7 +11,7 @@ use crate::script::api::walk::SlotMarks;
 use crate::script::entropy;
 use crate::script::error::{plain_text, raise};
 use crate::walk::cover::{self, Factors};
-use crate::walk::{Plan, PlanError, Selection, Shard, ShardTable, Slot};
+use crate::walk::{Plan, PlanError, Selection, Shard, ShardTable, Slot, sample};
 
 /// How many random walks over a machine are run where nobody says.
 const RANDOM_WALKS: u64 = 100;
@@ -28,6 +28,8 @@ pub(super) struct Planned {
     pub(super) cover: Option<Factors>,
     /// The constraints have been looked at already.
     pub(super) is_allowed: bool,
+    /// What the user should know of what was chosen.
+    pub(super) remark: Option<String>,
 }
 
 /// Plans the walks of a call.
@@ -52,8 +54,20 @@ pub(super) fn planned(
         selection = Selection::of(rows.iter().map(|row| plan.id(row)).collect());
         factors = Some(made);
     }
+    let mut remark = None;
+    let is_drawn_allowed = matches!(selection, Selection::All(_)) && constraints.is_some();
     if let Some(count) = options.sample.filter(|_| draws) {
         selection = match selection {
+            Selection::All(_) if let Some(rules) = constraints => {
+                let counts: Vec<u32> = plan.slots().iter().map(|slot| slot.options).collect();
+                let mut allowed = |chosen: &[Option<u32>]| {
+                    let whole: Option<Vec<u32>> = chosen.iter().copied().collect();
+                    rules.allow(chosen, whole.map(|whole| plan.id(&whole)))
+                };
+                let allowed_ones = sample::sample(&counts, count, number, &mut allowed)?;
+                remark = fewer(count, &allowed_ones);
+                Selection::of(allowed_ones.walks.iter().map(|walk| plan.id(walk)).collect())
+            }
             Selection::All(walks) => Selection::sample(walks, count, number),
             Selection::List(ids) => match Selection::sample(ids.len() as u64, count, number) {
                 Selection::All(_) => Selection::List(ids),
@@ -79,7 +93,19 @@ pub(super) fn planned(
         selection = selection.keep(&mut |id: u64| Ok::<_, mlua::Error>(table.holds(&plan.options(id))))?;
         shard = None;
     }
-    Ok(Planned { plan, selection, shard, seed, is_allowed: factors.is_some(), cover: factors })
+    let is_allowed = factors.is_some() || (draws && is_drawn_allowed);
+    Ok(Planned { plan, selection, shard, seed, is_allowed, cover: factors, remark })
+}
+
+/// Says that fewer walks were drawn than were wanted.
+fn fewer(wanted: u64, drawn: &sample::Drawn) -> Option<String> {
+    let found = drawn.walks.len();
+    (found as u64 != wanted).then(|| match drawn.are_all {
+        true => format!("a sample of {wanted} walks was asked for, and the constraints allow {found}: these are all"),
+        false => format!(
+            "a sample of {wanted} walks was asked for, and no more than {found} were found that the constraints allow"
+        ),
+    })
 }
 
 /// Makes the rows of a covering array.

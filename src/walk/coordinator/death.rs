@@ -5,6 +5,9 @@ use std::ops::Range;
 use super::{Activity, Coordinator, Page, Phase, Stopped};
 use crate::model::{RaisedError, WalkEnd, WalkEnded};
 
+/// The kind of the error of what a worker ran when it died.
+const CRASHED: &str = "crashed";
+
 /// How many workers in a row may die without having done anything before that ends the suite.
 const VAIN_DEATHS: u32 = 2;
 
@@ -17,16 +20,11 @@ impl Coordinator {
         }
         let mut has_worked = true;
         match worker.activity {
-            Activity::Loading => has_worked = false,
+            Activity::Loading | Activity::Adopt => has_worked = false,
             Activity::Idle => {}
             Activity::Run { places, ended } => {
                 has_worked = page.current.is_some() || page.ended > 0;
                 self.take_crash(number, &places, ended, how, page);
-            }
-            Activity::Adopt { places, ended } => {
-                has_worked = false;
-                self.note_ended(&ended);
-                self.take_crash(number, &(places.start..places.start), ended, how, Page::default());
             }
             Activity::Serial => {
                 if let Phase::Serial(step) = self.phase {
@@ -46,11 +44,11 @@ impl Coordinator {
                 self.stop(Stopped::Deaths(how.to_owned()));
             }
         }
-        self.replace(number, worker.spools);
+        self.replace(number);
     }
 
     /// Starts a worker in the place of one that died, if one is needed. It takes over the states.
-    fn replace(&mut self, number: u32, spools: Vec<u32>) {
+    fn replace(&mut self, number: u32) {
         let owned = self.owners.of(number);
         let is_needed = match &self.phase {
             Phase::Portions(pool) => {
@@ -63,7 +61,7 @@ impl Coordinator {
         // After a stop what has been done is gathered, and for that a worker has to be there as well.
         let is_wanted = match &self.stopped {
             None => true,
-            Some(Stopped::Serial(..)) => self.setup.gathers && !owned.is_empty(),
+            Some(Stopped::Serial(..) | Stopped::Failures(_)) => self.setup.gathers && !owned.is_empty(),
             Some(_) => false,
         };
         if !is_needed || !is_wanted {
@@ -83,13 +81,7 @@ impl Coordinator {
             }
             _ => {}
         }
-        if let Some(entry) = self.workers.get_mut(&heir) {
-            // What it took over it has written to its own spool, but perhaps not all of it.
-            for spool in &spools {
-                entry.adopts.extend(owned.iter().map(|places| (*spool, places.clone(), u32::MAX)));
-            }
-            entry.spools.splice(0..0, spools);
-        }
+        self.adopt(heir);
     }
 
     /// Parts the walks of an order whose worker died: those before have ended, the one that ran has crashed, the others run
@@ -109,7 +101,6 @@ impl Coordinator {
                     steps: Vec::new(),
                     seconds: 0.0,
                 });
-                self.counts.crashed += 1;
                 (place + 1, page.ended + 1)
             }
             // It died between two walks, or with the one whose end it had told.
@@ -124,16 +115,16 @@ impl Coordinator {
         if end > places.start || !ended.is_empty() {
             self.take_ran(worker, places.start..end, ran, ended);
         }
-        if let Phase::Portions(pool) = &mut self.phase {
-            match self.stage {
-                0 => pool.put(rest),
-                _ => pool.put_owned(rest, worker, true),
-            }
-        }
+        self.put_back(rest, worker);
     }
+}
+
+/// Returns whether a walk failed since its worker died.
+pub(super) fn is_crash(walk: &WalkEnded) -> bool {
+    walk.error.as_ref().is_some_and(|error| error.kind == CRASHED)
 }
 
 /// Makes the error of what a worker ran when it died.
 fn died(how: &str) -> RaisedError {
-    RaisedError { kind: "crashed".to_owned(), message: format!("its worker {how}"), traceback: None }
+    RaisedError { kind: CRASHED.to_owned(), message: format!("its worker {how}"), traceback: None }
 }

@@ -20,7 +20,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use self::owners::Owners;
+use self::owners::{Home, Owners};
 use self::pool::Pool;
 pub(crate) use self::resume::Earlier;
 use super::{Plan, Selection, ShardTable};
@@ -43,6 +43,8 @@ pub(crate) struct Setup {
     pub(crate) state: Value,
     /// The state of each walk is wanted at the end.
     pub(crate) gathers: bool,
+    /// After how many failing walks no more are started.
+    pub(crate) max_failures: Option<u64>,
 }
 
 /// What happened.
@@ -112,10 +114,8 @@ pub(crate) enum Effect {
         worker: u32,
         /// The other's.
         spool: u32,
-        /// Walks of which.
-        walks: crate::model::Walks,
-        /// Those that the other wrote before this stage.
-        before: u32,
+        /// Walks of which, as they were after which stage.
+        states: Vec<(crate::model::Walks, u32)>,
     },
     /// A stage of a branch begins.
     Stage {
@@ -181,6 +181,8 @@ pub(crate) enum Stopped {
     Deaths(String),
     /// A serial action failed.
     Serial(WalkStep, RaisedError),
+    /// So many walks failed that no more were to be started.
+    Failures(u64),
 }
 
 /// How many there were.
@@ -247,10 +249,9 @@ struct Worker {
     activity: Activity,
     /// How many walks it is given next, by stage.
     paces: Vec<u64>,
-    /// States it has to take over before anything else: from whose spool, of which places, and written before which stage.
-    adopts: VecDeque<(u32, Range<u64>, u32)>,
-    /// Whose spools hold states of its walks, the oldest first.
-    spools: Vec<u32>,
+    /// States it has to take over before anything else: from whose spool, of which places, and as they were after which
+    /// stage.
+    adopts: VecDeque<(u32, owners::Written)>,
 }
 
 #[derive(Debug, Default)]
@@ -263,10 +264,7 @@ enum Activity {
         places: Range<u64>,
         ended: Vec<WalkEnded>,
     },
-    Adopt {
-        places: Range<u64>,
-        ended: Vec<WalkEnded>,
-    },
+    Adopt,
     Serial,
     States {
         places: Range<u64>,
@@ -359,9 +357,10 @@ impl Coordinator {
         &self.setup
     }
 
-    /// Returns whether a worker runs portions of walks now, which are limited in time.
+    /// Returns whether a worker runs portions of walks now, or a serial action, which are limited in time.
     pub(crate) fn is_walking(&self, worker: u32) -> bool {
-        self.workers.get(&worker).is_some_and(|worker| matches!(worker.activity, Activity::Run { .. }))
+        let is_limited = |worker: &Worker| matches!(worker.activity, Activity::Run { .. } | Activity::Serial);
+        self.workers.get(&worker).is_some_and(is_limited)
     }
 
     /// Returns whether the walk at a place is still to come to its end.
@@ -383,9 +382,48 @@ impl Coordinator {
         let worker = self.last_worker;
         // Small at first: nobody knows how long a walk takes.
         let paces = vec![pool::FIRST; self.setup.plan.stages().len()];
-        self.workers.insert(worker, Worker { paces, spools: vec![worker], ..Worker::default() });
+        self.workers.insert(worker, Worker { paces, ..Worker::default() });
         self.effects.push(Effect::Start { worker });
         worker
+    }
+
+    /// Notes that the states of walks that came through the stage at work are with a worker, and in its spool. That of a
+    /// walk that ended at an earlier stage stays where it is, and so does that of one which has crashed now: nobody has written
+    /// down what became of it. Those are wanted only if states are gathered.
+    fn note_states(&mut self, places: &Range<u64>, worker: u32, ended: &[WalkEnded]) {
+        if !self.keeps_states() || places.is_empty() {
+            return;
+        }
+        let home = Home { owner: worker, spool: worker, stage: u32::try_from(self.stage).unwrap_or(u32::MAX) };
+        let mut start = places.start;
+        if self.setup.gathers && self.stage > 0 {
+            let selection = &self.setup.selection;
+            let ids = selection.id(places.start)..=selection.id(places.end - 1);
+            let crashed = ended.iter().filter(|walk| death::is_crash(walk)).map(|walk| walk.id);
+            let mut stay: Vec<u64> = self.ended.range(ids).map(|(id, _)| *id).chain(crashed).collect();
+            stay.sort_unstable();
+            for place in stay.into_iter().filter_map(|id| selection.place(id)) {
+                self.owners.set(start..place, home);
+                start = place + 1;
+            }
+        }
+        self.owners.set(start..places.end, home);
+    }
+
+    /// Has a worker take over what another one had: of each state what was recorded last.
+    fn adopt(&mut self, heir: u32) {
+        let last = u32::try_from(self.setup.plan.stages().len() - 1).unwrap_or(u32::MAX);
+        let gathers = self.setup.gathers;
+        for (spool, mut states) in self.owners.written(heir) {
+            // Behind the last stage only those that are gathered are wanted.
+            states.retain(|(_, stage)| gathers || *stage < last);
+            if let Some(entry) = self.workers.get_mut(&heir)
+                && !states.is_empty()
+                && spool != heir
+            {
+                entry.adopts.push_back((spool, states));
+            }
+        }
     }
 
     fn stop(&mut self, why: Stopped) {

@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use serde_json::Value;
 
+use super::death::is_crash;
 use super::pool::next_pace;
-use super::{Activity, Coordinator, Effect, Phase, Ran, SerialEnded, Stopped};
+use super::{Activity, Coordinator, Effect, Home, Phase, Ran, SerialEnded, Stopped};
 use crate::model::{RaisedError, WalkEnd, WalkEnded, WalkOrder, WalkReport, WalkStep};
 
 impl Coordinator {
@@ -18,34 +19,22 @@ impl Coordinator {
                 self.vain_deaths = 0;
             }
             (WalkReport::Refused { error }, Activity::Loading) => self.stop(Stopped::Refused(error)),
-            (WalkReport::Walk(walk), Activity::Run { ended, .. } | Activity::Adopt { ended, .. }) => ended.push(*walk),
-            (WalkReport::Done { ran, actions, seconds }, Activity::Run { places, ended }) => {
-                let (places, ended) = (places.clone(), std::mem::take(ended));
+            (WalkReport::Walk(walk), Activity::Run { ended, .. }) => ended.push(*walk),
+            (WalkReport::Done { ran, actions, seconds, next }, Activity::Run { places, ended }) => {
+                let (mut places, ended) = (places.clone(), std::mem::take(ended));
                 entry.activity = Activity::Idle;
                 let pace = &mut entry.paces[self.stage];
                 *pace = next_pace(*pace, places.end - places.start, seconds);
                 self.counts.actions += actions;
                 self.vain_deaths = 0;
+                if let Some(next) = next {
+                    let all = places.end;
+                    places.end = self.setup.selection.places(&(next..u64::MAX)).start.clamp(places.start, all);
+                    self.put_back(places.end..all, worker);
+                }
                 self.take_ran(worker, places, ran, ended);
             }
-            (WalkReport::Done { .. }, Activity::Adopt { places, ended }) => {
-                let (places, ended) = (places.clone(), std::mem::take(ended));
-                entry.activity = Activity::Idle;
-                // A state that could not be taken over ends its walk; nothing has run.
-                if !ended.is_empty() {
-                    let (start, path) = (places.start, self.path.clone());
-                    let stage = u32::try_from(self.stage).unwrap_or(u32::MAX);
-                    self.note_ended(&ended);
-                    self.effects.push(Effect::Ran(Ran {
-                        path,
-                        stage,
-                        worker,
-                        places: start..start,
-                        portions: 0,
-                        ended,
-                    }));
-                }
-            }
+            (WalkReport::Done { .. }, activity @ Activity::Adopt) => *activity = Activity::Idle,
             (WalkReport::Serial { returned, error, seconds }, Activity::Serial) => {
                 entry.activity = Activity::Idle;
                 if let Phase::Serial(step) = self.phase {
@@ -70,19 +59,27 @@ impl Coordinator {
         }
     }
 
+    /// Puts walks that were handed to a worker and not run back to what is still to be run.
+    pub(super) fn put_back(&mut self, places: Range<u64>, worker: u32) {
+        if let Phase::Portions(pool) = &mut self.phase {
+            match self.stage {
+                0 => pool.put(places),
+                _ => pool.put_owned(places, worker, true),
+            }
+        }
+    }
+
     /// Takes in that walks have come through the stage at work.
     pub(super) fn take_ran(&mut self, worker: u32, places: Range<u64>, ran: u64, ended: Vec<WalkEnded>) {
         self.counts.segments += ran;
         if self.stage == 0 {
             self.counts.walks += ran;
-            if self.keeps_states() {
-                self.owners.give(places.clone(), worker);
-            }
         }
+        self.note_states(&places, worker, &ended);
         if self.stage + 1 == self.setup.plan.stages().len() {
             let bad = ended.iter().filter(|walk| walk.end != WalkEnd::Passed).count() as u64;
             self.counts.passed += ran.saturating_sub(bad);
-            self.through.give(places.clone(), 0);
+            self.through.set(places.clone(), Home::default());
         }
         self.note_ended(&ended);
         let stage = u32::try_from(self.stage).unwrap_or(u32::MAX);
@@ -94,7 +91,10 @@ impl Coordinator {
             if self.ended.insert(walk.id, walk.end).is_none() {
                 match walk.end {
                     WalkEnd::Cancelled => self.counts.cancelled += 1,
-                    _ => self.counts.failed += 1,
+                    _ => {
+                        self.counts.failed += 1;
+                        self.counts.crashed += u64::from(is_crash(walk));
+                    }
                 }
             }
         }
@@ -132,6 +132,9 @@ impl Coordinator {
         loop {
             if self.is_over() {
                 return;
+            }
+            if let Some(most) = self.setup.max_failures.filter(|most| self.counts.failed >= *most) {
+                self.stop(Stopped::Failures(most));
             }
             let is_busy = |worker: &super::Worker| !matches!(worker.activity, Activity::Idle | Activity::Loading);
             if self.stopped.is_some() {
@@ -225,12 +228,11 @@ impl Coordinator {
             .collect();
         for worker in waiting {
             let Some(entry) = self.workers.get_mut(&worker) else { continue };
-            let Some((spool, places, before)) = entry.adopts.pop_front() else { continue };
-            let walks = self.setup.selection.walks(&places);
-            if let Some(entry) = self.workers.get_mut(&worker) {
-                entry.activity = Activity::Adopt { places, ended: Vec::new() };
-                self.effects.push(Effect::Adopt { worker, spool, walks, before });
-            }
+            let Some((spool, states)) = entry.adopts.pop_front() else { continue };
+            entry.activity = Activity::Adopt;
+            let walks = |(places, stage): (Range<u64>, u32)| (self.setup.selection.walks(&places), stage);
+            let states = states.into_iter().map(walks).collect();
+            self.effects.push(Effect::Adopt { worker, spool, states });
         }
     }
 

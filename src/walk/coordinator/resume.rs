@@ -98,40 +98,19 @@ impl Coordinator {
         self.earlier.nodes = nodes;
     }
 
-    /// Hands the states of earlier workers to those that were started. What of the stage at work has not been recorded is
-    /// taken up as it was before.
+    /// Hands the states of earlier workers to those that were started: each as it was when its walk was recorded last,
+    /// whichever worker that was. What was not recorded runs again.
     pub(super) fn inherit_earlier(&mut self) {
         let heirs: Vec<u32> = self.workers.keys().copied().collect();
         let before: Vec<u32> = self.owners.owners().into_iter().collect();
-        let stage = u32::try_from(self.stage).unwrap_or(u32::MAX);
-        let done = self.earlier.ran(&self.path, self.stage);
-        let branch = self.branch();
         for (number, heir) in before.into_iter().zip(heirs.iter().cycle()) {
-            let owned = self.owners.of(number);
-            let is_done =
-                |places: &Range<u64>| done.iter().any(|done| done.start <= places.start && places.end <= done.end);
-            let Some(entry) = self.workers.get_mut(heir) else { continue };
-            for places in owned {
-                for part in parts(&places, &branch, &done) {
-                    let is_open = branch.contains(&part.start) && !is_done(&part);
-                    entry.adopts.push_back((number, part, if is_open { stage } else { u32::MAX }));
-                }
-            }
-            entry.spools.insert(0, number);
             self.owners.inherit(number, *heir);
             if let super::Phase::Portions(pool) = &mut self.phase {
                 pool.inherit(number, *heir);
             }
         }
+        for heir in heirs {
+            self.adopt(heir);
+        }
     }
-}
-
-/// Parts a range where a branch and what is done of it begin and end.
-fn parts(places: &Range<u64>, branch: &Range<u64>, done: &[Range<u64>]) -> Vec<Range<u64>> {
-    let bounds = done.iter().flat_map(|done| [done.start, done.end]).chain([branch.start, branch.end]);
-    let mut cuts: Vec<u64> = bounds.filter(|cut| *cut > places.start && *cut < places.end).collect();
-    cuts.extend([places.start, places.end]);
-    cuts.sort_unstable();
-    cuts.dedup();
-    cuts.windows(2).map(|two| two[0]..two[1]).collect()
 }

@@ -32,9 +32,13 @@ struct World {
     log: Vec<String>,
     /// How often each walk ran through each stage.
     ran: BTreeMap<(u64, u32), u32>,
-    /// Which worker has the state of which walk.
-    states: BTreeMap<u64, u32>,
+    /// Which worker has the state of which walk in memory, and after which stage.
+    states: BTreeMap<u64, (u32, u32)>,
+    /// After which stages workers have written the states of which walks down; that outlives them, and their host.
+    spools: BTreeMap<(u32, u64), BTreeSet<u32>>,
     starts: u32,
+    /// How many walks failed in which worker.
+    failed: BTreeMap<u32, u64>,
     /// Which of several messages is taken first.
     picks: VecDeque<usize>,
     recorded: Vec<Ran>,
@@ -53,7 +57,16 @@ fn plan(order: &str) -> Plan {
 fn setup(order: &str) -> Setup {
     let plan = plan(order);
     let selection = Selection::All(plan.walks());
-    Setup { plan, selection, shard: None, excluded: Vec::new(), workers: 3, state: json!({}), gathers: false }
+    Setup {
+        plan,
+        selection,
+        shard: None,
+        excluded: Vec::new(),
+        workers: 3,
+        state: json!({}),
+        gathers: false,
+        max_failures: None,
+    }
 }
 
 impl World {
@@ -72,7 +85,9 @@ impl World {
             log: Vec::new(),
             ran: BTreeMap::new(),
             states: BTreeMap::new(),
+            spools: BTreeMap::new(),
             starts: 0,
+            failed: BTreeMap::new(),
             picks: VecDeque::new(),
             recorded: Vec::new(),
             serials: Vec::new(),
@@ -128,14 +143,16 @@ impl World {
             Effect::Load { worker } if (self.dies_loading)(worker) => self.die(worker, Page::default()),
             Effect::Load { worker } => self.say(worker, WalkReport::Ready {}),
             Effect::Send { worker, order } => self.order(worker, order),
-            Effect::Adopt { worker, spool, walks, before: _ } => {
+            Effect::Adopt { worker, spool, states } => {
                 assert_ne!(spool, worker);
-                for id in ids(&walks) {
-                    if let Some(owner) = self.states.get_mut(&id) {
-                        *owner = worker;
+                for (walks, stage) in states {
+                    for id in ids(&walks) {
+                        if self.spools.get(&(spool, id)).is_some_and(|stages| stages.contains(&stage)) {
+                            self.keep(id, worker, stage);
+                        }
                     }
                 }
-                self.say(worker, WalkReport::Done { ran: 0, actions: 0, seconds: 0.0 });
+                self.say(worker, WalkReport::Done { ran: 0, actions: 0, seconds: 0.0, next: None });
             }
             Effect::Ran(ran) => self.recorded.push(ran),
             Effect::SerialEnded(ended) => self.serials.push(ended),
@@ -148,6 +165,7 @@ impl World {
         match order {
             WalkOrder::Run { stage, walks, skip, update } => {
                 let mut ended = 0;
+                let mut next = None;
                 for id in ids(&walks) {
                     let is_out = self
                         .coordinator
@@ -158,19 +176,27 @@ impl World {
                     if skip.contains(&id) || is_out {
                         continue;
                     }
+                    let most = self.coordinator.setup.max_failures.unwrap_or(u64::MAX);
+                    if self.failed.get(&worker).is_some_and(|failed| *failed >= most) {
+                        next = Some(id);
+                        break;
+                    }
                     let update = update.as_ref().map_or_else(String::new, |update| format!("+{update}"));
                     self.log.push(format!("{id}:{stage}@{worker}{update}"));
                     *self.ran.entry((id, stage)).or_default() += 1;
                     if self.coordinator.keeps_states() {
-                        match stage {
-                            // One that dies of a walk has not written its state down.
-                            0 if (self.does)(id, stage) == Does::Crash => None,
-                            0 => self.states.insert(id, worker),
-                            _ => {
-                                assert_eq!(self.states.get(&id), Some(&worker), "walk {id} runs where its state is");
-                                None
-                            }
-                        };
+                        if let Some(before) = stage.checked_sub(1) {
+                            let state = self.states.get(&id);
+                            assert_eq!(
+                                state,
+                                Some(&(worker, before)),
+                                "walk {id} goes on with the state it ended with"
+                            );
+                        }
+                        // One that dies of a walk has not written its state down.
+                        if (self.does)(id, stage) != Does::Crash {
+                            self.keep(id, worker, stage);
+                        }
                     }
                     let end = match (self.does)(id, stage) {
                         Does::Pass => None,
@@ -181,12 +207,13 @@ impl World {
                             return self.die(worker, page);
                         }
                     };
+                    *self.failed.entry(worker).or_default() += u64::from(end == Some(WalkEnd::Failed));
                     if let Some(end) = end {
                         self.say(worker, WalkReport::Walk(Box::new(walk(id, stage, end))));
                     }
                     ended += 1;
                 }
-                self.say(worker, WalkReport::Done { ran: ended, actions: ended, seconds: 0.001 });
+                self.say(worker, WalkReport::Done { ran: ended, actions: ended, seconds: 0.001, next });
             }
             WalkOrder::Serial { step, state } => {
                 self.log.push(format!("S{}={}{state}", step.slot, step.option));
@@ -199,12 +226,29 @@ impl World {
                 self.say(worker, WalkReport::Serial { returned, error, seconds: 0.0 });
             }
             WalkOrder::States { walks } => {
-                let states = ids(&walks).into_iter().filter(|id| self.states.get(id) == Some(&worker));
+                let states =
+                    ids(&walks).into_iter().filter(|id| self.states.get(id).is_some_and(|(owner, _)| *owner == worker));
                 let states = states.map(|id| (id, Ok(json!(id)))).collect();
                 self.say(worker, WalkReport::States { states, more: false });
             }
             other => panic!("{other:?}"),
         }
+    }
+
+    fn keep(&mut self, id: u64, worker: u32, stage: u32) {
+        self.states.insert(id, (worker, stage));
+        self.spools.entry((worker, id)).or_default().insert(stage);
+    }
+
+    /// Returns what a host finds that goes on with these walks.
+    fn earlier(&self, before: &mut (Vec<Ran>, Vec<SerialEnded>)) -> Earlier {
+        before.0.extend(self.recorded.iter().cloned());
+        before.1.extend(self.serials.iter().cloned());
+        let mut earlier = Earlier::default();
+        before.0.iter().for_each(|ran| earlier.add_ran(ran.clone()));
+        before.1.iter().for_each(|serial| earlier.add_serial(serial.clone()));
+        self.spools.keys().for_each(|(worker, _)| earlier.note_worker(*worker));
+        earlier
     }
 
     fn counts(&self) -> (u64, u64, u64, u64) {
@@ -309,6 +353,20 @@ fn the_walk_of_a_dead_worker_has_crashed_and_the_others_run() {
             assert!(world.ran.values().all(|times| *times == 1), "{order} {stage}: {:?}", world.ran);
             assert_eq!(world.gathered.len() as u64, walks - u64::from(stage == 0), "{order} {stage}");
         }
+    }
+}
+
+#[test]
+fn no_walk_is_started_once_enough_have_failed() {
+    for workers in 1..4 {
+        let setup = Setup { max_failures: Some(3), workers, gathers: true, ..setup("50 s2 4") };
+        let world = World::new(setup).does(|_, _| Does::Fail).run();
+        let (walks, _, failed, _) = world.counts();
+        assert!((3..=3 * u64::from(workers)).contains(&failed) && walks == failed, "{failed} of {walks}");
+        assert_eq!(world.coordinator.stopped(), Some(&Stopped::Failures(3)));
+        // What was recorded is what ran.
+        assert_eq!(world.recorded.iter().map(|ran| ran.portions).sum::<u64>(), world.ran.len() as u64);
+        assert_eq!(world.gathered.len() as u64, walks);
     }
 }
 
@@ -419,7 +477,7 @@ fn ten_million_walks_take_no_memory() {
                 let ran = to - from;
                 #[expect(clippy::cast_precision_loss, reason = "a test")]
                 let seconds = ran as f64 / 500_000.0;
-                Input::Report { worker, report: WalkReport::Done { ran, actions: ran * 3, seconds } }
+                Input::Report { worker, report: WalkReport::Done { ran, actions: ran * 3, seconds, next: None } }
             }
             _ => continue,
         };
@@ -443,15 +501,9 @@ fn what_was_done_before_is_not_done_again() {
             if first.coordinator.is_over() {
                 break;
             }
-            let mut earlier = Earlier::default();
-            for ran in &first.recorded {
-                earlier.add_ran(ran.clone());
-            }
-            for serial in &first.serials {
-                earlier.add_serial(serial.clone());
-            }
+            let earlier = first.earlier(&mut (Vec::new(), Vec::new()));
             let mut second = World::resumed(Setup { gathers: true, ..setup(order) }, earlier).does(does);
-            second.states = first.states.clone();
+            second.spools = first.spools.clone();
             let second = second.run();
             let stages = plan(order).stages().len();
             for id in 0..plan(order).walks() {
@@ -496,7 +548,7 @@ proptest! {
             }
         };
         let selection = Selection::All(walks);
-        let setup = Setup { plan, selection, shard: None, excluded: Vec::new(), workers, state: json!({}), gathers };
+        let setup = Setup { plan, selection, shard: None, excluded: Vec::new(), workers, state: json!({}), gathers, max_failures: None };
         let mut world = World::new(setup).does(does);
         world.picks = picks.into();
         let world = world.run();
@@ -509,5 +561,55 @@ proptest! {
             prop_assert_eq!(last, Some(end.unwrap_or(stages - 1)));
         }
         prop_assert_eq!(counts.segments, world.ran.len() as u64);
+    }
+
+    #[test]
+    fn hosts_that_die_at_any_moment_leave_walks_as_if_none_had(
+        slots in prop::collection::vec((prop::bool::weighted(0.4), 1_u32..5), 1..6),
+        workers in 1_u32..4,
+        gathers in any::<bool>(),
+        salt in any::<u64>(),
+        kills in prop::collection::vec(1_usize..60, 1..5),
+    ) {
+        let slots: Vec<Slot> = slots.into_iter().map(|(is_serial, options)| Slot { is_serial, options }).collect();
+        let plan = Plan::new(slots).expect("it is small");
+        let does = move |id: u64, stage: u32| {
+            match crate::model::SplitMix64::mix(salt ^ id ^ (u64::from(stage) << 40)) % 12 {
+                0 => Does::Crash,
+                1 => Does::Fail,
+                2 => Does::Cancel,
+                _ => Does::Pass,
+            }
+        };
+        let setup = || Setup {
+            selection: Selection::All(plan.walks()),
+            plan: plan.clone(),
+            shard: None,
+            excluded: Vec::new(),
+            workers,
+            state: json!({}),
+            gathers,
+            max_failures: None,
+        };
+        let undisturbed = World::new(setup()).does(does).run();
+        let mut before = (Vec::new(), Vec::new());
+        let mut world = World::new(setup()).does(does);
+        for kill in kills {
+            world.run_for(kill);
+            if world.coordinator.is_over() {
+                break;
+            }
+            let mut next = World::resumed(setup(), world.earlier(&mut before)).does(does);
+            next.spools = std::mem::take(&mut world.spools);
+            world = next;
+        }
+        let world = world.run();
+        let (ours, theirs) = (world.coordinator.counts(), undisturbed.coordinator.counts());
+        prop_assert_eq!(world.coordinator.ended(), undisturbed.coordinator.ended());
+        prop_assert_eq!(
+            (ours.walks, ours.segments, ours.passed, ours.crashed),
+            (theirs.walks, theirs.segments, theirs.passed, theirs.crashed)
+        );
+        prop_assert_eq!(world.gathered, undisturbed.gathered);
     }
 }
