@@ -293,7 +293,8 @@ mod tests {
                 }
             }
             prop_assert_eq!(arrived, messages);
-            drop(other);
+            // For a moment what another test starts has a copy of this end; closing ours alone would not end it.
+            other.shutdown(std::net::Shutdown::Both).unwrap();
             outgoing.post(&1).unwrap();
             prop_assert!(outgoing.flush(&own).is_err());
             prop_assert_eq!(outgoing.held(), 0);
