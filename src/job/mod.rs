@@ -225,6 +225,7 @@ impl Job {
                 match given.read(&[beside, &self.settings.started_in]) {
                     Ok((datafile, remarks)) => {
                         choice.datafile = Some(Box::new(datafile));
+                        choice.has_own_datafile = true;
                         for remark in remarks {
                             self.warn(remark.problem, remark.place);
                         }
