@@ -271,6 +271,7 @@ fn show_names_every_key_and_every_place() {
     color  auto  default
     verbosity  quiet  option --quiet
     retries  0  default
+    retry  -  default
     max_failures  -  default
     deadline  -  default
     resources.cpus  4  [ROOT]/work/rille.toml:6

@@ -485,3 +485,24 @@ fn the_reason_of_a_program_that_gave_none_is_the_last_it_said() {
         assert_eq!(result["reason"].as_str().unwrap_or_default(), *reason, "{script}");
     }
 }
+
+#[test]
+fn junit_names_stay_when_a_task_is_added_before() {
+    let tasks = r#"
+  job.run { testscript = "ping.lua", host = "a" }
+  job.run { testscript = "ping.lua", host = "b", args = { "-v" } }
+  job.run { testscript = "lib/ping.lua" }
+  job.run { testscript = "ping.lua", taskid = "last" }"#;
+    let names = |main: &str| -> Vec<String> {
+        let project = Project::new().main(main).file("ping.lua", "return true").file("lib/ping.lua", "return true");
+        let xml = project.job(&["-q"]).code(0).the_run().text("results.xml");
+        let report = junit(&xml);
+        report.test_suites.iter().map(|suite| suite.name.to_string()).collect()
+    };
+    let known = names(tasks);
+    assert_eq!(known, ["ping[host=a]", "ping[-v, host=b]", "lib/ping", "last"]);
+    for before in ["host = 'c'", "", "taskid = 'first'", "env = { A = '1' }", "tags = 'x', args = { 'a' }"] {
+        let added = format!("  job.run {{ testscript = 'ping.lua', {before} }}\n{tasks}");
+        assert_eq!(names(&added)[1..], known, "{before}");
+    }
+}

@@ -23,7 +23,7 @@ pub(crate) use self::keys::{Config, schema};
 pub(crate) use self::load::{Loaded, load};
 pub(crate) use self::machine::cpus;
 pub(crate) use self::options::{SettingOptions, grace};
-pub(crate) use self::values::{Color, Deadline, Limit, Seconds, Verbosity};
+pub(crate) use self::values::{Color, Deadline, Limit, MOST_RETRIES, Seconds, Verbosity};
 
 use self::keys::KEYS;
 use self::layers::{Entry, Origin};

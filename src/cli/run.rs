@@ -117,6 +117,7 @@ pub(crate) fn main(
     let config = loaded.config;
     let options = recorded::options(&args, &config);
     choice.max_failures = choice.max_failures.or(config.max_failures.map(|failures| failures.0));
+    choice.retry = choice.retry.or(config.retry.map(|retry| retry.0));
     let deadline = args.deadline.or(config.deadline.map(config::Deadline::seconds));
     let text = |arg: &OsString| arg.to_string_lossy().into_owned();
     let settings = Settings {

@@ -24,6 +24,7 @@ mod settings;
 mod start;
 mod synchro;
 mod testing;
+mod variant;
 mod walk;
 
 use std::ffi::OsStr;
@@ -179,6 +180,8 @@ impl Job {
         draft: Draft,
         decided: Option<(Outcome, String)>,
     ) -> (Task, Option<(Outcome, String)>) {
+        // Who named his task has said what it is.
+        let variant = roster::is_default(&id).then(|| variant::variant(&draft, &self.masks)).flatten();
         let beside = self.settings.jobfile.parent().unwrap_or(Path::new("/"));
         let path = match draft.env.get("PATH") {
             Some(path) => path.as_ref().map(|path| AsRef::<OsStr>::as_ref(path).to_owned()),
@@ -225,6 +228,7 @@ impl Job {
                 match given.read(&[beside, &self.settings.started_in]) {
                     Ok((datafile, remarks)) => {
                         choice.datafile = Some(Box::new(datafile));
+                        choice.has_own_datafile = true;
                         for remark in remarks {
                             self.warn(remark.problem, remark.place);
                         }
@@ -268,6 +272,7 @@ impl Job {
             choice,
             walk: draft.walk,
             inputs: None,
+            variant,
             place: draft.place,
         };
         let left_out = || {

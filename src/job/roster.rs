@@ -25,6 +25,11 @@ pub(super) struct Entry {
     pub(super) end: Option<Box<End>>,
 }
 
+/// Returns whether an id may be one that a task has by its number.
+pub(super) fn is_default(id: &str) -> bool {
+    id.starts_with("Task-")
+}
+
 impl Roster {
     /// Adds a task under the id it asked for, or the default. A reused id gets its outcome here. Ids are names of folders and
     /// stand in every report, so they have their masks from the beginning.

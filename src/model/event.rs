@@ -202,6 +202,9 @@ pub(crate) struct TaskQueued {
     /// what has not changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) inputs: Option<String>,
+    /// What tells a task that nobody named from others that run the same: arguments, parameters, and other keys that it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) variant: Option<String>,
     /// Where it was defined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) place: Option<Place>,

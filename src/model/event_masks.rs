@@ -143,9 +143,10 @@ impl TaskQueued {
             prepares: _,
             elsewhere: _,
             inputs: _,
+            variant,
             place,
         } = self;
-        [id, kind, uri].into_iter().chain(tags).for_each(|text| masks.mask_string(text));
+        [id, kind, uri].into_iter().chain(tags).chain(variant).for_each(|text| masks.mask_string(text));
         mask_place(masks, place);
     }
 }

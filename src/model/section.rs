@@ -125,6 +125,9 @@ pub(crate) struct SectionChoice {
     /// What is set of the sections before they run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) datafile: Option<Box<Datafile>>,
+    /// The task was given it, not the whole run.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) has_own_datafile: bool,
     /// Ask the user at the terminal when a section fails.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) pause_on_failure: bool,

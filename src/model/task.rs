@@ -72,6 +72,8 @@ pub(crate) struct Task {
     pub(crate) walk: Option<Box<WalkLine>>,
     /// See [`TaskQueued::inputs`](super::TaskQueued::inputs).
     pub(crate) inputs: Option<String>,
+    /// See [`TaskQueued::variant`](super::TaskQueued::variant).
+    pub(crate) variant: Option<String>,
     /// Where the user defined it.
     pub(crate) place: Option<Place>,
 }

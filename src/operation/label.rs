@@ -29,7 +29,7 @@ pub(crate) fn label(template: Option<&str>, flags: &FlagValues, upstreams: &BTre
         (name.clone(), value)
     };
     let flags = &flags.iter().map(short).collect::<FlagValues>();
-    let Some(template) = template else { return (default_label(flags), notices) };
+    let Some(template) = template else { return (default_label(flags, upstreams), notices) };
     let mut label = String::new();
     let mut rest = template;
     while let Some(start) = rest.find("${") {
@@ -39,7 +39,7 @@ pub(crate) fn label(template: Option<&str>, flags: &FlagValues, upstreams: &BTre
             break;
         };
         label.push_str(&rest[..start]);
-        label.push_str(&reference(&rest[start + 2..end], flags, &mut notices));
+        label.push_str(&reference(&rest[start + 2..end], flags, upstreams, &mut notices));
         rest = &rest[end + 1..];
     }
     label.push_str(rest);
@@ -47,15 +47,27 @@ pub(crate) fn label(template: Option<&str>, flags: &FlagValues, upstreams: &BTre
 }
 
 /// Returns the label that a run has of its flags alone.
-pub(crate) fn default_label(flags: &FlagValues) -> String {
+fn default_label(flags: &FlagValues, upstreams: &BTreeSet<String>) -> String {
     let given = flags.iter().filter(|(_, value)| !value.is_null());
-    given.map(|(name, value)| format!("{name}={}", formatted(value))).collect::<Vec<_>>().join(" ")
+    given.map(|(name, value)| format!("{name}={}", shown(name, value, upstreams))).collect::<Vec<_>>().join(" ")
+}
+
+/// Returns the value of a flag as a label shows it. The digits of an id may all be decimal, or look like `12e45678`: that makes
+/// it no number, and it has no quotes.
+fn shown(name: &str, value: &Value, upstreams: &BTreeSet<String>) -> String {
+    match value {
+        Value::String(text) if upstreams.contains(name) && is_id(text, SHORT_ID) => text.clone(),
+        _ => formatted(value),
+    }
+}
+
+fn is_id(word: &str, length: usize) -> bool {
+    word.len() == length && word.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Returns a value with each id of a run in it as its first digits; the names of runs and paths stay.
 fn short_ids(value: &Value) -> Value {
-    let is_id = |word: &str| word.len() == ID_LENGTH && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let short = |word: &str| if is_id(word) { word[..SHORT_ID].to_owned() } else { word.to_owned() };
+    let short = |word: &str| if is_id(word, ID_LENGTH) { word[..SHORT_ID].to_owned() } else { word.to_owned() };
     match value {
         Value::String(text) => Value::from(text.split(' ').map(short).collect::<Vec<_>>().join(" ")),
         Value::Array(items) => items.iter().map(short_ids).collect(),
@@ -71,11 +83,11 @@ enum Part {
     Made(Value),
 }
 
-fn reference(text: &str, flags: &FlagValues, notices: &mut Vec<Notice>) -> String {
+fn reference(text: &str, flags: &FlagValues, upstreams: &BTreeSet<String>, notices: &mut Vec<Notice>) -> String {
     let mut parts = text.split('|');
     let name = parts.next().unwrap_or_default();
     let mut part = match (name, flags.get(name)) {
-        ("default_label", None) => Part::Made(Value::from(default_label(flags))),
+        ("default_label", None) => Part::Made(Value::from(default_label(flags, upstreams))),
         (_, value) => Part::Flag(value.cloned().unwrap_or_default()),
     };
     for filter in parts {
@@ -86,7 +98,7 @@ fn reference(text: &str, flags: &FlagValues, notices: &mut Vec<Notice>) -> Strin
     }
     match part {
         Part::Flag(Value::Null) | Part::Made(Value::Null) => String::new(),
-        Part::Flag(value) => formatted(&value),
+        Part::Flag(value) => shown(name, &value, upstreams),
         Part::Made(value) => raw(&value),
     }
 }
@@ -338,7 +350,7 @@ mod tests {
             "b=yes e='' lr=0.12345 n=10 name='a b' p=x/y/z.txt q=\"'''in quotes'''\" tiny=1.23456e-07 yes='yes'";
         // Quotes within the quotes of YAML.
         let default = default.replace("\"'''in quotes'''\"", "'''in quotes'''");
-        assert_eq!(default_label(&flags()), default);
+        assert_eq!(default_label(&flags(), &BTreeSet::new()), default);
         let cases = [
             ("plain", "plain"),
             ("lr ${lr} n ${n}", "lr 0.12345 n 10"),
@@ -362,6 +374,20 @@ mod tests {
         assert_eq!(label(None, &flags(), &BTreeSet::new()).0, default);
         assert_eq!(label(Some("${n|foo}"), &flags(), &BTreeSet::new()).1.len(), 1);
         assert_eq!(label(Some("${n|%.2q}"), &flags(), &BTreeSet::new()).1.len(), 1);
+    }
+
+    #[test]
+    fn ids_of_runs_are_shown_as_lists_show_them_whatever_their_digits() {
+        let upstreams = BTreeSet::from(["up".to_owned()]);
+        for start in ["0123abcd", "12345678", "12e45678", "1234567e", "00000000", "zz345678"] {
+            let is_id = !start.contains('z');
+            let id = format!("{start}{}", "7".repeat(24));
+            let flags: FlagValues = [("up".to_owned(), json!(id)), ("n".to_owned(), json!("12"))].into_iter().collect();
+            let shown = if is_id { start } else { &id };
+            assert_eq!(label(None, &flags, &upstreams).0, format!("n='12' up={shown}"));
+            assert_eq!(label(Some("from ${up}"), &flags, &upstreams).0, format!("from {shown}"));
+            assert_eq!(label(Some("${default_label}"), &flags, &upstreams).0, format!("n='12' up={shown}"));
+        }
     }
 
     #[test]

@@ -51,6 +51,7 @@ pub(super) fn queued(task: TaskNumber, id: &str, retries: u32) -> EventKind {
         retries,
         tags: Vec::new(),
         inputs: None,
+        variant: None,
         place: Some(Place { file: "nightly.lua".into(), line: 3 + task }),
     }))
 }

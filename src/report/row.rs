@@ -55,6 +55,8 @@ pub(crate) struct Row {
 #[derive(Clone, Debug, Default)]
 struct Rare {
     tags: Vec<String>,
+    /// What tells it from others that run the same.
+    variant: Option<Box<str>>,
     /// It prepares others and is no test itself.
     prepares: bool,
     status: Option<TestStatus>,
@@ -127,8 +129,10 @@ impl Row {
             stdout_bytes: 0,
             stderr_bytes: 0,
             log_bytes: 0,
-            rare: (!tags.is_empty() || queued.prepares)
-                .then(|| Box::new(Rare { tags, prepares: queued.prepares, ..Rare::default() })),
+            rare: (!tags.is_empty() || queued.prepares || queued.variant.is_some()).then(|| {
+                let variant = queued.variant.as_deref().map(Into::into);
+                Box::new(Rare { tags, variant, prepares: queued.prepares, ..Rare::default() })
+            }),
         }
     }
 
@@ -145,6 +149,7 @@ impl Row {
             prepares: false,
             elsewhere: false,
             inputs: None,
+            variant: None,
             place: None,
         };
         Row::new(&queued, None)
@@ -234,6 +239,11 @@ impl Row {
     /// Returns the labels.
     pub(crate) fn tags(&self) -> &[String] {
         self.rare.as_ref().map_or(&[], |rare| &rare.tags)
+    }
+
+    /// Returns what tells a task that nobody named from others that run the same: what it was given.
+    pub(crate) fn variant(&self) -> Option<&str> {
+        self.rare.as_ref()?.variant.as_deref()
     }
 
     /// Returns where the task was defined.

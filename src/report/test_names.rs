@@ -2,6 +2,7 @@
 //!
 //! A name does not depend on what else is in the run: who follows a test from run to run knows it by that.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::path::{Component, Path};
 
@@ -15,6 +16,9 @@ const DOOR: &str = "test";
 
 /// The kinds whose tests are methods or functions of a Python file.
 pub(super) const PYTHON_KINDS: [&str; 3] = ["avocado-instrumented", "python-unittest", "pytest"];
+
+/// The folders in which programs are.
+const PROGRAM_FOLDERS: [&str; 2] = ["bin", "sbin"];
 
 /// What a test is called in a report.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,23 +41,27 @@ pub(super) fn plain_name(row: &Row) -> &str {
 
 /// What the tasks of a run that nobody named are called where a name is to be the same in the next run: by what they run.
 /// Their ids have their numbers, which change when a task comes before them.
+///
+/// The name is made of the task alone: the path from the folder of the jobfile, less `.lua`, of a file elsewhere its last two
+/// parts, of a program its name; and in brackets what the task was given.
 #[derive(Debug, Default)]
 pub(super) struct TaskNames(HashMap<TaskNumber, String>);
 
 impl TaskNames {
-    /// Names the tasks of a run. Of several that run the same, the second has `-2` behind its name, and so on.
+    /// Names the tasks of a run. Of several that are the same in all this, the second has `-2` behind its name, and so on.
     pub(super) fn of(summary: &Summary) -> TaskNames {
         let is_given = |row: &Row| row.id() != format!("Task-{}", row.number);
         let mut taken: HashSet<String> =
             tasks(summary).filter(|row| is_given(row)).map(|row| row.id().to_owned()).collect();
-        let mut counts: HashMap<&str, u32> = HashMap::new();
+        let folder = summary.header.as_ref().and_then(|header| Path::new(&header.file).parent());
+        let mut counts: HashMap<String, u32> = HashMap::new();
         let mut names = HashMap::new();
         for row in tasks(summary).filter(|row| !is_given(row)) {
-            let stem = Path::new(row.uri()).file_stem().and_then(|stem| stem.to_str()).unwrap_or(row.kind());
-            let count = counts.entry(stem).or_default();
+            let whole = whole_name(row, folder);
+            let count = counts.entry(whole.clone()).or_default();
             let name = loop {
                 *count += 1;
-                let name = if *count == 1 { stem.to_owned() } else { format!("{stem}-{count}") };
+                let name = if *count == 1 { whole.clone() } else { format!("{whole}-{count}") };
                 if taken.insert(name.clone()) {
                     break name;
                 }
@@ -66,6 +74,30 @@ impl TaskNames {
     /// Returns what a task is called.
     pub(super) fn get<'a>(&'a self, row: &'a Row) -> &'a str {
         self.0.get(&row.number).map_or(row.id(), String::as_str)
+    }
+}
+
+/// Returns what a task is, in one word.
+fn whole_name(row: &Row, folder: Option<&Path>) -> String {
+    let path = Path::new(row.uri());
+    let path = match path.extension() {
+        Some(ending) if ending == "lua" => path.with_extension(""),
+        _ => path.to_owned(),
+    };
+    let own = folder.and_then(|folder| path.strip_prefix(folder).ok());
+    let parts = own.unwrap_or(&path).components();
+    let parts: Vec<_> = parts.filter_map(normal).collect();
+    // What lies elsewhere lies elsewhere on another machine.
+    let shown = match (own, &parts[..]) {
+        (Some(_), parts) => parts,
+        // A program of the system is known by its name.
+        (None, [.., folder, name]) if PROGRAM_FOLDERS.contains(&&**folder) => std::slice::from_ref(name),
+        (None, parts) => &parts[parts.len().saturating_sub(2)..],
+    };
+    let name = if shown.is_empty() { row.kind().to_owned() } else { shown.join("/") };
+    match row.variant() {
+        Some(variant) => format!("{name}[{variant}]"),
+        None => name,
     }
 }
 
@@ -111,11 +143,14 @@ fn python_parts(uri: &str) -> Option<(&str, Vec<&str>, &str)> {
 fn dotted(path: &str, folder: &str) -> String {
     let path = Path::new(path);
     let path = path.strip_prefix(folder).unwrap_or(path).with_extension("");
-    let parts = path.components().filter_map(|part| match part {
+    path.components().filter_map(normal).collect::<Vec<_>>().join(".")
+}
+
+fn normal(part: Component<'_>) -> Option<Cow<'_, str>> {
+    match part {
         Component::Normal(part) => Some(part.to_string_lossy()),
         _ => None,
-    });
-    parts.collect::<Vec<_>>().join(".")
+    }
 }
 
 #[cfg(test)]
@@ -141,31 +176,72 @@ mod tests {
         (class, name)
     }
 
-    #[test]
-    fn a_task_that_nobody_named_is_called_by_what_it_runs() {
-        let names = |tasks: &[(&str, &str)]| -> Vec<String> {
-            let kinds = (1..).zip(tasks).map(|(number, (id, uri))| {
-                let id = if id.is_empty() { format!("Task-{number}") } else { (*id).to_owned() };
-                let mut task = queued(number, &id, 0);
-                if let EventKind::TaskQueued(task) = &mut task {
-                    (*uri).clone_into(&mut task.uri);
-                }
-                task
-            });
-            let summary = fold(std::iter::once(run_started()).chain(kinds).collect());
-            let names = TaskNames::of(&summary);
-            tasks_of(&summary).map(|row| names.get(row).to_owned()).collect()
-        };
-        let later = [("", "/j/ping.lua"), ("soak", "/j/x.lua"), ("", "/bin/true"), ("", "a/ping.lua"), ("", "")];
-        let known = names(&later);
-        assert_eq!(known, ["ping", "soak", "true", "ping-2", "lua"]);
-        // One before them, of whatever kind, changes none of their names.
-        for before in [("", "/bin/false"), ("first", "/j/ping.lua"), ("", "/j/new.lua")] {
-            let all: Vec<_> = std::iter::once(before).chain(later).collect();
-            assert_eq!(names(&all)[1..], known, "{before:?}");
+    /// Tasks by id ("" for none), uri and what they were given.
+    fn task_names(tasks: &[(&str, &str, &str)]) -> Vec<String> {
+        let kinds = (1..).zip(tasks).map(|(number, (id, uri, given))| {
+            let id = if id.is_empty() { format!("Task-{number}") } else { (*id).to_owned() };
+            let mut task = queued(number, &id, 0);
+            if let EventKind::TaskQueued(task) = &mut task {
+                (*uri).clone_into(&mut task.uri);
+                task.variant = Some(*given).filter(|given| !given.is_empty()).map(str::to_owned);
+            }
+            task
+        });
+        let mut started = run_started();
+        if let EventKind::RunStarted(header) = &mut started {
+            header.file = "/j/nightly.lua".to_owned();
         }
+        let summary = fold(std::iter::once(started).chain(kinds).collect());
+        let names = TaskNames::of(&summary);
+        tasks_of(&summary).map(|row| names.get(row).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_task_that_nobody_named_is_called_by_what_it_is() {
+        let later = [
+            ("", "/j/ping.lua", ""),
+            ("", "/j/ping.lua", "host=a"),
+            ("", "/j/ping.lua", "host=b"),
+            ("soak", "/j/x.lua", ""),
+            ("", "/bin/true", ""),
+            ("", "/usr/bin/true", "-v"),
+            ("", "/j/a/ping.lua", ""),
+            ("", "/j/ping.sh", ""),
+            ("", "/opt/lab/tests/ping.lua", ""),
+            ("", "", ""),
+        ];
+        let known = task_names(&later);
+        let expected = [
+            "ping",
+            "ping[host=a]",
+            "ping[host=b]",
+            "soak",
+            "true",
+            "true[-v]",
+            "a/ping",
+            "ping.sh",
+            "tests/ping",
+            "lua",
+        ];
+        assert_eq!(known, expected);
+        // One before them changes none of their names: another kind of task, a file of the same name, and the same with
+        // something else given.
+        for before in [
+            ("", "/bin/false", ""),
+            ("first", "/j/ping.lua", ""),
+            ("", "/j/new.lua", ""),
+            ("", "/j/ping.lua", "host=c"),
+            ("", "/j/b/ping.lua", ""),
+            ("", "/j/ping.py", ""),
+        ] {
+            let all: Vec<_> = std::iter::once(before).chain(later).collect();
+            assert_eq!(task_names(&all)[1..], known, "{before:?}");
+        }
+        // Nothing tells these apart but their order.
+        assert_eq!(task_names(&[("", "/j/a.lua", "x=1"), ("", "/j/a.lua", "x=1")]), ["a[x=1]", "a[x=1]-2"]);
         // What somebody named keeps its name.
-        assert_eq!(names(&[("", "ping.lua"), ("ping", "x.lua"), ("ping-2", "y.lua")]), ["ping-3", "ping", "ping-2"]);
+        let named = [("", "/j/ping.lua", ""), ("ping", "x.lua", ""), ("ping-2", "y.lua", "")];
+        assert_eq!(task_names(&named), ["ping-3", "ping", "ping-2"]);
     }
 
     #[test]

@@ -92,7 +92,9 @@ pub(crate) fn run_script(order: &Order, host: &Rc<dyn HostLine>, stop: &Rc<Stop>
     used::note_script(vm.lua(), &text);
     let end = match source::compile(vm.lua(), &order.script, &text, &DECLARED) {
         Ok(chunk) => match vm.call(&chunk, vec![parameters]) {
-            Ok(returned) => run_sections(&vm, stop).unwrap_or_else(|| from_returned(&returned)),
+            Ok(returned) => {
+                run_sections(&vm, stop).unwrap_or_else(|| without_sections(order, from_returned(&returned)))
+            }
             Err(error) => from_error(error, stop),
         },
         Err(error) => from_error(error, stop),
@@ -103,6 +105,14 @@ pub(crate) fn run_script(order: &Order, host: &Rc<dyn HostLine>, stop: &Rc<Stop>
     }
     stop.detach();
     Script { end, vm: Some(vm) }
+}
+
+/// Adds to the end of a script that has no sections what it was given for them.
+fn without_sections(order: &Order, mut end: ScriptEnd) -> ScriptEnd {
+    if order.choice.has_own_datafile {
+        end.remarks.push("'datafile' sets what sections have; the script has none, so it has no effect".to_owned());
+    }
+    end
 }
 
 /// Runs the sections that the script has defined; `None` if there are none, so that it is one itself.

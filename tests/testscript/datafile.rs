@@ -164,6 +164,14 @@ fn what_does_not_fit_the_script_is_told_with_file_and_line() {
     ended.reason_has("wrong", "testcases.A.uid must be a text in quotes, not 5");
     ended.reason_has("kind", "datafile must be the name of a file or a table");
     ended.stderr_has("'datafile' is for testscripts; it has no effect on kind");
+    // A script without sections has nothing for it to set.
+    let plain = Project::new().file("plain.lua", "return true").file("d.yaml", "parameters:\n  a: 1\n").main(
+        "job.run { testscript = 'plain.lua', taskid = 'plain', datafile = 'd.yaml' } job.run { testscript = 'plain.lua' }",
+    );
+    let ended = plain.job(&[]);
+    let told = "task 'plain': 'datafile' sets what sections have; the script has none, so it has no effect";
+    ended.code(0).stderr_has(told);
+    assert_eq!(ended.the_run().events_of("warning").len(), 1);
     // In the script it is a mistake of its definitions.
     for (line, told) in [
         ("ts.datafile 'no.yaml'", "cannot read the datafile "),

@@ -32,6 +32,8 @@ fn slips_are_told_with_line_and_nearest_name() {
         ),
         ("ts.testcase('Tc', { groups = 3 })", "t.lua:2: groups must be a list of strings, not a number"),
         ("ts.testcase('Tc', { groups = { 3 } })", "t.lua:2: groups must be a list of strings"),
+        ("ts.testcase('Tc', { retries = 2 })", "t.lua:2: testcase 'Tc' has no key 'retries'; did you mean 'retry'?"),
+        ("ts.testcase('Tc', { retrys = 2 })", "t.lua:2: testcase 'Tc' has no key 'retrys'; did you mean 'retry'?"),
         ("ts.testcase('Tc', { must_pass = 1 })", "t.lua:2: must_pass must be a boolean, not a number"),
         ("ts.testcase('Tc', { pre = 1 })", "t.lua:2: pre must be a function or a list of functions"),
         (

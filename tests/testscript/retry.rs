@@ -324,3 +324,20 @@ T:cleanup(function() print("cleaned") end)"#;
     quick.code(0);
     assert!(quick.the_run().task("t")["seconds"].as_f64().unwrap() >= 0.01);
 }
+
+#[test]
+fn how_often_is_said_by_settings_too() {
+    let script = "local ts = require 'rille.testscript'\nlocal count = 0\n\
+                  ts.testcase('A'):test('t', function(self) count = count + 1 assert(count == 2) end)\n";
+    let project = || Project::new().file("t.lua", script);
+    project().run(&["run", "t.lua", "-q"]).code(1).outcomes("t=failed");
+    let set = || project().file("rille.toml", "retry = 1\n");
+    set().run(&["run", "t.lua", "-q"]).code(0).outcomes("t=passx");
+    project().env("RILLE_RETRY", "1").run(&["run", "t.lua", "-q"]).code(0).outcomes("t=passx");
+    // An option is above all.
+    set().run(&["run", "t.lua", "-q", "--retry", "0"]).code(1).outcomes("t=failed");
+    for wrong in ["1001", "-1", "'two'"] {
+        let refused = project().file("rille.toml", format!("retry = {wrong}\n")).run(&["run", "t.lua"]);
+        refused.code(2).stderr_has("rille.toml:1: retry must be a whole number from 0 to 1000");
+    }
+}

@@ -6,6 +6,9 @@ local ipairs, math, pairs, tostring, type = ipairs, math, pairs, tostring, type
 -- A section that fails is run again so many times at most.
 local MOST_RETRIES = 1000
 
+-- What others call a key, or what it is called elsewhere.
+local OTHER_NAMES = { retries = "retry", max_retries = "retry", retry_delay = "retry_wait" }
+
 -- Raises for a key that is not among the known ones; the first in order, so that the same one is told every time.
 function core.check_keys(options, known, what, raise)
   local unknown
@@ -16,7 +19,11 @@ function core.check_keys(options, known, what, raise)
     if not is_known and (unknown == nil or shown < unknown) then unknown = shown end
   end
   if unknown == nil then return end
-  local near = host.nearest(unknown, known)
+  local near
+  for _, name in ipairs(known) do
+    if name == OTHER_NAMES[unknown] then near = name end
+  end
+  near = near or host.nearest(unknown, known)
   local hint = near and ("did you mean '%s'?"):format(near) or "it has: " .. table.concat(known, ", ")
   host[raise or "definition_error"](("%s has no key '%s'; %s"):format(what, unknown, hint))
 end

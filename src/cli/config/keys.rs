@@ -12,7 +12,7 @@ use crate::job::WalkOptions;
 
 use super::meta::{META_PATTERN, MetaKey, MetaValue};
 use super::values::{
-    Amount, Color, Count, Deadline, Limit, LogLevels, OutputLimit, Positive, Seconds, Switch, Verbosity,
+    Amount, Color, Count, Deadline, Limit, LogLevels, OutputLimit, Positive, Retry, Seconds, Switch, Verbosity,
 };
 
 /// Settings of Rille, the content of `rille.toml`.
@@ -53,6 +53,11 @@ pub(crate) struct Config {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Count")]
     pub(crate) retries: Option<Count>,
+    /// How many more times a testcase is run that fails or is errored and does not say itself how often, from 0 to 1000. Default: 0.
+    /// Variable `RILLE_RETRY`, option `--retry`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Retry")]
+    pub(crate) retry: Option<Retry>,
     /// After how many failed testcases of a testscript the rest of it is not run, from 1. Default: no limit.
     /// Variable `RILLE_MAX_FAILURES`, option `--max-failures`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -196,13 +201,14 @@ const fn key(name: &'static str, variable: &'static str, shape: Shape) -> Key {
 }
 
 /// Every key, in the order in which they are shown.
-pub(crate) const KEYS: [Key; 23] = [
+pub(crate) const KEYS: [Key; 24] = [
     key("jobs", "RILLE_JOBS", Shape::Number),
     key("grace", "RILLE_GRACE", Shape::Number),
     key("output_limit", "RILLE_OUTPUT_LIMIT", Shape::Text),
     key("color", "RILLE_COLOR", Shape::Text),
     key("verbosity", "RILLE_VERBOSITY", Shape::Text),
     key("retries", "RILLE_RETRIES", Shape::Number),
+    key("retry", "RILLE_RETRY", Shape::Number),
     key("max_failures", "RILLE_MAX_FAILURES", Shape::Number),
     key("deadline", "RILLE_DEADLINE", Shape::Text),
     key("resources", "RILLE_RESOURCES", Shape::Table),

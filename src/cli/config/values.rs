@@ -43,6 +43,24 @@ impl TryFrom<Json> for Count {
     }
 }
 
+/// The most times that a testcase is run again.
+pub(crate) const MOST_RETRIES: u32 = 1000;
+
+/// How often a testcase is run again.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "Json")]
+#[schemars(!try_from)]
+pub(crate) struct Retry(#[schemars(range(max = 1000))] pub(crate) u32);
+
+impl TryFrom<Json> for Retry {
+    type Error = String;
+
+    fn try_from(value: Json) -> Result<Self, String> {
+        let retries = whole(&value).filter(|retries| *retries <= MOST_RETRIES);
+        retries.map(Self).ok_or_else(|| format!("must be a whole number from 0 to {MOST_RETRIES}, not {value}"))
+    }
+}
+
 fn whole(value: &Json) -> Option<u32> {
     value.as_u64().and_then(|number| u32::try_from(number).ok())
 }

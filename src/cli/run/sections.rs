@@ -8,6 +8,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use crate::cli::Failure;
+use crate::cli::config::MOST_RETRIES;
 use crate::job::{SectionFilter, read_datafile};
 use crate::model::{Datafile, DatafileMistake, SectionChoice};
 
@@ -113,9 +114,6 @@ impl FromStr for Parameter {
         }
     }
 }
-
-/// A testcase is run again so many times at most, as where it says so itself.
-const MOST_RETRIES: u32 = 1000;
 
 /// A value of `--retry`.
 #[derive(Clone, Debug, PartialEq, Eq)]

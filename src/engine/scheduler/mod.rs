@@ -384,6 +384,7 @@ impl Scheduler {
                 prepares: task.prepares,
                 elsewhere: task.cwd.is_some() || task.runner.is_some(),
                 inputs: task.inputs.clone(),
+                variant: task.variant.clone(),
             }))));
             // A reused id stays the id of its first owner.
             if !self.by_id.contains_key(&task.id) {
