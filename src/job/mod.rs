@@ -221,21 +221,8 @@ impl Job {
         let mut choice = draft.sections.choice(&self.settings.choice);
         let mut unresolved = unresolved;
         if let Some(given) = &draft.datafile {
-            if !runnable.is(Kind::Lua) {
-                let text = format!("'datafile' is for testscripts; it has no effect on kind '{}'", runnable.kind);
-                self.warn(text, draft.place.clone());
-            } else if choice.datafile.is_none() {
-                match given.read(&[beside, &self.settings.started_in]) {
-                    Ok((datafile, remarks)) => {
-                        choice.datafile = Some(Box::new(datafile));
-                        choice.has_own_datafile = true;
-                        for remark in remarks {
-                            self.warn(remark.problem, remark.place);
-                        }
-                    }
-                    Err(error) => unresolved = unresolved.or(Some((Outcome::Errored, error.to_string()))),
-                }
-            }
+            let problem = self.set_datafile(given, &runnable, &mut choice, draft.place.as_ref());
+            unresolved = unresolved.or(problem.map(|problem| (Outcome::Errored, problem)));
         }
         if runnable.is(Kind::Lua) {
             runnable.kwargs.extend(self.settings.parameters.clone());

@@ -94,6 +94,7 @@ pub(crate) struct LogRange {
 /// Which sections of a testscript are to run, and how it runs them: from the command line and from `run {}`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct SectionChoice {
     /// Patterns over the uids of testcases, or one expression with and/or/not; empty for all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
