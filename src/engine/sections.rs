@@ -112,16 +112,7 @@ mod tests {
 
     fn plan(uid: &str, parent: SectionNumber) -> SectionPlan {
         let kind = if parent == 0 { SectionKind::Testcase } else { SectionKind::Test };
-        SectionPlan {
-            kind,
-            uid: uid.into(),
-            parent,
-            line: None,
-            description: None,
-            groups: Vec::new(),
-            retries: 0,
-            retry_of: None,
-        }
+        SectionPlan::new(kind, uid, parent)
     }
 
     #[test]

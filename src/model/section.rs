@@ -81,6 +81,14 @@ pub(crate) struct SectionPlan {
     pub(crate) retry_of: Option<SectionNumber>,
 }
 
+impl SectionPlan {
+    /// Makes the plan of a section of which no more is known.
+    pub(crate) fn new(kind: SectionKind, uid: impl Into<String>, parent: SectionNumber) -> Self {
+        let uid = uid.into();
+        Self { kind, uid, parent, line: None, description: None, groups: Vec::new(), retries: 0, retry_of: None }
+    }
+}
+
 /// Which bytes of a task's log a section wrote.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]

@@ -157,8 +157,7 @@ fn result(out: &mut String, summary: &Summary, closing: &Closing<'_>) -> fmt::Re
 #[cfg(test)]
 mod tests {
     use super::super::fixture::{
-        cut_off, end, finished, fold, job, plan, planned, queued, run_finished, run_started, script, section_end,
-        started,
+        cut_off, end, finished, fold, job, planned, queued, run_finished, run_started, script, section_end, started,
     };
     use super::super::style::Paint;
     use super::super::tails::telling_stream;
@@ -263,8 +262,11 @@ mod tests {
     #[test]
     fn of_many_sections_only_those_that_are_not_good_are_listed() {
         let mut kinds = vec![run_started(), queued(1, "big", 0), started(1, 1)];
-        kinds.push(planned(1, vec![plan(SectionKind::Testcase, "T", 0)]));
-        kinds.push(planned(1, (1..=10_000).map(|n| plan(SectionKind::Test, &format!("t{n}"), 1)).collect()));
+        kinds.push(planned(1, vec![crate::model::SectionPlan::new(SectionKind::Testcase, "T", 0)]));
+        kinds.push(planned(
+            1,
+            (1..=10_000).map(|n| crate::model::SectionPlan::new(SectionKind::Test, format!("t{n}"), 1)).collect(),
+        ));
         for section in 2..=10_001 {
             let outcome = if section % 4000 == 0 { Outcome::Failed } else { Outcome::Passed };
             kinds.push(EventKind::SectionFinished(Box::new(section_end(1, section, outcome))));

@@ -139,20 +139,6 @@ pub(super) fn job() -> Vec<EventKind> {
     ]
 }
 
-/// Returns a section to come.
-pub(super) fn plan(kind: SectionKind, uid: &str, parent: SectionNumber) -> SectionPlan {
-    SectionPlan {
-        kind,
-        uid: uid.into(),
-        parent,
-        line: None,
-        description: None,
-        groups: Vec::new(),
-        retries: 0,
-        retry_of: None,
-    }
-}
-
 /// Returns the announcement of sections.
 pub(super) fn planned(task: TaskNumber, sections: Vec<SectionPlan>) -> EventKind {
     EventKind::TaskPlanned(Box::new(TaskPlanned { task, sections }))
@@ -185,18 +171,18 @@ pub(super) fn script(task: TaskNumber) -> Vec<EventKind> {
         line: Some(12),
         description: Some("Sends packets".into()),
         groups: vec!["sanity".into()],
-        ..plan(Testcase, "Ping", 0)
+        ..SectionPlan::new(Testcase, "Ping", 0)
     };
     let plans = vec![
-        plan(CommonSetup, "common_setup", 0),
-        plan(Subsection, "connect", 1),
+        SectionPlan::new(CommonSetup, "common_setup", 0),
+        SectionPlan::new(Subsection, "connect", 1),
         ping,
-        plan(Setup, "setup", 3),
-        SectionPlan { line: Some(15), ..plan(Test, "icmp", 3) },
-        plan(Test, "sweep", 3),
-        plan(Testcase, "Trace", 0),
-        plan(Test, "hops", 7),
-        plan(CommonCleanup, "common_cleanup", 0),
+        SectionPlan::new(Setup, "setup", 3),
+        SectionPlan { line: Some(15), ..SectionPlan::new(Test, "icmp", 3) },
+        SectionPlan::new(Test, "sweep", 3),
+        SectionPlan::new(Testcase, "Trace", 0),
+        SectionPlan::new(Test, "hops", 7),
+        SectionPlan::new(CommonCleanup, "common_cleanup", 0),
     ];
     let start = |section, uid: Option<&str>, plan: Option<SectionPlan>| {
         let uid = uid.map(str::to_owned);
@@ -228,14 +214,14 @@ pub(super) fn script(task: TaskNumber) -> Vec<EventKind> {
         start(4, None, None),
         end_of(4, Outcome::Passed),
         start(5, None, None),
-        start(10, None, Some(plan(Step, "send", 5))),
+        start(10, None, Some(SectionPlan::new(Step, "send", 5))),
         end_of(10, Outcome::Passed),
-        start(11, None, Some(plan(Step, "receive", 5))),
+        start(11, None, Some(SectionPlan::new(Step, "receive", 5))),
         section_finished(failed(11, 110, Some(traceback))),
         section_finished(failed(5, 100, None)),
         start(6, Some("sweep[size=64]"), None),
         end_of(6, Outcome::Passed),
-        start(12, None, Some(plan(Test, "sweep[size=1500]", 3))),
+        start(12, None, Some(SectionPlan::new(Test, "sweep[size=1500]", 3))),
         end_of(12, Outcome::Passed),
         section_finished(failed(3, 50, None)),
         section_finished(blocked(7)),
@@ -253,7 +239,11 @@ pub(super) fn script(task: TaskNumber) -> Vec<EventKind> {
 /// Returns a task that crashes in its first testcase.
 pub(super) fn cut_off(task: TaskNumber) -> Vec<EventKind> {
     use SectionKind::{Test, Testcase};
-    let plans = vec![plan(Testcase, "First", 0), plan(Test, "crash", 1), plan(Testcase, "Second", 0)];
+    let plans = vec![
+        SectionPlan::new(Testcase, "First", 0),
+        SectionPlan::new(Test, "crash", 1),
+        SectionPlan::new(Testcase, "Second", 0),
+    ];
     vec![
         queued(task, "crash", 0),
         started(task, 1),

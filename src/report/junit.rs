@@ -187,7 +187,7 @@ mod tests {
                     started(2, 1),
                     EventKind::TaskPlanned(Box::new(crate::model::TaskPlanned {
                         task: 2,
-                        sections: vec![super::super::fixture::plan(crate::model::SectionKind::Testcase, "T", 0)],
+                        sections: vec![crate::model::SectionPlan::new(crate::model::SectionKind::Testcase, "T", 0)],
                     })),
                     EventKind::SectionFinished(Box::new(section_end(2, 1, Outcome::Passed))),
                     end(finished(2, Outcome::Errored, Some("exit code 3"))),

@@ -243,10 +243,10 @@ impl SectionCounts {
 #[cfg(test)]
 mod tests {
     use super::super::fixture::{
-        cut_off, end, finished, fold, plan, planned, queued, run_started, script, section_end, section_started, started,
+        cut_off, end, finished, fold, planned, queued, run_started, script, section_end, section_started, started,
     };
     use super::*;
-    use crate::model::EventKind;
+    use crate::model::{EventKind, SectionPlan};
 
     fn ids(tree: &SectionTree<'_>, of: SectionNumber, out: &mut Vec<String>) {
         for part in tree.parts(of) {
@@ -300,13 +300,16 @@ mod tests {
     #[test]
     fn a_new_attempt_begins_anew() {
         let mut kinds = vec![run_started(), queued(1, "a", 1), started(1, 1)];
-        kinds.push(planned(1, vec![plan(SectionKind::Testcase, "One", 0)]));
+        kinds.push(planned(1, vec![SectionPlan::new(SectionKind::Testcase, "One", 0)]));
         kinds.push(section_started(1, 1));
         kinds.push(end(crate::model::TaskFinished { will_retry: true, ..finished(1, Outcome::Failed, None) }));
         assert_eq!(shown(kinds.clone(), 1), ["One Ended(Errored)"]);
         kinds.push(started(1, 2));
         assert!(SectionTree::of(fold(kinds.clone()).row(1).unwrap()).is_none());
-        kinds.push(planned(1, vec![plan(SectionKind::Testcase, "One", 0), plan(SectionKind::Testcase, "Two", 0)]));
+        kinds.push(planned(
+            1,
+            vec![SectionPlan::new(SectionKind::Testcase, "One", 0), SectionPlan::new(SectionKind::Testcase, "Two", 0)],
+        ));
         kinds.push(section_started(1, 2));
         assert_eq!(shown(kinds, 1), ["Two Open", "One NotReached"]);
     }
@@ -314,7 +317,7 @@ mod tests {
     #[test]
     fn very_deep_steps_end_at_a_depth_that_readers_bear() {
         let mut kinds = vec![run_started(), queued(1, "a", 0), started(1, 1)];
-        let plans = (0..10_000).map(|parent| plan(SectionKind::Step, "s", parent)).collect();
+        let plans = (0..10_000).map(|parent| SectionPlan::new(SectionKind::Step, "s", parent)).collect();
         kinds.push(planned(1, plans));
         kinds.push(EventKind::SectionFinished(Box::new(section_end(1, 10_000, Outcome::Passed))));
         let summary = fold(kinds);

@@ -261,15 +261,18 @@ impl Section {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{plan, section_end, section_start};
+    use super::super::fixture::{section_end, section_start};
     use super::*;
 
     #[test]
     fn a_damaged_log_costs_nothing() {
         let mut sections = Sections::default();
-        sections.plan(&[plan(SectionKind::Testcase, "a", 0), plan(SectionKind::Test, "b", 900)]);
-        let started =
-            SectionStarted { plan: Some(plan(SectionKind::Step, "far", 1)), ..section_start(1, 4_000_000_000) };
+        sections
+            .plan(&[SectionPlan::new(SectionKind::Testcase, "a", 0), SectionPlan::new(SectionKind::Test, "b", 900)]);
+        let started = SectionStarted {
+            plan: Some(SectionPlan::new(SectionKind::Step, "far", 1)),
+            ..section_start(1, 4_000_000_000)
+        };
         sections.start(&started, DateTime::default());
         sections.finish(&section_end(1, 0, Outcome::Passed));
         sections.finish(&section_end(1, 77, Outcome::Passed));

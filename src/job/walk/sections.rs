@@ -10,16 +10,7 @@ use crate::model::{
 /// Returns the events of a walk that came to its end as a section of this number.
 pub(super) fn events(task: TaskNumber, section: SectionNumber, walk: &WalkFailed) -> Vec<EventKind> {
     let uid = format!("walk {}: {}", walk.id, walk.walk);
-    let plan = SectionPlan {
-        kind: SectionKind::Testcase,
-        uid,
-        parent: 0,
-        line: None,
-        description: None,
-        groups: Vec::new(),
-        retries: 0,
-        retry_of: None,
-    };
+    let plan = SectionPlan::new(SectionKind::Testcase, uid, 0);
     let message = walk.error.as_ref().map(|error| error.message.clone()).filter(|message| !message.is_empty());
     let (outcome, reason) = match walk.end {
         WalkEnd::Passed => (Outcome::Passed, None),

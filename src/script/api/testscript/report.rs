@@ -139,16 +139,9 @@ pub(super) fn add(lua: &Lua, host: &Table, reporter: &Rc<Reporter>) -> mlua::Res
     let shared = Rc::clone(reporter);
     let step = move |_: &Lua, (uid, parent, line, description): (_, SectionNumber, Option<u32>, Option<_>)| {
         let (uid, description): (mlua::LuaString, Option<mlua::LuaString>) = (uid, description);
-        shared.begin_unplanned(SectionPlan {
-            kind: SectionKind::Step,
-            uid: cut(&uid, NAME_SIZE),
-            parent,
-            line,
-            description: description.map(|text| cut(&text, NAME_SIZE)),
-            groups: Vec::new(),
-            retries: 0,
-            retry_of: None,
-        })
+        let description = description.map(|text| cut(&text, NAME_SIZE));
+        let step = SectionPlan::new(SectionKind::Step, cut(&uid, NAME_SIZE), parent);
+        shared.begin_unplanned(SectionPlan { line, description, ..step })
     };
     host.set("step", lua.create_function(step)?)?;
     let shared = Rc::clone(reporter);
