@@ -31,13 +31,10 @@ pub(super) fn forms(value: &[u8]) -> BTreeSet<Vec<u8>> {
     let mut add = |text: String| {
         forms.insert(text.into_bytes());
     };
-    // Most values are written as they are wherever they are quoted.
-    if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
-        quoted(&text, &mut add);
-        bytes_escaped(value, &mut add);
-        in_markup(&text, &mut add);
-        in_urls(value, &mut add);
-    }
+    quoted(&text, &mut add);
+    bytes_escaped(value, &mut add);
+    in_markup(&text, &mut add);
+    in_urls(value, &mut add);
     for digits in ["0123456789abcdef", "0123456789ABCDEF"] {
         let digit = |nibble: u8| char::from(digits.as_bytes()[usize::from(nibble)]);
         add(value.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect());

@@ -4,6 +4,7 @@
 //! looked up in a small table, and only where they stand in the beginning of a form as well is anything compared. New forms
 //! are added in place, without building anything anew.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
@@ -60,8 +61,8 @@ impl Patterns {
             self.sieve.add(window);
             self.beginnings.extend((1..WINDOW).map(|length| window[..length].to_vec()));
         }
-        let place = forms.partition_point(|other| other.len() > form.len());
-        forms.insert(place, form.into());
+        forms.push(form.into());
+        forms.sort_by_key(|form| Reverse(form.len()));
         self.count += 1;
         if self.sieve.is_crowded(self.by_window.len()) {
             self.sieve = self.sieve.larger();
@@ -86,15 +87,14 @@ impl Patterns {
             if let Some(form) = forms.iter().find(|form| rest.starts_with(form)) {
                 found.add(at..at + form.len());
             }
-            // A form that is longer than all there is comes before those that are not.
-            if !is_whole && forms.iter().take_while(|form| form.len() > rest.len()).any(|form| form.starts_with(rest)) {
+            if !is_whole && self.shortest_with(rest).is_some() {
                 found.open = Some(at);
                 return found;
             }
         }
         if !is_whole {
-            let rest = text.len().saturating_sub(WINDOW - 1)..text.len();
-            found.open = rest.into_iter().find(|at| self.begins(&text[*at..]));
+            let ends = (1..WINDOW).rev().filter_map(|length| text.len().checked_sub(length));
+            found.open = ends.into_iter().find(|at| self.begins(&text[*at..]));
         }
         found
     }
