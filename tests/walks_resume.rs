@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use crate::harness::Project;
+use crate::harness::{DEADLINE, Project, until};
 
 /// How long rounds are begun, where nobody says how many there are to be (`RILLE_TEST_KILLS`).
 const PERIOD: Duration = Duration::from_secs(20);
@@ -76,9 +76,7 @@ fn killed(round: u64, expected: &str) -> u32 {
     for _ in 0..=draw(4) {
         let bytes = length() + draw(24_000);
         let running = project.start(&args);
-        while !running.has_ended() && length() < bytes {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        until("the next moment to die", DEADLINE, || (running.has_ended() || length() >= bytes).then_some(()));
         running.kill_host();
         let ended = running.wait();
         if ended.exit_code() == Some(1) {
