@@ -174,11 +174,13 @@ fn delegated(text: &str) -> Option<PathBuf> {
     let own = own_group(text)?;
     let mount = MOUNTS.iter().find(|mount| statfs(**mount).is_ok_and(|of| of.f_type.cast_unsigned() == MAGIC))?;
     let place = Path::new(mount).join(own);
+    if !is_left_to_us(&place) || !place.join(KILL).exists() {
+        return None;
+    }
     // The tree that is mounted may be another than the one by which this process is told its place.
     let own = getpid().as_raw_nonzero().to_string();
     let is_here = fs::read_to_string(place.join("cgroup.procs")).ok()?.lines().any(|pid| pid == own);
-    let can_kill = place.join(KILL).exists();
-    (is_here && can_kill && is_left_to_us(&place)).then_some(place)
+    is_here.then_some(place)
 }
 
 /// Returns the path of the group of a process below the root of the tree, without a slash before it.
