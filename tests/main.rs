@@ -10,6 +10,7 @@ mod aetest;
 mod architecture;
 mod archive;
 mod args;
+mod batches;
 mod cgroup;
 mod combtest;
 mod config;

@@ -53,19 +53,19 @@ use parking_lot::{Mutex, RwLock};
 
 use self::clock::Stopwatch;
 use self::control::Control;
-use self::keep::{Folders, Keeper, Sinks};
+use self::keep::Folders;
 use self::request::{Request, Waker};
 use self::scheduler::{Scheduler, Wait};
 use self::spawner::local::Local;
 use self::supervisor::{BookParts, Books, Dispatcher, Hooks, OnStall, Parts, Supervisor};
-use crate::model::{Reply, RuntimeInfo, TaskNumber};
+use crate::model::{Reply, RuntimeInfo, Task, TaskNumber};
 
 pub(crate) use self::background::{Side, part, say_begun};
 pub(crate) use self::foreground::{become_program, output_of, run_in_foreground, run_shell};
 pub(crate) use self::guardian::{Guarded, split};
 pub(crate) use self::journal::Journal;
 pub(crate) use self::json_lines::{IncomingLines, OutgoingLines, json_line, send_now};
-pub(crate) use self::keep::{OutputSink, SinkWaker};
+pub(crate) use self::keep::{OutputSink, OwnRun, SinkWaker};
 pub(crate) use self::mark::{MARK, mark_host};
 pub(crate) use self::orphans::{Orphan, orphans};
 pub(crate) use self::private_folder::PrivateFolder;
@@ -107,9 +107,8 @@ pub(crate) struct Settings {
     pub(crate) runtime: Arc<RwLock<RuntimeInfo>>,
     /// Hears what tasks write.
     pub(crate) tap: Option<OutputTap>,
-    /// Takes what the only task of the run writes. That task works in the run directory itself, and no folder, log or
-    /// file of output is made for it.
-    pub(crate) sink: Option<Box<dyn OutputSink>>,
+    /// Tasks may write very much, and what they write is taken quickly.
+    pub(crate) reads_much: bool,
     /// Hears that a task has a process, on the engine's thread.
     pub(crate) on_started: Box<dyn Fn(TaskNumber, i32) + Send>,
     /// Hears how a task ended, on the engine's thread, before anybody who waits for the task does.
@@ -142,24 +141,10 @@ impl Engine {
         let waker = Arc::new(Waker::new()?);
         let interrupts = Arc::new(AtomicU32::new(0));
         let first_signal = Arc::new(AtomicI32::new(0));
-        let Settings { guarded, surroundings, sink, .. } = settings;
-        let reads_much = sink.is_some();
-        let keeper: Box<dyn Keeper> = match sink {
-            Some(mut sink) => {
-                let (requests, waker) = (requests.clone(), Arc::clone(&waker));
-                sink.connect(Box::new(move || {
-                    // As in `send`.
-                    let _ = requests.send(Request::SinkHasRoom);
-                    waker.wake();
-                }));
-                Box::new(Sinks::new(sink, &surroundings.directory))
-            }
-            None => {
-                let Surroundings { directory, output_limit, masks, .. } = &surroundings;
-                Box::new(Folders::new(directory, *output_limit, masks.clone()))
-            }
-        };
-        let spawner = Local::new(surroundings.clone(), guarded.view, settings.status_listen, reads_much)?;
+        let Settings { guarded, surroundings, .. } = settings;
+        let Surroundings { directory, output_limit, masks, .. } = &surroundings;
+        let keeper = Box::new(Folders::new(directory, *output_limit, masks.clone()));
+        let spawner = Local::new(surroundings.clone(), guarded.view, settings.status_listen, settings.reads_much)?;
         let books = Books::new(BookParts {
             clock: Box::new(Stopwatch::start()),
             scheduler: Scheduler::new(settings.limits, settings.timing),
@@ -195,6 +180,18 @@ impl Engine {
     /// Hands tasks over. They start as soon as what they need and what limits them allows.
     pub(crate) fn submit(&self, tasks: Vec<Submission>, group: Option<Group>) {
         self.send(Request::Submit { tasks, group });
+    }
+
+    /// Gives a task a run directory of its own, before it is submitted or while it waits to be admitted. What it runs may be
+    /// known only now: its id and what it needs stay as they were.
+    pub(crate) fn provide(&self, task: TaskNumber, run: OwnRun, work: Option<Box<Task>>) {
+        let (requests, waker) = (self.requests.clone(), Arc::clone(&self.waker));
+        run.connect(Box::new(move || {
+            // As in `send`.
+            let _ = requests.send(Request::SinkHasRoom);
+            waker.wake();
+        }));
+        self.send(Request::Provide { task, run, work });
     }
 
     /// Returns the signal by which the run was asked to stop, if it was.

@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering, fence};
 use crossbeam::channel::{Receiver, Sender};
 use rustix::event::{EventfdFlags, eventfd};
 
+use super::keep::OwnRun;
 use super::scheduler::{Answer, End, Group, Submission, Wait};
 use super::stop::StopReason;
 use super::wants;
-use crate::model::{Level, Reply, Stream, TaskNumber, Used};
+use crate::model::{Level, Reply, Stream, Task, TaskNumber, Used};
 use crate::store;
 
 /// A request to the supervisor.
@@ -21,6 +22,8 @@ pub(super) enum Request {
     SinkHasRoom,
     /// Run these tasks.
     Submit { tasks: Vec<Submission>, group: Option<Group> },
+    /// This task has a run directory of its own, and this to do.
+    Provide { task: TaskNumber, run: OwnRun, work: Option<Box<Task>> },
     /// Answer when these tasks have ended.
     Wait { wait: Wait, reply: Sender<Result<Waited, Failure>> },
     /// From now on tasks are announced before they start and after they have ended.
@@ -63,6 +66,11 @@ impl Failure {
         Self(format!("{what}: {}", wants::explain(error)))
     }
 
+    /// Says why, in words of who keeps the run.
+    pub(crate) fn of(text: String) -> Self {
+        Self(text)
+    }
+
     /// Says that nothing could be started for so long.
     pub(super) fn starved(want: &str) -> Self {
         Self(format!("no task could be started: {want}"))
@@ -99,8 +107,8 @@ pub(crate) enum Origin {
 pub(crate) enum Call {
     /// It could start now; wants [`Engine::admit`](super::Engine::admit).
     Comes,
-    /// It has ended so; wants [`Engine::dismiss`](super::Engine::dismiss).
-    Leaves(Box<End>),
+    /// It has ended so, after so many seconds; wants [`Engine::dismiss`](super::Engine::dismiss).
+    Leaves(Box<End>, f64),
     /// It has read these arguments of the command line; `None` for all.
     ArgumentsRead(Option<Vec<String>>),
     /// It has had a use for this of the command line.
@@ -171,6 +179,7 @@ impl fmt::Debug for Request {
         f.write_str(match self {
             Self::SinkHasRoom => "SinkHasRoom",
             Self::Submit { .. } => "Submit",
+            Self::Provide { .. } => "Provide",
             Self::Wait { .. } => "Wait",
             Self::UseHooks => "UseHooks",
             Self::Admit { .. } => "Admit",

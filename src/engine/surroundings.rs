@@ -19,6 +19,8 @@ pub(crate) struct Surroundings {
     pub(crate) testbed_file: Option<PathBuf>,
     /// The cap of each output file, in bytes.
     pub(crate) output_limit: u64,
+    /// The GPUs that tasks are given pieces of, as `CUDA_VISIBLE_DEVICES` lists them.
+    pub(crate) visible_gpus: Option<String>,
     /// What the processes of the run share, once there is anything.
     pub(crate) synchro: Arc<OnceLock<Synchro>>,
     /// What takes the place of secrets in what tasks write.

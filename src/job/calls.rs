@@ -13,8 +13,8 @@ use crate::model::{EventKind, PluginFailed, RaisedError, Reply, TaskNumber};
 pub(crate) enum HostCall {
     /// A task could start: the plugins' `pre_task`. Answered by [`Job::admit`].
     Comes(TaskNumber),
-    /// A task has ended: the plugins' `post_task`. Answered by [`Job::dismiss`].
-    Leaves(TaskNumber, Box<End>),
+    /// A task has ended, after so many seconds: the plugins' `post_task`. Answered by [`Job::dismiss`].
+    Leaves(TaskNumber, Box<End>, f64),
     /// Which of these testcases, by uid and groups, are to run? Answered by [`Job::reply`].
     Select {
         /// The task that asks.
@@ -45,7 +45,7 @@ impl Job {
             Call::Used(used) => self.take_use(task, &used),
             Call::Remark(text) => self.task_remarks(task, &text),
             Call::Comes => self.put_call(HostCall::Comes(task)),
-            Call::Leaves(end) => self.put_call(HostCall::Leaves(task, end)),
+            Call::Leaves(end, seconds) => self.put_call(HostCall::Leaves(task, end, seconds)),
             Call::Select(sections) => self.put_call(HostCall::Select { task, sections }),
             Call::Prompt(text) => self.ask_user(task, text),
         }

@@ -92,6 +92,10 @@ pub(crate) struct Job {
     failure: Mutex<Option<Failure>>,
     /// Taken by the thread that wraps up.
     ending: Mutex<bool>,
+    /// The process that stays with the user.
+    guardian_pid: u32,
+    /// The trials of a batch.
+    trials: Arc<OnceLock<Arc<operation::batch::Trials>>>,
 }
 
 /// Why a wait brought no results.

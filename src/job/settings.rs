@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::operation::batch::BatchKind;
 use super::reports::{Annotations, ReportCopy};
 use super::rerun::Rerun;
 use super::select::Selection;
@@ -26,6 +27,8 @@ pub(crate) enum Door {
     Test,
     /// A suite of walks.
     Walk,
+    /// A batch of runs of an operation.
+    Batch,
 }
 
 impl Door {
@@ -35,6 +38,7 @@ impl Door {
             Door::Job => "job",
             Door::Test => "test",
             Door::Walk => "walk",
+            Door::Batch => "batch",
         }
     }
 }
@@ -49,6 +53,8 @@ pub(crate) struct Settings {
     pub(crate) started_in: PathBuf,
     /// Which front door it came by.
     pub(crate) door: Door,
+    /// What the batch is, where it is one.
+    pub(crate) batch: Option<BatchKind>,
     /// The absolute path of the jobfile; for tests the folder in which they were started.
     pub(crate) jobfile: PathBuf,
     /// The bytes of the jobfile; for tests the suite, as the run directory keeps it.
@@ -77,6 +83,8 @@ pub(crate) struct Settings {
     pub(crate) deadline: Option<Duration>,
     /// How much there is of each resource.
     pub(crate) capacity: Capacity,
+    /// The GPUs that there are, as `CUDA_VISIBLE_DEVICES` lists them; `None` for those that the host's own variable has.
+    pub(crate) visible_gpus: Option<String>,
     /// From the request to end a task until it is killed.
     pub(crate) grace: Duration,
     /// The cap of each output file, in bytes.

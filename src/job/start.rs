@@ -75,11 +75,12 @@ impl Job {
             started_in: settings.started_in.clone(),
             testbed_file,
             output_limit: settings.output_limit,
+            visible_gpus: settings.visible_gpus.clone().or_else(|| std::env::var("CUDA_VISIBLE_DEVICES").ok()),
             synchro: Arc::clone(&synchro),
             masks: masks.clone(),
         };
         let loud = LoudLogs::default();
-        let tap = tap(live.handle(), settings.verbosity, loud.clone());
+        let tap = tap(live.handle(), &settings, loud.clone());
         let runners = runners(&settings);
         let status_listen = settings.status_listen;
         let ledger = Mutex::new(Ledger::new(&settings));
@@ -107,9 +108,12 @@ impl Job {
             terminal: Mutex::default(),
             failure: Mutex::new(None),
             ending: Mutex::new(false),
+            guardian_pid: pid,
+            trials: Arc::default(),
         });
         let (starts, ends, abandoned) = (Arc::clone(&job.roster), Arc::clone(&job.roster), Arc::clone(&job));
         let (starting, ending) = (Arc::clone(&job.synchro), Arc::clone(&job.synchro));
+        let trials = Arc::clone(&job.trials);
         let (calls, pausing, stalled) = (Arc::clone(&job), job.console.clone(), job.console.clone());
         let engine = Engine::start(engine::Settings {
             guarded,
@@ -121,13 +125,16 @@ impl Job {
             surroundings,
             runtime: Arc::clone(&job.runtime),
             tap,
-            sink: None,
+            reads_much: job.settings.door == Door::Batch,
             on_started: Box::new(move |number, pid| {
                 if let Some(entry) = starts.lock().get_mut(number) {
                     entry.pid = Some(pid);
                 }
                 if let Some(synchro) = starting.get() {
                     synchro.task_started(number);
+                }
+                if let Some(trials) = trials.get() {
+                    trials.started(number, pid);
                 }
             }),
             on_settled: Box::new(move |number, end| {
@@ -191,9 +198,15 @@ struct Opened {
 fn open(settings: &mut Settings, id: &str, pid: u32, masks: &Masks) -> store::Result<Opened> {
     if let Some(path) = &settings.resume {
         let mut run = RunDir::reopen(path, pid)?;
+        // A batch that was staged, or that Guild has made, has none yet.
+        let is_known = run.event_log().exists();
+        if !is_known {
+            EventLog::create(&run.event_log())?;
+            run.begin_again()?;
+        }
         // What is torn is cut off before anybody reads it.
         let log = EventLog::open(&run.event_log())?.masked_by(masks.clone());
-        let before = Some(Before::read(&run.event_log())?);
+        let before = is_known.then(|| Before::read(&run.event_log())).transpose()?;
         keep_rerun(&run, settings)?;
         write_meta(&run, settings, masks)?;
         let testbed_file = keep_files(&mut run, settings, masks)?;
@@ -226,6 +239,7 @@ fn keep_files(run: &mut RunDir, settings: &Settings, masks: &Masks) -> store::Re
 
 fn runtime_info(settings: &Settings, run: &RunDir, started: DateTime<Utc>) -> RuntimeInfo {
     let name = match settings.door {
+        Door::Batch => settings.batch.as_ref().map(|batch| batch.name.clone()).unwrap_or_default(),
         Door::Job | Door::Walk => settings.jobfile.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
         Door::Test => settings.label.clone().unwrap_or_else(|| settings.door.name().to_owned()),
     };
@@ -307,18 +321,28 @@ fn changed_jobfile(before: &Before, runtime: &RuntimeInfo, settings: &Settings) 
     is_changed.then_some(EventKind::Warning { text, place: None })
 }
 
-fn opref(settings: &Settings) -> Opref {
+pub(super) fn opref(settings: &Settings) -> Opref {
+    if let Some(batch) = &settings.batch {
+        return batch.opref.clone();
+    }
     match settings.door {
-        Door::Job | Door::Walk => Opref::for_script(&settings.jobfile),
+        Door::Job | Door::Walk | Door::Batch => Opref::for_script(&settings.jobfile),
         // For Guild a script of that name in the folder where the tests were started.
         Door::Test => Opref::for_script(&settings.jobfile.join(settings.door.name())),
     }
 }
 
-fn write_attributes(run: &RunDir, settings: &Settings, masks: &Masks) -> Result<(), store::Error> {
+pub(super) fn write_attributes(run: &RunDir, settings: &Settings, masks: &Masks) -> Result<(), store::Error> {
     run.write_attr("cmd", &settings.command)?;
     run.write_attr("started_in", &settings.started_in.to_string_lossy())?;
-    run.write_attr("flags", &serde_json::Map::new())?;
+    let batch = settings.batch.as_ref();
+    match batch {
+        Some(batch) => run.write_attr("flags", &batch.flags)?,
+        None => run.write_attr("flags", &serde_json::Map::new())?,
+    }
+    for (name, value) in batch.iter().flat_map(|batch| &batch.attributes) {
+        run.write_attr(name, value)?;
+    }
     run.write_attr("label", &masks.mask_text(settings.label.as_deref().unwrap_or_default()))?;
     run.write_attr("tags", &settings.run_tags.iter().map(|tag| masks.mask_text(tag)).collect::<Vec<_>>())?;
     write_meta(run, settings, masks)?;
@@ -356,11 +380,14 @@ pub(super) fn flush(console: &LiveHandle) {
 
 /// What a script prints is shown; what it logs and what programs write, to those who want to see more, unless its log was
 /// asked for.
-fn tap(console: LiveHandle, verbosity: Verbosity, loud: LoudLogs) -> Option<OutputTap> {
+fn tap(console: LiveHandle, settings: &Settings, loud: LoudLogs) -> Option<OutputTap> {
+    let verbosity = settings.verbosity;
+    // Whoever runs an operation wants to see what it writes.
+    let programs = if settings.door == Door::Batch { Verbosity::Normal } else { Verbosity::Verbose };
     let tap: OutputTap = Box::new(move |task, origin, bytes| {
         let (stream, from) = match origin {
             Origin::Script(stream) => (stream, Verbosity::Normal),
-            Origin::Program(stream) => (stream, Verbosity::Verbose),
+            Origin::Program(stream) => (stream, programs),
             Origin::Log(level) if loud.shows(task, level) => (Stream::Stderr, Verbosity::Quiet),
             Origin::Log(_) => (Stream::Stderr, Verbosity::Verbose),
         };

@@ -43,6 +43,11 @@ impl Outcome {
         Outcome::Skipped,
     ];
 
+    /// Returns whether what was looked at is not as it should be, or nothing is known of it.
+    pub(crate) const fn is_failure(self) -> bool {
+        matches!(self, Outcome::Failed | Outcome::Errored | Outcome::Aborted)
+    }
+
     /// Returns the lower-case name.
     pub(crate) const fn name(self) -> &'static str {
         match self {

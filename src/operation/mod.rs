@@ -5,6 +5,7 @@
 //!
 //! Nothing here starts a process or knows where runs are kept; clock, environment and randomness come by argument.
 
+pub(crate) mod batch;
 pub(crate) mod command;
 mod definition;
 pub(crate) mod dependency;

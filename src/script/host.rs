@@ -174,7 +174,7 @@ impl Context {
     fn serve(&self, lua: &Lua, call: HostCall) {
         match call {
             HostCall::Comes(task) => plugin::task_comes(lua, self, task),
-            HostCall::Leaves(task, end) => plugin::task_leaves(lua, self, task, &end),
+            HostCall::Leaves(task, end, _) => plugin::task_leaves(lua, self, task, &end),
             HostCall::Select { task, sections } => self.job.reply(task, self.selections.answer(lua, task, &sections)),
         }
     }

@@ -13,8 +13,8 @@ use super::{Error, Result, RunDir};
 const LAST: [&str; 2] = ["exit_status", "stopped"];
 
 /// From how many runs on the whole file system is brought to the disk in one go. For few that would wait for all that others
-/// have written.
-const MANY: usize = 8;
+/// have written: their event logs are then part of it.
+pub(crate) const MANY: usize = 8;
 
 /// Brings the ends of runs to the disk, as [`RunDir::conclude`] has written them. The event logs are not part of it.
 pub(crate) fn settle(runs: &[&RunDir]) -> Result<()> {

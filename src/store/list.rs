@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::birth::GUILD_TO_BE;
 use super::logged::{self, LogState, Logged};
 use super::run_reader::Reader;
-use super::{Error, Opref, Result, Status, status};
+use super::{Error, Opref, Result, Status, read_opref, status};
 
 /// The length of the ids that Rille and Guild give.
 const ID_LENGTH: usize = 32;
@@ -110,7 +110,7 @@ fn info(path: &Path, reader: &mut Reader) -> RunInfo {
         status,
         damage: None,
         log_status: None,
-        operation: opref.as_ref().map(Opref::operation),
+        operation: opref.as_ref().map(|opref| operation_of(path, opref)),
         opref: opref.as_ref().map(Opref::to_string),
         initialized: reader.time("initialized"),
         started: reader.time("started"),
@@ -232,7 +232,7 @@ impl RunInfo {
         self.exit_status = self.exit_status.or(logged.end.map(|end| end.exit_status));
         if self.opref.is_none() {
             let opref = logged.opref();
-            (self.operation, self.opref) = (Some(opref.operation()), Some(opref.to_string()));
+            (self.operation, self.opref) = (Some(operation_of(&self.path, &opref)), Some(opref.to_string()));
         }
         let attr = |name: &str| logged.header.attrs.get(name).cloned();
         self.label = self.label.take().or_else(|| attr("label").and_then(text));
@@ -249,6 +249,17 @@ fn text(value: Value) -> Option<String> {
         Value::Null => None,
         Value::String(text) => Some(text),
         other => Some(other.to_string()),
+    }
+}
+
+/// Returns what a run is of, as people know it: of a batch the operation of its trials with a `+`, and the optimizer behind
+/// that, where it is not the usual one.
+fn operation_of(path: &Path, opref: &Opref) -> String {
+    // Nothing else is called so, and few runs are batches.
+    let proto = (opref.kind == "builtin").then(|| read_opref(&path.join(".guild/proto")).ok().flatten()).flatten();
+    match proto {
+        Some(proto) => format!("{}+{}", proto.operation(), opref.operation().trim_start_matches('+')),
+        None => opref.operation(),
     }
 }
 

@@ -57,7 +57,7 @@ pub(crate) use archive_reader::{archived_attribute, is_archive, with_archived_lo
 pub(crate) use attr::{decode as from_yaml, encode as yaml};
 pub(crate) use birth::sweep;
 pub(crate) use copy::{Transfer, bring};
-pub(crate) use durable::settle;
+pub(crate) use durable::{MANY as MANY_RUNS, settle};
 pub(crate) use environment::recorded_environment;
 pub(crate) use error::Error;
 pub(crate) use event_log::{EventLog, SyncHandle};

@@ -186,6 +186,15 @@ impl RunDir {
         durable::settle_whole(&self.path.join(".guild"))
     }
 
+    /// Leaves the run pending, for one that is never started itself, and gives it up.
+    pub(crate) fn leave_pending(mut self) -> Result<()> {
+        self.put("PENDING", b"")?;
+        self.remove("events.jsonl")?;
+        self.free_ballast()?;
+        self.appear()?;
+        self.lock.release()
+    }
+
     /// Removes a run that came to nothing, for good.
     pub(crate) fn discard(self) -> Result<()> {
         match self.birth {

@@ -26,7 +26,7 @@ use crate::model::{EventKind, Masks, SHORTEST_SECRET};
 const EVERYWHERE: [&str; 5] = ["USER", "LOGNAME", "USERNAME", "HOSTNAME", "HOST"];
 
 /// Secrets of a run.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Secrets {
     /// Names of variables that the user calls secret.
     hidden: GlobSet,

@@ -3,6 +3,8 @@
 mod again;
 mod audience;
 mod background;
+mod batch;
+mod batch_options;
 mod choose;
 mod flags;
 mod options;
@@ -12,7 +14,8 @@ mod used;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::mem::ManuallyDrop;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches};
@@ -27,8 +30,8 @@ use crate::cli::config::{self, Loaded};
 use crate::cli::output::write_out;
 use crate::cli::{Failure, FailureKind, MAKE_ROOM};
 use crate::job::missing_secrets;
-use crate::job::operation::{self as job, Done, Plan, RunError, RunPlace, Wants};
-use crate::model::{Masks, exit_code};
+use crate::job::operation::{self as job, Done, Plan, Recipe, RunError, RunPlace, Wants};
+use crate::model::exit_code;
 use crate::operation::{self, ScalarPatterns};
 use crate::store::{self, Home, Secrets};
 
@@ -84,7 +87,20 @@ pub(crate) fn main(words: &[OsString]) -> Result<i32, Failure> {
     if let Some(code) = flags::only_shown(&args, &started_in)? {
         return Ok(code);
     }
-    let chosen = choose::choose(&args, &home, &started_in)?;
+    let around = |home: Home, loaded: Loaded| batch::Surroundings { home, loaded, started_in: &started_in, words };
+    if let Some(run) = &args.start {
+        let path = again::find(&home, run)?;
+        if let Some(proto) = job::batch::proto_of(&path) {
+            return batch::again(&args, &path, &proto, around(home, loaded));
+        }
+    }
+    let mut chosen = choose::choose(&args, &home, &started_in)?;
+    if let Some(wanted) = batch::wanted(&args, &chosen)? {
+        if let Some(code) = batch::only_shown(&args, &chosen, &wanted)? {
+            return Ok(code);
+        }
+        return batch::run(&args, chosen, wanted, around(home, loaded));
+    }
     if let Some(code) = show_what_would_run(&args, &chosen, &home)? {
         return Ok(code);
     }
@@ -98,8 +114,9 @@ pub(crate) fn main(words: &[OsString]) -> Result<i32, Failure> {
     }
     let used = if args.explain { used::used(&args, &chosen, &home, &loaded, &started_in) } else { Vec::new() };
     let place = place(&args, &chosen, &home)?;
-    let mut plan = plan(&args, chosen, place, home, &loaded, started_in)?;
-    plan.typed = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let typed = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let recipe = recipe(&args, &mut chosen, Around { home, loaded: &loaded, started_in: &started_in, typed })?;
+    let mut plan = plan(&args, chosen, place, recipe, &loaded);
     plan.used = used;
     start(&args, plan)
 }
@@ -140,56 +157,39 @@ fn describe(args: &OperationArgs, chosen: &Chosen) -> String {
     }
 }
 
-/// Makes the plan, but for what was typed and the runs that it would use.
-fn plan(
-    args: &OperationArgs,
-    mut chosen: Chosen,
-    place: RunPlace,
+/// What a recipe is made with, beside the options and what was chosen.
+struct Around<'a> {
     home: Home,
-    loaded: &Loaded,
-    started_in: PathBuf,
-) -> Result<Plan, Failure> {
-    let mut secrets = Secrets::new(&loaded.config.secrets.hide).hide(&chosen.record.env_secrets);
-    secrets.add_variables(std::env::vars_os());
-    if let Some(text) = chosen.recorded.as_ref().and_then(|run| missing_secrets(&secrets, &run.path)) {
-        audience::show(&operation::Notice::Warning(text));
-    }
-    let environment = store::recorded_environment(std::env::vars_os(), &secrets);
+    loaded: &'a Loaded,
+    started_in: &'a Path,
+    typed: Vec<String>,
+}
+
+/// Makes what all runs of the command have in common.
+fn recipe(args: &OperationArgs, chosen: &mut Chosen, around: Around<'_>) -> Result<Recipe, Failure> {
+    let Around { home, loaded, started_in, typed } = around;
     let minutes = args.stop_after.map(|minutes| minutes * 60.0).or(chosen.record.stop_after);
     let stop_after = minutes
         .map(Duration::try_from_secs_f64)
         .transpose()
         .map_err(|_| Failure::usage("--stop-after must be a number of minutes from 0".to_owned()))?;
-    let project = chosen.operation.as_ref().map_or_else(|| started_in.clone(), |operation| operation.project.clone());
-    let random_seed = args.random_seed.or(chosen.recorded.as_ref().and_then(|run| run.random_seed));
-    let tags = tags(args, &chosen);
-    if let Some(template) = args.label.as_ref().or(loaded.config.label.as_ref()) {
-        chosen.record.label_template = Some(template.clone());
-    }
-    let label = label(&chosen, &tags, args.start.is_some() && args.label.is_none(), &secrets.masks());
+    let project =
+        chosen.operation.as_ref().map_or_else(|| started_in.to_owned(), |operation| operation.project.clone());
     let scalars = ScalarPatterns::read(chosen.record.output_scalars.as_ref(), chosen.values.keys().map(String::as_str))
         .map_err(|error| Failure::usage(format!("operation '{}': {error}", chosen.opref.operation())))?;
-    Ok(Plan {
-        place,
+    let secrets = secrets(chosen, loaded);
+    Ok(Recipe {
         scalars,
-        tags,
-        label,
+        tags: tags(args, chosen),
         comment: comment(args)?,
-        opref: chosen.opref,
-        record: chosen.record,
-        values: chosen.values,
-        user_flags: chosen.user_flags,
-        source: chosen.source,
-        attributes: chosen.attributes,
-        resolved: chosen.recorded.filter(|_| args.start.is_some()).map(|run| run.deps).unwrap_or_default(),
-        started_in,
+        opref: chosen.opref.clone(),
+        attributes: std::mem::take(&mut chosen.attributes),
+        started_in: started_in.to_owned(),
         project,
         definitions: chosen.operation.as_ref().map(operation::Operation::definition_files).unwrap_or_default(),
-        typed: Vec::new(),
-        used: Vec::new(),
+        typed,
         options: args.recorded(),
-        environment,
-        secrets,
+        environment: store::recorded_environment(std::env::vars_os(), &secrets),
         keeps_secrets: loaded.config.secrets.keeps(),
         wants: Wants {
             staging: args.stage,
@@ -203,10 +203,49 @@ fn plan(
         output_limit: loaded.config.output_limit.map_or(u64::MAX, |limit| limit.0),
         stop_after,
         gpus: gpus(args),
-        random_seed: random_seed.unwrap_or_else(|| u32::try_from(Uuid::new_v4().as_u128() >> 97).unwrap_or_default()),
         stdin: stdin(),
         home,
     })
+}
+
+/// Returns what is secret in the environment and for the operation.
+fn secrets(chosen: &Chosen, loaded: &Loaded) -> Secrets {
+    let mut secrets = Secrets::new(&loaded.config.secrets.hide).hide(&chosen.record.env_secrets);
+    secrets.add_variables(std::env::vars_os());
+    secrets
+}
+
+/// Makes the plan of the one run, but for the runs that it would use.
+fn plan(args: &OperationArgs, mut chosen: Chosen, place: RunPlace, recipe: Recipe, loaded: &Loaded) -> Plan {
+    let secrets = secrets(&chosen, loaded);
+    if let Some(text) = chosen.recorded.as_ref().and_then(|run| missing_secrets(&secrets, &run.path)) {
+        audience::show(&operation::Notice::Warning(text));
+    }
+    let random_seed = args.random_seed.or(chosen.recorded.as_ref().and_then(|run| run.random_seed));
+    if let Some(template) = args.label.as_ref().or(loaded.config.label.as_ref()) {
+        chosen.record.label_template = Some(template.clone());
+    }
+    let earlier = chosen.recorded.as_ref().filter(|_| args.start.is_some() && args.label.is_none());
+    let (label, notices) = job::label(&chosen.record, &chosen.values, &recipe.tags, earlier, &secrets.masks());
+    notices.iter().for_each(audience::show);
+    Plan {
+        place,
+        source: Arc::new(chosen.source),
+        label,
+        resolved: chosen.recorded.filter(|_| args.start.is_some()).map(|run| run.deps).unwrap_or_default(),
+        record: chosen.record,
+        values: chosen.values,
+        user_flags: chosen.user_flags,
+        secrets,
+        random_seed: random_seed.unwrap_or_else(new_seed),
+        used: Vec::new(),
+        recipe: Arc::new(recipe),
+    }
+}
+
+/// Returns a seed that nobody chose.
+fn new_seed() -> u32 {
+    u32::try_from(Uuid::new_v4().as_u128() >> 97).unwrap_or_default()
 }
 
 /// Returns the comment, edited where that is asked for.
@@ -223,26 +262,6 @@ fn tags(args: &OperationArgs, chosen: &Chosen) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let all = args.tag.iter().chain(&chosen.tags);
     all.filter(|tag| seen.insert(*tag)).cloned().collect()
-}
-
-/// Returns the label: what the user asked for, else what the definition says, else the values of the flags. A run that is
-/// started again keeps one that its user has given it since.
-fn label(chosen: &Chosen, tags: &[String], may_be_kept: bool, masks: &Masks) -> Option<String> {
-    let by_tags = (!tags.is_empty()).then(|| format!("{} ${{default_label}}", tags.join(" ")));
-    let template = chosen.record.label_template.clone().or(by_tags);
-    // Guild's labels have whole ids.
-    let long = |values: &operation::FlagValues| operation::label(template.as_deref(), values, &BTreeSet::new()).0;
-    let upstreams = chosen.record.upstream_flags();
-    let label = |values: &operation::FlagValues| operation::label(template.as_deref(), values, &upstreams);
-    if let Some(run) = chosen.recorded.as_ref().filter(|_| may_be_kept)
-        && let Some(given) = run.label.as_ref().map(|given| masks.mask_text(given))
-        && [label(&run.values).0, long(&run.values)].iter().all(|made| given != masks.mask_text(made))
-    {
-        return None;
-    }
-    let (label, notices) = label(&chosen.values);
-    notices.iter().for_each(audience::show);
-    Some(label)
 }
 
 /// Returns the time between the request to end and the kill: what somebody has set, or Guild's.
@@ -287,7 +306,7 @@ fn place(args: &OperationArgs, chosen: &Chosen, home: &Home) -> Result<RunPlace,
 
 /// Parts this process and runs the plan.
 fn start(args: &OperationArgs, plan: Plan) -> Result<i32, Failure> {
-    let operation = plan.opref.operation();
+    let operation = plan.recipe.opref.operation();
     let background = match args.background || args.pidfile.is_some() {
         false => None,
         true => {

@@ -1,4 +1,4 @@
-//! What is kept of what an attempt writes: in files of its folder, or by the sink of its run.
+//! What is kept of what an attempt writes: in files of its folder, or by the sink of a run directory of its own.
 //!
 //! What a task does in its own folder must not cost a result, nor anybody else's file. So there are two kinds of failure: what
 //! lies in the folder is got around here and is nobody's failure; what lies in the store (a full disk, an error of it) is
@@ -8,7 +8,7 @@ mod attempt_folder;
 mod capped_file;
 mod folder;
 mod output_sink;
-mod sink;
+mod own_run;
 
 use chrono::{DateTime, Utc};
 
@@ -18,7 +18,7 @@ use crate::model::{Stream, TaskNumber};
 
 pub(super) use self::folder::Folders;
 pub(crate) use self::output_sink::{OutputSink, SinkWaker};
-pub(super) use self::sink::Sinks;
+pub(crate) use self::own_run::OwnRun;
 
 /// Which attempt something is kept of.
 #[derive(Clone, Copy, Debug)]

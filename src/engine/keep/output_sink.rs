@@ -1,4 +1,4 @@
-//! Where the output of a run's only task goes when it is not kept in files of the task: that of an operation.
+//! Where the output of a task goes that has a run directory of its own: that of an operation.
 
 use std::io;
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::model::Stream;
 /// Tells the engine that a full sink takes bytes again. May be called on any thread, also when nobody waits for it.
 pub(crate) type SinkWaker = Box<dyn Fn() + Send + Sync>;
 
-/// Takes what the only task of a run writes. It is called on the engine's thread, so that no call may wait for anybody.
+/// Takes what a task with a run directory of its own writes. It is called on the engine's thread, so that no call may wait for anybody.
 pub(crate) trait OutputSink: Send {
     /// Takes the means to say that there is room again, before anything is written.
     fn connect(&mut self, waker: SinkWaker);

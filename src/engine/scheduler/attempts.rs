@@ -193,7 +193,10 @@ impl Scheduler {
             self.effects.push(Effect::Record(EventKind::TaskFinished(finished)));
             self.make_ready(number);
         } else {
-            self.leave(number, Leaving { finished, end: End { outcome, reason, data, exit, stopped: stop } });
+            self.leave(
+                number,
+                Leaving { finished, end: End { outcome, reason, data, exit, stopped: stop }, has_failed: false },
+            );
         }
     }
 }

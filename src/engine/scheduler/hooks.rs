@@ -6,12 +6,14 @@
 use std::time::Duration;
 
 use super::{Effect, End, Entry, Phase, Scheduler, Written};
-use crate::model::{EventKind, Outcome, TaskFinished, TaskNumber};
+use crate::model::{EventKind, Outcome, Task, TaskFinished, TaskNumber};
 
 /// A task that has ended and was not dismissed yet.
 pub(super) struct Leaving {
     pub(super) finished: Box<TaskFinished>,
     pub(super) end: End,
+    /// It counts as a failure already: what starts meanwhile must know.
+    pub(super) has_failed: bool,
 }
 
 impl Scheduler {
@@ -34,13 +36,26 @@ impl Scheduler {
         self.finish_attempt(task, Written::default(), 0, now);
     }
 
+    /// Takes in what a task does. What others know it by stays.
+    pub(super) fn provide(&mut self, number: TaskNumber, mut work: Box<Task>) {
+        if let Some(task) = self.tasks.get_mut(&number).and_then(|entry| entry.task.as_mut()) {
+            std::mem::swap(&mut work.id, &mut task.id);
+            std::mem::swap(&mut work.needs, &mut task.needs);
+            std::mem::swap(&mut work.resources, &mut task.resources);
+            *task = work;
+        }
+    }
+
     /// Has the plugins told of a task's end, or tells it at once where there are none.
-    pub(super) fn leave(&mut self, number: TaskNumber, leaving: Leaving) {
+    pub(super) fn leave(&mut self, number: TaskNumber, mut leaving: Leaving) {
         match self.tasks.get_mut(&number) {
             Some(entry) if entry.is_greeted => {
-                let end = leaving.end.clone();
+                leaving.has_failed =
+                    entry.task.as_ref().is_some_and(|task| task.counts()) && leaving.end.outcome.is_failure();
+                self.failures += u32::from(leaving.has_failed);
+                let (end, seconds) = (leaving.end.clone(), leaving.finished.seconds);
                 entry.phase = Phase::Leaving(Box::new(leaving));
-                self.effects.push(Effect::Leaves { task: number, end });
+                self.effects.push(Effect::Leaves { task: number, end, seconds });
             }
             _ => self.record_and_settle(number, leaving),
         }
@@ -78,6 +93,8 @@ impl Scheduler {
     }
 
     fn record_and_settle(&mut self, number: TaskNumber, leaving: Leaving) {
+        // It is counted for good when it settles.
+        self.failures -= u32::from(leaving.has_failed);
         self.effects.push(Effect::Record(EventKind::TaskFinished(leaving.finished)));
         self.settle(number, leaving.end);
     }

@@ -35,6 +35,8 @@ use crate::model::{EventKind, Exit, Message, Outcome, OutputSize, Task, TaskFini
 pub(crate) enum Input {
     /// These tasks are to run as soon as they may.
     Submit { tasks: Vec<Submission>, group: Option<Group> },
+    /// What this task does is known only now.
+    Provided { task: TaskNumber, work: Box<Task> },
     /// Somebody waits for tasks.
     Wait(Wait),
     /// A task waits for the user: its time limit stands still.
@@ -124,8 +126,8 @@ pub(crate) enum Effect {
     Record(EventKind),
     /// The task could start; answered by `Admitted`.
     Comes { task: TaskNumber },
-    /// The task has ended; answered by `Dismissed`.
-    Leaves { task: TaskNumber, end: End },
+    /// The task has ended, so many seconds after its last attempt started; answered by `Dismissed`.
+    Leaves { task: TaskNumber, end: End, seconds: f64 },
     /// Start a process; answered by `Spawned`, `SpawnFailed` or `SpawnDeferred`.
     Spawn { task: TaskNumber, attempt: u32, slots: Slots },
     /// Ask the task's process group to end.
@@ -272,6 +274,7 @@ impl Scheduler {
     pub(crate) fn handle(&mut self, input: Input, now: Duration) -> Vec<Effect> {
         match input {
             Input::Submit { tasks, group } => self.submit(tasks, group),
+            Input::Provided { task, work } => self.provide(task, work),
             Input::Wait(wait) => self.wait(&wait, now),
             Input::Stop { tasks, reason } => {
                 for task in tasks {
@@ -500,7 +503,7 @@ impl Scheduler {
         let outcome = end.outcome;
         let task = entry.task.take();
         let counts = task.as_ref().is_some_and(|task| task.counts());
-        if counts && matches!(outcome, Outcome::Failed | Outcome::Errored | Outcome::Aborted) {
+        if counts && outcome.is_failure() {
             self.failures += 1;
         }
         let id = task.map(|task| task.id).unwrap_or_default();

@@ -38,7 +38,7 @@ impl Sim {
             for effect in self.scheduler.handle(input, self.now) {
                 match effect {
                     Effect::Comes { task } => self.log.push(format!("comes {task}")),
-                    Effect::Leaves { task, end } => self.log.push(format!("leaves {task} {}", end.outcome)),
+                    Effect::Leaves { task, end, .. } => self.log.push(format!("leaves {task} {}", end.outcome)),
                     Effect::Spawn { task, attempt, .. } => {
                         self.log.push(format!("spawn {task}.{attempt}"));
                         assert!(self.running.insert(task), "task {task} runs twice");

@@ -120,7 +120,7 @@ impl Jobfile {
         let failed = self.random.percent(8).then(|| "a plugin failed".to_owned());
         let deed = match call {
             Call::Comes => Deed::Admit(task, failed),
-            Call::Leaves(_) => Deed::Dismiss(task, failed),
+            Call::Leaves(..) => Deed::Dismiss(task, failed),
             Call::ArgumentsRead(_) | Call::Used(_) | Call::Remark(_) | Call::Select(_) | Call::Prompt(_) => return,
         };
         self.deeds.push((at, deed));

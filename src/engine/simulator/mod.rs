@@ -73,6 +73,7 @@ impl<'a> Simulation<'a> {
                 started_in: "/".into(),
                 testbed_file: None,
                 output_limit: 1 << 20,
+                visible_gpus: None,
                 synchro: Arc::default(),
                 masks: crate::model::Masks::default(),
             },

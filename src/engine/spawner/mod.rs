@@ -39,6 +39,8 @@ pub(crate) struct Start {
     pub(crate) is_bare: bool,
     /// The attempt's folder, which is there.
     pub(crate) folder: PathBuf,
+    /// The id and the directory of the run that it is told it belongs to, if that is not the run of all.
+    pub(crate) run: Option<(String, PathBuf)>,
     /// The working folder, if it is not the attempt's.
     pub(crate) cwd: Option<PathBuf>,
     /// The file to read standard input from; `/dev/null` if there is none.

@@ -15,7 +15,7 @@ use super::live::Live;
 use super::starts;
 use crate::engine::clock::Clock;
 use crate::engine::journal::Journal;
-use crate::engine::keep::{KeepOrder, Keeper, NoKeep};
+use crate::engine::keep::{KeepOrder, Keeper, NoKeep, OwnRun};
 use crate::engine::request::{Call, Failure, OnCall, OutputTap, Request, Waited};
 use crate::engine::scheduler::{Answer, Effect, End, Input, Scheduler, Slots, WaitId, Written};
 use crate::engine::spawner::{Ask, AttemptId, Start};
@@ -60,6 +60,8 @@ pub(in crate::engine) struct Books {
     pub(super) live: BTreeMap<TaskNumber, Live>,
     /// Folders of tasks that are not done.
     folders: HashMap<TaskNumber, String>,
+    /// Run directories of tasks that have one of their own and are not done.
+    own_runs: HashMap<TaskNumber, OwnRun>,
     waiting: HashMap<WaitId, Sender<Result<Waited, Failure>>>,
     pub(super) records: Vec<EventKind>,
     replies: Vec<(WaitId, Answer)>,
@@ -124,6 +126,7 @@ impl Books {
             hooks,
             live: BTreeMap::new(),
             folders: HashMap::new(),
+            own_runs: HashMap::new(),
             waiting: HashMap::new(),
             records: Vec::new(),
             replies: Vec::new(),
@@ -146,6 +149,10 @@ impl Books {
             Request::Submit { tasks, group } => {
                 self.folders.extend(tasks.iter().map(|task| (task.number, task.folder.clone())));
                 self.inputs.push(Input::Submit { tasks, group });
+            }
+            Request::Provide { task, run, work } => {
+                self.own_runs.insert(task, run);
+                self.inputs.extend(work.map(|work| Input::Provided { task, work }));
             }
             Request::Wait { wait, reply } => {
                 self.waiting.insert(wait.id, reply);
@@ -189,7 +196,7 @@ impl Books {
                 }
             }
             Effect::Comes { task } => (self.hooks.on_call)(task, Call::Comes),
-            Effect::Leaves { task, end } => (self.hooks.on_call)(task, Call::Leaves(Box::new(end))),
+            Effect::Leaves { task, end, seconds } => (self.hooks.on_call)(task, Call::Leaves(Box::new(end), seconds)),
             Effect::Spawn { task, attempt: ordinal, slots } => {
                 self.wishes.push((AttemptId { task, ordinal }, Wish::Start(slots)));
             }
@@ -207,6 +214,7 @@ impl Books {
             }
             Effect::Settled { task, end } => {
                 self.folders.remove(&task);
+                self.own_runs.remove(&task);
                 (self.hooks.on_settled)(task, end);
             }
             Effect::Answer { wait, answer } => self.replies.push((wait, answer)),
@@ -245,7 +253,12 @@ impl Books {
         let way = Way::of(task);
         let folder = self.folders.get(&number).map(String::as_str).unwrap_or_default();
         let has_runner = matches!(way, Way::Runner(_));
-        let keep = match self.keeper.open(&KeepOrder { task: number, ordinal, folder, has_runner }) {
+        let own_run = self.own_runs.get(&number);
+        let keep = match own_run {
+            Some(run) => run.open(),
+            None => self.keeper.open(&KeepOrder { task: number, ordinal, folder, has_runner }),
+        };
+        let keep = match keep {
             Ok(keep) => keep,
             Err(NoKeep::Exhausted(reason)) => {
                 self.inputs.push(Input::SpawnDeferred { task: number, reason });
@@ -267,6 +280,7 @@ impl Books {
         }
         let runtime = self.runtime.read();
         let start = starts::of_task(task, id, keep.folder(), slots, &runtime, &self.surroundings);
+        let start = start.map(|start| Start { run: own_run.map(OwnRun::place), ..start });
         drop(runtime);
         match start {
             Ok(start) => {

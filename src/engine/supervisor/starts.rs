@@ -48,6 +48,7 @@ pub(super) fn of_task(
         env: task.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
         is_bare: is_bare(task),
         folder: folder.to_owned(),
+        run: None,
         cwd: task.cwd.clone(),
         stdin: task.stdin.clone(),
         slots,

@@ -36,10 +36,10 @@ pub(super) fn resolve(
     let mut manifest = read_manifest(&directory)?;
     let is_interrupted = || interrupted().is_some();
     let surroundings = Surroundings {
-        cache: &plan.home.path().join("cache/resources"),
-        started_in: &plan.started_in,
+        cache: &plan.recipe.home.path().join("cache/resources"),
+        started_in: &plan.recipe.started_in,
         limits: Limits::default(),
-        upstreams: &Runs { home: &plan.home, own: Some(&id) },
+        upstreams: &Runs { home: &plan.recipe.home, own: Some(&id) },
         can_import: &|module| can_import(module, &plan.record, &directory, &is_interrupted),
         post_process: &|command, folder| post_process(command, folder, &is_interrupted),
         stdin: &|| stdin(plan),
@@ -53,8 +53,8 @@ pub(super) fn resolve(
         run_dir: &directory,
         already: &plan.resolved,
         manifest: &manifest,
-        is_staging: plan.wants.staging,
-        force: plan.wants.force_deps,
+        is_staging: plan.recipe.wants.staging,
+        force: plan.recipe.wants.force_deps,
         surroundings: &surroundings,
     };
     let resolved = dependency::resolve(&request, &mut |notice| audience.notice(notice));
@@ -126,7 +126,7 @@ fn post_process(command: &str, folder: &Path, is_interrupted: &dyn Fn() -> bool)
 
 /// Returns the standard input of the command, empty if it has none.
 fn stdin(plan: &Plan) -> Box<dyn Read> {
-    match plan.stdin.as_ref().and_then(|path| std::fs::File::open(path).ok()) {
+    match plan.recipe.stdin.as_ref().and_then(|path| std::fs::File::open(path).ok()) {
         Some(file) => Box::new(file),
         None => Box::new(std::io::empty()),
     }

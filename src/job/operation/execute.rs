@@ -13,7 +13,7 @@ use super::output::{Recorder, Recording};
 use super::state::{RunEnd, State};
 use super::{Audience, Done, Plan, RunError, RunPlace, keep, prepare, secrets, sourcecode, stale};
 use crate::engine::{
-    self, Abandoned, End, Engine, Guarded, Journal, Limits, OutputSink, StopReason, Submission, Surroundings, Timing,
+    self, Abandoned, End, Engine, Guarded, Journal, Limits, OwnRun, StopReason, Submission, Surroundings, Timing,
     Waited,
 };
 use crate::model::{EVENT_FORMAT, EventKind, JobInfo, Masks, RunStarted, Runnable, RuntimeInfo, Task, TaskNumber};
@@ -21,7 +21,7 @@ use crate::operation::{self, Notice};
 use crate::store::{self, EventLog, RunDir, Site};
 
 /// How long the console of a run that was asked to stop is waited for.
-const LAST_OUTPUT: Duration = Duration::from_secs(2);
+pub(super) const LAST_OUTPUT: Duration = Duration::from_secs(2);
 
 /// The one task of the run.
 const TASK: TaskNumber = 1;
@@ -46,10 +46,13 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
     journal.record(vec![run_started(&plan, &runtime, pid, names)])?;
     let state = Arc::new(State::new(run, journal.clone()));
     let ended: Arc<Mutex<Option<End>>> = Arc::default();
-    let Recorder { sink, recording } = Recorder::new(&directory, plan.scalars.take(), !plan.wants.quiet, &masks);
+    let Recorder { sink, recording } =
+        Recorder::new(&directory, plan.recipe.scalars.clone(), !plan.recipe.wants.quiet, &masks);
     let audience = &mut secrets::Masked { audience: &mut *audience, masks };
-    let parts = Parts { guarded, journal, sink, state: &state, ended: &ended };
+    let own_run = OwnRun::new(&runtime.job.uid, &directory, sink);
+    let parts = Parts { guarded, journal, state: &state, ended: &ended };
     let engine = start_engine(&plan, &directory, runtime, parts)?;
+    engine.provide(TASK, own_run, None);
 
     let prepared = prepare::prepare(&mut plan, git, &state, audience, &|| engine.interrupted());
     let unfinished = match prepared {
@@ -60,7 +63,7 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
                     close(&engine)?;
                     return discard(&state, done);
                 }
-                None if plan.wants.staging => {
+                None if plan.recipe.wants.staging => {
                     close(&engine)?;
                     return stage(&plan, &state, &prepared);
                 }
@@ -78,12 +81,7 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
         Err(error) => error,
     };
     close(&engine)?;
-    let end = match &unfinished {
-        RunError::Interrupted(signal) => RunEnd::interrupted(*signal),
-        error if error.leaves_no_result() => RunEnd::unrecorded(error.to_string()),
-        error => RunEnd::unstarted(error.to_string()),
-    };
-    state.end(&end)?;
+    state.end(&RunEnd::of_error(&unfinished))?;
     Err(unfinished)
 }
 
@@ -101,8 +99,8 @@ fn superfluous(
     }
     let place = state.with_run(|run| run.place().to_owned())?;
     let comparison = keep::compare(plan, &place)?;
-    if plan.wants.explain {
-        let more = of_used((&plan.opref.operation(), comparison.is_needed()));
+    if plan.recipe.wants.explain {
+        let more = of_used((&plan.recipe.opref.operation(), comparison.is_needed()));
         return Some(Done::Explained(comparison.explain() + &more));
     }
     if !comparison.same.is_empty() {
@@ -118,9 +116,9 @@ fn superfluous(
 pub(super) fn open(plan: &Plan, pid: u32, masks: &Masks) -> Result<(RunDir, EventLog), RunError> {
     match &plan.place {
         RunPlace::New { path, id, is_outside } => {
-            let runs = plan.home.runs_dir();
+            let runs = plan.recipe.home.runs_dir();
             let site = if *is_outside { Site::At(path) } else { Site::Among(&runs) };
-            let (run, log) = RunDir::begin(site, id, pid, &plan.opref)?;
+            let (run, log) = RunDir::begin(site, id, pid, &plan.recipe.opref)?;
             Ok((run, log.masked_by(masks.clone())))
         }
         RunPlace::Again { path } => {
@@ -137,7 +135,6 @@ pub(super) fn open(plan: &Plan, pid: u32, masks: &Masks) -> Result<(RunDir, Even
 struct Parts<'a> {
     guarded: Guarded,
     journal: Journal,
-    sink: Box<dyn OutputSink>,
     state: &'a Arc<State>,
     ended: &'a Arc<Mutex<Option<End>>>,
 }
@@ -148,22 +145,23 @@ fn start_engine(plan: &Plan, directory: &Path, runtime: RuntimeInfo, parts: Part
         guarded: parts.guarded,
         journal: parts.journal,
         limits: Limits { at_once: None, capacity: BTreeMap::new(), max_failures: None, deadline: None },
-        timing: Timing { grace: plan.grace, ..Timing::default() },
+        timing: Timing { grace: plan.recipe.grace, ..Timing::default() },
         patience: PATIENCE,
         status_listen: None,
         surroundings: Surroundings {
             run_id: runtime.job.uid.clone(),
             directory: directory.to_owned(),
-            started_in: plan.started_in.clone(),
+            started_in: plan.recipe.started_in.clone(),
             testbed_file: None,
-            output_limit: plan.output_limit,
+            output_limit: plan.recipe.output_limit,
+            visible_gpus: None,
             synchro: Arc::new(OnceLock::new()),
             // The sink masks what it keeps.
             masks: Masks::default(),
         },
         runtime: Arc::new(RwLock::new(runtime)),
         tap: None,
-        sink: Some(parts.sink),
+        reads_much: true,
         on_started: Box::new(|_, _| ()),
         on_settled: Box::new(move |_, end| *ended.lock() = Some(end)),
         on_call: Box::new(|_, _| ()),
@@ -218,10 +216,10 @@ fn operate(
     recorded?;
     if run_end.exit_status == 0
         && plan.record.delete_on_success
-        && !plan.wants.keep
+        && !plan.recipe.wants.keep
         && let Some(path) = path
     {
-        store::remove(&plan.home, &path, false)?;
+        store::remove(&plan.recipe.home, &path, false)?;
     }
     let remark = end.as_ref().and_then(|end| remark(plan, end));
     Ok(Done::Ran { code: run_end.code, remark: remark.map(|text| plan.masks().mask_text(&text).into_owned()) })
@@ -235,7 +233,7 @@ fn remark(plan: &Plan, end: &End) -> Option<String> {
         }
         (None, None) => Some(format!(
             "the operation '{}' could not be started: {}",
-            plan.opref.operation(),
+            plan.recipe.opref.operation(),
             end.reason.as_deref().unwrap_or("no reason is known")
         )),
         (None, Some(exit @ crate::model::Exit::Signal(_))) => Some(format!("the operation was {exit}")),
@@ -245,28 +243,33 @@ fn remark(plan: &Plan, end: &End) -> Option<String> {
 
 fn submission(plan: &Plan, state: &State, prepared: prepare::Prepared) -> Submission {
     let directory = state.with_run(|run| run.path().to_owned()).unwrap_or_default();
+    let task = Box::new(task(plan, &directory, prepared));
+    Submission { number: TASK, folder: String::new(), task, decided: None, reused: None }
+}
+
+/// Returns what is run in a run directory.
+pub(super) fn task(plan: &Plan, directory: &Path, prepared: prepare::Prepared) -> Task {
     let mut words = prepared.command.into_iter();
     let program = words.next().unwrap_or_default();
     // A program of the run directory is named relative to it.
     let program = if program.contains('/') { directory.join(program).to_string_lossy().into_owned() } else { program };
-    let task = Task {
-        id: plan.opref.operation(),
+    Task {
+        id: plan.recipe.opref.operation(),
         runnable: Runnable {
             kind: engine::OPERATION_KIND.to_owned(),
             uri: Some(program),
             args: words.map(Into::into).collect(),
             ..Runnable::default()
         },
-        cwd: Some(directory),
+        cwd: Some(directory.to_owned()),
         env: prepared.env.into_iter().map(|(name, value)| (name, value.map(Into::into))).collect(),
-        stdin: plan.stdin.clone(),
-        max_runtime: plan.stop_after,
+        stdin: plan.recipe.stdin.clone(),
+        max_runtime: plan.recipe.stop_after,
         ..Task::default()
-    };
-    Submission { number: TASK, folder: String::new(), task: Box::new(task), decided: None, reused: None }
+    }
 }
 
-fn stage(plan: &Plan, state: &State, prepared: &prepare::Prepared) -> Result<Done, RunError> {
+pub(super) fn stage(plan: &Plan, state: &State, prepared: &prepare::Prepared) -> Result<Done, RunError> {
     let Some(run) = state.take() else { return Err(RunError::Interrupted(libc::SIGINT)) };
     run.write_file(".guild/ENV", prepare::staged_environment(plan, prepared).as_bytes())?;
     let (id, path) = (run.id().to_owned(), run.path().to_owned());
@@ -292,12 +295,12 @@ fn close(engine: &Engine) -> Result<(), RunError> {
     }
 }
 
-fn runtime_info(plan: &Plan, run: &RunDir) -> RuntimeInfo {
+pub(super) fn runtime_info(plan: &Plan, run: &RunDir) -> RuntimeInfo {
     RuntimeInfo {
         job: JobInfo {
-            name: plan.opref.operation(),
+            name: plan.recipe.opref.operation(),
             uid: run.id().to_owned(),
-            file: PathBuf::from(&plan.opref.name),
+            file: PathBuf::from(&plan.recipe.opref.name),
             file_hash: String::new(),
             starttime: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
         },
@@ -306,16 +309,16 @@ fn runtime_info(plan: &Plan, run: &RunDir) -> RuntimeInfo {
     }
 }
 
-fn run_started(plan: &Plan, runtime: &RuntimeInfo, pid: u32, secrets: Vec<String>) -> EventKind {
+pub(super) fn run_started(plan: &Plan, runtime: &RuntimeInfo, pid: u32, secrets: Vec<String>) -> EventKind {
     EventKind::RunStarted(Box::new(RunStarted {
         format: EVENT_FORMAT,
         rille: env!("CARGO_PKG_VERSION").to_owned(),
         run_id: runtime.job.uid.clone(),
         door: "operation".to_owned(),
         name: runtime.job.name.clone(),
-        file: plan.opref.name.clone(),
+        file: plan.recipe.opref.name.clone(),
         file_hash: String::new(),
-        argv: plan.typed.clone(),
+        argv: plan.recipe.typed.clone(),
         pid: i32::try_from(pid).unwrap_or_default(),
         host: store::host(),
         user: store::user(),
@@ -329,7 +332,7 @@ fn run_started(plan: &Plan, runtime: &RuntimeInfo, pid: u32, secrets: Vec<String
 /// Returns the attributes that the log keeps as well.
 fn logged_attributes(plan: &Plan) -> Map<String, Value> {
     let attrs = json!({
-        "opref": plan.opref.to_string(), "label": plan.label, "tags": plan.tags, "flags": plan.values,
+        "opref": plan.recipe.opref.to_string(), "label": plan.label, "tags": plan.recipe.tags, "flags": plan.values,
         "user_flags": plan.user_flags, "random_seed": plan.random_seed,
     });
     match attrs {

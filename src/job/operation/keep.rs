@@ -18,19 +18,19 @@ pub(super) struct Comparison {
 
 /// Compares the run that was prepared in `directory` with the others of its operation; `None` where nobody asks for it.
 pub(super) fn compare(plan: &Plan, directory: &Path) -> Option<Comparison> {
-    if !plan.wants.needed && !plan.wants.explain {
+    if !plan.recipe.wants.needed && !plan.recipe.wants.explain {
         return None;
     }
     let definitions = definitions(plan);
     let own = Identity::of(directory, &store::load(directory).ok()?, &definitions);
-    let operation = plan.opref.operation();
+    let operation = plan.recipe.opref.operation();
     let is_candidate = |run: &RunInfo| {
         run.path != directory
             && run.operation.as_ref() == Some(&operation)
             && matches!(run.status, Status::Completed | Status::Terminated)
     };
     let mut comparison = Comparison { operation: operation.clone(), same: Vec::new(), nearest: None };
-    for run in store::list(&plan.home).ok()?.into_iter().filter(is_candidate) {
+    for run in store::list(&plan.recipe.home).ok()?.into_iter().filter(is_candidate) {
         let Ok(details) = store::load(&run.path) else { continue };
         let differences = own.differences(&Identity::of(&run.path, &details, &definitions));
         if differences.is_empty() {
@@ -51,9 +51,9 @@ pub(super) fn differences(plan: &Plan, directory: &Path, other: &Path) -> Option
 
 /// Returns the files of the project that define operations. A run that is started again knows only where it is defined.
 fn definitions(plan: &Plan) -> Vec<PathBuf> {
-    let mut files = plan.definitions.clone();
-    if plan.opref.kind == "guildfile" {
-        files.extend(Path::new(&plan.opref.name).file_name().map(PathBuf::from));
+    let mut files = plan.recipe.definitions.clone();
+    if plan.recipe.opref.kind == "guildfile" {
+        files.extend(Path::new(&plan.recipe.opref.name).file_name().map(PathBuf::from));
     }
     files
 }

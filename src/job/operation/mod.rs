@@ -3,11 +3,13 @@
 //! A new run and one that is started again are the same from the [`OpRecord`] and the values of flags on. Everything is done
 //! by the host, with the engine running from the start, so that a signal is heard also while files are copied.
 
+pub(crate) mod batch;
 mod dependencies;
 mod execute;
 mod git;
 mod identity;
 mod keep;
+mod naming;
 mod output;
 mod prepare;
 mod python;
@@ -20,6 +22,7 @@ mod upstream;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -29,35 +32,49 @@ use crate::model::Masks;
 use crate::operation::{FlagValues, Notice, OpRecord, Operation, ScalarPatterns};
 use crate::store::{self, Home, Opref, Secrets};
 
+pub(crate) use self::naming::label;
 pub(crate) use self::recorded::{CannotStart, RecordedRun};
+pub(crate) use self::sourcecode::Snapshot;
 pub(crate) use self::stale::Used;
 
 /// A run that was asked for, checked and complete.
 pub(crate) struct Plan {
-    /// Where runs are kept.
-    pub(crate) home: Home,
+    /// What it has in common with the other trials of its batch.
+    pub(crate) recipe: Arc<Recipe>,
     /// Which directory.
     pub(crate) place: RunPlace,
-    /// What is run, in the words of the run directory.
-    pub(crate) opref: Opref,
+    /// Where the source code comes from.
+    pub(crate) source: Arc<SourceCode>,
     /// What is run.
     pub(crate) record: OpRecord,
     /// The values of the flags.
     pub(crate) values: FlagValues,
     /// Those that the user gave.
     pub(crate) user_flags: FlagValues,
-    /// Where the source code comes from.
-    pub(crate) source: SourceCode,
     /// The label; `None` for the one that it has.
     pub(crate) label: Option<String>,
+    /// What of its dependencies is resolved already, as the attribute `deps` has it.
+    pub(crate) resolved: Map<String, Value>,
+    /// What is secret in the environment and in the flags.
+    pub(crate) secrets: Secrets,
+    /// The seed that is recorded.
+    pub(crate) random_seed: u32,
+    /// With `explain`: the runs that it would use, those that others of them use first.
+    pub(crate) used: Vec<Used>,
+}
+
+/// What all runs of one command have in common.
+pub(crate) struct Recipe {
+    /// Where runs are kept.
+    pub(crate) home: Home,
+    /// What is run, in the words of the run directory.
+    pub(crate) opref: Opref,
     /// Tags.
     pub(crate) tags: Vec<String>,
     /// A comment.
     pub(crate) comment: Option<String>,
     /// More attributes: `compare`, `objective`, those that the definition adds.
     pub(crate) attributes: Map<String, Value>,
-    /// What of its dependencies is resolved already, as the attribute `deps` has it.
-    pub(crate) resolved: Map<String, Value>,
     /// Which lines of the output are scalars.
     pub(crate) scalars: Option<ScalarPatterns>,
     /// Where the user started it.
@@ -72,8 +89,6 @@ pub(crate) struct Plan {
     pub(crate) options: Map<String, Value>,
     /// The environment, as the run records it.
     pub(crate) environment: BTreeMap<String, String>,
-    /// What is secret in the environment.
-    pub(crate) secrets: Secrets,
     /// The values of secrets are kept in what is only read.
     pub(crate) keeps_secrets: bool,
     /// What is done.
@@ -86,18 +101,14 @@ pub(crate) struct Plan {
     pub(crate) stop_after: Option<Duration>,
     /// The value of `CUDA_VISIBLE_DEVICES`.
     pub(crate) gpus: Option<String>,
-    /// The seed that is recorded.
-    pub(crate) random_seed: u32,
     /// Where the operation reads its standard input from.
     pub(crate) stdin: Option<PathBuf>,
-    /// With `explain`: the runs that it would use, those that others of them use first.
-    pub(crate) used: Vec<Used>,
 }
 
 impl Plan {
     /// Returns what takes the place of secrets in what is only read. It grows with the secrets.
     pub(crate) fn masks(&self) -> Masks {
-        if self.keeps_secrets { Masks::default() } else { self.secrets.masks() }
+        if self.recipe.keeps_secrets { Masks::default() } else { self.secrets.masks() }
     }
 }
 
@@ -140,6 +151,8 @@ pub(crate) enum SourceCode {
     },
     /// Another run, by its manifest.
     Run(PathBuf),
+    /// A copy that the trials of a batch have in common.
+    Snapshot(Arc<Snapshot>),
     /// It is there.
     Kept,
 }

@@ -28,13 +28,7 @@ pub(super) fn prepare(
     interrupted: &dyn Fn() -> Option<i32>,
 ) -> Result<Prepared, RunError> {
     let check = || interrupted().map_or(Ok(()), |signal| Err(RunError::Interrupted(signal)));
-    let user_path = std::env::var("PYTHONPATH").ok();
-    plan.record.record_python_path(&python::shared(&plan.home).to_string_lossy(), user_path.as_deref());
-    with_mut(state, |run| {
-        write_attributes(run, plan)?;
-        // What takes its time is done where it can be seen.
-        if is_short(plan) { run.appear_in_place() } else { run.appear() }
-    })?;
+    record(plan, state)?;
     check()?;
     sourcecode::provide(plan, git.as_mut(), state, audience, interrupted)?;
     check()?;
@@ -50,6 +44,23 @@ pub(super) fn prepare(
     }
     with(state, |run| write_command(run, plan, &prepared))?;
     Ok(prepared)
+}
+
+/// Records what is known before anything is done.
+pub(super) fn record(plan: &mut Plan, state: &State) -> Result<(), RunError> {
+    let user_path = std::env::var("PYTHONPATH").ok();
+    plan.record.record_python_path(&python::shared(&plan.recipe.home).to_string_lossy(), user_path.as_deref());
+    with_mut(state, |run| {
+        write_attributes(run, plan)?;
+        // What takes its time is done where it can be seen.
+        if is_short(plan) { run.appear_in_place() } else { run.appear() }
+    })
+}
+
+/// Records the command of a run that is not to be started, and its label.
+pub(super) fn record_command(plan: &Plan, state: &State) -> Result<(), RunError> {
+    let command = command_words(&plan.record, &plan.values).map_err(RunError::Command)?;
+    with(state, |run| write_command(run, plan, &Prepared { command, env: BTreeMap::new() }))
 }
 
 /// Calls `work` with the run, unless somebody has ended it.
@@ -86,14 +97,14 @@ fn write_attributes(run: &RunDir, plan: &Plan) -> store::Result<()> {
         run.write_attr("user", &store::user())?;
         run.write_attr("platform", &store::platform())?;
         run.write_attr("random_seed", &plan.random_seed)?;
-        for (name, value) in &plan.attributes {
+        for (name, value) in &plan.recipe.attributes {
             run.write_attr(name, value)?;
         }
     }
-    if !plan.tags.is_empty() {
-        run.write_attr("tags", &plan.tags.iter().map(|tag| masks.mask_text(tag)).collect::<Vec<_>>())?;
+    if !plan.recipe.tags.is_empty() {
+        run.write_attr("tags", &plan.recipe.tags.iter().map(|tag| masks.mask_text(tag)).collect::<Vec<_>>())?;
     }
-    match &plan.comment {
+    match &plan.recipe.comment {
         Some(body) => {
             let (body, host, user) = (masks.mask_text(body).into_owned(), store::host(), store::user());
             let comment = store::Comment { body, host, time: store::now_micros(), user, ..Default::default() };
@@ -113,17 +124,17 @@ fn command_of(plan: &Plan, state: &State, audience: &mut dyn Audience) -> Result
             let path = Path::new(operation::python::FOLDER).join(name);
             with(state, |run| run.write_file(&path, text.as_bytes()))?;
         }
-        python::share(&plan.home);
+        python::share(&plan.recipe.home);
     }
     let (id, directory) = with(state, |run| Ok((run.id().to_owned(), run.path().to_owned())))?;
     let inherited = Inherited::read();
     let process = Process {
         run_id: &id,
         run_dir: &directory,
-        home: plan.home.path(),
-        operation: &plan.opref.operation(),
-        cwd: &plan.started_in,
-        ..inherited.process(plan.gpus.as_deref())
+        home: plan.recipe.home.path(),
+        operation: &plan.recipe.opref.operation(),
+        cwd: &plan.recipe.started_in,
+        ..inherited.process(plan.recipe.gpus.as_deref())
     };
     let env = command::environment(&plan.record, &plan.values, &process).map_err(RunError::Command)?;
     Ok(Prepared { command: made.args, env })
@@ -217,7 +228,7 @@ pub(super) fn mark_started(plan: &Plan, state: &State, prepared: &Prepared) -> R
 
 /// Returns the whole environment of the operation without what is secret.
 fn recorded_environment(plan: &Plan, prepared: &Prepared) -> BTreeMap<String, String> {
-    let mut all = plan.environment.clone();
+    let mut all = plan.recipe.environment.clone();
     for (name, value) in &prepared.env {
         match value {
             Some(value) => all.insert(name.clone(), value.clone()),

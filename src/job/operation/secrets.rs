@@ -63,7 +63,7 @@ pub(super) fn kept(plan: &Plan) -> Vec<String> {
 
 /// Returns the options as they are written down.
 pub(super) fn options(plan: &Plan) -> Value {
-    let mut options = Value::Object(plan.options.clone());
+    let mut options = Value::Object(plan.recipe.options.clone());
     leave_out(&plan.secrets, &mut options);
     options
 }

@@ -1,7 +1,7 @@
 //! The source code of a run: copied from the project, or from the run that it is a repetition of.
 
 use std::fs;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use super::state::State;
 use super::{Audience, Plan, RunError, RunPlace, SourceCode};
 use crate::model::{EntryKind, Manifest, ManifestEntry, is_inside};
 use crate::operation::dependency::project_local;
-use crate::operation::sourcecode::{self, GitFiles, Request, Snapshot};
+use crate::operation::sourcecode::{self, GitFiles, Request, Snapshot as Copied};
 use crate::operation::{Body, FlagValues, Notice, OpRecord, Operation, normal_path as normal, takes_no_more};
 use crate::store;
 
@@ -21,8 +21,8 @@ const OF_THE_SOURCE: [&str; 2] = ["sourcecode_digest", "vcs_commit"];
 /// Has git look at the project, where the source code is to come from one; what it says is asked for later. `None`
 /// outside of a repository, and where a definition is wrong, which is told when the source code is chosen.
 pub(super) fn ask_git(plan: &Plan) -> Option<Asking> {
-    let SourceCode::Project { rules, .. } = &plan.source else { return None };
-    let root = sourcecode::root(&plan.project, rules).ok()?;
+    let SourceCode::Project { rules, .. } = &*plan.source else { return None };
+    let root = sourcecode::root(&plan.recipe.project, rules).ok()?;
     git::ask(&root, !is_unwanted() && sourcecode::is_wanted(rules))
 }
 
@@ -40,9 +40,10 @@ pub(super) fn record_commit(
 
 /// Returns whether source code has to be brought into the run directory.
 pub(super) fn has_to_copy(plan: &Plan) -> bool {
-    match &plan.source {
+    match &*plan.source {
         SourceCode::Project { rules, .. } => !is_unwanted() && sourcecode::is_wanted(rules),
         SourceCode::Run(_) => true,
+        SourceCode::Snapshot(snapshot) => !snapshot.manifest.entries.is_empty(),
         SourceCode::Kept => false,
     }
 }
@@ -60,9 +61,10 @@ pub(super) fn provide(
     audience: &mut dyn Audience,
     interrupted: &dyn Fn() -> Option<i32>,
 ) -> Result<(), RunError> {
-    match &plan.source {
+    match &*plan.source {
         SourceCode::Kept => Ok(()),
-        SourceCode::Run(from) => copy_from_run(from, state),
+        SourceCode::Run(from) => Snapshot::read(from)?.copy(state),
+        SourceCode::Snapshot(snapshot) => snapshot.copy(state),
         SourceCode::Project { rules, script } => {
             let is_interrupted = || interrupted().is_some();
             let files = asking.and_then(|asking| asking.files(&is_interrupted, &mut |notice| audience.notice(notice)));
@@ -85,7 +87,7 @@ fn copy_from_project(
     };
     let dependencies = project_local(&plan.record.deps, &plan.values);
     let request = Request {
-        project: &plan.project,
+        project: &plan.recipe.project,
         rules,
         git,
         dependencies: &dependencies,
@@ -97,7 +99,7 @@ fn copy_from_project(
     let chosen = sourcecode::plan(&request).map_err(failed)?;
     let directory = with(state, |run| Ok(run.place().to_owned()))?;
     let dest = plan.record.sourcecode.dest.as_deref().unwrap_or(".");
-    let Snapshot { manifest, digest, notices } = chosen.copy(&directory, dest).map_err(failed)?;
+    let Copied { manifest, digest, notices } = chosen.copy(&directory, dest).map_err(failed)?;
     for notice in notices {
         audience.notice(notice);
     }
@@ -128,38 +130,49 @@ fn is_python(record: &OpRecord) -> bool {
     record.op_cmd.cmd_args.iter().any(|word| word == "${python_exe}")
 }
 
-/// Copies what another run has as its source code, by its manifest.
-fn copy_from_run(from: &Path, state: &State) -> Result<(), RunError> {
-    let manifest = read_manifest(from)?;
-    let directory = with(state, |run| Ok(run.path().to_owned()))?;
-    let mut own = Manifest::default();
-    for entry in manifest.entries.into_iter().filter(|entry| entry.kind == EntryKind::SourceCode) {
+/// The source code of a run, to be copied into others.
+pub(crate) struct Snapshot {
+    root: PathBuf,
+    manifest: Manifest,
+    /// What the run's attributes say of it.
+    attributes: Vec<(&'static str, Value)>,
+}
+
+impl Snapshot {
+    /// Reads what the run in this directory has.
+    pub(crate) fn read(root: &Path) -> Result<Snapshot, RunError> {
+        let mut manifest = read_manifest(root)?;
         // A manifest may come from anywhere.
-        if !entry.path.components().all(|part| matches!(part, Component::Normal(_))) {
-            continue;
-        }
-        let (source, target) = (from.join(&entry.path), directory.join(&entry.path));
-        let copied = target.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| match fs::read_link(&source) {
-            Ok(link) => std::os::unix::fs::symlink(link, &target),
-            Err(_) => fs::copy(&source, &target).map(drop),
+        manifest.entries.retain(|entry| {
+            entry.kind == EntryKind::SourceCode
+                && entry.path.components().all(|part| matches!(part, Component::Normal(_)))
         });
-        copied.map_err(|error| {
-            let text = format!("cannot copy the source code {} to {}: {error}", source.display(), target.display());
-            if takes_no_more(&error) { RunError::Full(text) } else { RunError::SourceCode(text) }
-        })?;
-        own.entries.push(entry);
+        let attribute = |name: &'static str| Some((name, store::attribute(root, name)?));
+        let attributes = OF_THE_SOURCE.into_iter().filter_map(attribute).collect();
+        Ok(Snapshot { root: root.to_owned(), manifest, attributes })
     }
-    copy_links(from, &directory, &own);
-    let attributes = store::load(from)?.attrs;
-    with(state, |run| {
-        run.write_file(".guild/manifest", &own.to_bytes())?;
-        for name in OF_THE_SOURCE {
-            if let Some(value) = attributes.get(name) {
-                run.write_attr(name, value)?;
-            }
+
+    /// Copies it into a run, and records it there.
+    fn copy(&self, state: &State) -> Result<(), RunError> {
+        let directory = with(state, |run| Ok(run.place().to_owned()))?;
+        for entry in &self.manifest.entries {
+            let (source, target) = (self.root.join(&entry.path), directory.join(&entry.path));
+            let copied =
+                target.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| match fs::read_link(&source) {
+                    Ok(link) => std::os::unix::fs::symlink(link, &target),
+                    Err(_) => fs::copy(&source, &target).map(drop),
+                });
+            copied.map_err(|error| {
+                let text = format!("cannot copy the source code {} to {}: {error}", source.display(), target.display());
+                if takes_no_more(&error) { RunError::Full(text) } else { RunError::SourceCode(text) }
+            })?;
         }
-        Ok(())
-    })
+        copy_links(&self.root, &directory, &self.manifest);
+        with(state, |run| {
+            run.write_file(".guild/manifest", &self.manifest.to_bytes())?;
+            self.attributes.iter().try_for_each(|(name, value)| run.write_attr(name, value))
+        })
+    }
 }
 
 /// Makes the links to folders of source code that another run has. No manifest tells of them, as Guild knows none.

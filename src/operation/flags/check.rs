@@ -1,6 +1,6 @@
 //! What a definition says of the values of its flags: type, choices, range, whether there must be one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::Value;
@@ -9,6 +9,7 @@ use super::super::encode::{as_argument, as_shown, join, split};
 use super::super::scalar::{as_number, is_number};
 use super::super::{Choice, Flag, FlagType, FlagValues};
 use super::decode::{coerce, type_name};
+use super::spread::{Spread, SpreadError};
 use super::{Context, FlagError};
 use crate::model::nearest;
 
@@ -17,9 +18,60 @@ pub(super) fn check(
     context: Context<'_>,
     values: &mut FlagValues,
     user: &FlagValues,
+    spread: &BTreeMap<String, Spread>,
 ) -> Result<BTreeSet<String>, FlagError> {
-    let flags = &context.operation.flags;
-    for (name, flag) in flags {
+    check_values(context, values, user, spread)?;
+    let chosen = apply_choices(&context.operation.flags, values, user);
+    if !context.force {
+        check_required(context, values)?;
+    }
+    Ok(chosen)
+}
+
+/// Does so with values that are not all of a run's.
+pub(super) fn check_given(
+    context: Context<'_>,
+    values: &mut FlagValues,
+    spread: &BTreeMap<String, Spread>,
+) -> Result<(), FlagError> {
+    let given = values.clone();
+    check_values(context, values, &given, spread)
+}
+
+/// Does so with each of the values that flags stand for, and keeps them in place of those that were written.
+pub(super) fn check_spread(
+    context: Context<'_>,
+    values: &mut FlagValues,
+    spread: &mut BTreeMap<String, Spread>,
+    user: &FlagValues,
+) -> Result<(), FlagError> {
+    for (name, many) in spread {
+        let Spread::List(list) = many else { continue };
+        if list.is_empty() {
+            return Err(FlagError::Spread { flag: name.clone(), what: SpreadError::Empty("[]".to_owned()) });
+        }
+        if let Some(flag) = context.operation.flags.get(name) {
+            let is_user = user.contains_key(name);
+            for value in list.iter_mut() {
+                match checked(name, flag, value, is_user, context) {
+                    Ok(checked) => *value = checked,
+                    Err(_) if context.force => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        values.insert(name.clone(), many.as_value());
+    }
+    Ok(())
+}
+
+fn check_values(
+    context: Context<'_>,
+    values: &mut FlagValues,
+    user: &FlagValues,
+    spread: &BTreeMap<String, Spread>,
+) -> Result<(), FlagError> {
+    for (name, flag) in context.operation.flags.iter().filter(|(name, _)| !spread.contains_key(*name)) {
         let is_user = user.contains_key(name);
         let Some(value) = values.get(name).cloned() else { continue };
         match checked(name, flag, &value, is_user, context) {
@@ -29,21 +81,13 @@ pub(super) fn check(
             Err(error) => return Err(error),
         };
     }
-    let chosen = apply_choices(context, values, user);
-    if !context.force {
-        check_required(context, values)?;
-    }
-    Ok(chosen)
+    Ok(())
 }
 
 /// Returns a value as its flag has it.
 fn checked(name: &str, flag: &Flag, value: &Value, is_user: bool, context: Context<'_>) -> Result<Value, FlagError> {
     if value.is_null() {
         return Ok(Value::Null);
-    }
-    // A list in a definition is as much of a batch as one that is typed.
-    if value.is_array() {
-        return Err(FlagError::Batch(name.to_owned()));
     }
     let base = if is_user { context.cwd } else { &context.operation.project };
     let one = |value: &Value| checked_one(name, flag, value, base, context);
@@ -178,9 +222,13 @@ fn check_range(flag: &Flag, value: &Value, kind: FlagType) -> Result<(), String>
 
 /// Sets the flags that go with the values chosen, unless the user set them. Returns those that go with a choice of the
 /// user.
-fn apply_choices(context: Context<'_>, values: &mut FlagValues, user: &FlagValues) -> BTreeSet<String> {
+pub(super) fn apply_choices(
+    flags: &BTreeMap<String, Flag>,
+    values: &mut FlagValues,
+    user: &FlagValues,
+) -> BTreeSet<String> {
     let mut chosen = BTreeSet::new();
-    for (name, flag) in &context.operation.flags {
+    for (name, flag) in flags {
         let Some(value) = values.get(name).filter(|value| !value.is_null()).cloned() else { continue };
         let Some(choice) = flag.choices.iter().find(|choice| is_equal(&choice.value, &value)) else { continue };
         for (other, setting) in &choice.flags {

@@ -10,13 +10,7 @@ use serde_json::Value;
 use super::super::FlagType;
 use super::super::scalar::{any_float, any_int, as_number, is_large, is_number, python_float, python_int};
 use super::super::yaml_word::{Word, yaml_word};
-use crate::model::nearest;
-
-/// Guild's functions that stand for a list of values, with the fewest and the most arguments they take.
-const LISTS: [(&str, usize, usize); 4] = [("range", 1, 3), ("linspace", 2, 3), ("geomspace", 2, 4), ("logspace", 2, 4)];
-
-/// Guild's functions that stand for a range that a search draws values from.
-const SEARCHES: [(&str, usize, usize); 2] = [("uniform", 2, 3), ("loguniform", 2, 3)];
+use super::spread::{self, Spread, SpreadError};
 
 /// Tags by which YAML says of which type a word is.
 const TAGS: [&str; 5] = ["!!str ", "!!int ", "!!float ", "!!bool ", "!!null"];
@@ -27,9 +21,9 @@ pub(super) enum Decoded {
     /// One value.
     One(Value),
     /// Several values, or a range to search: a batch.
-    Many,
-    /// A call of a function that does not exist, and the one that may be meant.
-    Unknown(String, &'static str),
+    Many(Spread),
+    /// What should be several values, and is not.
+    Wrong(SpreadError),
 }
 
 /// Returns what the text of a flag of this type is.
@@ -50,7 +44,10 @@ pub(super) fn decode(text: &str, kind: FlagType, home: Option<&Path>) -> Decoded
         return one(any_float(number));
     }
     // As one, it would not be what was typed.
-    if is_surprising(text) && as_list(text).is_none() && (python_float(text).is_some() || python_int(text).is_some()) {
+    if is_surprising(text)
+        && as_spread(text, home).is_none()
+        && (python_float(text).is_some() || python_int(text).is_some())
+    {
         return one(Value::from(text));
     }
     if let Some(number) = any_int(text) {
@@ -59,7 +56,7 @@ pub(super) fn decode(text: &str, kind: FlagType, home: Option<&Path>) -> Decoded
     if let Some(number) = python_float(text) {
         return one(any_float(number));
     }
-    as_list(text).unwrap_or_else(|| one(yaml(text, home)))
+    as_spread(text, home).unwrap_or_else(|| one(yaml(text, home)))
 }
 
 /// Returns whether Guild leaves a number as text: `1_2_3` is a name, and `1:12` a time.
@@ -68,47 +65,28 @@ fn is_surprising(text: &str) -> bool {
 }
 
 /// Returns what a text is that stands for several values.
-fn as_list(text: &str) -> Option<Decoded> {
-    if let Some(decoded) = as_function(text) {
-        return Some(decoded);
-    }
-    let trimmed = text.trim();
-    if !trimmed.starts_with('[') {
-        return None;
-    }
-    let inner = trimmed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    let is_search = inner.is_some_and(|inner| takes(inner, 2, 3));
-    // `[1, 2] * 3`
-    let repeated = trimmed.rsplit_once('*').filter(|(_, times)| {
-        let times = times.trim();
-        !times.is_empty() && times.bytes().all(|byte| byte.is_ascii_digit())
-    });
-    let list = repeated.map_or(trimmed, |(list, _)| list.trim_end());
-    let is_list = matches!(serde_saphyr::from_str::<Value>(list), Ok(Value::Array(_)));
-    (is_search || is_list).then_some(Decoded::Many)
+fn as_spread(text: &str, home: Option<&Path>) -> Option<Decoded> {
+    Some(match spread::read(text, &|item| item_of(item, home))? {
+        Ok(spread) => Decoded::Many(spread),
+        Err(error) => Decoded::Wrong(error),
+    })
 }
 
-/// Returns what `NAME[ARGUMENTS]` is, if it is a function.
-fn as_function(text: &str) -> Option<Decoded> {
-    let (name, rest) = text.trim().split_once('[')?;
-    let arguments = rest.strip_suffix(']')?;
-    let is_name = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
-    if name.is_empty() || !name.chars().all(is_name) {
-        return None;
+/// Returns an argument of a function as the value of a flag.
+fn item_of(text: &str, home: Option<&Path>) -> Value {
+    match decode(text, FlagType::Auto, home) {
+        Decoded::One(value) => value,
+        Decoded::Many(_) | Decoded::Wrong(_) => Value::from(text),
     }
-    let mut functions = LISTS.iter().chain(&SEARCHES);
-    if let Some((_, fewest, most)) = functions.clone().find(|(function, ..)| *function == name) {
-        return takes(arguments, *fewest, *most).then_some(Decoded::Many);
-    }
-    let meant = nearest(name, functions.clone().map(|(function, ..)| *function))?;
-    let (function, fewest, most) = functions.find(|(function, ..)| *function == meant)?;
-    takes(arguments, *fewest, *most).then(|| Decoded::Unknown(name.to_owned(), function))
 }
 
-/// Returns whether these are as many numbers, with colons between.
-fn takes(arguments: &str, fewest: usize, most: usize) -> bool {
-    let numbers = arguments.split(':').map(|part| python_float(part).is_some()).collect::<Vec<_>>();
-    (fewest..=most).contains(&numbers.len()) && numbers.iter().all(|number| *number)
+/// Returns what a default is that stands for several values.
+pub(super) fn spread_of_default(default: &Value, home: Option<&Path>) -> Option<Spread> {
+    match default {
+        Value::Array(items) => Some(Spread::List(items.clone())),
+        Value::String(text) => spread::of_default(text, &|item| item_of(item, home)),
+        _ => None,
+    }
 }
 
 /// Returns a text as YAML has it: a bare word, something in quotes, a map. What is none is itself.

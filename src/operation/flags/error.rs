@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use thiserror::Error;
 
+use super::spread::SpreadError;
+
 /// What is wrong with the flags that a user gave. The text is what happened; [`FlagError::hints`] is what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum FlagError {
@@ -15,21 +17,13 @@ pub(crate) enum FlagError {
         /// What may be meant.
         hint: Option<String>,
     },
-    /// A file of trials.
-    #[error("batch file '{0}': batches are not supported yet")]
-    BatchFile(String),
-    /// A list of values.
-    #[error("flag '{0}' has a list of values: batches are not supported yet")]
-    Batch(String),
-    /// A function that does not exist.
-    #[error("unknown function '{function}' used for flag {flag}")]
-    UnknownFunction {
+    /// Several values that cannot be had.
+    #[error("{what}{} {flag}", used_for(.what))]
+    Spread {
         /// The flag.
         flag: String,
-        /// Its name.
-        function: String,
-        /// What may be meant.
-        meant: &'static str,
+        /// Why not.
+        what: SpreadError,
     },
     /// A flag that the operation does not have.
     #[error("unsupported flag '{name}'")]
@@ -108,9 +102,17 @@ impl FlagError {
             }
             Self::Missing { .. } => vec!["Run the command again with these flags specified as NAME=VAL.".to_owned()],
             Self::AliasAndName { .. } => vec!["Use --force-flags to skip this check.".to_owned()],
-            Self::UnknownFunction { meant, .. } => vec![format!("Did you mean '{meant}'?")],
-            Self::BatchFile(_) | Self::Batch(_) | Self::Invalid { .. } | Self::Edited(_) => Vec::new(),
+            Self::Spread { what: SpreadError::Unknown { meant, .. }, .. } => vec![format!("Did you mean '{meant}'?")],
+            Self::Spread { .. } | Self::Invalid { .. } | Self::Edited(_) => Vec::new(),
         }
+    }
+}
+
+/// Returns the words between what is wrong and the flag that it is wrong for.
+const fn used_for(what: &SpreadError) -> &'static str {
+    match what {
+        SpreadError::Unknown { .. } => " used for flag",
+        SpreadError::Arguments { .. } | SpreadError::Empty(_) | SpreadError::Long(_) => " for flag",
     }
 }
 

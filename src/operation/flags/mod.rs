@@ -5,6 +5,8 @@
 mod check;
 mod decode;
 mod error;
+mod sequence;
+mod spread;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +15,7 @@ use std::path::Path;
 use serde_json::Value;
 
 pub(crate) use error::FlagError;
+pub(crate) use spread::{Range, Search, Spread};
 pub(crate) use text::{edit_text, read_edited, test_text};
 
 pub(super) use check::{is_equal, split_parts};
@@ -45,23 +48,34 @@ pub(crate) struct Resolved {
     pub(crate) user: FlagValues,
     /// Names that the definition does not have, taken by force: each is passed as an argument too.
     pub(crate) forced: Vec<String>,
+    /// The flags that have more than one value: those of a batch. In `values` they are as they were written.
+    pub(crate) spread: BTreeMap<String, Spread>,
     /// What the user should know.
     pub(crate) notices: Vec<Notice>,
 }
 
-/// Reads words as flags, `NAME=VALUE`. A flag may be named like an option.
-pub(crate) fn assignments<S: AsRef<str>>(words: &[S]) -> Result<Vec<(String, String)>, FlagError> {
-    let mut pairs = Vec::new();
+/// Words of a command line as flags.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Assignments {
+    /// Names and the texts of their values, in the order in which they were given.
+    pub(crate) flags: Vec<(String, String)>,
+    /// Files of trials: `@trials.csv`.
+    pub(crate) files: Vec<String>,
+}
+
+/// Reads words as flags, `NAME=VALUE`, and as files of trials, `@FILE`. A flag may be named like an option.
+pub(crate) fn assignments<S: AsRef<str>>(words: &[S]) -> Result<Assignments, FlagError> {
+    let mut found = Assignments::default();
     let mut wrong = Vec::new();
     for word in words.iter().map(AsRef::as_ref) {
         match word.split_once('=') {
-            _ if word.starts_with('@') => return Err(FlagError::BatchFile(word[1..].to_owned())),
-            Some((name, value)) if !name.trim().is_empty() => pairs.push((name.to_owned(), value.to_owned())),
+            _ if word.len() > 1 && word.starts_with('@') => found.files.push(word[1..].to_owned()),
+            Some((name, value)) if !name.trim().is_empty() => found.flags.push((name.to_owned(), value.to_owned())),
             _ => wrong.push(word.to_owned()),
         }
     }
     if wrong.is_empty() {
-        return Ok(pairs);
+        return Ok(found);
     }
     // `lr 0.1`
     let hint = match words {
@@ -85,15 +99,27 @@ pub(crate) fn resolve(context: Context<'_>, user: &[(String, String)]) -> Result
     let resources = resource_flags(&context.operation.requires);
     let given = by_name(context, user)?;
     let mut decoded = FlagValues::new();
+    let mut spread = BTreeMap::new();
     for (name, text) in &given {
-        decoded.insert(name.clone(), decode_flag(name, text, flags.get(name), &resources, context)?);
+        let (value, many) = decode_flag(name, text, flags.get(name), &resources, context)?;
+        decoded.insert(name.clone(), value);
+        spread.extend(many.map(|many| (name.clone(), many)));
     }
-    let forced = unknown(context, &given, &resources)?;
+    let forced = unknown(context, given.keys(), &resources)?;
     let mut values = decoded.clone();
     for (name, flag) in flags {
-        values.entry(name.clone()).or_insert_with(|| flag.default.clone());
+        if values.contains_key(name) {
+            continue;
+        }
+        values.insert(name.clone(), flag.default.clone());
+        // A list that a run was started with is its value, and none of a batch.
+        let is_stored = context.stored.is_some_and(|stored| stored.contains_key(name));
+        if let Some(many) = decode::spread_of_default(&flag.default, context.home).filter(|_| !is_stored) {
+            spread.insert(name.clone(), many);
+        }
     }
-    let chosen = check::check(context, &mut values, &decoded)?;
+    check::check_spread(context, &mut values, &mut spread, &decoded)?;
+    let chosen = check::check(context, &mut values, &decoded, &spread)?;
     let user: FlagValues = decoded.keys().filter_map(|name| Some((name.clone(), values.get(name)?.clone()))).collect();
     if let Some(stored) = context.stored {
         for (name, value) in stored {
@@ -103,7 +129,72 @@ pub(crate) fn resolve(context: Context<'_>, user: &[(String, String)]) -> Result
             }
         }
     }
-    Ok(Resolved { values, user, forced, notices: Vec::new() })
+    Ok(Resolved { values, user, forced, spread, notices: Vec::new() })
+}
+
+/// What a file of trials says of one of them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Row {
+    /// Values by the names of flags.
+    pub(crate) values: FlagValues,
+    /// Those that have more than one value.
+    pub(crate) spread: BTreeMap<String, Spread>,
+    /// Names that the definition does not have, taken by force.
+    pub(crate) forced: Vec<String>,
+}
+
+/// A value in a file of trials.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Cell {
+    /// Text, to be read as on the command line.
+    Text(String),
+    /// A value.
+    Value(Value),
+}
+
+/// Reads what a file says of one trial, each value checked and of its type.
+pub(crate) fn row(context: Context<'_>, cells: Vec<(String, Cell)>) -> Result<Row, FlagError> {
+    let flags = &context.operation.flags;
+    let resources = resource_flags(&context.operation.requires);
+    let mut row = Row::default();
+    for (name, cell) in cells {
+        let aliased = |flag: &Flag| flag.alias.as_ref() == Some(&name);
+        let name = match flags.iter().find(|(_, flag)| aliased(flag)).filter(|_| !flags.contains_key(&name)) {
+            Some((known, _)) => known.clone(),
+            None => name,
+        };
+        let (value, many) = match cell {
+            Cell::Text(text) => decode_flag(&name, &text, flags.get(&name), &resources, context)?,
+            Cell::Value(value) => {
+                let many = decode::spread_of_default(&value, context.home);
+                (value, many)
+            }
+        };
+        row.spread.extend(many.map(|many| (name.clone(), many)));
+        row.values.insert(name, value);
+    }
+    row.forced = unknown(context, row.values.keys(), &resources)?;
+    let given = row.values.clone();
+    check::check_spread(context, &mut row.values, &mut row.spread, &given)?;
+    check::check_given(context, &mut row.values, &row.spread)?;
+    Ok(row)
+}
+
+/// Returns what the kept value of a flag of a batch stands for, where that is more than one.
+pub(crate) fn spread_of(value: &Value) -> Option<Spread> {
+    decode::spread_of_default(value, None)
+}
+
+/// Returns the values of one trial: those that are common to all, and its own, with what goes with its choices.
+pub(crate) fn trial(operation: Option<&Operation>, resolved: &Resolved, own: &FlagValues) -> FlagValues {
+    let mut values = resolved.values.clone();
+    values.extend(own.iter().map(|(name, value)| (name.clone(), value.clone())));
+    let mut given = resolved.user.clone();
+    given.extend(own.iter().map(|(name, value)| (name.clone(), value.clone())));
+    if let Some(operation) = operation {
+        check::apply_choices(&operation.flags, &mut values, &given);
+    }
+    values
 }
 
 /// Returns the user's texts by the names of the flags: aliases replaced, the last one counts.
@@ -128,13 +219,14 @@ fn by_name(context: Context<'_>, user: &[(String, String)]) -> Result<BTreeMap<S
     Ok(given)
 }
 
+/// Returns the value of a flag as it is kept, and the values that it stands for where they are several.
 fn decode_flag(
     name: &str,
     text: &str,
     flag: Option<&Flag>,
     resources: &BTreeSet<String>,
     context: Context<'_>,
-) -> Result<Value, FlagError> {
+) -> Result<(Value, Option<Spread>), FlagError> {
     let kind = match flag {
         Some(flag) => flag.kind.unwrap_or(FlagType::Auto),
         // The id of a run is no number, whatever it looks like.
@@ -142,21 +234,21 @@ fn decode_flag(
         None => FlagType::Auto,
     };
     match decode(text, kind, context.home) {
-        Decoded::One(value) => Ok(value),
-        Decoded::Many => Err(FlagError::Batch(name.to_owned())),
-        Decoded::Unknown(function, meant) => Err(FlagError::UnknownFunction { flag: name.to_owned(), function, meant }),
+        Decoded::One(value) => Ok((value, None)),
+        Decoded::Many(many) => Ok((many.as_value(), Some(many))),
+        Decoded::Wrong(what) => Err(FlagError::Spread { flag: name.to_owned(), what }),
     }
 }
 
 /// Returns the names that nothing defines, or an error for the first of them.
-fn unknown(
+fn unknown<'a>(
     context: Context<'_>,
-    given: &BTreeMap<String, String>,
+    given: impl Iterator<Item = &'a String>,
     resources: &BTreeSet<String>,
 ) -> Result<Vec<String>, FlagError> {
     let operation = context.operation;
     let is_known = |name: &String| operation.flags.contains_key(name) || resources.contains(name);
-    let names: Vec<String> = given.keys().filter(|name| !is_known(name)).cloned().collect();
+    let names: Vec<String> = given.filter(|name| !is_known(name)).cloned().collect();
     match names.first().filter(|_| !context.force) {
         None => Ok(names),
         Some(name) => {

@@ -62,20 +62,21 @@ fn context(operation: &Operation) -> Context<'_> {
 
 /// Resolves words as a command line has them.
 fn resolved(operation: &Operation, words: &[&str]) -> Result<Resolved, FlagError> {
-    resolve(context(operation), &assignments(words)?)
+    resolve(context(operation), &assignments(words)?.flags)
 }
 
 #[test]
 fn words_are_assignments() {
-    let pairs = assignments(&["a=1", "b=", "yes=1", "label=x", "home=/h", "c=d=e", "a=2"]).unwrap();
+    let pairs = assignments(&["a=1", "b=", "yes=1", "label=x", "home=/h", "c=d=e", "a=2", "@t.csv"]).unwrap();
+    assert_eq!(pairs.files, ["t.csv"]);
     let expected = [("a", "1"), ("b", ""), ("yes", "1"), ("label", "x"), ("home", "/h"), ("c", "d=e"), ("a", "2")];
-    assert_eq!(pairs, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    assert_eq!(pairs.flags, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let wrong: [(&[&str], &str, &[&str]); 5] = [
         (&["a"], "invalid argument(s):\na\nexpected NAME=VALUE", &[]),
         (&["a", "b=1", "c"], "invalid argument(s):\na\nc\nexpected NAME=VALUE", &[]),
         (&["lr", "0.1"], "invalid argument(s):\nlr\n0.1\nexpected NAME=VALUE", &["Write 'lr=0.1' to set a flag."]),
         (&["=1"], "invalid argument(s):\n=1\nexpected NAME=VALUE", &[]),
-        (&["@trials.csv"], "batch file 'trials.csv': batches are not supported yet", &[]),
+        (&["@"], "invalid argument(s):\n@\nexpected NAME=VALUE", &[]),
     ];
     for (words, text, hints) in wrong {
         let error = assignments(words).unwrap_err();
@@ -141,7 +142,7 @@ fn wrong_flags_are_refused_and_taken_by_force() {
         "auto": {"min": 0},
         "file": {"type": "existing-path", "default": "/"},
     });
-    let cases: [(&[&str], &str, &[&str]); 14] = [
+    let cases: [(&[&str], &str, &[&str]); 16] = [
         (&["lr=2"], "invalid value 2.0 for lr: out of range (greater than max 1.5)", &[]),
         (&["lr=-1"], "invalid value -1.0 for lr: out of range (less than min 0)", &[]),
         (&["lr=foo"], "invalid value foo for lr: invalid value for type 'float'", &[]),
@@ -181,7 +182,9 @@ fn wrong_flags_are_refused_and_taken_by_force() {
             "Operation requires the following missing flags:\n\n  second-one\n  up          Needed",
             &["Run the command again with these flags specified as NAME=VAL."],
         ),
-        (&["n=[1,2]"], "flag 'n' has a list of values: batches are not supported yet", &[]),
+        (&["n=[1,x]"], "invalid value x for n: invalid value for type 'int'", &[]),
+        (&["n=[]"], "[] stands for no value for flag n", &[]),
+        (&["n=range[0:1:0]"], "invalid function args in 'range[0:1:0]': the step is 0 for flag n", &[]),
         (&["n=rnge[1:2]"], "unknown function 'rnge' used for flag n", &["Did you mean 'range'?"]),
     ];
     let operation = operation(&flags);
@@ -193,14 +196,15 @@ fn wrong_flags_are_refused_and_taken_by_force() {
         );
     }
     let forced = Context { force: true, ..context(&operation) };
-    let words = assignments(&["lr=2", "n=1.5", "up=", "opt=x", "zoo=1", "auto=x"]).unwrap();
+    let words = assignments(&["lr=2", "n=1.5", "up=", "opt=x", "zoo=1", "auto=x"]).unwrap().flags;
     let resolved = resolve(forced, &words).unwrap();
     let values =
         json!({"lr": 2.0, "n": 1.5, "up": "", "opt": "x", "zoo": 1, "auto": "x", "file": "/", "second-one": "x"});
     assert_eq!(json!(resolved.values), sorted(values));
     assert_eq!(resolved.forced, ["zoo"]);
     // A list is a batch all the same.
-    assert!(matches!(resolve(forced, &assignments(&["n=[1]"]).unwrap()), Err(FlagError::Batch(_))));
+    let resolved = resolve(forced, &assignments(&["n=[1.5]"]).unwrap().flags).unwrap();
+    assert_eq!(resolved.spread["n"], Spread::List(vec![json!(1.5)]));
 }
 
 #[test]
@@ -226,7 +230,8 @@ fn flags_of_resources_are_texts() {
     assert_eq!(found.forced, [""; 0]);
     let error = resolved(&operation, &["upstraem=1"]).unwrap_err();
     assert_eq!(error.hints()[0], "Did you mean 'upstream'?");
-    assert!(matches!(resolved(&operation, &["upstream=[a,b]"]), Err(FlagError::Batch(_))));
+    let found = resolved(&operation, &["upstream=[a,b]"]).unwrap();
+    assert_eq!(found.spread["upstream"], Spread::List(vec![json!("a"), json!("b")]));
 }
 
 #[test]
@@ -249,7 +254,7 @@ fn a_run_that_is_started_again_keeps_its_flags() {
         [("code".to_owned(), json!(11)), ("must".to_owned(), json!("x")), ("old".to_owned(), json!(1))].into();
     let again = |words: &[&str]| {
         let context = Context { stored: Some(&stored), ..context(&operation) };
-        json!(resolve(context, &assignments(words).unwrap()).unwrap().values)
+        json!(resolve(context, &assignments(words).unwrap().flags).unwrap().values)
     };
     assert_eq!(again(&[]), json!({"code": 11, "must": "x", "new": 5, "old": 1, "opt": "adam"}));
     assert_eq!(again(&["code=22"]), json!({"code": 22, "must": "x", "new": 5, "old": 1, "opt": "adam"}));
@@ -282,10 +287,6 @@ fn edited_flags_come_back() {
     assert_eq!(read_edited(" \n# nothing\n", Some(&operation), false).unwrap(), None);
     let wrong = [
         (
-            "lr: 0.1\nopt: [1, 2]\n",
-            "cannot read the edited flags on line 2: flag 'opt' has a list of values: batches are not supported yet",
-        ),
-        (
             "\nlr: 0.1\noptt: x\n",
             "cannot read the edited flags on line 3: unsupported flag 'optt'; did you mean 'opt'?",
         ),
@@ -296,4 +297,46 @@ fn edited_flags_come_back() {
     }
     let error = read_edited("lr: 0.1\nopt: 'x\n", Some(&operation), false).unwrap_err().to_string();
     assert!(error.starts_with("cannot read the edited flags on line "), "{error}");
+}
+
+#[test]
+fn lists_and_ranges_are_kept_beside_what_was_written() {
+    let operation = operation(&json!({
+        "lr": {"type": "float", "default": 0.1}, "opt": {"choices": ["adam", {"value": "sgd", "alias": "s", "flags": {"lr": 0.5}}]},
+        "n": {"default": [1, 2]}, "r": {"default": "uniform[0:1]"}, "s": "data[0]",
+    }));
+    let found = resolved(&operation, &["lr=[1,2]", "opt=[s,adam]"]).unwrap();
+    let list = |values: Value| Spread::List(values.as_array().unwrap().clone());
+    assert_eq!(found.spread["lr"], list(json!([1.0, 2.0])), "each is of the flag's type");
+    assert_eq!(found.spread["opt"], list(json!(["sgd", "adam"])));
+    assert_eq!(found.spread["n"], list(json!([1, 2])), "a default may be a list");
+    assert!(matches!(&found.spread["r"], Spread::Search(search) if search.range == Range::Integers(0, 1)));
+    let names: Vec<&String> = found.spread.keys().collect();
+    assert_eq!(names, ["lr", "n", "opt", "r"]);
+    let kept = json!({"lr": [1.0, 2.0], "n": [1, 2], "opt": ["sgd", "adam"], "r": "uniform[0:1]", "s": "data[0]"});
+    assert_eq!(json!(found.values), kept);
+    // What goes with a choice goes with the trials that have it, unless the user has set it.
+    let found = resolved(&operation, &["opt=[s,adam]", "n=1", "r=0"]).unwrap();
+    let trial = |choice: &str| {
+        let own = [("opt".to_owned(), json!(choice))].into();
+        json!(trial(Some(&operation), &found, &own))
+    };
+    assert_eq!(trial("sgd"), json!({"lr": 0.5, "n": 1, "opt": "sgd", "r": 0, "s": "data[0]"}));
+    assert_eq!(trial("adam"), json!({"lr": 0.1, "n": 1, "opt": "adam", "r": 0, "s": "data[0]"}));
+    let found = resolved(&operation, &["n='[1,2]'", "r=[[1,2],3]"]).unwrap();
+    assert_eq!(found.values["n"], json!("[1,2]"), "in quotes it is one value");
+    assert_eq!(found.spread["r"], list(json!([[1, 2], 3])));
+}
+
+#[test]
+fn rows_of_files_are_checked_as_flags_are() {
+    let operation = operation(&json!({"lr": {"type": "float", "alias": "l"}, "n": {"min": 1, "max": 5}}));
+    let text = |name: &str, text: &str| (name.to_owned(), Cell::Text(text.to_owned()));
+    let found = row(context(&operation), vec![text("l", "1"), text("n", "[2,3]")]).unwrap();
+    assert_eq!(json!(found.values), json!({"lr": 1.0, "n": [2, 3]}));
+    assert_eq!(found.spread["n"], Spread::List(vec![json!(2), json!(3)]));
+    let wrong = |cells| row(context(&operation), cells).unwrap_err().to_string();
+    assert_eq!(wrong(vec![text("n", "7")]), "invalid value 7 for n: out of range (greater than max 5)");
+    assert_eq!(wrong(vec![text("n", "[1,7]")]), "invalid value 7 for n: out of range (greater than max 5)");
+    assert_eq!(wrong(vec![text("m", "7")]), "unsupported flag 'm'");
 }

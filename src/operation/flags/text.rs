@@ -125,9 +125,6 @@ pub(crate) fn read_edited(
                 return Err(wrong(line, format!("unsupported flag '{name}'{meant}")));
             }
         }
-        if value.is_array() {
-            return Err(wrong(line, FlagError::Batch(name).to_string()));
-        }
         // In the form that is read back as this very value.
         let text = match &value {
             Value::String(text) if !text.is_empty() => as_quoted(text),

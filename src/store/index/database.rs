@@ -14,7 +14,7 @@ use super::stamp::Stamp;
 use crate::store::{RunInfo, Status};
 
 /// The version of the table. A file of another version is made anew.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 /// How long another process that writes is waited for.
 const PATIENCE: Duration = Duration::from_millis(250);

@@ -10,8 +10,9 @@ use super::audience::show;
 use super::options::OperationArgs;
 use crate::cli::Failure;
 use crate::job::operation::{self as job, RecordedRun, SourceCode};
+use crate::operation::batch;
 use crate::operation::dependency::is_resolved_flag;
-use crate::operation::flags::{self, Context, FlagError};
+use crate::operation::flags::{self, Context, FlagError, Row};
 use crate::operation::{FlagValues, Notice, Objective, OpRecord, Operation, Origin};
 use crate::script;
 use crate::store::{Home, Opref};
@@ -31,12 +32,23 @@ pub(super) struct Chosen {
     pub(super) tags: Vec<String>,
     /// More attributes of the run.
     pub(super) attributes: Map<String, Value>,
+    /// What makes it a batch.
+    pub(super) several: Several,
+}
+
+/// Flags with more than one value, and files of trials.
+#[derive(Default)]
+pub(super) struct Several {
+    /// The flags, as they were resolved.
+    pub(super) resolved: flags::Resolved,
+    /// What files say of trials.
+    pub(super) rows: Vec<Row>,
 }
 
 /// Chooses by the command line.
 pub(super) fn choose(args: &OperationArgs, home: &Home, started_in: &Path) -> Result<Chosen, Failure> {
     let (name, words) = args.parted();
-    let given = flags::assignments(words).map_err(failure)?;
+    let flags::Assignments { flags: given, files } = flags::assignments(words).map_err(failure)?;
     if let Some(run) = &args.start {
         return start_again(args, &again::find(home, run)?, &given, started_in);
     }
@@ -46,7 +58,9 @@ pub(super) fn choose(args: &OperationArgs, home: &Home, started_in: &Path) -> Re
     let operation = find(started_in, name, args.strict)?;
     let mut record = OpRecord::new(&operation).map_err(|what| unusable(&operation, &what))?;
     let mut resolved = resolve(&operation, &given, None, args, started_in)?;
+    let rows = rows(&operation, &files, &mut resolved, args, started_in)?;
     record.accept_flags(&resolved.forced);
+    rows.iter().for_each(|row| record.accept_flags(&row.forced));
     record.add_dependencies(&args.deps, started_in);
     // The runs that are newest now are those that this run stands for, whenever it is started.
     let upstreams = job::upstream_flags(&record, &resolved.values, home, &mut |notice| show(&notice));
@@ -59,10 +73,55 @@ pub(super) fn choose(args: &OperationArgs, home: &Home, started_in: &Path) -> Re
         tags: operation.tags.clone(),
         attributes: attributes(&operation),
         record,
-        values: resolved.values,
-        user_flags: resolved.user,
+        values: resolved.values.clone(),
+        user_flags: resolved.user.clone(),
         operation: Some(operation),
+        several: Several { resolved, rows },
     })
+}
+
+/// Reads files of trials. A single trial is an ordinary run, whose flags it gives where the command line does not.
+fn rows(
+    operation: &Operation,
+    files: &[String],
+    resolved: &mut flags::Resolved,
+    args: &OperationArgs,
+    started_in: &Path,
+) -> Result<Vec<Row>, Failure> {
+    let user_home = std::env::var_os("HOME").map(std::path::PathBuf::from);
+    let context =
+        Context { operation, stored: None, force: args.force_flags, cwd: started_in, home: user_home.as_deref() };
+    let mut rows = Vec::new();
+    for file in files {
+        let path = match (file.strip_prefix("~/"), &user_home) {
+            (Some(rest), Some(home)) => home.join(rest),
+            _ => started_in.join(file),
+        };
+        let trials = batch::read_file(&path, file).map_err(|error| Failure::general(error.to_string()))?;
+        for (at, cells) in trials.into_iter().enumerate() {
+            let row = flags::row(context, cells).map_err(|error| {
+                let mut failure = failure(error);
+                failure.message = format!("{file}: trial {}: {}", at + 1, failure.message);
+                failure
+            })?;
+            rows.push(row);
+        }
+    }
+    if !files.is_empty() && rows.is_empty() {
+        return Err(Failure::general(format!("there are no trials in {}", files.join(" and "))));
+    }
+    let is_batch = args.batch.optimizer.is_some() || args.batch.optimize || !resolved.spread.is_empty();
+    match rows.as_slice() {
+        [row] if row.spread.is_empty() && !is_batch => {
+            let given = row.values.iter().filter(|(name, _)| !resolved.user.contains_key(*name));
+            let given: FlagValues = given.map(|(name, value)| (name.clone(), value.clone())).collect();
+            resolved.values = flags::trial(Some(operation), resolved, &given);
+            resolved.user.extend(given);
+            resolved.forced.extend(row.forced.iter().cloned());
+            Ok(Vec::new())
+        }
+        _ => Ok(rows),
+    }
 }
 
 /// Returns the operation that is meant by a name, after showing what is worth saying of its definition.
@@ -107,6 +166,27 @@ pub(super) fn as_now(
         values: resolved.values,
         user_flags: given,
         operation: Some(operation),
+        several: Several::default(),
+    })
+}
+
+/// Chooses what the trials of a batch are, by its prototype.
+pub(super) fn of_proto(proto: &Path) -> Result<Chosen, Failure> {
+    let run = again::read(proto)?;
+    let opref = run.opref.clone().ok_or_else(|| {
+        Failure::general(format!("cannot restart run in {}: missing op configuration", proto.display()))
+    })?;
+    Ok(Chosen {
+        operation: None,
+        opref,
+        record: run.record.clone(),
+        values: run.values.clone(),
+        user_flags: run.user_flags.clone(),
+        source: SourceCode::Kept,
+        tags: run.tags.clone(),
+        attributes: run.attributes.clone(),
+        several: Several::default(),
+        recorded: Some(run),
     })
 }
 
@@ -132,6 +212,13 @@ fn start_again(
         refuse_resolved(&run, given)?;
         let operation = defined(&opref).ok_or_else(|| no_definition(&opref, &run.id))?;
         let resolved = resolve(&operation, given, Some(&run.values), args, started_in)?;
+        if let Some(name) = resolved.spread.keys().next() {
+            return Err(Failure::usage(format!(
+                "run {} has one value for each flag, and '{name}' has several",
+                run.id
+            ))
+            .hint("--proto RUN makes a batch of new runs."));
+        }
         record.accept_flags(&resolved.forced);
         let mut user_flags = run.user_flags.clone();
         user_flags.extend(resolved.user);
@@ -151,6 +238,7 @@ fn start_again(
         source,
         tags: run.tags.clone(),
         attributes: Map::new(),
+        several: Several::default(),
         recorded: Some(run),
     })
 }
@@ -163,6 +251,10 @@ fn by_prototype(
     given: &[(String, String)],
     started_in: &Path,
 ) -> Result<Chosen, Failure> {
+    // Of a batch it is what its trials have in common, lists of values included.
+    let proto = job::batch::proto_of(path);
+    let is_batch = proto.is_some();
+    let path = proto.as_deref().unwrap_or(path);
     let run = again::read(path)?;
     let opref = run.opref.clone();
     let operation = match (name, &opref) {
@@ -172,22 +264,26 @@ fn by_prototype(
         }
         (None, _) => None,
     };
-    let (values, user_flags, forced) = match &operation {
-        Some(operation) => {
-            let resolved = resolve(operation, given, Some(&run.values), args, started_in)?;
-            (resolved.values, resolved.user, resolved.forced)
+    let mut resolved = match &operation {
+        Some(operation) => resolve(operation, given, Some(&run.values), args, started_in)?,
+        None => {
+            flags::Resolved { values: run.values.clone(), user: run.user_flags.clone(), ..flags::Resolved::default() }
         }
-        None => (run.values.clone(), run.user_flags.clone(), Vec::new()),
     };
+    if is_batch {
+        let kept = run.values.iter().filter(|(name, _)| !given.iter().any(|(given, _)| given == *name));
+        let many = kept.filter_map(|(name, value)| Some((name.clone(), flags::spread_of(value)?)));
+        resolved.spread.extend(many);
+    }
     // Another operation brings its own command; the source code is the prototype's all the same.
     let is_other = name.is_some();
     let mut record = match &operation {
         Some(operation) if is_other => OpRecord::new(operation).map_err(|what| unusable(operation, &what))?,
         _ => run.record.clone(),
     };
-    record.accept_flags(&forced);
+    record.accept_flags(&resolved.forced);
     record.add_dependencies(&args.deps, started_in);
-    record.configure(&values);
+    record.configure(&resolved.values);
     let opref = match &operation {
         Some(operation) if is_other => self::opref(operation)?,
         _ => opref.ok_or_else(|| Failure::general(format!("the run {} does not know its operation", run.id)))?,
@@ -205,9 +301,10 @@ fn by_prototype(
         operation,
         opref,
         record,
-        values,
-        user_flags,
+        values: resolved.values.clone(),
+        user_flags: resolved.user.clone(),
         attributes,
+        several: Several { resolved, rows: Vec::new() },
         recorded: Some(run),
     })
 }

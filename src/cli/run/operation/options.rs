@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser};
 use serde_json::{Map, Value, json};
 
+use super::batch_options::BatchArgs;
 use crate::cli::config::{SettingOptions, grace};
 use crate::report::ColorChoice;
 
@@ -146,6 +147,9 @@ pub(crate) struct OperationArgs {
     #[arg(long, help_heading = "The run")]
     pub(super) keep_secrets: bool,
 
+    #[command(flatten)]
+    pub(super) batch: BatchArgs,
+
     /// Do not ask
     #[arg(short, long)]
     pub(super) yes: bool,
@@ -250,6 +254,7 @@ impl OperationArgs {
             ("yes", json!(self.yes)),
             ("quiet", json!(self.quiet > 0)),
         ];
-        options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+        let options = options.into_iter().map(|(name, value)| (name.to_owned(), value));
+        options.chain(self.batch.recorded()).collect()
     }
 }

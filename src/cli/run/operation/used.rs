@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::choose::{self, Chosen};
 use super::options::OperationArgs;
-use super::{again, plan};
+use super::{Around, again, plan, recipe};
 use crate::cli::Failure;
 use crate::cli::config::Loaded;
 use crate::job::operation::{Plan, RecordedRun, RunPlace, Used};
@@ -62,10 +62,13 @@ fn collect(asked: &Asked<'_>, chosen: &Chosen, seen: &mut BTreeSet<String>, all:
     }
 }
 
-fn would_run(asked: &Asked<'_>, run: &RecordedRun, now: Chosen) -> Result<Plan, Failure> {
+fn would_run(asked: &Asked<'_>, run: &RecordedRun, mut now: Chosen) -> Result<Plan, Failure> {
     let id = Uuid::new_v4().simple().to_string();
     let place = RunPlace::New { path: asked.home.runs_dir().join(&id), id, is_outside: false };
-    let mut plan = plan(asked.args, now, place, asked.home.clone(), asked.loaded, asked.started_in.to_owned())?;
+    let around =
+        Around { home: asked.home.clone(), loaded: asked.loaded, started_in: asked.started_in, typed: Vec::new() };
+    let recipe = recipe(asked.args, &mut now, around)?;
+    let mut plan = plan(asked.args, now, place, recipe, asked.loaded);
     // What was staged for the one run is no dependency of another.
     plan.resolved.clear();
     plan.random_seed = run.random_seed.unwrap_or(plan.random_seed);

@@ -62,8 +62,9 @@ pub(super) fn image(
     set(MARK, text(&mark::of(&around.run_id, task)));
     set(variable::TASK_ID, text(&start.task_id));
     set(variable::TASK_DIR, Cow::Borrowed(start.folder.as_os_str()));
-    set(variable::RUN_ID, text(&around.run_id));
-    set(variable::RUN_DIR, Cow::Borrowed(around.directory.as_os_str()));
+    let (run, directory) = start.run.as_ref().map_or((&around.run_id, &around.directory), |(id, path)| (id, path));
+    set(variable::RUN_ID, text(run));
+    set(variable::RUN_DIR, Cow::Borrowed(directory.as_os_str()));
     set(variable::ATTEMPT, text(&start.id.ordinal.to_string()));
     if let Some(testbed) = &around.testbed_file {
         set(variable::TESTBED, Cow::Borrowed(testbed.as_os_str()));
@@ -73,7 +74,7 @@ pub(super) fn image(
         set(variable::TASK_NUMBER, text(&task.to_string()));
     }
     let given = start.parameters.iter().map(|(name, value)| (OsStr::new(name), Some(value.as_ref())));
-    let slots = slot_variables(&start.slots);
+    let slots = slot_variables(&start.slots, around.visible_gpus.as_deref());
     let own = variables.iter().map(|(name, value)| (&**name, value.as_deref()));
     let slots = slots.iter().map(|(name, value)| (OsStr::new(name), Some(OsStr::new(value))));
     let last = start.env.iter().map(|(name, value)| (OsStr::new(name), value.as_ref().map(AsRef::as_ref)));
@@ -106,24 +107,26 @@ pub(super) fn stdin(start: &Start) -> Result<Option<OwnedFd>, NotStarted> {
 }
 
 /// Which pieces of a counted resource the task holds: `RILLE_SLOTS_<NAME>=0,2`, for `gpus` also as CUDA wants it.
-fn slot_variables(slots: &Slots) -> Vec<(String, String)> {
+fn slot_variables(slots: &Slots, visible: Option<&str>) -> Vec<(String, String)> {
     let mut variables = Vec::new();
     for (name, numbers) in slots {
         let list = numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
         let upper: String =
             name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
         if name == "gpus" {
-            variables
-                .push(("CUDA_VISIBLE_DEVICES".to_owned(), visible_devices(numbers).unwrap_or_else(|| list.clone())));
+            variables.push((
+                "CUDA_VISIBLE_DEVICES".to_owned(),
+                visible_devices(numbers, visible).unwrap_or_else(|| list.clone()),
+            ));
         }
         variables.push((format!("RILLE_SLOTS_{upper}"), list));
     }
     variables
 }
 
-/// Maps slots to the devices that the host itself may see.
-fn visible_devices(slots: &[u64]) -> Option<String> {
-    let visible = std::env::var("CUDA_VISIBLE_DEVICES").ok()?;
+/// Maps slots to the devices that are visible.
+fn visible_devices(slots: &[u64], visible: Option<&str>) -> Option<String> {
+    let visible = visible?;
     let devices: Vec<&str> = visible.split(',').collect();
     let chosen: Option<Vec<&str>> =
         slots.iter().map(|slot| devices.get(usize::try_from(*slot).ok()?).copied()).collect();

@@ -76,6 +76,7 @@ impl Bench {
             started_in: folder.path().to_owned(),
             testbed_file: None,
             output_limit: 1 << 20,
+            visible_gpus: None,
             synchro: Arc::default(),
             masks: crate::model::Masks::default(),
         };
@@ -93,6 +94,7 @@ impl Bench {
             env: vec![("HOME".to_owned(), None), ("OWN".to_owned(), Some("o".into()))],
             is_bare: false,
             folder: self.folder.path().to_owned(),
+            run: None,
             cwd: None,
             stdin: None,
             slots: BTreeMap::from([("rack-a".to_owned(), vec![0, 2])]),

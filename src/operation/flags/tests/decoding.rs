@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use super::super::spread::SpreadError;
 use super::*;
 
 /// What becomes of a text.
@@ -214,8 +215,9 @@ fn unlike_guild() -> Vec<Row> {
 fn found(kind: FlagType, text: &str) -> Expected {
     let operation = operation(&json!({"x": {"type": decode::type_name(kind)}}));
     match resolved(&operation, &[&format!("x={text}")]) {
+        Ok(resolved) if resolved.spread.contains_key("x") => Batch,
         Ok(resolved) => Is(resolved.values["x"].clone()),
-        Err(FlagError::Batch(_)) => Batch,
+        Err(FlagError::Spread { what: SpreadError::Empty(_), .. }) => Batch,
         Err(_) => Wrong,
     }
 }

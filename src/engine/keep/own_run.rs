@@ -1,4 +1,5 @@
-//! A run with one task, whose output goes to a sink. The task works in the run directory itself.
+//! A run directory of a task's own. The task works in it, and what it writes goes to a sink: no folder, log or file of output is
+//! made for it in the directory of the run that it is a task of.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 
 use super::output_sink::OutputSink;
-use super::{Keep, KeepOrder, Keeper, NoKeep};
+use super::{Keep, NoKeep, SinkWaker};
 use crate::engine::request::Failure;
 use crate::engine::scheduler::Written;
 use crate::model::Stream;
@@ -16,20 +17,31 @@ use crate::model::Stream;
 type SharedSink = Arc<Mutex<Box<dyn OutputSink>>>;
 
 /// See the module.
-pub(in crate::engine) struct Sinks {
-    sink: SharedSink,
+#[derive(Clone)]
+pub(crate) struct OwnRun {
+    id: String,
     directory: PathBuf,
+    sink: SharedSink,
 }
 
-impl Sinks {
-    /// Makes the keeper of the run with this directory.
-    pub(in crate::engine) fn new(sink: Box<dyn OutputSink>, directory: &Path) -> Self {
-        Self { sink: Arc::new(Mutex::new(sink)), directory: directory.to_owned() }
+impl OwnRun {
+    /// Takes the run with this id, whose directory is there.
+    pub(crate) fn new(id: &str, directory: &Path, sink: Box<dyn OutputSink>) -> Self {
+        Self { id: id.to_owned(), directory: directory.to_owned(), sink: Arc::new(Mutex::new(sink)) }
     }
-}
 
-impl Keeper for Sinks {
-    fn open(&mut self, _: &KeepOrder<'_>) -> Result<Box<dyn Keep>, NoKeep> {
+    /// Returns the id and the directory of the run.
+    pub(in crate::engine) fn place(&self) -> (String, PathBuf) {
+        (self.id.clone(), self.directory.clone())
+    }
+
+    /// Hands the sink the means to say that there is room again.
+    pub(in crate::engine) fn connect(&self, waker: SinkWaker) {
+        self.sink.lock().connect(waker);
+    }
+
+    /// Makes what keeps an attempt.
+    pub(in crate::engine) fn open(&self) -> Result<Box<dyn Keep>, NoKeep> {
         let mut sink = self.sink.lock();
         sink.begin().map_err(|error| Failure::at(sink.path(), &error))?;
         Ok(Box::new(Kept { sink: Arc::clone(&self.sink), directory: self.directory.clone() }))

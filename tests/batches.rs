@@ -1,0 +1,335 @@
+//! Batches: flags with several values, their trials, and what becomes of them.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::harness::{DEADLINE, Project, Run, guild_program, until};
+
+/// An operation that leaves a file, writes a scalar and ends with the code that it is given.
+const TRAIN: &str = "train:\n  exec: sh train.sh ${lr} ${code}\n  flags:\n    lr: 0.1\n    code: 0\n    opt:\n      default: adam\n      \
+                     choices: [adam, {value: sgd, flags: {lr: 0.5}}]\n";
+const TRAIN_SCRIPT: &str = "echo \"loss: $1\"; echo x >>steps; exit $2\n";
+
+fn training() -> Project {
+    Project::new().file("guild.yml", TRAIN).file("train.sh", TRAIN_SCRIPT)
+}
+
+/// Returns the batch that the project has run, and its trials in the order of its list.
+fn the_batch(project: &Project) -> (Run, Vec<Run>) {
+    let is_batch = |run: &Run| run.has(".guild/proto");
+    let batches: Vec<Run> = project.runs().into_iter().filter(is_batch).collect();
+    let [batch] = batches.as_slice() else { panic!("there is not one batch but {}", batches.len()) };
+    let batch = Run::at(batch.path().to_owned(), project);
+    let ids = listed(&batch).into_iter().map(|trial| trial["id"].as_str().expect("an id is text").to_owned());
+    let trials = ids.map(|id| Run::at(project.home().join("runs").join(id), project)).collect();
+    (batch, trials)
+}
+
+fn listed(batch: &Run) -> Vec<Value> {
+    batch.text(".guild/trials").lines().map(|line| serde_json::from_str(line).expect("it is JSON")).collect()
+}
+
+fn flags(trials: &[Run], name: &str) -> Value {
+    trials.iter().map(|trial| trial.attr("flags")[name].clone()).collect()
+}
+
+/// Returns the names of a script's flags and the command to print trials.
+fn printed(project: &Project, words: &[&str]) -> String {
+    let words: Vec<&str> = ["run", "train", "--print-trials"].into_iter().chain(words.iter().copied()).collect();
+    project.run(&words).code(0).out()
+}
+
+#[test]
+fn a_list_of_values_is_a_batch_with_a_run_for_each() {
+    let project = Project::new().file("pass.py", "");
+    project.run(&["run", "pass.py", "a=[1,2,3]", "--force-flags", "--quiet", "-y"]).code(0);
+    let (batch, trials) = the_batch(&project);
+    assert_eq!(project.runs().len(), 4);
+    assert_eq!((batch.attr("flags"), flags(&trials, "a")), (json!({}), json!([1, 2, 3])));
+    let names = project.run(&["runs", "--json"]).json();
+    let names: Vec<&str> =
+        names.as_array().expect("a list").iter().filter_map(|run| run["operation"].as_str()).collect();
+    assert_eq!(names, ["pass.py", "pass.py", "pass.py", "pass.py+"], "newest first");
+    for trial in &trials {
+        let link = batch.path().join(trial.id());
+        assert_eq!(fs::read_link(link).expect("it is a link"), std::path::Path::new("..").join(trial.id()));
+        assert_eq!(trial.attr("exit_status"), 0);
+        assert!(trial.has(".guild/sourcecode/pass.py"), "each has the source code");
+    }
+    assert_eq!(batch.outcomes(), "a=1=passed a=2=passed a=3=passed");
+}
+
+#[test]
+fn values_ids_and_order_do_not_depend_on_how_many_run_at_once() {
+    let seen = |jobs: &str| {
+        let project = training();
+        let words =
+            ["run", "train", "lr=range[0:1:0.3]", "opt=[adam,sgd]", "-j", jobs, "-m", "6", "--random-seed", "7"];
+        project.run(&words).code(0);
+        let (batch, trials) = the_batch(&project);
+        let queued: Vec<Value> = batch.events_of("task-queued").iter().map(|event| event["id"].clone()).collect();
+        (flags(&trials, "lr"), flags(&trials, "opt"), queued)
+    };
+    let alone = seen("1");
+    assert_eq!(alone, seen("8"));
+    assert_eq!(alone.2.len(), 6);
+}
+
+#[test]
+fn a_failed_trial_fails_the_batch_and_no_other() {
+    let project = training();
+    let ended = project.run(&["run", "train", "code=[0,3,1,0]", "-j", "2"]);
+    ended.code(1).stderr_has("code=3     ERRORED").stderr_has("exit code 3");
+    let (batch, trials) = the_batch(&project);
+    let statuses: Vec<Value> = trials.iter().map(|trial| trial.attr("exit_status")).collect();
+    assert_eq!((json!(statuses), batch.attr("exit_status")), (json!([0, 3, 1, 0]), json!(1)));
+    assert_eq!(batch.outcomes(), "code=0=passed code=3=errored code=1=failed code=0 #2=passed");
+    for trial in &trials {
+        let ends: Vec<Value> = trial.events().iter().map(|event| event["event"].clone()).collect();
+        assert_eq!(json!(ends), json!(["run-started", "task-queued", "task-started", "task-finished", "run-finished"]));
+    }
+    // The first that fails ends it.
+    let project = training();
+    project.run(&["run", "train", "code=[0,3,0,0]", "--fail-on-trial-error"]).code(1);
+    let (_, trials) = the_batch(&project);
+    let made: Vec<bool> = trials.iter().map(|trial| trial.path().exists()).collect();
+    assert_eq!(made, [true, true, false, false]);
+}
+
+#[test]
+fn trials_are_printed_saved_and_read_back() {
+    let project = training().file("more.yml", "- {lr: 1, code: [0, 1]}\n- {lr: 2, opt: sgd}\n");
+    let table = "#  code  lr   opt\n1  0     0.5  sgd\n2  0     0.1  adam\n";
+    assert_eq!(printed(&project, &["opt=[sgd,adam]"]), table);
+    project
+        .run(&["run", "train", "opt=[sgd,adam]", "--save-trials", "t.csv"])
+        .code(0)
+        .stdout("Saving trials to t.csv\n");
+    assert_eq!(project.read("t.csv"), "code,lr,opt\n0,0.5,sgd\n0,0.1,adam\n");
+    assert_eq!(printed(&project, &["@t.csv"]), table);
+    project.run(&["run", "train", "opt=[sgd,adam]", "--save-trials", "t.json"]).code(0);
+    assert_eq!(printed(&project, &["@t.json"]), table);
+    assert_eq!(
+        printed(&project, &["@more.yml"]),
+        "#  code  lr  opt\n1  0     1   adam\n2  1     1   adam\n3  0     2   sgd\n"
+    );
+    let wins = printed(&project, &["@more.yml", "lr=[7,8]", "code=0"]);
+    assert_eq!(wins, "#  code  lr  opt\n1  0     7   adam\n2  0     8   adam\n3  0     7   sgd\n4  0     8   sgd\n");
+    assert_eq!(project.runs().len(), 0, "nothing was run");
+    // One trial is an ordinary run.
+    let project = training().file("one.csv", "lr,opt\n3,sgd\n");
+    project.run(&["run", "train", "@one.csv"]).code(0);
+    assert_eq!(project.the_run().attr("flags"), json!({"code": 0, "lr": 3, "opt": "sgd"}));
+    project.run(&["run", "train", "code=0,1", "--print-cmd"]).code(0).stdout("sh train.sh 0.1 0,1\n");
+    project
+        .run(&["run", "train", "code=[0,1]", "--print-cmd"])
+        .code(0)
+        .stdout("sh train.sh 0.1 0\nsh train.sh 0.1 1\n");
+}
+
+#[test]
+fn what_is_wrong_is_told_before_anything_is_made() {
+    let project = training().file("t.txt", "").file("bad.csv", "lr,cod\n1,2\n").file("none.csv", "lr\n");
+    let cases: [(&[&str], &str); 17] = [
+        (&["--opt-flag", "foo=123"], "invalid optimizer flag foo=123: no optimizer specified"),
+        (
+            &["-o", "+", "--opt-flag", "baz=789"],
+            "unsupported flag 'baz'\nhint: Try 'rille run + --help-op' for a list of flags or use --force-flags to skip this check.",
+        ),
+        (&["lr=1", "--print-trials"], "cannot print trials for a non-batch operation"),
+        (&["lr=1", "--stage-trials"], "cannot stage trials for a non-batch operation"),
+        (&["lr=1", "--save-trials", "x.csv"], "cannot save trials for a non-batch operation"),
+        (
+            &["lr=[1,2]", "--save-trials", "x.yml"],
+            "Unsupported extension '.yml' - use '.csv', '.json', or no extension",
+        ),
+        (&["@nope.csv"], "batch file nope.csv does not exist"),
+        (&["@t.txt"], "cannot read trials for t.txt: unsupported extension"),
+        (&["@bad.csv"], "bad.csv: trial 1: unsupported flag 'cod'\nhint: Did you mean 'code'?"),
+        (&["@none.csv"], "there are no trials in none.csv"),
+        (&["opt=[adam,adma]"], "Unsupported value for 'opt'"),
+        (&["lr=range[0:1:0]"], "invalid function args in 'range[0:1:0]': the step is 0 for flag lr"),
+        (&["lr=rnge[0:1]"], "unknown function 'rnge' used for flag lr\nhint: Did you mean 'range'?"),
+        (
+            &["lr=range[1:100000]", "code=range[1:10000]"],
+            "the flags stand for 1000000000 trials; a batch may have 100000\nhint: --max-trials N draws N of them by the seed.",
+        ),
+        (
+            &["-o", "random", "lr=1", "code=1", "opt=adam"],
+            "flags for batch (code=1, lr=1, opt=adam) do not contain any search dimensions\nhint: Try specifying a range for one or more flags as NAME=[MIN:MAX].",
+        ),
+        (&["lr=[1,2]", "-o", "gp"], "the optimizer 'gp' is not there yet"),
+        (
+            &["lr=[1,2]", "-o", "randm"],
+            "operation 'randm' is not defined for this project\nhint: Did you mean 'random'?",
+        ),
+    ];
+    for (words, expected) in cases {
+        let words: Vec<&str> = ["run", "train"].into_iter().chain(words.iter().copied()).collect();
+        let ended = project.run(&words);
+        assert_eq!(ended.exit_code(), Some(1), "{words:?}: {}", ended.whole());
+        ended.stderr_has(expected);
+    }
+    assert_eq!(project.runs().len(), 0);
+    let product = printed(&project, &["lr=range[1:100000]", "code=range[1:10000]", "-m", "2"]);
+    assert_eq!(product.lines().count(), 3, "{product}");
+    project.run(&["run", "train", "-m", "3"]).code(0).stderr_has("WARNING: not a batch run - ignoring --max-trials");
+}
+
+#[test]
+fn a_search_draws_from_ranges_and_choices() {
+    let project = training();
+    let draw = |words: &[&str]| {
+        let words: Vec<&str> = words.iter().copied().chain(["--random-seed", "3"]).collect();
+        printed(&project, &words)
+    };
+    let drawn = draw(&["lr=[0.5:1.5:1]", "opt=[adam,sgd]"]);
+    assert_eq!(drawn.lines().count(), 21, "twenty where nobody says: {drawn}");
+    assert!(drawn.lines().nth(1).expect("a trial").contains(" 1 "), "it begins where it is told: {drawn}");
+    assert!(drawn.contains("adam") && drawn.contains("sgd"), "{drawn}");
+    assert_eq!(drawn, draw(&["lr=[0.5:1.5:1]", "opt=[adam,sgd]"]), "the seed decides");
+    let asked = draw(&["-o", "random", "lr=loguniform[1e-4:1]", "-m", "30"]);
+    assert!(
+        asked.contains("adam") && asked.contains("sgd"),
+        "choices are searched where a search is asked for: {asked}"
+    );
+    let grid = draw(&["-o", "grid", "lr=[1:3]", "opt=sgd"]);
+    assert_eq!(grid, "#  code  lr  opt\n1  0     1   sgd\n2  0     2   sgd\n3  0     3   sgd\n");
+}
+
+#[test]
+fn a_batch_is_staged_and_started_and_what_has_completed_stays() {
+    let project = training();
+    let staged = project.run(&["run", "train", "code=[0,3]", "--stage", "--batch-label", "both", "--batch-tag", "t"]);
+    staged.code(0).stdout_has("train+ staged as ");
+    let (batch, _) = the_batch(&project);
+    assert_eq!((batch.attr("label"), batch.attr("tags")), (json!("both"), json!(["t"])));
+    assert!(batch.has(".guild/STAGED") && project.runs().len() == 1);
+    project.run(&["run", "--start", &batch.id()]).code(1);
+    let (batch, trials) = the_batch(&project);
+    assert_eq!(batch.outcomes(), "code=0=passed code=3=errored");
+    // What is wrong is mended, and the trial goes on with what it left.
+    fs::write(trials[1].path().join("train.sh"), "echo x >>steps; exit 0\n").expect("it can be written");
+    project.run(&["run", "--restart", &batch.id()]).code(0).stderr_has("code=0: from before");
+    let (batch, trials) = the_batch(&project);
+    assert_eq!(batch.outcomes(), "code=0=passed code=3=passed");
+    assert_eq!([trials[0].text("steps"), trials[1].text("steps")], ["x\n", "x\nx\n"]);
+    project.run(&["run", "--restart", &batch.id(), "lr=3"]).code(2).stderr_has("keep their flags");
+    project.run(&["run", "--proto", &batch.id(), "code=[0]"]).code(0);
+    assert_eq!(project.runs().len(), 5);
+}
+
+#[test]
+fn trials_are_staged_each_for_itself() {
+    let project = training();
+    project.run(&["run", "train", "code=[0,1]", "--stage-trials"]).code(0).stdout_has("Staging trial ");
+    let (batch, trials) = the_batch(&project);
+    assert_eq!(batch.attr("exit_status"), 0);
+    assert!(trials.iter().all(|trial| trial.has(".guild/STAGED")));
+    project.run(&["run", "--start", &trials[1].id()]).code(1);
+    assert_eq!(trials[1].attr("exit_status"), 1);
+}
+
+#[test]
+fn a_dependency_that_is_not_met_costs_its_trial() {
+    let project = Project::new()
+        .file("guild.yml", "op:\n  exec: cat ${name}.txt\n  flags: {name: a}\n  requires:\n    - file: ${name}.txt\n")
+        .file("a.txt", "A\n");
+    project.run(&["run", "op", "name=[a,b]"]).code(1).stderr_has("run failed because a dependency was not met");
+    let (batch, trials) = the_batch(&project);
+    assert_eq!(batch.outcomes(), "name=a=passed name=b=blocked");
+    assert_eq!(trials[1].attr("exit_status"), 1);
+}
+
+/// Says what became of the trials of a batch: how often each has ended, by the log of the batch.
+fn ends(batch: &Run) -> Vec<u64> {
+    let mut ends = vec![0; listed(batch).len()];
+    let events = batch.events();
+    let last = events.iter().rposition(|event| event["event"] == "run-started").expect("it has begun");
+    for event in &events[last..] {
+        if event["event"] == "task-finished" {
+            let task = event["task"].as_u64().expect("a number");
+            ends[usize::try_from(task).expect("a small number") - 1] += 1;
+        }
+    }
+    ends
+}
+
+#[test]
+fn a_batch_whose_host_is_killed_goes_on_where_it_was() {
+    for killed_after in [0, 2, 5, 9] {
+        let project = Project::new()
+            .file("guild.yml", "op:\n  exec: sh op.sh\n  sourcecode: {dest: .}\n  flags: {n: 0}\n")
+            .file("op.sh", "echo x >>runs; sleep 0.02\n");
+        let running = project.start(&["run", "op", "n=range[1:12]", "-j", "3"]);
+        until("some trials to end", DEADLINE, || {
+            let ended = project.runs().iter().filter(|run| run.try_attr("exit_status").is_some()).count();
+            (ended >= killed_after && project.runs().iter().any(|run| run.has(".guild/trials"))).then_some(())
+        });
+        running.kill_host();
+        running.wait();
+        let (batch, _) = the_batch(&project);
+        project.run(&["run", "--restart", &batch.id(), "-j", "3"]).code(0);
+        let (batch, trials) = the_batch(&project);
+        assert_eq!(ends(&batch), [1; 12], "each has one end");
+        assert!(trials.iter().all(|trial| trial.attr("exit_status") == 0));
+        let known: BTreeSet<String> = trials.iter().map(Run::id).chain([batch.id()]).collect();
+        assert_eq!(project.runs().iter().map(Run::id).collect::<BTreeSet<_>>(), known, "nothing else was made");
+    }
+}
+
+#[test]
+fn an_interrupt_ends_what_runs_and_leaves_the_rest_to_be_started() {
+    let project = Project::new()
+        .file("guild.yml", "op:\n  exec: sh op.sh\n  flags: {n: 0}\n")
+        .file("op.sh", "trap 'exit 5' TERM INT; echo READY; while :; do sleep 0.01; done\n");
+    let running = project.start(&["run", "op", "n=[1,2,3]", "-j", "2"]);
+    let ready = |run: &Run| fs::read(run.path().join(".guild/output")).is_ok_and(|output| output.starts_with(b"READY"));
+    until("two trials to run", DEADLINE, || {
+        (project.runs().iter().filter(|run| ready(run)).count() == 2).then_some(())
+    });
+    running.signal(Signal::INT);
+    running.wait().code(130);
+    let (batch, trials) = the_batch(&project);
+    assert_eq!((batch.attr("exit_status"), trials[0].attr("exit_status")), (json!(-2), json!(-2)));
+    assert!(!trials[2].path().exists(), "it was never made");
+    fs::write(project.path("op.sh"), "").expect("it can be written");
+    for trial in &trials[..2] {
+        fs::write(trial.path().join("op.sh"), "").expect("it can be written");
+    }
+    fs::write(batch.path().join(".guild/proto/op.sh"), "").expect("it can be written");
+    project.run(&["run", "--restart", &batch.id()]).code(0);
+    assert_eq!(the_batch(&project).0.outcomes(), "n=1=passed n=2=passed n=3=passed");
+}
+
+#[test]
+fn each_trial_has_a_gpu_of_its_own() {
+    let project = Project::new()
+        .file("guild.yml", "op:\n  exec: sh -c 'echo GPU $CUDA_VISIBLE_DEVICES; sleep 0.05'\n  flags: {n: 0}\n");
+    project.run(&["run", "op", "n=range[1:6]", "-j", "8", "--gpu-per-trial", "--gpus", "4,7"]).code(0);
+    let (_, trials) = the_batch(&project);
+    let gpus: BTreeSet<String> = trials.iter().map(|trial| trial.text(".guild/output")).collect();
+    assert_eq!(gpus.into_iter().collect::<Vec<_>>(), ["GPU 4\n", "GPU 7\n"]);
+}
+
+#[test]
+fn guild_knows_batch_and_trials() {
+    let Some(guild) = guild_program() else { return };
+    let project = training();
+    project.run(&["run", "train", "lr=[1,2]"]).code(0);
+    let (batch, _) = the_batch(&project);
+    let run = |args: &[&str]| -> String {
+        let mut command = project.command(&guild);
+        command.env("GUILD_HOME", project.home()).args(args);
+        project.start_command(command).wait().code(0).out()
+    };
+    let listed = run(&["runs"]);
+    let operations: Vec<&str> = listed.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
+    assert_eq!(operations, ["train", "train", "train+"], "{listed}");
+    let compared = run(&["compare", "--csv", "-"]);
+    assert!(compared.contains(",1.0\n") && compared.contains(",2.0\n"), "{compared}");
+    assert!(run(&["runs", "info", &batch.id()]).contains("operation: train+"));
+}
