@@ -220,7 +220,6 @@ fn flags_that_are_not_right_make_no_run() {
         (&["op", "namee=1"], "Did you mean 'name'?"),
         (&["op", "zoo=1"], "unsupported flag 'zoo'"),
         (&["op", "zoo=1"], "Try 'rille run op --help-op' for a list of flags or use --force-flags to skip this check."),
-        (&["op", "name=[1,2]"], "flag 'name' has a list of values: batches are not supported yet"),
         (&["op", "name=range[1:3]"], "flag 'name' has a list of values: batches are not supported yet"),
         (&["must"], "Operation requires the following missing flags:\n\n  data  What to read"),
     ];

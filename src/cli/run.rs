@@ -142,10 +142,10 @@ pub(crate) fn main(
     };
     let job = begin(settings)?;
     for remark in loaded.remarks {
-        job.warn(remark.text, remark.place);
+        job.run().warn(remark.text, remark.place);
     }
     for remark in remarks.into_iter().flatten() {
-        job.warn(remark.problem, remark.place);
+        job.run().warn(remark.problem, remark.place);
     }
     let end = script::run_jobfile(&job, &args.jobfile);
     Ok(job.end(&end))

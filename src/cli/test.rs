@@ -357,16 +357,16 @@ fn run(
     let missing = earlier.and_then(|run| missing_secrets(&settings.secrets, run));
     let job = begin(settings)?;
     if let Some(text) = missing {
-        job.warn(text, None);
+        job.run().warn(text, None);
     }
     for remark in loaded.remarks {
-        job.warn(remark.text, remark.place);
+        job.run().warn(remark.text, remark.place);
     }
     for text in remarks {
-        job.warn(text, None);
+        job.run().warn(text, None);
     }
     if let Some(seed) = shuffle {
-        job.warn(format!("the tests run in random order; --shuffle={seed} repeats it"), None);
+        job.run().warn(format!("the tests run in random order; --shuffle={seed} repeats it"), None);
     }
     job.run_tests(&plan);
     job.close(&mut |_| {});

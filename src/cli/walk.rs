@@ -132,7 +132,7 @@ pub(crate) fn main(args: WalkArgs, command: &[OsString], home: Option<&Path>) ->
     };
     let job = begin(settings)?;
     for remark in loaded.remarks {
-        job.warn(remark.text, remark.place);
+        job.run().warn(remark.text, remark.place);
     }
     let end = script::run_jobfile(&job, &args.suite);
     Ok(job.end(&end))
@@ -191,7 +191,7 @@ pub(crate) fn replay(args: &ReplayArgs, command: &[OsString], home: Option<&Path
     let missing = missing_secrets(&settings.secrets, &run_of_trace(&trace));
     let job = begin(settings)?;
     if let Some(text) = missing {
-        job.warn(text, None);
+        job.run().warn(text, None);
     }
     let given = WalkSuite { state: state.clone(), ..WalkSuite::default() };
     let order = WalkOrder::Replay { walk: found.walk, state, step: args.step };
@@ -201,14 +201,14 @@ pub(crate) fn replay(args: &ReplayArgs, command: &[OsString], home: Option<&Path
         // Its task fails, and so the run.
         Ok(ended) if ended.end == WalkEnd::Failed => {
             let message = ended.error.map_or_else(String::new, |error| error.message);
-            println!("walk {id} failed: {}", job.masks().mask_text(&message));
+            println!("walk {id} failed: {}", job.run().masks().mask_text(&message));
             MainEnd::default()
         }
         Ok(ended) => {
             let state = ended.state.map_or_else(
                 || "nil".to_owned(),
                 |mut state| {
-                    job.masks().mask_json(&mut state);
+                    job.run().masks().mask_json(&mut state);
                     state.to_string()
                 },
             );

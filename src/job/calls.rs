@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossbeam::channel::{Receiver, Sender, select, unbounded};
 
-use super::{Job, WaitError};
+use super::{Job, WaitError, prompt};
 use crate::engine::{Answer, Call, End, Failure, Waited};
 use crate::model::{EventKind, PluginFailed, RaisedError, Reply, TaskNumber};
 
@@ -27,7 +27,7 @@ pub(crate) enum HostCall {
 /// The calls that wait for the main thread.
 pub(super) struct Calls {
     sender: Sender<HostCall>,
-    pub(super) queue: Receiver<HostCall>,
+    queue: Receiver<HostCall>,
 }
 
 impl Default for Calls {
@@ -37,17 +37,50 @@ impl Default for Calls {
     }
 }
 
+impl Calls {
+    /// Returns the calls that are to be answered, for who waits for more.
+    pub(super) const fn queue(&self) -> &Receiver<HostCall> {
+        &self.queue
+    }
+
+    /// Lets `serve` answer what is asked by now.
+    pub(super) fn serve(&self, serve: &mut dyn FnMut(HostCall)) {
+        while let Ok(call) = self.queue.try_recv() {
+            serve(call);
+        }
+    }
+
+    /// Waits for an answer of the engine; what is asked meanwhile is answered by `serve`.
+    pub(super) fn wait_serving<T>(&self, answer: &Receiver<T>, serve: &mut dyn FnMut(HostCall)) -> Option<T> {
+        loop {
+            select! {
+                recv(answer) -> answer => return answer.ok(),
+                recv(self.queue) -> call => if let Ok(call) = call { serve(call) },
+            }
+        }
+    }
+
+    fn put(&self, call: HostCall) {
+        // The receiver lives as long as the job.
+        let _ = self.sender.send(call);
+    }
+}
+
 impl Job {
     /// Takes in what a task wants; called on the engine's thread.
     pub(super) fn take_call(self: &Arc<Self>, task: TaskNumber, call: Call) {
         match call {
-            Call::ArgumentsRead(words) => self.arguments_read(words.as_deref()),
-            Call::Used(used) => self.take_use(task, &used),
+            Call::ArgumentsRead(words) => self.ledger.arguments_read(words.as_deref()),
+            Call::Used(used) => {
+                for text in self.ledger.take_use(task, &used) {
+                    self.task_remarks(task, &text);
+                }
+            }
             Call::Remark(text) => self.task_remarks(task, &text),
-            Call::Comes => self.put_call(HostCall::Comes(task)),
-            Call::Leaves(end, seconds) => self.put_call(HostCall::Leaves(task, end, seconds)),
-            Call::Select(sections) => self.put_call(HostCall::Select { task, sections }),
-            Call::Prompt(text) => self.ask_user(task, text),
+            Call::Comes => self.calls.put(HostCall::Comes(task)),
+            Call::Leaves(end, seconds) => self.calls.put(HostCall::Leaves(task, end, seconds)),
+            Call::Select(sections) => self.calls.put(HostCall::Select { task, sections }),
+            Call::Prompt(text) => prompt::ask(self, task, text),
         }
     }
 
@@ -69,7 +102,7 @@ impl Job {
     /// Records that a plugin failed.
     pub(crate) fn plugin_failed(&self, plugin: &str, stage: &str, task: Option<TaskNumber>, error: RaisedError) {
         let failed = PluginFailed { plugin: plugin.to_owned(), stage: stage.to_owned(), task, error };
-        self.record(vec![EventKind::PluginFailed(Box::new(failed))]);
+        self.run.note(vec![EventKind::PluginFailed(Box::new(failed))]);
     }
 
     /// Answers a task.
@@ -79,29 +112,12 @@ impl Job {
 
     /// Lets `serve` answer what is asked by now.
     pub(crate) fn serve_calls(&self, serve: &mut dyn FnMut(HostCall)) {
-        while let Ok(call) = self.calls.queue.try_recv() {
-            serve(call);
-        }
+        self.calls.serve(serve);
     }
 
-    /// Waits for an answer of the engine; what is asked meanwhile is answered by `serve`.
-    pub(super) fn wait_serving<T>(&self, answer: &Receiver<T>, serve: &mut dyn FnMut(HostCall)) -> Option<T> {
-        loop {
-            select! {
-                recv(answer) -> answer => return answer.ok(),
-                recv(self.calls.queue) -> call => if let Ok(call) = call { serve(call) },
-            }
-        }
-    }
-
-    pub(super) fn task_remarks(&self, task: TaskNumber, text: &str) {
-        let id = self.roster.lock().get(task).map(|entry| entry.id.clone()).unwrap_or_default();
-        self.warn(format!("task '{id}': {text}"), None);
-    }
-
-    fn put_call(&self, call: HostCall) {
-        // The receiver lives as long as the job.
-        let _ = self.calls.sender.send(call);
+    fn task_remarks(&self, task: TaskNumber, text: &str) {
+        let id = self.roster.id(task).unwrap_or_default();
+        self.run.warn(format!("task '{id}': {text}"), None);
     }
 }
 

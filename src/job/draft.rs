@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Job, datafile};
-use crate::model::{Blob, Kind, Place, Runnable, SectionChoice, Value, WalkLine};
+use super::datafile;
+use crate::model::{Blob, Place, Runnable, SectionChoice, Value, WalkLine};
 
 /// The content of one `run {}` or `Task {}`.
 #[derive(Clone, Debug, Default)]
@@ -81,39 +81,6 @@ impl DraftSections {
             choice.ask |= self.asks_groups;
         }
         choice
-    }
-}
-
-impl Job {
-    /// Adds the datafile that a task was given to the choice of its sections, unless the command line has one. Returns why it
-    /// cannot be used.
-    pub(super) fn set_datafile(
-        &self,
-        given: &DraftDatafile,
-        runnable: &Runnable,
-        choice: &mut SectionChoice,
-        place: Option<&Place>,
-    ) -> Option<String> {
-        if !runnable.is(Kind::Lua) {
-            let text = format!("'datafile' is for testscripts; it has no effect on kind '{}'", runnable.kind);
-            self.warn(text, place.cloned());
-            return None;
-        }
-        if choice.datafile.is_some() {
-            return None;
-        }
-        let beside = self.settings.jobfile.parent().unwrap_or(Path::new("/"));
-        match given.read(&[beside, &self.settings.started_in]) {
-            Ok((datafile, remarks)) => {
-                choice.datafile = Some(Box::new(datafile));
-                choice.has_own_datafile = true;
-                for remark in remarks {
-                    self.warn(remark.problem, remark.place);
-                }
-                None
-            }
-            Err(error) => Some(error.to_string()),
-        }
     }
 }
 

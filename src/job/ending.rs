@@ -1,12 +1,16 @@
 //! The end of a run: every result is written before it is called a result, and the exit code says the same as the reports.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::reports::add_step_summary;
-use super::{HostCall, Job};
+use parking_lot::Mutex;
+
+use super::reports::{self, add_step_summary};
+use super::run::flush;
+use super::{HostCall, Job, testing};
 use crate::engine::{Abandoned, Failure};
 use crate::model::{EventKind, Masks, Outcome, RaisedError, exit_code};
-use crate::report::{self, Closing, Look, Summary};
+use crate::report::{self, Closing, Summary};
 use crate::store::{self, RunDir};
 
 /// How the jobfile's part in the run ended.
@@ -20,26 +24,44 @@ pub(crate) struct MainEnd {
     pub(crate) gave_help: bool,
 }
 
+/// Who ends the run, and for what it could not be recorded.
+#[derive(Default)]
+pub(super) struct Ending {
+    failure: Mutex<Option<Failure>>,
+    has_begun: AtomicBool,
+}
+
+impl Ending {
+    /// Notes what made the run unrecordable. What failed before stands.
+    pub(super) fn fail(&self, failure: Failure) {
+        self.failure.lock().get_or_insert(failure);
+    }
+
+    /// Returns whether the caller is the one who ends the run: the first who asks.
+    fn begin(&self) -> bool {
+        !self.has_begun.swap(true, Ordering::AcqRel)
+    }
+}
+
 impl Job {
     /// Ends what is still alive after `main` as dangling, and the engine. What is asked of the jobfile meanwhile is
     /// answered by `serve`.
     pub(crate) fn close(&self, serve: &mut dyn FnMut(HostCall)) {
         let answer = self.engine().close();
-        let closed = self.wait_serving(&answer, serve).unwrap_or(Ok(()));
-        // What failed before stands.
-        let failure = self.failure.lock().take();
-        *self.failure.lock() = failure.or(closed.err());
+        if let Some(Err(failure)) = self.calls.wait_serving(&answer, serve) {
+            self.ending.fail(failure);
+        }
     }
 
     /// Ends the run after [`Job::close`], and returns the exit code.
     pub(crate) fn end(&self, main: &MainEnd) -> i32 {
-        if std::mem::replace(&mut *self.ending.lock(), true) {
+        if !self.ending.begin() {
             // The engine has given main up and wraps up; it ends the process.
             loop {
                 std::thread::park();
             }
         }
-        let failure = self.failure.lock().take();
+        let failure = self.ending.failure.lock().take();
         let code = self.wrap_up(main, failure);
         self.engine().leave();
         code
@@ -48,7 +70,7 @@ impl Job {
     /// Ends a run whose `main` did not return after an interrupt, or at its deadline. Called on the engine's thread; ends the
     /// process.
     pub(super) fn end_abandoned(&self, why: Abandoned) {
-        if std::mem::replace(&mut *self.ending.lock(), true) {
+        if !self.ending.begin() {
             return;
         }
         self.leave(match why {
@@ -69,7 +91,7 @@ impl Job {
     pub(crate) fn end_given_up(&self, why: &str) {
         self.engine().give_up_hooks();
         let _ = self.engine().close().recv();
-        if std::mem::replace(&mut *self.ending.lock(), true) {
+        if !self.ending.begin() {
             return;
         }
         self.leave(format!("{why}; the run was given up"));
@@ -82,116 +104,34 @@ impl Job {
     }
 
     fn wrap_up(&self, main: &MainEnd, failure: Option<Failure>) -> i32 {
-        let Some(run) = self.run.lock().take() else { return exit_code::NO_RESULT };
-        self.close_shared();
-        run.free_descriptors();
-        let mut problems: Vec<String> = Vec::new();
+        let Some(held) = self.run.take_held() else { return exit_code::NO_RESULT };
+        self.shared.close();
+        held.free_descriptors();
+        let mut last = Last { job: self, held, problems: Vec::new() };
         if let Some(failure) = failure {
-            problems.push(failure.to_string());
+            last.problems.push(failure.to_string());
             // What little there is left to write needs room.
-            let _ = run.free_ballast();
+            let _ = last.held.free_ballast();
         }
-        let mut kinds = self.never_started();
-        kinds.extend(self.ledger_warnings());
-        kinds.push(EventKind::MainFinished { error: main.error.clone() });
-        note(&mut problems, self.journal.record(kinds));
-
-        let choice = &self.settings.choice;
-        let is_chosen = !(choice.uids.is_empty() && choice.groups.is_empty());
-        let (mut code, outcome) = self
-            .with_summary(|summary| (earned_code(summary, main, is_chosen, !problems.is_empty()), summary.outcome()));
-        let finished = |code: i32, problems: &[String]| EventKind::RunFinished {
-            outcome,
-            exit_code: code,
-            seconds: self.elapsed().as_secs_f64(),
-            reason: problems.first().cloned(),
-        };
-        let end = finished(code, &problems);
-        note(&mut problems, self.journal.record(vec![end]));
-        note(&mut problems, self.write_reports(&run));
-        note(&mut problems, self.leave_test_results());
-        let stopped = store::now_micros();
-        note(&mut problems, run.conclude(self.exit_status(code), stopped));
-        note(&mut problems, self.settle(&run));
-        // What the log says of its end must not be better than it was, and neither what the archive does.
-        for archived in [false, true] {
-            if archived {
-                note(&mut problems, self.make_archive(&run));
-            }
-            if !problems.is_empty() && code != exit_code::NO_RESULT {
-                code = exit_code::NO_RESULT;
-                let _ = run.free_ballast();
-                Self::drop_reports(&run);
-                let end = finished(code, &problems);
-                note(&mut problems, self.journal.record(vec![end]));
-                note(&mut problems, self.write_reports(&run));
-                note(&mut problems, run.conclude(self.exit_status(code), stopped));
-                note(&mut problems, self.settle(&run));
-            }
-        }
-        note(&mut problems, run.release());
-        if !problems.is_empty() {
-            code = exit_code::NO_RESULT;
-        }
+        last.record_end_of_main(main);
+        let code = last.record_end_of_run(main);
+        let Last { held, mut problems, .. } = last;
+        note(&mut problems, held.release());
+        let code = if problems.is_empty() { code } else { exit_code::NO_RESULT };
         self.say_the_last_words(&problems);
         code
     }
 
-    /// Brings the end of the run to the disk: the log, which tells everything, and then what is found by it.
-    fn settle(&self, run: &RunDir) -> Result<(), store::Error> {
-        self.journal.sync()?;
-        store::settle(&[run])
-    }
-
-    /// Makes the archive, if one is wanted. It shows how the run ended, which is written by now.
-    fn make_archive(&self, run: &RunDir) -> Result<(), store::Error> {
-        let Some(target) = &self.settings.archive else { return Ok(()) };
-        // The job's log is to be in it to its end.
-        super::start::flush(&self.console);
-        run.write_attr("archive", &target.path().to_string_lossy())?;
-        let name = self.runtime.read().job.name.clone();
-        let jobfile = store::Jobfile { path: &self.settings.jobfile, source: Some(&self.settings.source) };
-        let masks = match self.settings.keeps_secrets {
-            true => Masks::default(),
-            false => self.history.secrets.lock().archive_masks(),
-        };
-        store::archive(run.path(), target, &name, jobfile, &masks)
-    }
-
-    /// Returns the attribute `exit_status` of a run that ends with this exit code.
-    fn exit_status(&self, code: i32) -> i32 {
-        self.with_summary(|summary| summary.interrupt.map_or(code, |signal| -signal))
-    }
-
-    /// Returns a warning for each task that was made for nothing.
-    fn never_started(&self) -> Vec<EventKind> {
-        let roster = self.roster.lock();
-        let unstarted = roster.iter().filter(|(_, entry)| entry.draft.is_some());
-        unstarted
-            .map(|(_, entry)| EventKind::Warning {
-                text: format!("task '{}' was made but never started", entry.id),
-                place: entry.place.clone(),
-            })
-            .collect()
-    }
-
-    pub(super) fn with_summary<T>(&self, look: impl FnOnce(&Summary) -> T) -> T {
-        let live = self.live.lock();
-        match &*live {
-            Some(live) => live.with_summary(look),
-            None => look(&Summary::default()),
-        }
-    }
-
     fn say_the_last_words(&self, problems: &[String]) {
-        let Some(live) = self.live.lock().take() else { return };
-        let look = self.look();
-        let directory = self.directory.display().to_string();
+        let run = &self.run;
+        let Some(live) = run.take_live() else { return };
+        let look = report::Settings::standard(self.settings.color, self.settings.verbosity).look;
+        let directory = run.directory().display().to_string();
         let is_to_end = || self.engine().interrupted().is_some();
         live.finish(&is_to_end, |summary| {
             let tail = |row: &report::Row| {
-                let tail = store::output_tail(&self.directory, &row.path_of(report::telling_stream(row)?))?;
-                Some(self.masks.mask(&tail).into_owned())
+                let tail = store::output_tail(run.directory(), &row.path_of(report::telling_stream(row)?))?;
+                Some(run.masks().mask(&tail).into_owned())
             };
             // Before the rest, so that the last lines are for people.
             let mut text = String::new();
@@ -212,12 +152,95 @@ impl Job {
         });
         for problem in problems {
             // With a closed terminal there is nobody to tell.
-            let _ = writeln!(std::io::stderr(), "error: {}", self.masks.mask_text(problem));
+            let _ = writeln!(std::io::stderr(), "error: {}", run.masks().mask_text(problem));
         }
     }
+}
 
-    fn look(&self) -> Look {
-        report::Settings::standard(self.settings.color, self.settings.verbosity).look
+/// What a run writes last, and what went wrong with that.
+struct Last<'a> {
+    job: &'a Job,
+    held: RunDir,
+    problems: Vec<String>,
+}
+
+impl Last<'_> {
+    /// Records that `main` has ended, with what is known by then.
+    fn record_end_of_main(&mut self, main: &MainEnd) {
+        let Job { run, roster, ledger, settings, .. } = self.job;
+        let mut kinds = roster.never_started();
+        let is_whole = run.with_summary(|summary| summary.interrupt.is_none());
+        kinds.extend(ledger.warnings(is_whole, &settings.selection, |number| roster.had_process(number)));
+        kinds.push(EventKind::MainFinished { error: main.error.clone() });
+        self.note(run.record(kinds));
+    }
+
+    /// Records how the run has ended, with its reports and its archive; returns the exit code.
+    fn record_end_of_run(&mut self, main: &MainEnd) -> i32 {
+        let Job { run, settings, .. } = self.job;
+        let choice = &settings.choice;
+        let is_chosen = !(choice.uids.is_empty() && choice.groups.is_empty());
+        let is_unrecordable = !self.problems.is_empty();
+        let (mut code, outcome) =
+            run.with_summary(|summary| (earned_code(summary, main, is_chosen, is_unrecordable), summary.outcome()));
+        self.record_code(code, outcome);
+        self.note(reports::write(run, &self.held, &settings.report_copies));
+        self.note(testing::leave_results(run, settings));
+        let stopped = store::now_micros();
+        self.conclude(code, stopped);
+        // What the log says of its end must not be better than it was, and neither what the archive does.
+        for archived in [false, true] {
+            if archived {
+                self.note(self.make_archive());
+            }
+            if !self.problems.is_empty() && code != exit_code::NO_RESULT {
+                code = exit_code::NO_RESULT;
+                let _ = self.held.free_ballast();
+                reports::drop_all(&self.held);
+                self.record_code(code, outcome);
+                self.note(reports::write(run, &self.held, &settings.report_copies));
+                self.conclude(code, stopped);
+            }
+        }
+        code
+    }
+
+    fn record_code(&mut self, code: i32, outcome: Option<Outcome>) {
+        let end = EventKind::RunFinished {
+            outcome,
+            exit_code: code,
+            seconds: self.job.run.elapsed().as_secs_f64(),
+            reason: self.problems.first().cloned(),
+        };
+        self.note(self.job.run.record(vec![end]));
+    }
+
+    /// Writes the attributes of the end, and brings the end of the run to the disk: the log, which tells everything, and then
+    /// what is found by it.
+    fn conclude(&mut self, code: i32, stopped: i64) {
+        let run = &self.job.run;
+        let status = run.with_summary(|summary| summary.interrupt.map_or(code, |signal| -signal));
+        self.note(self.held.conclude(status, stopped));
+        self.note(run.sync().and_then(|()| store::settle(&[&self.held])));
+    }
+
+    /// Makes the archive, if one is wanted. It shows how the run ended, which is written by now.
+    fn make_archive(&self) -> store::Result<()> {
+        let Job { run, settings, history, .. } = self.job;
+        let Some(target) = &settings.archive else { return Ok(()) };
+        // The job's log is to be in it to its end.
+        flush(&run.console());
+        self.held.write_attr("archive", &target.path().to_string_lossy())?;
+        let jobfile = store::Jobfile { path: &settings.jobfile, source: Some(&settings.source) };
+        let masks = match settings.keeps_secrets {
+            true => Masks::default(),
+            false => history.secrets.lock().archive_masks(),
+        };
+        store::archive(self.held.path(), target, &run.runtime().job.name, jobfile, &masks)
+    }
+
+    fn note(&mut self, result: store::Result<()>) {
+        note(&mut self.problems, result);
     }
 }
 

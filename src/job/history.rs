@@ -1,18 +1,19 @@
 //! What a job does with earlier runs: it goes on with one, repeats a part of one, and leaves what others can go on with.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
-use super::Job;
 use super::before::{Before, Claim};
 use super::inputs::{Inputs, holds_synchro};
+use super::roster::Decided;
+use super::run::Run;
 use super::settings::Settings;
 use crate::engine::Submission;
-use crate::model::{Blob, EventKind, Kind, Outcome, Task, TaskNumber};
+use crate::model::{Blob, Kind, Outcome, Task, TaskNumber};
 use crate::store::{self, RunDir, Secrets};
 
 /// The file of a run directory that says of what it is a rerun.
@@ -23,25 +24,22 @@ pub(super) struct History {
     inputs: Inputs,
     /// What the run was before it was resumed.
     before: Mutex<Option<Before>>,
-    /// Seconds that the run took before it was resumed.
-    pub(super) seconds: f64,
     /// What is secret, by the environment and by what tasks get.
     pub(super) secrets: Mutex<Secrets>,
-    /// What was recorded of walks before the run was resumed, by suite.
-    pub(super) walks: Mutex<HashMap<u32, Vec<EventKind>>>,
+    /// An archive is made at the end.
+    is_archived: bool,
     told_of_synchro: AtomicBool,
 }
 
 impl History {
-    pub(super) fn new(settings: &mut Settings, mut before: Option<Before>) -> Self {
+    pub(super) fn new(settings: &mut Settings, before: Option<Before>) -> Self {
         let mut secrets = std::mem::take(&mut settings.secrets);
         settings.testbed.iter().for_each(|testbed| secrets.add_values(testbed));
         Self {
             inputs: Inputs::new(&settings.argv, settings.testbed.as_ref()),
-            seconds: before.as_ref().map_or(0.0, |before| before.seconds),
-            walks: Mutex::new(before.as_mut().map(|before| std::mem::take(&mut before.walks)).unwrap_or_default()),
             before: Mutex::new(before),
             secrets: Mutex::new(secrets),
+            is_archived: settings.archive.is_some(),
             told_of_synchro: AtomicBool::new(false),
         }
     }
@@ -63,16 +61,18 @@ pub(super) fn keep_rerun(run: &RunDir, settings: &mut Settings) -> store::Result
     Ok(())
 }
 
-impl Job {
+impl History {
     /// Makes of a task what the engine takes: with its folder, and with its end if it has one already.
     pub(super) fn submission(
         &self,
+        settings: &Settings,
+        run: &Run,
         number: TaskNumber,
         mut task: Task,
-        mut decided: Option<(Outcome, String)>,
+        mut decided: Option<Decided>,
     ) -> Submission {
         // What is repeated of walks is not chosen by their workers.
-        let rerun = self.settings.rerun.as_ref().filter(|_| task.walk.is_none());
+        let rerun = settings.rerun.as_ref().filter(|_| task.walk.is_none());
         match rerun.map(|rerun| rerun.choice(&task.id)) {
             Some(Err(reason)) => decided = Some((Outcome::Skipped, reason)),
             Some(Ok(only)) => task.choice.only = only,
@@ -82,13 +82,13 @@ impl Job {
         let mut folder = store::task_folder(number, &task.id);
         let mut reused = None;
         if decided.is_none() {
-            let testbed = self.settings.testbed.as_ref();
+            let testbed = settings.testbed.as_ref();
             let has_testbed = testbed.is_some() && task.runnable.kwargs.get("testbed") == testbed;
             // A worker is asked for by a run of walks, which knows itself what has been done.
             if task.walk.is_none() {
-                task.inputs = self.history.inputs.of(&task, has_testbed);
+                task.inputs = self.inputs.of(&task, has_testbed);
             }
-            match self.claim(number, &task) {
+            match self.claim(run, number, &task) {
                 None => {}
                 Some(Ok(Claim::Run(free))) => folder = free,
                 Some(Ok(Claim::Reused(end, known))) => (folder, reused) = (known, Some(end)),
@@ -99,18 +99,18 @@ impl Job {
     }
 
     /// Decides in a resumed run what becomes of a task; `None` in any other.
-    fn claim(&self, number: TaskNumber, task: &Task) -> Option<store::Result<Claim>> {
-        let mut before = self.history.before.lock();
+    fn claim(&self, run: &Run, number: TaskNumber, task: &Task) -> Option<store::Result<Claim>> {
+        let mut before = self.before.lock();
         let before = before.as_mut()?;
         let mut changed = None;
         if task.runnable.kwargs.values().any(holds_synchro) {
             changed = Some(Task { inputs: None, ..task.clone() });
-            if !self.history.told_of_synchro.swap(true, Ordering::Relaxed) {
+            if !self.told_of_synchro.swap(true, Ordering::Relaxed) {
                 let text = "synchro objects do not outlive their host, so tasks that are given one run again";
-                self.warn(text.to_owned(), task.place.clone());
+                run.warn(text.to_owned(), task.place.clone());
             }
         }
-        Some(before.claim(&self.directory, number, changed.as_ref().unwrap_or(task)))
+        Some(before.claim(run.directory(), number, changed.as_ref().unwrap_or(task)))
     }
 
     /// Takes note of the secrets in variables that a task gets, before anything that it says is written.
@@ -119,7 +119,7 @@ impl Job {
             let values = env
                 .iter()
                 .filter_map(|(name, value)| Some((name.into(), OsString::from_vec(value.as_ref()?.0.clone()))));
-            self.history.secrets.lock().add_variables(values);
+            self.secrets.lock().add_variables(values);
         }
     }
 
@@ -128,12 +128,12 @@ impl Job {
     pub(super) fn note_secrets(&self, task: &Task) {
         self.note_environment(&task.env);
         let given = || task.runnable.kwargs.iter().filter(|(name, _)| *name != "testbed");
-        let mut secrets = self.history.secrets.lock();
+        let mut secrets = self.secrets.lock();
         if !task.runnable.is(Kind::Lua) {
             let texts = given().filter_map(|(name, value)| Some((name.into(), value.as_str()?.into())));
             secrets.add_variables(texts.collect::<Vec<_>>());
         }
-        if self.settings.archive.is_some() {
+        if self.is_archived {
             given().for_each(|(name, value)| secrets.add_named(name, value));
         }
     }

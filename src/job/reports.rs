@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Door, Job};
+use super::Door;
+use super::run::Run;
 use crate::report::{self, ReadFile, Summary};
 use crate::store::{self, RunDir};
 
@@ -108,33 +109,30 @@ fn is_of_tests(summary: &Summary) -> bool {
     summary.header.as_ref().is_some_and(|header| header.door == Door::Test.name())
 }
 
-impl Job {
-    /// Writes every report into the run directory, then those that are wanted elsewhere.
-    pub(super) fn write_reports(&self, run: &RunDir) -> Result<(), store::Error> {
-        let read = |path: &str, begin: u64, size: u64| {
-            let (part, length) = store::read_part(&self.directory, path, begin, size)?;
-            Some((self.masks.mask(&part).into_owned(), length))
-        };
-        self.with_summary(|summary| {
-            for form in ReportForm::ALL {
-                run.write_file_with(form.file_name(), |file| {
-                    form.write(summary, &self.directory, false, None, &read, file)
-                })?;
-            }
-            self.settings.report_copies.iter().try_for_each(|copy| {
-                let written = fs::File::create(&copy.path)
-                    .and_then(|file| copy.form.write(summary, &self.directory, false, Some(&copy.path), &read, file));
-                written.map_err(store::Error::io("write", &copy.path))
-            })
-        })
-    }
-
-    /// Takes the reports away that say of the run what is no longer so, all but `results.json`: where a disk is full,
-    /// they may not be written again, and the record needs their room.
-    pub(super) fn drop_reports(run: &RunDir) {
-        for form in ReportForm::ALL.into_iter().filter(|form| *form != ReportForm::Json) {
-            // What cannot be removed is written over, or told of as such.
-            let _ = run.remove_file(form.file_name());
+/// Writes every report into the run directory, then those that are wanted elsewhere.
+pub(super) fn write(run: &Run, held: &RunDir, copies: &[ReportCopy]) -> store::Result<()> {
+    let directory = run.directory();
+    let read = |path: &str, begin: u64, size: u64| {
+        let (part, length) = store::read_part(directory, path, begin, size)?;
+        Some((run.masks().mask(&part).into_owned(), length))
+    };
+    run.with_summary(|summary| {
+        for form in ReportForm::ALL {
+            held.write_file_with(form.file_name(), |file| form.write(summary, directory, false, None, &read, file))?;
         }
+        copies.iter().try_for_each(|copy| {
+            let written = fs::File::create(&copy.path)
+                .and_then(|file| copy.form.write(summary, directory, false, Some(&copy.path), &read, file));
+            written.map_err(store::Error::io("write", &copy.path))
+        })
+    })
+}
+
+/// Takes the reports away that say of the run what is no longer so, all but `results.json`: where a disk is full,
+/// they may not be written again, and the record needs their room.
+pub(super) fn drop_all(held: &RunDir) {
+    for form in ReportForm::ALL.into_iter().filter(|form| *form != ReportForm::Json) {
+        // What cannot be removed is written over, or told of as such.
+        let _ = held.remove_file(form.file_name());
     }
 }

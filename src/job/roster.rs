@@ -1,28 +1,70 @@
 //! Every task that the jobfile made, and what became of it.
+//!
+//! It starts nothing: a task leaves it as a draft, and what the engine says of it is noted here.
 
 use std::collections::HashMap;
 
-use super::draft::Draft;
-use crate::engine::End;
-use crate::model::{Masks, Outcome, Place, TaskNumber};
+use parking_lot::Mutex;
 
-/// The tasks of a run in the order in which they were made.
+use super::draft::Draft;
+use crate::engine::{End, Group};
+use crate::model::{EventKind, Masks, Outcome, Place, TaskNumber};
+
+/// The tasks of a run in the order in which they were made, and their groups.
 #[derive(Default)]
-pub(super) struct Roster {
+pub(crate) struct Roster {
+    tasks: Mutex<Tasks>,
+    /// The number of the last group.
+    last_group: Mutex<u32>,
+}
+
+#[derive(Default)]
+struct Tasks {
     entries: Vec<Entry>,
     by_id: HashMap<String, TaskNumber>,
 }
 
 /// One task.
-pub(super) struct Entry {
-    pub(super) id: String,
-    pub(super) place: Option<Place>,
+struct Entry {
+    id: String,
+    place: Option<Place>,
     /// What is to be started; taken by the start.
-    pub(super) draft: Option<Box<Draft>>,
+    draft: Option<Box<Draft>>,
     /// An outcome that stands before the start.
-    pub(super) decided: Option<(Outcome, String)>,
-    pub(super) pid: Option<i32>,
-    pub(super) end: Option<Box<End>>,
+    decided: Option<Decided>,
+    pid: Option<i32>,
+    end: Option<Box<End>>,
+}
+
+/// An outcome that a task has without being run, and why.
+pub(super) type Decided = (Outcome, String);
+
+/// A task that leaves the roster to be started.
+pub(super) struct Leaving {
+    pub(super) id: String,
+    pub(super) draft: Box<Draft>,
+    pub(super) decided: Option<Decided>,
+}
+
+/// What is known of a task.
+#[derive(Clone, Debug)]
+pub(crate) struct TaskView {
+    /// Its id.
+    pub(crate) id: String,
+    /// Whether it was started.
+    pub(crate) is_started: bool,
+    /// Its first or present process.
+    pub(crate) pid: Option<i32>,
+    /// How it ended.
+    pub(crate) end: Option<End>,
+}
+
+/// Why a task cannot be started.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CannotStart {
+    /// It was started before.
+    #[error("task '{0}' cannot be started twice")]
+    Twice(String),
 }
 
 /// Returns whether an id may be one that a task has by its number.
@@ -31,9 +73,99 @@ pub(super) fn is_default(id: &str) -> bool {
 }
 
 impl Roster {
+    /// Adds a task. Returns its number, and what is wrong with it already.
+    pub(super) fn add(&self, draft: Box<Draft>, masks: &Masks) -> (TaskNumber, Option<String>) {
+        let mut tasks = self.tasks.lock();
+        let number = tasks.add(draft, masks);
+        let reason = tasks.get(number).and_then(|entry| Some(entry.decided.as_ref()?.1.clone()));
+        (number, reason)
+    }
+
+    /// Makes a group, of whose tasks at most `limit` run at once.
+    pub(crate) fn new_group(&self, limit: usize) -> Group {
+        let mut last = self.last_group.lock();
+        *last += 1;
+        Group { id: *last, limit }
+    }
+
+    /// Hands out a task for its start; `None` if there is no such task. It is not held any longer: to look at a task's files
+    /// takes time, and the engine needs the roster.
+    pub(super) fn take(&self, number: TaskNumber) -> Result<Option<Leaving>, CannotStart> {
+        let mut tasks = self.tasks.lock();
+        let Some(entry) = tasks.get_mut(number) else { return Ok(None) };
+        let Some(draft) = entry.draft.take() else { return Err(CannotStart::Twice(entry.id.clone())) };
+        Ok(Some(Leaving { id: entry.id.clone(), draft, decided: entry.decided.take() }))
+    }
+
+    /// Notes that a task has a process.
+    pub(super) fn note_process(&self, number: TaskNumber, pid: i32) {
+        if let Some(entry) = self.tasks.lock().get_mut(number) {
+            entry.pid = Some(pid);
+        }
+    }
+
+    /// Notes how a task ended.
+    pub(super) fn note_end(&self, number: TaskNumber, end: End) {
+        if let Some(entry) = self.tasks.lock().get_mut(number) {
+            entry.end = Some(Box::new(end));
+        }
+    }
+
+    /// Returns what is known of a task.
+    pub(crate) fn view(&self, number: TaskNumber) -> Option<TaskView> {
+        self.tasks.lock().get(number).map(|entry| TaskView {
+            id: entry.id.clone(),
+            is_started: entry.draft.is_none(),
+            pid: entry.pid,
+            end: entry.end.as_deref().cloned(),
+        })
+    }
+
+    /// Returns the id of a task.
+    pub(super) fn id(&self, number: TaskNumber) -> Option<String> {
+        self.tasks.lock().get(number).map(|entry| entry.id.clone())
+    }
+
+    /// Returns whether a task has or had a process.
+    pub(super) fn had_process(&self, number: TaskNumber) -> bool {
+        self.tasks.lock().get(number).is_some_and(|entry| entry.pid.is_some())
+    }
+
+    /// Returns the numbers of the tasks that were started and have not ended.
+    pub(crate) fn active(&self) -> Vec<TaskNumber> {
+        let tasks = self.tasks.lock();
+        let active = tasks.iter().filter(|(_, entry)| entry.draft.is_none() && entry.end.is_none());
+        active.map(|(number, _)| number).collect()
+    }
+
+    /// Returns how many tasks were made.
+    pub(crate) fn count(&self) -> usize {
+        self.tasks.lock().entries.len()
+    }
+
+    /// Returns the roll-up of the tasks that have ended.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        let tasks = self.tasks.lock();
+        Outcome::roll_up(tasks.iter().filter_map(|(_, entry)| Some(entry.end.as_ref()?.outcome)))
+    }
+
+    /// Returns a warning for each task that was made for nothing.
+    pub(super) fn never_started(&self) -> Vec<EventKind> {
+        let tasks = self.tasks.lock();
+        let unstarted = tasks.iter().filter(|(_, entry)| entry.draft.is_some());
+        unstarted
+            .map(|(_, entry)| EventKind::Warning {
+                text: format!("task '{}' was made but never started", entry.id),
+                place: entry.place.clone(),
+            })
+            .collect()
+    }
+}
+
+impl Tasks {
     /// Adds a task under the id it asked for, or the default. A reused id gets its outcome here. Ids are names of folders and
     /// stand in every report, so they have their masks from the beginning.
-    pub(super) fn add(&mut self, mut draft: Box<Draft>, masks: &Masks) -> TaskNumber {
+    fn add(&mut self, mut draft: Box<Draft>, masks: &Masks) -> TaskNumber {
         let number = TaskNumber::try_from(self.entries.len() + 1).unwrap_or(TaskNumber::MAX);
         let asked = draft.taskid.take().filter(|id| !id.is_empty());
         let id = asked.map_or_else(|| format!("Task-{number}"), |id| self.masked(&id, masks).replace('/', "_"));
@@ -66,16 +198,16 @@ impl Roster {
         unique
     }
 
-    pub(super) fn get(&self, number: TaskNumber) -> Option<&Entry> {
+    fn get(&self, number: TaskNumber) -> Option<&Entry> {
         self.entries.get(usize::try_from(number).ok()?.checked_sub(1)?)
     }
 
-    pub(super) fn get_mut(&mut self, number: TaskNumber) -> Option<&mut Entry> {
+    fn get_mut(&mut self, number: TaskNumber) -> Option<&mut Entry> {
         self.entries.get_mut(usize::try_from(number).ok()?.checked_sub(1)?)
     }
 
     /// Returns all tasks with their numbers.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (TaskNumber, &Entry)> {
+    fn iter(&self) -> impl Iterator<Item = (TaskNumber, &Entry)> {
         (1..).zip(&self.entries)
     }
 }

@@ -2,24 +2,25 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use crossbeam::channel::bounded;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::before::Before;
+use super::calls::Calls;
+use super::ending::Ending;
 use super::history::{History, keep_rerun};
 use super::inputs::hex;
 use super::ledger::Ledger;
-use super::roster::Roster;
-use super::walk::LoudLogs;
+use super::run::{Run, flush, warn_aloud};
+use super::synchro::Shared;
+use super::walk::{LoudLogs, Suites};
 use super::{Door, Job, Settings, secrets, testing};
 use crate::engine::{self, Engine, Guarded, Journal, Limits, Origin, OutputTap, Runners, Surroundings, Timing};
-use crate::model::{EVENT_FORMAT, EventKind, JobInfo, Level, META, Masks, RunStarted, RuntimeInfo, Stream, Value};
+use crate::model::{EVENT_FORMAT, EventKind, JobInfo, META, Masks, RunStarted, RuntimeInfo, Stream, Value};
 use crate::report::{self, Announcement, JobLog, Live, LiveHandle, Verbosity};
 use crate::store::{self, EventLog, Opref, RunDir, Site};
 
@@ -50,14 +51,13 @@ impl Job {
         };
         engine::mark_host(&id);
         let masks = settings.masks();
-        let Opened { run, log, now, before, testbed_file } = open(&mut settings, &id, pid, &masks)?;
-        let directory = run.path().to_owned();
+        let Opened { run, log, now, mut before, testbed_file } = open(&mut settings, &id, pid, &masks)?;
         let first_started = before.as_ref().and_then(|before| before.started);
         let runtime = runtime_info(&settings, &run, first_started.unwrap_or(now));
         let warnings = warnings(&settings, before.as_ref(), &runtime);
 
         let live = live(&run, &settings, pid, &runtime, &masks)?;
-        let (console, audience) = (live.handle(), live.handle());
+        let audience = live.handle();
         if first_started.is_some() {
             run.restart(now.timestamp_micros())?;
         }
@@ -66,84 +66,64 @@ impl Job {
         if before.is_some() && first_started.is_none() {
             run.start(now.timestamp_micros())?;
         }
+        let seconds = before.as_ref().map_or(0.0, |before| before.seconds);
+        let suites = Suites::new(before.as_mut().map(|before| std::mem::take(&mut before.walks)).unwrap_or_default());
         let history = History::new(&mut settings, before);
-
-        let synchro = Arc::new(OnceLock::new());
+        let shared = Shared::default();
         let surroundings = Surroundings {
             run_id: id,
-            directory: directory.clone(),
+            directory: run.path().to_owned(),
             started_in: settings.started_in.clone(),
             testbed_file,
             output_limit: settings.output_limit,
             visible_gpus: settings.visible_gpus.clone().or_else(|| std::env::var("CUDA_VISIBLE_DEVICES").ok()),
-            synchro: Arc::clone(&synchro),
+            synchro: shared.slot(),
             masks: masks.clone(),
         };
-        let loud = LoudLogs::default();
-        let tap = tap(live.handle(), &settings, loud.clone());
+        let tap = tap(live.handle(), &settings, suites.loud());
         let runners = runners(&settings);
         let status_listen = settings.status_listen;
-        let ledger = Mutex::new(Ledger::new(&settings));
         let job = Arc::new(Job {
+            ledger: Ledger::new(&settings),
+            run: Run::new(run, journal.clone(), live, runtime, masks, seconds),
             settings,
-            run: Mutex::new(Some(run)),
-            directory,
-            journal: journal.clone(),
-            runtime: Arc::new(RwLock::new(runtime)),
-            roster: Arc::new(Mutex::new(Roster::default())),
-            live: Mutex::new(Some(live)),
-            console,
+            roster: Arc::default(),
             engine: OnceLock::new(),
-            synchro,
+            shared,
             runners,
-            started: Instant::now(),
             history,
-            masks,
-            next_group: Mutex::new(0),
-            next_suite: Mutex::new(0),
-            loud,
-            next_replay: Mutex::new(0),
-            ledger,
-            calls: super::calls::Calls::default(),
+            suites,
+            calls: Calls::default(),
             terminal: Mutex::default(),
-            failure: Mutex::new(None),
-            ending: Mutex::new(false),
+            ending: Ending::default(),
             guardian_pid: pid,
             trials: Arc::default(),
         });
         let (starts, ends, abandoned) = (Arc::clone(&job.roster), Arc::clone(&job.roster), Arc::clone(&job));
-        let (starting, ending) = (Arc::clone(&job.synchro), Arc::clone(&job.synchro));
+        let (starting, ending) = (job.shared.clone(), job.shared.clone());
         let trials = Arc::clone(&job.trials);
-        let (calls, pausing, stalled) = (Arc::clone(&job), job.console.clone(), job.console.clone());
+        let (calls, pausing, stalled) = (Arc::clone(&job), job.run.console(), job.run.console());
         let engine = Engine::start(engine::Settings {
             guarded,
             journal,
-            limits: job.limits(),
-            timing: job.timing(),
+            limits: limits(&job.settings),
+            timing: timing(&job.settings),
             patience: job.settings.grace,
             status_listen,
             surroundings,
-            runtime: Arc::clone(&job.runtime),
+            runtime: job.run.shared_runtime(),
             tap,
             reads_much: job.settings.door == Door::Batch,
             on_started: Box::new(move |number, pid| {
-                if let Some(entry) = starts.lock().get_mut(number) {
-                    entry.pid = Some(pid);
-                }
-                if let Some(synchro) = starting.get() {
-                    synchro.task_started(number);
-                }
+                starts.note_process(number, pid);
+                starting.task_started(number);
                 if let Some(trials) = trials.get() {
                     trials.started(number, pid);
                 }
             }),
             on_settled: Box::new(move |number, end| {
-                if let Some(entry) = ends.lock().get_mut(number) {
-                    entry.end = Some(Box::new(end));
-                }
-                if let Some(synchro) = ending.get() {
-                    synchro.task_ended(number);
-                }
+                ends.note_end(number, end);
+                ending.task_ended(number);
             }),
             on_call: Box::new(move |task, call| calls.take_call(task, call)),
             before_pause: Box::new(move || flush(&pausing)),
@@ -156,15 +136,13 @@ impl Job {
     }
 }
 
-impl Job {
-    fn timing(&self) -> Timing {
-        Timing { grace: self.settings.grace, silence: self.settings.silence_timeout, ..Timing::default() }
-    }
+fn timing(settings: &Settings) -> Timing {
+    Timing { grace: settings.grace, silence: settings.silence_timeout, ..Timing::default() }
+}
 
-    fn limits(&self) -> Limits {
-        let Settings { jobs, capacity, max_failures, deadline, .. } = &self.settings;
-        Limits { at_once: *jobs, capacity: capacity.clone(), max_failures: *max_failures, deadline: *deadline }
-    }
+fn limits(settings: &Settings) -> Limits {
+    let Settings { jobs, capacity, max_failures, deadline, .. } = settings;
+    Limits { at_once: *jobs, capacity: capacity.clone(), max_failures: *max_failures, deadline: *deadline }
 }
 
 /// Returns where the programs are that run tasks of kinds that the engine does not know.
@@ -363,19 +341,6 @@ fn write_meta(run: &RunDir, settings: &Settings, masks: &Masks) -> Result<(), st
     let mut meta = json!(settings.meta);
     masks.mask_json(&mut meta);
     run.write_attr(META, &meta)
-}
-
-/// Shows a warning that is not in the event log: whoever writes that may be who stands still.
-fn warn_aloud(console: &LiveHandle, text: &str) {
-    let (level, text) = (Level::Warning, text.as_bytes().to_vec());
-    console.announce(Announcement::Log { level, logger: "rille".to_owned(), text });
-}
-
-/// Lets the console show what was announced, but does not wait for a terminal that takes nothing.
-pub(super) fn flush(console: &LiveHandle) {
-    let (done, shown) = bounded(1);
-    console.announce(Announcement::Flush(done));
-    let _ = shown.recv_timeout(Duration::from_millis(200));
 }
 
 /// What a script prints is shown; what it logs and what programs write, to those who want to see more, unless its log was

@@ -2,12 +2,17 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value};
 
-use super::{HostCall, Job};
-use crate::engine::Synchro;
+use crate::engine::{Engine, Synchro};
 use crate::model::{Answer, Fault, FaultKind, Request, TaskNumber, references_in};
+
+/// The objects that the processes of a run share, and their server once anybody has asked for one. Its copies are one.
+#[derive(Clone, Default)]
+pub(super) struct Shared(Arc<OnceLock<Synchro>>);
 
 /// `main` waits for these tasks, as long as this is there.
 pub(super) struct Following<'a>(Option<(&'a Synchro, Vec<TaskNumber>)>);
@@ -33,15 +38,23 @@ impl Drop for Following<'_> {
     }
 }
 
-impl Job {
-    /// Does what `main` asks of the shared objects, and waits for it where that takes a wait. The first call starts their
-    /// server. What is asked of the jobfile while it waits is answered by `serve`.
-    pub(crate) fn shared(&self, request: Request, serve: &mut dyn FnMut(HostCall)) -> Answer {
-        match self.start_shared() {
-            Ok(synchro) => synchro.call(request, || {
-                self.serve_calls(serve);
-                !self.interrupted()
-            }),
+impl Shared {
+    /// Returns the place of the server, for the engine.
+    pub(super) fn slot(&self) -> Arc<OnceLock<Synchro>> {
+        Arc::clone(&self.0)
+    }
+
+    /// Does what `main` asks of the shared objects, and waits for it as long as `goes_on`. The first call starts their
+    /// server in the run directory.
+    pub(super) fn call(
+        &self,
+        engine: &Engine,
+        directory: &Path,
+        request: Request,
+        goes_on: impl FnMut() -> bool,
+    ) -> Answer {
+        match self.start(engine, directory) {
+            Ok(synchro) => synchro.call(request, goes_on),
             Err(error) => Answer::Error(Fault::new(
                 FaultKind::Closed,
                 format!("cannot make the socket of the shared objects: {error}"),
@@ -49,14 +62,14 @@ impl Job {
         }
     }
 
-    fn start_shared(&self) -> io::Result<&Synchro> {
-        if let Some(synchro) = self.synchro.get() {
+    fn start(&self, engine: &Engine, directory: &Path) -> io::Result<&Synchro> {
+        if let Some(synchro) = self.0.get() {
             return Ok(synchro);
         }
-        let ask = self.engine().held_back();
-        let slot = std::sync::Arc::downgrade(&self.synchro);
+        let ask = engine.held_back();
+        let slot = Arc::downgrade(&self.0);
         let started = Synchro::start(
-            &self.directory,
+            directory,
             Box::new(move |generation| {
                 let slot = slot.clone();
                 ask(Box::new(move |tasks| {
@@ -69,12 +82,26 @@ impl Job {
             }),
         )?;
         // Only the thread of `main` comes here.
-        Ok(self.synchro.get_or_init(|| started))
+        Ok(self.0.get_or_init(|| started))
+    }
+
+    /// Notes that a task has a process.
+    pub(super) fn task_started(&self, task: TaskNumber) {
+        if let Some(synchro) = self.0.get() {
+            synchro.task_started(task);
+        }
+    }
+
+    /// Notes that a task has ended.
+    pub(super) fn task_ended(&self, task: TaskNumber) {
+        if let Some(synchro) = self.0.get() {
+            synchro.task_ended(task);
+        }
     }
 
     /// Notes which shared objects a task gets as parameters.
-    pub(super) fn note_shared(&self, task: TaskNumber, parameters: &Map<String, Value>) {
-        let Some(synchro) = self.synchro.get() else { return };
+    pub(super) fn note_parameters(&self, task: TaskNumber, parameters: &Map<String, Value>) {
+        let Some(synchro) = self.0.get() else { return };
         let mut known = HashSet::new();
         for value in parameters.values() {
             references_in(value, &mut |name| {
@@ -86,7 +113,7 @@ impl Job {
 
     /// Notes that `main` waits for tasks until what is returned is dropped. With a limit it comes back by itself.
     pub(super) fn follow(&self, tasks: &[TaskNumber], has_limit: bool) -> Following<'_> {
-        let following = self.synchro.get().filter(|_| !has_limit).map(|synchro| (synchro, tasks.to_vec()));
+        let following = self.0.get().filter(|_| !has_limit).map(|synchro| (synchro, tasks.to_vec()));
         if let Some((synchro, tasks)) = &following {
             synchro.follow(Some(tasks.clone()));
         }
@@ -94,8 +121,8 @@ impl Job {
     }
 
     /// Ends what is shared: whoever still asks is told that the run is ending.
-    pub(super) fn close_shared(&self) {
-        if let Some(synchro) = self.synchro.get() {
+    pub(super) fn close(&self) {
+        if let Some(synchro) = self.0.get() {
             synchro.close();
         }
     }

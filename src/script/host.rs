@@ -1,223 +1,24 @@
 //! A jobfile in the host: compiled, its top level run, `main` called, and its end turned into data.
 
 use std::cell::{Cell, RefCell};
-use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::time::Duration;
 
-use mlua::{Function, Lua, MultiValue, Value};
+use mlua::{Function, Value};
 
 use super::api::args::Arguments;
-use super::api::plugin::{self, Plugins, Stage};
-use super::api::{self, Selections};
-use super::error::{ScriptError, calling_line, plain_text, raise};
+use super::api::{self, plugin};
+use super::context::{Context, EXIT_KIND, exit_error};
+use super::error::plain_text;
 use super::shown::shown;
-use super::time_limit::{Measures, TimeLimit};
-use super::vm::{self, Setup, Vm};
+use super::vm::{Setup, Vm};
 use super::{modules, source, standalone};
-use crate::engine::{self, OnLimit};
-use crate::job::{Door, HostCall, Job, MainEnd, WaitError, WalkError, WalkOutcome, WalkRun};
-use crate::model::{Answer, LuaText, Place, RaisedError, Request, Stream, TaskNumber, WalkEnded, WalkOrder, WalkSuite};
-
-/// What the functions of a jobfile's modules share.
-pub(super) struct Context {
-    pub(super) job: Arc<Job>,
-    this: Weak<Context>,
-    /// The plugins.
-    pub(super) plugins: Plugins,
-    time_limit: RefCell<TimeLimit>,
-    /// The functions by which tasks choose their sections.
-    pub(super) selections: Selections,
-    /// The file, or a module of it, wants to define sections.
-    pub(super) asked_for_sections: Cell<bool>,
-    /// The top level runs: it declares and does not act.
-    is_loading: Cell<bool>,
-    /// `os.exit` was called with this code.
-    exit: Cell<Option<i32>>,
-    /// The arguments that were handed on.
-    pub(super) arguments: Rc<Arguments>,
-    /// It showed its help.
-    gave_help: Cell<bool>,
-    /// A task was asked for, and nothing spoke against it.
-    has_begun: Cell<bool>,
-    /// What was said of a slip in an option of the command line; nothing runs then.
-    slip: RefCell<Option<String>>,
-    /// Why the parser of the jobfile refused the arguments.
-    refused: RefCell<Option<String>>,
-}
-
-impl Context {
-    /// Returns whether the top level runs.
-    pub(super) fn is_loading(&self) -> bool {
-        self.is_loading.get()
-    }
-
-    /// Fails if `what` may not be done now: while the file loads, after `os.exit`, after an interrupt.
-    pub(super) fn check(&self, lua: &Lua, what: &str) -> mlua::Result<()> {
-        if self.is_loading.get() {
-            return Err(raise(lua, "usage", format!("{what} while the file is loading; move it into main()")));
-        }
-        if self.plugins.is_busy() {
-            return Err(raise(lua, "usage", format!("{what} in a plugin; a plugin cannot run tasks")));
-        }
-        self.check_running(lua)?;
-        self.check_slips(lua)?;
-        plugin::begin_job(lua, self)
-    }
-
-    /// Fails before the first task if a word of the command line, by now read by nobody, looks like a slip in one of rille's
-    /// own options: whoever mistypes what chooses tasks does not want all of them.
-    fn check_slips(&self, lua: &Lua) -> mlua::Result<()> {
-        if self.has_begun.get() {
-            return Ok(());
-        }
-        // Who has asked for the whole list reads it himself.
-        let known = self.slip.borrow().clone();
-        let slip = known.or_else(|| self.job.slip().filter(|_| !self.arguments.is_pending.get()));
-        let Some(text) = slip else {
-            self.has_begun.set(true);
-            return Ok(());
-        };
-        // One complaint is enough.
-        self.job.arguments_read(None);
-        *self.slip.borrow_mut() = Some(text.clone());
-        Err(raise(lua, "usage", text))
-    }
-
-    /// Returns whether main ended by what its parser said of the arguments, before anything ran.
-    fn is_refusal(&self, error: &RaisedError) -> bool {
-        let refused = self.refused.borrow();
-        self.job.task_count() == 0 && refused.as_ref().is_some_and(|text| error.message.ends_with(text.as_str()))
-    }
-
-    /// Returns the context as those who share it hold it.
-    pub(super) fn this(&self) -> Option<Rc<Context>> {
-        self.this.upgrade()
-    }
-
-    /// Calls a function of a plugin under the time limit for plugins.
-    pub(super) fn call_limited(
-        &self,
-        lua: &Lua,
-        what: &Stage<'_>,
-        function: &Function,
-        arguments: Vec<Value>,
-    ) -> Result<MultiValue, RaisedError> {
-        let Some(limit) = self.job.settings().plugin_timeout else { return vm::call(lua, function, arguments) };
-        let set = self.time_limit.borrow_mut().set(lua, limit, &what.to_string(), self.measures(what, limit));
-        if let Err(error) = set {
-            let message = format!("cannot set a time limit: {}", plain_text(&error));
-            return Err(RaisedError { kind: "error".to_owned(), message, traceback: None });
-        }
-        let called = vm::call(lua, function, arguments);
-        let is_over = self.time_limit.borrow().lift(lua);
-        // What was ended for its time counts as failed, also where it has caught the error.
-        called.and_then(|returned| match is_over {
-            false => Ok(returned),
-            true => {
-                let message = format!("{what} has exceeded its time limit of {} s", limit.as_secs_f64());
-                Err(RaisedError { kind: "timeout".to_owned(), message, traceback: None })
-            }
-        })
-    }
-
-    fn measures(&self, what: &Stage<'_>, limit: Duration) -> Measures {
-        let run = self.job.runtime().job.uid;
-        let job = Arc::clone(&self.job);
-        let (plugin, stage, task) = (what.plugin.to_owned(), what.name, what.task);
-        let message = format!("{what} has exceeded its time limit of {} s and does not end", limit.as_secs_f64());
-        Measures {
-            kill_programs: Box::new(move || engine::kill_own_programs(&run)),
-            give_up: Box::new(move || {
-                let error = RaisedError { kind: "timeout".to_owned(), message: message.clone(), traceback: None };
-                job.plugin_failed(&plugin, stage, task, error);
-                job.end_given_up(&message);
-            }),
-        }
-    }
-
-    /// Waits for tasks, and meanwhile answers what the run asks of the jobfile.
-    pub(super) fn wait(
-        &self,
-        lua: &Lua,
-        numbers: Vec<TaskNumber>,
-        limit: Option<(Duration, OnLimit)>,
-    ) -> Result<bool, WaitError> {
-        self.job.wait(numbers, limit, &mut |call| self.serve(lua, call))
-    }
-
-    /// Does what the jobfile asks of the shared objects, and meanwhile answers what the run asks of it.
-    pub(super) fn shared(&self, lua: &Lua, request: Request) -> mlua::Result<Answer> {
-        self.check_running(lua)?;
-        Ok(self.job.shared(request, &mut |call| self.serve(lua, call)))
-    }
-
-    /// Runs walks, and meanwhile answers what the run asks of the jobfile.
-    pub(super) fn run_walks(&self, lua: &Lua, run: WalkRun) -> Result<WalkOutcome, WalkError> {
-        self.job.run_walks(run, &mut |call| self.serve(lua, call))
-    }
-
-    /// Runs one walk, and meanwhile answers what the run asks of the jobfile.
-    pub(super) fn replay_walk(
-        &self,
-        lua: &Lua,
-        file: PathBuf,
-        suite: WalkSuite,
-        order: &WalkOrder,
-        place: Option<Place>,
-    ) -> Result<WalkEnded, WalkError> {
-        self.job.replay_walk(file, suite, order, place, &mut |call| self.serve(lua, call))
-    }
-
-    /// Answers what the run asks of the jobfile.
-    fn serve(&self, lua: &Lua, call: HostCall) {
-        match call {
-            HostCall::Comes(task) => plugin::task_comes(lua, self, task),
-            HostCall::Leaves(task, end, _) => plugin::task_leaves(lua, self, task, &end),
-            HostCall::Select { task, sections } => self.job.reply(task, self.selections.answer(lua, task, &sections)),
-        }
-    }
-
-    /// Fails if the run is on its way to its end. What is asked of the jobfile by now is answered first: a jobfile that
-    /// looks at its tasks in a loop never waits.
-    pub(super) fn check_running(&self, lua: &Lua) -> mlua::Result<()> {
-        self.job.serve_calls(&mut |call| self.serve(lua, call));
-        if let Some(code) = self.exit.get() {
-            return Err(exit_error(lua, code));
-        }
-        if self.job.interrupted() {
-            return Err(raise(lua, "cancelled", "the run was asked to stop"));
-        }
-        Ok(())
-    }
-}
-
-/// The kind of the error by which `os.exit` ends a jobfile.
-const EXIT_KIND: &str = "exit";
-
-fn exit_error(lua: &Lua, code: i32) -> mlua::Error {
-    let message = format!("the jobfile called os.exit({code})");
-    mlua::Error::external(ScriptError { kind: EXIT_KIND, message, bytes: None, place: calling_line(lua) })
-}
+use crate::job::{Door, Job, MainEnd};
+use crate::model::{LuaText, RaisedError, Stream};
 
 /// Runs a jobfile to its end. `name` is its path as the user gave it.
 pub(crate) fn run_jobfile(job: &Arc<Job>, name: &std::path::Path) -> MainEnd {
-    let context = Rc::new_cyclic(|this| Context {
-        job: Arc::clone(job),
-        this: Weak::clone(this),
-        plugins: Plugins::default(),
-        time_limit: RefCell::default(),
-        selections: Selections::default(),
-        asked_for_sections: Cell::new(false),
-        is_loading: Cell::new(true),
-        exit: Cell::new(None),
-        arguments: Rc::new(arguments(job, this)),
-        gave_help: Cell::new(false),
-        has_begun: Cell::new(false),
-        slip: RefCell::default(),
-        refused: RefCell::default(),
-    });
+    let context = Context::new(job, |this| arguments(job, this));
     let internal = |error: mlua::Error| {
         let message = format!("cannot set Lua up: {}", plain_text(&error));
         let error = Some(RaisedError { kind: "error".to_owned(), message, traceback: None });
@@ -235,23 +36,22 @@ pub(crate) fn run_jobfile(job: &Arc<Job>, name: &std::path::Path) -> MainEnd {
     // Tasks that main has left alive may still ask something of it.
     job.close(&mut |call| context.serve(vm.lua(), call));
     plugin::end_job(vm.lua(), &context);
-    let slip = context.slip.borrow().clone();
-    if let Some(message) = slip {
+    if let Some(message) = context.slip() {
         // Also where the jobfile has caught the error, or left by os.exit.
         let error = end.err().and_then(|end| end.error).filter(|error| error.kind == "usage");
         let error = error.unwrap_or(RaisedError { kind: "usage".to_owned(), message, traceback: None });
         return MainEnd { error: Some(error), is_unusable: true, gave_help: false };
     }
     match end {
-        Ok(()) => MainEnd { gave_help: context.gave_help.get(), ..MainEnd::default() },
+        Ok(()) => MainEnd { gave_help: context.gave_help(), ..MainEnd::default() },
         Err(end) => after_exit(&context, end),
     }
 }
 
 /// A jobfile that left by `os.exit(0)` ended early, but as it wanted.
 fn after_exit(context: &Context, end: MainEnd) -> MainEnd {
-    match context.exit.get() {
-        Some(0) => MainEnd { gave_help: context.gave_help.get(), ..MainEnd::default() },
+    match context.exit() {
+        Some(0) => MainEnd { gave_help: context.gave_help(), ..MainEnd::default() },
         _ => end,
     }
 }
@@ -278,7 +78,7 @@ fn run(context: &Rc<Context>, vm: &Vm, name: &std::path::Path) -> Result<(), Mai
     let main: Value = vm.lua().globals().get("main").map_err(internal)?;
     let suite = returned.ok().and_then(|returned| returned.front().and_then(Value::as_table).cloned());
     if let (Value::Nil, Some(suite), Door::Walk) = (&main, suite, settings.door) {
-        context.is_loading.set(false);
+        context.loaded();
         plugin::load(vm, context).map_err(broken)?;
         // What is wrong is on record, and nothing must run.
         if plugin::begin(vm.lua(), context).is_err() {
@@ -300,7 +100,7 @@ fn run(context: &Rc<Context>, vm: &Vm, name: &std::path::Path) -> Result<(), Mai
             traceback: None,
         }));
     };
-    context.is_loading.set(false);
+    context.loaded();
     plugin::load(vm, context).map_err(broken)?;
     // What is wrong is on record, and main must not run.
     if plugin::begin(vm.lua(), context).is_err() {
@@ -313,7 +113,7 @@ fn run(context: &Rc<Context>, vm: &Vm, name: &std::path::Path) -> Result<(), Mai
         let _ = plugin::begin_job(vm.lua(), context);
     }
     // A left-over value of os.exit counts even where the jobfile caught its error.
-    match (ended, context.exit.get()) {
+    match (ended, context.exit()) {
         (Ok(()), Some(code)) if code != 0 => Err(MainEnd {
             error: Some(RaisedError {
                 kind: EXIT_KIND.to_owned(),
@@ -342,27 +142,24 @@ fn arguments(job: &Arc<Job>, context: &Weak<Context>) -> Arguments {
         handed_on: argv,
         slips: job.settings().slips.clone(),
         read: Box::new(move |places| {
-            let Some(places) = places else { return reading.arguments_read(None) };
+            let Some(places) = places else { return reading.ledger().arguments_read(None) };
             let mut is_taken = is_taken.borrow_mut();
             let mut read = Vec::with_capacity(places.len());
             for place in places.iter().filter(|place| **place < words.len()) {
                 is_taken[*place] = true;
                 read.push(words[*place].clone());
             }
-            reading.arguments_read(Some(&read));
+            reading.ledger().arguments_read(Some(&read));
             let rest = words.iter().zip(&*is_taken).filter(|(_, is_taken)| !**is_taken);
-            reading.hand_on(rest.map(|(word, _)| word.clone()).collect());
+            reading.run().hand_on(rest.map(|(word, _)| word.clone()).collect());
         }),
-        help: Box::new(move |lua| {
-            if let Some(context) = helping.upgrade() {
-                context.gave_help.set(true);
-                context.exit.set(Some(0));
-            }
-            exit_error(lua, 0)
+        help: Box::new(move |lua| match helping.upgrade() {
+            Some(context) => context.leave_after_help(lua),
+            None => exit_error(lua, 0),
         }),
         refused: Box::new(move |text| {
             if let Some(context) = refusing.upgrade() {
-                *context.refused.borrow_mut() = Some(text.to_owned());
+                context.refuse(text);
             }
         }),
         settles: true,
@@ -373,7 +170,7 @@ fn arguments(job: &Arc<Job>, context: &Weak<Context>) -> Arguments {
 /// Runs a testscript without a jobfile.
 fn run_alone(context: &Rc<Context>, vm: &Vm) -> Result<(), MainEnd> {
     let broken = |error: RaisedError| MainEnd { error: Some(error), is_unusable: true, gave_help: false };
-    context.is_loading.set(false);
+    context.loaded();
     plugin::load(vm, context).map_err(broken)?;
     // What is wrong is on record, and so is how the task ends and a signal that ended it.
     if plugin::begin(vm.lua(), context).is_ok() {
@@ -404,10 +201,10 @@ fn no_main(name: &std::path::Path, source: &[u8], found: &Value) -> String {
 /// What a jobfile logs is shown and stands in the job's log; the levels it sets hold in its tasks.
 fn preload_log(vm: &Vm, job: &Arc<Job>) -> mlua::Result<()> {
     let (logs, levels) = (Arc::clone(job), Arc::clone(job));
-    let emit: api::log::Emit = Rc::new(move |level, logger, text| logs.log(level, logger, text));
-    let set: api::log::LevelSet = Rc::new(move |logger, level| levels.set_level(logger, level));
+    let emit: api::log::Emit = Rc::new(move |level, logger, text| logs.run().log(level, logger, text));
+    let set: api::log::LevelSet = Rc::new(move |logger, level| levels.run().set_level(logger, level));
     let job = Arc::clone(job);
-    vm.preload("rille.log", move |lua| api::log::module(lua, &emit, &set, &job.runtime().log_levels))
+    vm.preload("rille.log", move |lua| api::log::module(lua, &emit, &set, &job.run().runtime().log_levels))
 }
 
 fn prepare(context: &Rc<Context>) -> mlua::Result<Vm> {
@@ -418,15 +215,12 @@ fn prepare(context: &Rc<Context>) -> mlua::Result<Vm> {
         module_folders: modules::folders(&settings.jobfile, &settings.started_in),
         write: Some(Box::new(move |stream, bytes| {
             let stream = if stream == "stderr" { Stream::Stderr } else { Stream::Stdout };
-            printer.print(stream, bytes.to_vec());
+            printer.run().print(stream, bytes.to_vec());
         })),
         before_program: None,
         execute: None,
         after_program: None,
-        exit: Box::new(move |lua, code| {
-            exiting.exit.set(Some(code));
-            exit_error(lua, code)
-        }),
+        exit: Box::new(move |lua, code| exiting.leave(lua, code)),
     })?;
     modules::preload_elsewhere(&vm)?;
     standalone::preload(&vm, context)?;

@@ -3,6 +3,7 @@
 //! Only this room and those above it know mlua.
 
 pub(crate) mod api;
+mod context;
 pub(crate) mod entropy;
 mod error;
 mod hints;

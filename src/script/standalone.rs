@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use mlua::Lua;
 
-use super::host::Context;
+use super::context::Context;
 use super::vm::Vm;
 use super::{api, source, task};
 use crate::model::LuaText;

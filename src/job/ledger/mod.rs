@@ -5,16 +5,27 @@ mod arguments;
 
 use std::collections::HashSet;
 
+use parking_lot::Mutex;
+
 use self::arguments::Unread;
 pub(crate) use self::arguments::slip_text;
-use super::{Job, SectionFilter, Settings};
+use super::{SectionFilter, Selection, Settings};
 use crate::model::{EventKind, Kind, LuaText, SectionTally, Tally, Task, TaskNumber, Used};
 
 /// The option by whose name a jobfile reads the parameters of the command line.
 const PARAMETERS: &str = "param";
 
 /// See the module.
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
+    books: Mutex<Books>,
+    /// What looks like a slip in an option of the launcher, and the option that may be meant.
+    slips: Vec<(String, String)>,
+    /// The command line has patterns over uids, and over groups; those of the jobfile do not count then.
+    has_uids: bool,
+    has_groups: bool,
+}
+
+struct Books {
     unread: Unread,
     /// The parameters of the command line.
     parameters: Tally,
@@ -24,19 +35,7 @@ pub(super) struct Ledger {
     awaited: HashSet<TaskNumber>,
 }
 
-impl Ledger {
-    pub(super) fn new(settings: &Settings) -> Self {
-        let mut parameters = Tally::new(settings.parameters.keys().map(String::as_str));
-        let source = String::from_utf8_lossy(&settings.source);
-        let text = LuaText::new(&source);
-        if text.defines_main() && text.has_name(PARAMETERS) {
-            parameters.meet_all();
-        }
-        // The command line was checked.
-        let sections = SectionFilter::new(&settings.choice).map(|filter| filter.blank()).unwrap_or_default();
-        Self { unread: Unread::new(&settings.argv), parameters, sections, awaited: HashSet::new() }
-    }
-
+impl Books {
     fn is_idle(&self) -> bool {
         self.parameters.is_empty() && self.sections.is_empty()
     }
@@ -60,83 +59,94 @@ impl Ledger {
     }
 }
 
-impl Job {
-    /// Notes that the jobfile, or a task, has read these arguments; all if there is no list.
-    pub(crate) fn arguments_read(&self, words: Option<&[String]>) {
-        self.ledger.lock().unread.note(words);
+impl Ledger {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let mut parameters = Tally::new(settings.parameters.keys().map(String::as_str));
+        let source = String::from_utf8_lossy(&settings.source);
+        let text = LuaText::new(&source);
+        if text.defines_main() && text.has_name(PARAMETERS) {
+            parameters.meet_all();
+        }
+        // The command line was checked.
+        let sections = SectionFilter::new(&settings.choice).map(|filter| filter.blank()).unwrap_or_default();
+        let unread = Unread::new(&settings.argv);
+        Self {
+            books: Mutex::new(Books { unread, parameters, sections, awaited: HashSet::new() }),
+            slips: settings.slips.clone(),
+            has_uids: !settings.choice.uids.is_empty(),
+            has_groups: !settings.choice.groups.is_empty(),
+        }
     }
 
-    /// Sets what tasks that start from now on get of the arguments.
-    pub(crate) fn hand_on(&self, argv: Vec<String>) {
-        self.runtime.write().argv = argv;
+    /// Notes that the jobfile, or a task, has read these arguments; all if there is no list.
+    pub(crate) fn arguments_read(&self, words: Option<&[String]>) {
+        self.books.lock().unread.note(words);
     }
 
     /// Returns what to say of an argument that nobody has read and that looks like a slip in an option of the launcher.
     pub(crate) fn slip(&self) -> Option<String> {
-        let ledger = self.ledger.lock();
-        ledger.unread.slip(&self.settings.slips).map(|(word, near)| slip_text(word, near))
+        let books = self.books.lock();
+        books.unread.slip(&self.slips).map(|(word, near)| slip_text(word, near))
     }
 
     /// Waits for what a script that is to run will tell.
     pub(super) fn await_use(&self, number: TaskNumber, task: &Task) {
-        let mut ledger = self.ledger.lock();
-        if task.runnable.is(Kind::Lua) && !ledger.is_idle() {
-            ledger.awaited.insert(number);
+        let mut books = self.books.lock();
+        if task.runnable.is(Kind::Lua) && !books.is_idle() {
+            books.awaited.insert(number);
         }
     }
 
     /// Takes note that a task stands as it ended in an earlier part of the run: what it used then nobody knows.
     pub(super) fn reuse_unknown(&self) {
-        self.ledger.lock().give_up();
+        self.books.lock().give_up();
     }
 
-    /// Takes note of what a script had a use for.
-    pub(super) fn take_use(&self, number: TaskNumber, used: &Used) {
-        let mut ledger = self.ledger.lock();
-        ledger.parameters.merge(&used.parameters);
-        let own = used.sections.as_ref().map(|sections| self.own_remarks(sections)).unwrap_or_default();
+    /// Takes note of what a script had a use for. Returns what to say of the patterns over sections that are its own.
+    pub(super) fn take_use(&self, number: TaskNumber, used: &Used) -> Vec<String> {
+        let mut books = self.books.lock();
+        books.parameters.merge(&used.parameters);
         match &used.sections {
             Some(sections) => {
                 // Of patterns that are the task's own the words differ.
-                ledger.sections.uids.merge(&sections.uids);
-                ledger.sections.groups.merge(&sections.groups);
-                ledger.sections.retry.merge(&sections.retry);
+                books.sections.uids.merge(&sections.uids);
+                books.sections.groups.merge(&sections.groups);
+                books.sections.retry.merge(&sections.retry);
             }
-            None => ledger.sections.meet_all(),
+            None => books.sections.meet_all(),
         }
-        ledger.awaited.remove(&number);
-        drop(ledger);
-        for text in own {
-            self.task_remarks(number, &text);
-        }
+        books.awaited.remove(&number);
+        used.sections.as_ref().map(|sections| self.own_remarks(sections)).unwrap_or_default()
     }
 
     /// Returns what to say of the patterns over sections that the jobfile has given to a task.
     fn own_remarks(&self, found: &SectionTally) -> Vec<String> {
-        let choice = &self.settings.choice;
         let mut remarks = Vec::new();
-        if choice.uids.is_empty() {
+        if !self.has_uids {
             remarks.extend(found.uids.remarks("no testcase fits uids", "uids"));
         }
-        if choice.groups.is_empty() {
+        if !self.has_groups {
             remarks.extend(found.groups.remarks("no testcase fits groups", "groups"));
         }
         remarks
     }
 
-    /// Returns warnings for what nobody had a use for. In a run that was interrupted nobody can tell.
-    pub(super) fn ledger_warnings(&self) -> Vec<EventKind> {
-        let is_whole = self.with_summary(|summary| summary.interrupt.is_none());
-        let mut ledger = self.ledger.lock();
-        let has_started =
-            |number: &TaskNumber| self.roster.lock().get(*number).is_some_and(|entry| entry.pid.is_some());
-        if ledger.awaited.iter().any(has_started) {
-            ledger.give_up();
+    /// Returns warnings for what nobody had a use for. In a run that is not `whole`, since it was interrupted, nobody can
+    /// tell. `had_process` says of a task whether it was started.
+    pub(super) fn warnings(
+        &self,
+        is_whole: bool,
+        selection: &Selection,
+        had_process: impl Fn(TaskNumber) -> bool,
+    ) -> Vec<EventKind> {
+        let mut books = self.books.lock();
+        if books.awaited.iter().any(|number| had_process(*number)) {
+            books.give_up();
         }
-        let mut warnings = ledger.unread.warnings(&self.settings.slips);
+        let mut warnings = books.unread.warnings(&self.slips);
         if is_whole {
-            warnings.extend(self.settings.selection.remarks());
-            warnings.extend(ledger.remarks());
+            warnings.extend(selection.remarks());
+            warnings.extend(books.remarks());
         }
         warnings.into_iter().map(|text| EventKind::Warning { text, place: None }).collect()
     }

@@ -113,8 +113,8 @@ impl Job {
         let what = [wanted.kind.as_str()].into_iter().chain(name).collect::<Vec<_>>().join("-");
         // Avocado names it after the test that wanted it first; by the number no two have the same.
         let id = TestId { uid: format!("{}-{number}", test.id.uid), name: what.clone(), variant: None };
-        let folder = format!("{FOLDER}/{}", self.masks.mask_text(&id.folder()));
-        let mut task = self.task_of(wanted.clone(), id.to_string(), &self.directory.join(&folder));
+        let folder = format!("{FOLDER}/{}", self.run.masks().mask_text(&id.folder()));
+        let mut task = self.task_of(wanted.clone(), id.to_string(), &self.run.directory().join(&folder));
         task.prepares = true;
         let problem = self.assign_runner(&mut task);
         let key = cache::key(wanted);
@@ -122,7 +122,7 @@ impl Job {
             (Some(reason), _) => Some((Outcome::Errored, reason)),
             (None, Some(key)) if cache.holds(key) => Some((Outcome::Passed, FROM_CACHE.to_owned())),
             (None, key) => {
-                let folder = self.directory.join(&folder);
+                let folder = self.run.directory().join(&folder);
                 keys.extend(key.clone().map(|key| DependencyKey {
                     key,
                     task: number,
@@ -135,7 +135,7 @@ impl Job {
         let link = TestId { uid: number.to_string(), name: what, variant: None }.folder();
         let link = decided.is_none().then_some(link);
         let known = Known { id: task.id.clone(), folder: folder.clone(), link };
-        self.note_secrets(&task);
+        self.history.note_secrets(&task);
         submissions.push(Submission { number, folder, task: Box::new(task), decided, reused: None });
         known
     }

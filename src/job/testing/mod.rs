@@ -16,7 +16,8 @@ use std::time::Duration;
 use self::cache::Cache;
 use self::dependencies::{DependencyKey, Prepared};
 use self::sessions::{Heard, Hearing, Item, Opened, Sessions, Unfinished};
-use super::{Door, Job, WaitError};
+use super::run::Run;
+use super::{Door, Job, Settings, WaitError};
 use crate::engine::{OnLimit, StopReason, Submission};
 use crate::model::{Cleared, Kind, Outcome, Place, QUARANTINE, Runnable, Task, TaskNumber, shuffled};
 use crate::store;
@@ -67,17 +68,18 @@ impl Job {
         match self.try_tests(plan) {
             // An interrupt and a full disk have their own place in the end of a run.
             Ok(()) | Err(Stopped::Wait(_)) => {}
-            Err(Stopped::Store(error)) => *self.failure.lock() = Some(error.into()),
+            Err(Stopped::Store(error)) => self.ending.fail(error.into()),
         }
     }
 
     fn try_tests(&self, plan: &TestPlan) -> Result<(), Stopped> {
-        let before = plan.with_sysinfo.then(|| sysinfo::collect(&self.directory, "pre", &self.masks)).transpose()?;
+        let before =
+            plan.with_sysinfo.then(|| sysinfo::collect(self.run.directory(), "pre", self.run.masks())).transpose()?;
         let waited = self.wait_for_tests(plan);
         let is_interrupted = || self.interrupted();
         if let Some(before) = before {
             before.finish(&is_interrupted)?;
-            sysinfo::collect(&self.directory, "post", &self.masks)?.finish(&is_interrupted)?;
+            sysinfo::collect(self.run.directory(), "post", self.run.masks())?.finish(&is_interrupted)?;
         }
         waited
     }
@@ -124,10 +126,10 @@ impl Job {
         plan: &TestPlan,
     ) -> Result<bool, Stopped> {
         let failed =
-            |error: io::Error| Stopped::Store(store::Error::io("hear the sessions of", &self.directory)(error));
+            |error: io::Error| Stopped::Store(store::Error::io("hear the sessions of", self.run.directory())(error));
         let hearing = Hearing::new().map_err(failed)?;
         let engine = self.engine();
-        let place = sessions::Place { directory: &self.directory, masks: &self.masks };
+        let place = sessions::Place { directory: self.run.directory(), masks: self.run.masks() };
         let (waited, heard) = std::thread::scope(|scope| {
             let heard = std::thread::Builder::new()
                 .name("sessions".to_owned())
@@ -158,7 +160,7 @@ impl Job {
 
     /// Remembers dependencies that were fulfilled in this run.
     fn remember(&self, keys: Vec<DependencyKey>) -> Result<(), Stopped> {
-        let fulfilled: Vec<_> = self.with_summary(|summary| {
+        let fulfilled: Vec<_> = self.run.with_summary(|summary| {
             let passed =
                 |number: TaskNumber| summary.row(number).is_some_and(|row| row.outcome == Some(Outcome::Passed));
             keys.into_iter().filter(|key| passed(key.task)).map(|key| (key.key, key.runnable, key.folder)).collect()
@@ -187,8 +189,8 @@ impl Job {
         for index in order.into_iter().map(|place| place - 1) {
             let test = &plan.tests[index];
             let number = TaskNumber::try_from(submissions.len() + items.len() + 1).unwrap_or(TaskNumber::MAX);
-            let folder = format!("{TEST_RESULTS}/{}", self.masks.mask_text(&test.id.folder()));
-            let path = self.directory.join(&folder);
+            let folder = format!("{TEST_RESULTS}/{}", self.run.masks().mask_text(&test.id.folder()));
+            let path = self.run.directory().join(&folder);
             for (name, target) in &links[index] {
                 results::link_dependency(&path, name, target)?;
             }
@@ -198,7 +200,7 @@ impl Job {
             task.tags.extend(until.map(|until| format!("{QUARANTINE}{until}")));
             let decided = problems[index].clone().map(|reason| (Outcome::Blocked, reason));
             let decided = decided.or_else(|| problem.map(|reason| (Outcome::Errored, reason)));
-            self.note_secrets(&task);
+            self.history.note_secrets(&task);
             if decided.is_none() && needs[index].is_empty() && sessions::may_share(test, plan, self.settings.retries) {
                 items.push(Item { number, folder, task });
                 continue;
@@ -217,7 +219,7 @@ impl Job {
             let mut task = self.task_of(
                 Runnable { kind: Kind::Noop.name().to_owned(), ..Runnable::default() },
                 id,
-                &self.directory.join(&folder),
+                &self.run.directory().join(&folder),
             );
             task.prepares = true;
             let decided = Some((Outcome::Failed, reason.clone()));
@@ -272,21 +274,7 @@ impl Job {
 
     /// Returns the folder that a test has for what it makes on its way; it goes with the end of the run.
     fn workdir(&self, folder: &Path) -> PathBuf {
-        self.directory.join(WORKDIR).join(folder.file_name().unwrap_or_default())
-    }
-
-    /// Makes what a run of tests leaves beside its reports, and takes away what only its tests needed.
-    pub(super) fn leave_test_results(&self) -> store::Result<()> {
-        if self.settings.door != Door::Test {
-            return Ok(());
-        }
-        // What cannot be removed, a folder that a test made unreadable, is left there.
-        let _ = fs::remove_dir_all(self.directory.join(WORKDIR));
-        self.with_summary(|summary| {
-            results::make_missing_files(&self.directory, summary)?;
-            results::link_by_status(&self.directory, summary)
-        })?;
-        results::link_latest(self.settings.home.path(), &self.directory)
+        self.run.directory().join(WORKDIR).join(folder.file_name().unwrap_or_default())
     }
 
     /// Finds who runs a task. Returns why nobody does.
@@ -312,6 +300,21 @@ impl Job {
             Err(problem) => Some(problem),
         }
     }
+}
+
+/// Makes what a run of tests leaves beside its reports, and takes away what only its tests needed.
+pub(super) fn leave_results(run: &Run, settings: &Settings) -> store::Result<()> {
+    if settings.door != Door::Test {
+        return Ok(());
+    }
+    let directory = run.directory();
+    // What cannot be removed, a folder that a test made unreadable, is left there.
+    let _ = fs::remove_dir_all(directory.join(WORKDIR));
+    run.with_summary(|summary| {
+        results::make_missing_files(directory, summary)?;
+        results::link_by_status(directory, summary)
+    })?;
+    results::link_latest(settings.home.path(), directory)
 }
 
 /// Why tests are not waited for any longer.

@@ -126,8 +126,8 @@ fn share_out(items: Vec<Item>, sessions: usize) -> Vec<Vec<Item>> {
 impl Job {
     /// Makes the sessions of these items, whose tasks are numbered on from `next`.
     pub(super) fn open_sessions(&self, items: Vec<Item>, plan: &TestPlan, next: TaskNumber) -> store::Result<Opened> {
-        let folder = PrivateFolder::make(&self.directory, PRIVATE, "order-4294967295".len());
-        let folder = folder.map_err(store::Error::io("create", &self.directory.join(PRIVATE)))?;
+        let folder = PrivateFolder::make(self.run.directory(), PRIVATE, "order-4294967295".len());
+        let folder = folder.map_err(store::Error::io("create", &self.run.directory().join(PRIVATE)))?;
         let at_once = self.settings.jobs.unwrap_or(self.settings.cpus).max(1);
         let limit = plan.test_limit.map(|limit| limit.as_secs_f64());
         let mut sessions = Sessions { folder, tasks: Vec::new(), pipes: Vec::new(), items: HashMap::new() };
@@ -145,7 +145,7 @@ impl Job {
             let mut kwargs = Map::new();
             kwargs.insert(SESSION.to_owned(), order_path.to_string_lossy().into_owned().into());
             let runnable = Runnable { kind: PYTEST_KIND.to_owned(), kwargs, ..Runnable::default() };
-            let mut task = self.task_of(runnable, id, &self.directory.join(&log));
+            let mut task = self.task_of(runnable, id, &self.run.directory().join(&log));
             task.prepares = true;
             task.retries = 0;
             if self.assign_runner(&mut task).is_some() {

@@ -80,7 +80,7 @@ impl<'a> Carrier<'a> {
     ) -> Result<Self, WalkError> {
         begin_traces(&folder, &job.settings.jobfile, &suite)
             .map_err(|error| unrecordable(&folder.join(FAILED), &error))?;
-        let line = WorkerLines::start(&job.directory, &format!("walks-{suite_number}.sock"))?;
+        let line = WorkerLines::start(job.run.directory(), &format!("walks-{suite_number}.sock"))?;
         Ok(Self {
             job,
             suite_number,
@@ -124,7 +124,7 @@ impl<'a> Carrier<'a> {
             let heard = self.line.heard().clone();
             select! {
                 recv(heard) -> heard => if let Ok(heard) = heard { self.take(heard, serve)? },
-                recv(self.job.calls.queue) -> call => if let Ok(call) = call { serve(call) },
+                recv(self.job.calls.queue()) -> call => if let Ok(call) = call { serve(call) },
                 recv(ticks) -> _ => self.look(serve)?,
             }
         }
@@ -137,8 +137,8 @@ impl<'a> Carrier<'a> {
         let took = self.took.unwrap_or_else(|| self.elapsed.get());
         let master = self.suite.traces.as_deref().map(|folder| folder.join(MASTER));
         let log = |(worker, task): &(u32, TaskNumber)| {
-            let view = self.job.task(*task)?;
-            Some((*worker, self.job.directory.join(crate::store::task_folder(*task, &view.id))))
+            let view = self.job.roster.view(*task)?;
+            Some((*worker, self.job.run.directory().join(crate::store::task_folder(*task, &view.id))))
         };
         WalkOutcome {
             end: end_of(&self.coordinator, self.actions, took),
@@ -166,7 +166,7 @@ impl<'a> Carrier<'a> {
                     self.line.note(worker, stream);
                     self.line.send(worker, &WalkOrder::Finish {});
                 },
-                recv(self.job.calls.queue) -> call => if let Ok(call) = call { serve(call) },
+                recv(self.job.calls.queue()) -> call => if let Ok(call) = call { serve(call) },
                 recv(patience) -> _ => {
                     self.job.terminate(tasks.clone());
                     patience = never();
@@ -205,7 +205,7 @@ impl<'a> Carrier<'a> {
             let effects = self.coordinator.handle(Input::Stop);
             return self.carry_out(effects);
         }
-        let is_gone = |worker: &Worker| self.job.task(worker.task).is_some_and(|view| view.end.is_some());
+        let is_gone = |worker: &Worker| self.job.roster.view(worker.task).is_some_and(|view| view.end.is_some());
         let gone: Vec<u32> =
             self.workers.iter().filter(|(_, worker)| is_gone(worker)).map(|(number, _)| *number).collect();
         for worker in gone {
@@ -256,7 +256,7 @@ impl<'a> Carrier<'a> {
             self.job.terminate(vec![worker.task]);
             waited = self.job.wait(vec![worker.task], None, serve);
         }
-        let end = self.job.task(worker.task).and_then(|view| view.end);
+        let end = self.job.roster.view(worker.task).and_then(|view| view.end);
         let how = why.or(worker.overdue).unwrap_or_else(|| how_it_ended(end));
         let page = worker.page.read();
         if waited.is_err() {
@@ -305,7 +305,7 @@ impl<'a> Carrier<'a> {
         let id = format!("walks-{}/worker-{number}", self.suite_number);
         let draft = worker_draft(&self.line, &self.job.settings.jobfile, id, number, &page, self.place.clone());
         let task = self.job.define(Box::new(draft));
-        self.job.loud.show(task, self.verbose);
+        self.job.suites.loud.show(task, self.verbose);
         // It was made this very moment, and so is started once.
         let _ = self.job.start(&[task], None);
         self.tasks.push((number, task));
@@ -363,7 +363,7 @@ impl<'a> Carrier<'a> {
             let failed = self.failed(walk);
             let events = sections::events(task, section, &failed);
             // Where nothing can be recorded any more the next event that counts says so.
-            let _ = self.job.journal.record(events);
+            self.job.run.note(events);
         }
     }
 
@@ -389,7 +389,7 @@ impl<'a> Carrier<'a> {
             seconds: walk.seconds,
         };
         // It is not only for the event log, where everything is masked.
-        failed.mask(self.job.masks());
+        failed.mask(self.job.run.masks());
         failed
     }
 
@@ -411,16 +411,13 @@ impl<'a> Carrier<'a> {
     }
 
     fn record(&mut self, kind: EventKind) -> Result<(), WalkError> {
-        self.job
-            .journal
-            .record(vec![kind])
-            .map_err(|error| WalkError::Wait(WaitError::Unrecordable(Failure::from(error))))
+        self.job.run.record(vec![kind]).map_err(|error| WalkError::Wait(WaitError::Unrecordable(Failure::from(error))))
     }
 
     /// Says something to a user who wants to hear so much.
     fn say(&self, from: u8, text: impl FnOnce() -> String) {
         if self.verbose >= from {
-            self.job.print(Stream::Stderr, format!("{}\n", text()).into_bytes());
+            self.job.run.print(Stream::Stderr, format!("{}\n", text()).into_bytes());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the run that is gone on with has done of the same walks.
 
-use super::{Job, WalkError};
+use super::WalkError;
 use crate::model::{EventKind, WalkEnded, WalkStep, WalksRan};
 use crate::walk::{Earlier, Ran, SerialEnded};
 
@@ -11,10 +11,9 @@ pub(super) struct EarlierWalks {
     pub(super) events: Vec<EventKind>,
 }
 
-impl Job {
-    /// Returns what was done of a suite before the run was resumed.
-    pub(super) fn earlier_walks(&self, suite: u32, plan: &str) -> Result<EarlierWalks, WalkError> {
-        let events = self.history.walks.lock().remove(&suite).unwrap_or_default();
+impl EarlierWalks {
+    /// Reads what was done of a suite of this plan from what was recorded of it. Fails if it was of another plan.
+    pub(super) fn of(events: Vec<EventKind>, plan: &str) -> Result<EarlierWalks, WalkError> {
         let mut earlier = EarlierWalks::default();
         for event in events {
             match &event {

@@ -12,6 +12,7 @@ mod sections;
 mod shrinking;
 mod single;
 mod study;
+mod suites;
 mod traces;
 mod words;
 
@@ -25,12 +26,14 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use self::carry::Carrier;
+use self::earlier::EarlierWalks;
 use self::line::WorkerLines;
 pub(super) use self::loud::LoudLogs;
 pub(crate) use self::options::{WalkOptions, WalkSettings};
 use self::page::PageFile;
 use self::shrinking::Shrinking;
 use self::single::Single;
+pub(super) use self::suites::Suites;
 pub(crate) use self::traces::{FAILED as FAILED_TRACE, SHRUNK as SHRUNK_TRACE};
 pub(crate) use self::words::{steps_in_words, steps_of};
 use super::inputs::hex;
@@ -121,17 +124,13 @@ pub(crate) enum WalkError {
 impl Job {
     /// Runs walks to their end. What is asked of the jobfile meanwhile is answered by `serve`.
     pub(crate) fn run_walks(&self, run: WalkRun, serve: &mut dyn FnMut(HostCall)) -> Result<WalkOutcome, WalkError> {
-        let number = {
-            let mut next = self.next_suite.lock();
-            *next += 1;
-            *next
-        };
+        let number = self.suites.next_suite();
         let WalkRun { mut suite, plan, selection, shard, excluded, seed, workers, verbose, gathers, .. } = run;
         let WalkRun { shrinks, cover, place, .. } = run;
         self.tell_of_kept_options(&suite, place.as_ref());
         let plan_hash = plan_hash(&suite, &selection, shard);
-        let mut earlier = self.earlier_walks(number, &plan_hash)?;
-        let folder = self.directory.join(format!("walks-{number}"));
+        let mut earlier = EarlierWalks::of(self.suites.take_recorded(number), &plan_hash)?;
+        let folder = self.run.directory().join(format!("walks-{number}"));
         std::fs::create_dir_all(&folder)?;
         for worker in carry::spools_in(&folder) {
             // A second worker of its number would write behind what was never recorded.
@@ -140,7 +139,7 @@ impl Job {
         suite.shard = shard.map(|shard| (shard.index, shard.of));
         if let Some(folder) = &mut suite.traces {
             // The folder may hold those of other runs, and of other suites of this one.
-            let uid: String = self.runtime.read().job.uid.chars().take(8).collect();
+            let uid: String = self.run.runtime().job.uid.chars().take(8).collect();
             *folder = folder.join(format!("walks-{uid}-{number}"));
             std::fs::create_dir_all(&folder).map_err(|error| WalkError::Traces(folder.clone(), error))?;
         }
@@ -167,7 +166,7 @@ impl Job {
         };
         let mut kinds = vec![EventKind::WalksStarted(Box::new(started))];
         kinds.extend(earlier.events.iter().cloned());
-        self.journal.record(kinds).map_err(|error| WaitError::Unrecordable(Failure::from(error)))?;
+        self.run.record(kinds).map_err(|error| WaitError::Unrecordable(Failure::from(error)))?;
         let table = shard.map(|shard| ShardTable::new(shard, &suite.order));
         let setup = Setup {
             plan,
@@ -193,7 +192,7 @@ impl Job {
             }
         }
         let finished = WalksFinished { suite: number, end: outcome.end.clone() };
-        let recorded = self.journal.record(vec![EventKind::WalksFinished(Box::new(finished))]);
+        let recorded = self.run.record(vec![EventKind::WalksFinished(Box::new(finished))]);
         run?;
         recorded.map_err(|error| WaitError::Unrecordable(Failure::from(error)))?;
         match carrier.coordinator.stopped() {
@@ -209,14 +208,14 @@ impl Job {
     fn tell_of_kept_options(&self, suite: &WalkSuite, place: Option<&Place>) {
         let secrets = self.history.secrets.lock();
         let options = suite.order.iter().filter_map(|slot| {
-            let what = format!("an option of the action '{}'", self.masks.mask_text(&slot.action));
+            let what = format!("an option of the action '{}'", self.run.masks().mask_text(&slot.action));
             slot.options.iter().find_map(|option| kept_value(&secrets, &what, option))
         });
         let state = kept_value(&secrets, "the state of the walks", &suite.state);
         let texts: Vec<String> = options.chain(state).collect();
         drop(secrets);
         for text in texts {
-            self.warn(text, place.cloned());
+            self.run.warn(text, place.cloned());
         }
     }
 
@@ -233,7 +232,7 @@ impl Job {
         let name = format!("walks-{suite}/shrink");
         let mut single = Single::new(self, given, file, &name, carrier.place.clone())?;
         let mut result = Ok(());
-        let mut shrinking = Shrinking { single: &mut single, suite: &carrier.suite, masks: &self.masks };
+        let mut shrinking = Shrinking { single: &mut single, suite: &carrier.suite, masks: self.run.masks() };
         let mut walks = Vec::new();
         for failing in carrier.failures.first(SHRUNK) {
             match shrinking.shrink(&failing, serve) {
@@ -265,11 +264,7 @@ impl Job {
         place: Option<Place>,
         serve: &mut dyn FnMut(HostCall),
     ) -> Result<WalkEnded, WalkError> {
-        let number = {
-            let mut next = self.next_replay.lock();
-            *next += 1;
-            *next
-        };
+        let number = self.suites.next_replay();
         let mut single = Single::new(self, suite, file, &format!("replay-{number}"), place)?;
         let ended = single.ask(order, serve);
         let finished = single.finish(serve);

@@ -36,7 +36,7 @@ impl<'a> Single<'a> {
         name: &str,
         place: Option<Place>,
     ) -> io::Result<Self> {
-        let line = WorkerLines::start(&job.directory, &format!("{}.sock", name.replace('/', "-")))?;
+        let line = WorkerLines::start(job.run.directory(), &format!("{}.sock", name.replace('/', "-")))?;
         Ok(Self { job, suite, file, name: name.to_owned(), place, line, last: 0, worker: None })
     }
 
@@ -130,7 +130,7 @@ impl<'a> Single<'a> {
                     Ok(Heard::Left(worker) | Heard::Broke(worker, _)) if worker == number => return Ok(None),
                     _ => {}
                 },
-                recv(self.job.calls.queue) -> call => if let Ok(call) = call { serve(call) },
+                recv(self.job.calls.queue()) -> call => if let Ok(call) = call { serve(call) },
                 recv(ticks) -> _ => {
                     if let Ok(Ok(Waited::Interrupted(signal))) = answer.try_recv() {
                         return Err(WaitError::Interrupted(signal).into());
@@ -140,7 +140,7 @@ impl<'a> Single<'a> {
                     {
                         self.job.engine().stop(vec![task], StopReason::TimeLimit(overdue.limit()));
                     }
-                    let is_gone = self.job.task(task).is_some_and(|view| view.end.is_some());
+                    let is_gone = self.job.roster.view(task).is_some_and(|view| view.end.is_some());
                     if is_gone && self.line.heard().is_empty() {
                         return Ok(None);
                     }
@@ -155,6 +155,6 @@ impl<'a> Single<'a> {
             self.job.terminate(vec![task]);
             self.job.wait(vec![task], None, serve)?;
         }
-        Ok(how_it_ended(self.job.task(task).and_then(|view| view.end)))
+        Ok(how_it_ended(self.job.roster.view(task).and_then(|view| view.end)))
     }
 }

@@ -89,15 +89,15 @@ impl Block {
         let common = resolved.spread.iter().filter(|(name, _)| !is_own(name));
         let own = row.spread.iter().filter(|(name, _)| is_own(name));
         for (name, many) in common.chain(own) {
-            let axis = match many {
+            let values = match many {
                 Spread::List(values) => Axis::Values(values.clone()),
                 Spread::Search(search) => Axis::Drawn(search.clone()),
             };
-            axes.insert(name.clone(), axis);
+            axes.insert(name.clone(), values);
         }
         let values = row.values.iter().filter(|(name, _)| is_own(name) && !axes.contains_key(*name));
         fixed.extend(values.map(|(name, value)| (name.clone(), value.clone())));
-        let count = axes.values().map(Axis::len).fold(1_u128, |product, len| product.saturating_mul(len));
+        let count = axes.values().map(Axis::len).fold(1, u128::saturating_mul);
         Block { fixed, axes, count }
     }
 

@@ -11,8 +11,8 @@ use super::runnable;
 use super::task::{LuaTask, cannot_start, result, seconds, wait_failed};
 use crate::engine::OnLimit;
 use crate::model::{Outcome, Place, TaskNumber, nearest};
+use crate::script::context::Context;
 use crate::script::error::{calling_line, raise};
-use crate::script::host::Context;
 use crate::script::list;
 use crate::script::shown::shown;
 
@@ -77,7 +77,7 @@ fn run(lua: &Lua, context: &Rc<Context>, value: &Value) -> mlua::Result<(bool, L
     let number = define(lua, context, &definition, calling_line(lua))?;
     context.job.start(&[number], None).map_err(|error| cannot_start(lua, &error))?;
     context.wait(lua, vec![number], None).map_err(|error| wait_failed(lua, &error))?;
-    let view = context.job.task(number);
+    let view = context.job.roster().view(number);
     result(lua, &view.ok_or_else(|| mlua::Error::runtime("the task is not in the roster"))?)
 }
 
@@ -122,7 +122,7 @@ fn parallel(lua: &Lua, context: &Rc<Context>, value: &Value) -> mlua::Result<Tab
     let numbers = run_list(lua, context, &Listed { list, length }, limit, window)?;
     let results = lua.create_table_with_capacity(numbers.len(), 0)?;
     for (index, number) in (1..).zip(numbers) {
-        let end = context.job.task(number).and_then(|view| view.end);
+        let end = context.job.roster().view(number).and_then(|view| view.end);
         results.raw_set(index, end.map(LuaResult::of))?;
     }
     Ok(results)
@@ -148,7 +148,7 @@ fn run_list(
     window: usize,
 ) -> mlua::Result<Vec<TaskNumber>> {
     let place = calling_line(lua);
-    let group = limit.map(|limit| context.job.new_group(limit));
+    let group = limit.map(|limit| context.job.roster().new_group(limit));
     let count = *count;
     let mut numbers: Vec<TaskNumber> = Vec::with_capacity(count);
     let mut waited_for = 0;
@@ -208,7 +208,7 @@ fn wait_all(lua: &Lua, context: &Rc<Context>, tasks: &Value, limit: &Value) -> m
             _ => None,
         };
         let task = task.ok_or_else(|| wrong(format!("one with {} as item {index}", shown(&value))))?;
-        let view = context.job.task(task.number);
+        let view = context.job.roster().view(task.number);
         if let Some(view) = view.filter(|view| !view.is_started) {
             let text = format!("wait_all: task '{}' has not been started; call task:start() first", view.id);
             return Err(raise(lua, "usage", text));
@@ -219,7 +219,7 @@ fn wait_all(lua: &Lua, context: &Rc<Context>, tasks: &Value, limit: &Value) -> m
     context.wait(lua, numbers.clone(), limit).map_err(|error| wait_failed(lua, &error))?;
     let results = lua.create_table_with_capacity(numbers.len(), 0)?;
     for (index, number) in (1..).zip(numbers) {
-        let view = context.job.task(number);
+        let view = context.job.roster().view(number);
         let view = view.ok_or_else(|| mlua::Error::runtime("the task is not in the roster"))?;
         let (_, result) = result(lua, &view)?;
         results.raw_set(index, result)?;

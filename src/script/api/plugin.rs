@@ -10,8 +10,8 @@ use mlua::{Function, Lua, Table, Value};
 use super::result::LuaResult;
 use crate::engine::End;
 use crate::model::{Place, RaisedError, TaskNumber, nearest, os_text};
+use crate::script::context::Context;
 use crate::script::error::{calling_line, plain_text, raise};
-use crate::script::host::Context;
 use crate::script::list;
 use crate::script::shown::{shown, text_of};
 use crate::script::source;
@@ -266,7 +266,7 @@ fn task_table(lua: &Lua, context: &Context, task: TaskNumber, end: Option<&End>)
         None => {
             let table = lua.create_table()?;
             table.set("number", task)?;
-            table.set("taskid", context.job.task(task).map(|view| view.id))?;
+            table.set("taskid", context.job.roster().view(task).map(|view| view.id))?;
             if let Some(definition) = definition {
                 table.set("testscript", definition.raw_get::<Value>("testscript")?)?;
                 table.set("kwargs", super::draft::kwargs(lua, &definition)?)?;
@@ -277,7 +277,7 @@ fn task_table(lua: &Lua, context: &Context, task: TaskNumber, end: Option<&End>)
     };
     if let Some(end) = end {
         table.set("result", LuaResult::of(end.clone()))?;
-        table.set("pid", context.job.task(task).and_then(|view| view.pid))?;
+        table.set("pid", context.job.roster().view(task).and_then(|view| view.pid))?;
     }
     Ok(table)
 }

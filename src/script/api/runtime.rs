@@ -8,8 +8,8 @@ use super::object::{ObjectName, add_method, check_dot, guard, guard_writes, unkn
 use super::result::LuaResult;
 use crate::engine::End;
 use crate::model::TaskNumber;
+use crate::script::context::Context;
 use crate::script::error::raise;
-use crate::script::host::Context;
 use crate::script::shown::shown;
 use crate::script::table;
 
@@ -42,7 +42,7 @@ pub(crate) fn runtime(lua: &Lua, context: &Rc<Context>) -> mlua::Result<Value> {
         synchro: super::synchro::for_host(lua, context)?,
         job: lua.create_userdata(LuaJob(Rc::clone(context)))?,
         tasks: lua.create_userdata(LuaTasks(Rc::clone(context)))?,
-        directory: job.directory().to_string_lossy().into_owned(),
+        directory: job.run().directory().to_string_lossy().into_owned(),
         archive: settings.archive.as_ref().map(|archive| archive.path().to_string_lossy().into_owned()),
         args: table::from_json(lua, &serde_json::Value::Object(settings.options.clone()))?,
         argv: super::args::argv(lua, &context.arguments)?,
@@ -98,10 +98,10 @@ struct LuaJob(Rc<Context>);
 
 impl UserData for LuaJob {
     fn add_fields<F: UserDataFields<Self>>(fields: &mut F) {
-        fields.add_field_method_get("name", |_, this| Ok(this.0.job.runtime().job.name));
+        fields.add_field_method_get("name", |_, this| Ok(this.0.job.run().runtime().job.name));
         fields.add_field_method_set("name", |lua, this, name: Value| match &name {
             Value::String(text) if !text.as_bytes().is_empty() => {
-                this.0.job.rename(&text.to_string_lossy());
+                this.0.job.run().rename(&text.to_string_lossy());
                 Ok(())
             }
             other => {
@@ -109,18 +109,20 @@ impl UserData for LuaJob {
                 Err(raise(lua, "usage", text))
             }
         });
-        fields.add_field_method_get("uid", |_, this| Ok(this.0.job.runtime().job.uid));
-        fields.add_field_method_get("file", |_, this| Ok(this.0.job.runtime().job.file.to_string_lossy().into_owned()));
-        fields.add_field_method_get("file_hash", |_, this| Ok(this.0.job.runtime().job.file_hash));
-        fields.add_field_method_get("starttime", |_, this| Ok(this.0.job.runtime().job.starttime));
+        fields.add_field_method_get("uid", |_, this| Ok(this.0.job.run().runtime().job.uid));
+        fields.add_field_method_get("file", |_, this| {
+            Ok(this.0.job.run().runtime().job.file.to_string_lossy().into_owned())
+        });
+        fields.add_field_method_get("file_hash", |_, this| Ok(this.0.job.run().runtime().job.file_hash));
+        fields.add_field_method_get("starttime", |_, this| Ok(this.0.job.run().runtime().job.starttime));
         fields.add_field_method_get("stoptime", |_, _| Ok(Value::Nil));
-        fields.add_field_method_get("elapsedtime", |_, this| Ok(this.0.job.elapsed().as_secs_f64()));
-        fields.add_field_method_get("result", |_, this| Ok(this.0.job.outcome().map(LuaResult::plain)));
+        fields.add_field_method_get("elapsedtime", |_, this| Ok(this.0.job.run().elapsed().as_secs_f64()));
+        fields.add_field_method_get("result", |_, this| Ok(this.0.job.roster().outcome().map(LuaResult::plain)));
         fields.add_meta_field("__name", "runtime.job");
     }
 
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
-        methods.add_meta_method(MetaMethod::ToString, |_, this, ()| Ok(this.0.job.runtime().job.name));
+        methods.add_meta_method(MetaMethod::ToString, |_, this, ()| Ok(this.0.job.run().runtime().job.name));
         guard(methods, JOB, &JOB_FIELDS);
     }
 }
@@ -130,7 +132,7 @@ struct LuaTasks(Rc<Context>);
 impl LuaTasks {
     /// Returns a row of a task: `taskid`, `pid`, `result`, `error`.
     fn row(&self, lua: &Lua, number: TaskNumber) -> mlua::Result<Value> {
-        let Some(view) = self.0.job.task(number) else { return Ok(Value::Nil) };
+        let Some(view) = self.0.job.roster().view(number) else { return Ok(Value::Nil) };
         let row = lua.create_table()?;
         row.set("taskid", view.id)?;
         row.set("pid", view.pid)?;
@@ -147,27 +149,27 @@ fn error_text(end: &End) -> Option<String> {
 impl UserData for LuaTasks {
     fn add_fields<F: UserDataFields<Self>>(fields: &mut F) {
         fields.add_field_method_get("active", |lua, this| {
-            let rows = this.0.job.active().into_iter().map(|number| this.row(lua, number));
+            let rows = this.0.job.roster().active().into_iter().map(|number| this.row(lua, number));
             lua.create_sequence_from(rows.collect::<mlua::Result<Vec<_>>>()?)
         });
         fields.add_field_method_get("errors", |lua, this| {
-            let count = TaskNumber::try_from(this.0.job.task_count()).unwrap_or(TaskNumber::MAX);
+            let count = TaskNumber::try_from(this.0.job.roster().count()).unwrap_or(TaskNumber::MAX);
             let bad = |number: &TaskNumber| {
-                this.0.job.task(*number).and_then(|view| view.end).is_some_and(|end| !end.outcome.is_good())
+                this.0.job.roster().view(*number).and_then(|view| view.end).is_some_and(|end| !end.outcome.is_good())
             };
             let rows = (1..=count).filter(bad).map(|number| this.row(lua, number));
             lua.create_sequence_from(rows.collect::<mlua::Result<Vec<_>>>()?)
         });
-        fields.add_field_method_get("result", |_, this| Ok(this.0.job.outcome().map(LuaResult::plain)));
+        fields.add_field_method_get("result", |_, this| Ok(this.0.job.roster().outcome().map(LuaResult::plain)));
         fields.add_meta_field("__name", "runtime.tasks");
     }
 
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
         add_method(methods, TASKS, "terminate", |_, this: &Self, _| {
-            this.0.job.terminate(this.0.job.active());
+            this.0.job.terminate(this.0.job.roster().active());
             Ok(())
         });
-        methods.add_meta_method(MetaMethod::Len, |_, this, ()| Ok(this.0.job.task_count()));
+        methods.add_meta_method(MetaMethod::Len, |_, this, ()| Ok(this.0.job.roster().count()));
         // Reading by number makes `ipairs` work.
         methods.add_meta_method(MetaMethod::Index, |lua, this, key: Value| match key {
             Value::Integer(number) => this.row(lua, TaskNumber::try_from(number).unwrap_or(0)),
@@ -175,13 +177,14 @@ impl UserData for LuaTasks {
         });
         methods.add_meta_method(MetaMethod::Pairs, |lua, this, ()| {
             let rows = lua.create_table()?;
-            for number in 1..=TaskNumber::try_from(this.0.job.task_count()).unwrap_or(0) {
+            for number in 1..=TaskNumber::try_from(this.0.job.roster().count()).unwrap_or(0) {
                 rows.raw_push(this.row(lua, number)?)?;
             }
             let next: mlua::Function = lua.globals().get("next")?;
             Ok((next, rows, Value::Nil))
         });
-        methods.add_meta_method(MetaMethod::ToString, |_, this, ()| Ok(format!("{} tasks", this.0.job.task_count())));
+        methods
+            .add_meta_method(MetaMethod::ToString, |_, this, ()| Ok(format!("{} tasks", this.0.job.roster().count())));
         guard_writes(methods, TASKS, &TASKS_FIELDS);
     }
 }

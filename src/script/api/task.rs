@@ -10,8 +10,8 @@ use super::result::LuaResult;
 use crate::engine::{End, OnLimit, StopReason};
 use crate::job::{CannotStart, TaskView, WaitError};
 use crate::model::TaskNumber;
+use crate::script::context::Context;
 use crate::script::error::raise;
-use crate::script::host::Context;
 use crate::script::shown::shown;
 
 const NAME: ObjectName = ObjectName { is: "a Task", variable: "task" };
@@ -43,7 +43,7 @@ pub(super) struct LuaTask {
 
 impl LuaTask {
     fn view(&self) -> mlua::Result<TaskView> {
-        let view = self.context.job.task(self.number);
+        let view = self.context.job.roster().view(self.number);
         view.ok_or_else(|| mlua::Error::runtime("this task is of another job"))
     }
 

@@ -16,8 +16,8 @@ pub(crate) use self::list::list_walks;
 pub(super) use self::list::{no_suite, run_suite};
 use self::planned::{Planned, planned};
 use super::api::walk::{WalkCall, WalkHost, WalkReplay};
+use super::context::Context;
 use super::error::{calling_line, raise};
-use super::host::Context;
 use crate::job::{WalkError, WalkRun};
 use crate::model::{WalkEnded, WalkOrder, WalkSuite};
 use crate::report::Verbosity;
@@ -41,7 +41,7 @@ impl WalkHost for Context {
         let constraints = Constraints::new(lua, &suite, given, instances, refused)?;
         let planned = planned(lua, &suite, &asked, &marks, constraints.as_ref())?;
         if let Some(remark) = &planned.remark {
-            self.job.warn(remark.clone(), calling_line(lua));
+            self.job.run().warn(remark.clone(), calling_line(lua));
         }
         let rules = constraints.as_ref().filter(|_| !planned.is_allowed);
         let excluded = rules.map_or(Ok(Vec::new()), |rules| self.excluded(lua, &planned, rules))?;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 /// Options of a batch: a run of more than one trial.
 #[derive(Args, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(super) struct BatchArgs {
     /// How many trials run at once [default: 1]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Batches")]

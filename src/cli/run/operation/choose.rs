@@ -60,7 +60,9 @@ pub(super) fn choose(args: &OperationArgs, home: &Home, started_in: &Path) -> Re
     let mut resolved = resolve(&operation, &given, None, args, started_in)?;
     let rows = rows(&operation, &files, &mut resolved, args, started_in)?;
     record.accept_flags(&resolved.forced);
-    rows.iter().for_each(|row| record.accept_flags(&row.forced));
+    for row in &rows {
+        record.accept_flags(&row.forced);
+    }
     record.add_dependencies(&args.deps, started_in);
     // The runs that are newest now are those that this run stands for, whenever it is started.
     let upstreams = job::upstream_flags(&record, &resolved.values, home, &mut |notice| show(&notice));

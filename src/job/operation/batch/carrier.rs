@@ -34,9 +34,9 @@ impl Job {
         match error {
             RunError::Interrupted(_) => {}
             RunError::Store(_) | RunError::Full(_) | RunError::Unrecordable(_) | RunError::System(_) => {
-                self.failure.lock().get_or_insert_with(|| crate::engine::Failure::of(error.to_string()));
+                self.ending.fail(crate::engine::Failure::of(error.to_string()));
             }
-            error => self.log(Level::Error, "rille", error.to_string().as_bytes()),
+            error => self.run.log(Level::Error, "rille", error.to_string().as_bytes()),
         }
     }
 
@@ -45,14 +45,13 @@ impl Job {
         let interrupted = || self.engine().interrupted();
         if let Some(source) = batch.source.take() {
             let mut audience = Speaks { job: self };
-            proto::make(&batch, &source, &self.directory, pid, &mut audience, &interrupted)?;
-            let run = self.run.lock();
-            let run = run.as_ref().ok_or(RunError::Interrupted(libc::SIGINT))?;
-            listed::write(run, &batch.trials)?;
+            proto::make(&batch, &source, self.run.directory(), pid, &mut audience, &interrupted)?;
+            let written = self.run.with_held(|run| listed::write(run, &batch.trials));
+            written.ok_or(RunError::Interrupted(libc::SIGINT))??;
         }
-        let source = proto::source(&self.directory)?;
-        let id = self.runtime.read().job.uid.clone();
-        let trials = Arc::new(Trials::new(batch, &self.directory, &id, pid, source));
+        let source = proto::source(self.run.directory())?;
+        let id = self.run.runtime().job.uid;
+        let trials = Arc::new(Trials::new(batch, self.run.directory(), &id, pid, source));
         // Nothing else sets it.
         let _ = self.trials.set(Arc::clone(&trials));
         self.carry(&trials)
@@ -169,7 +168,7 @@ impl Job {
             for (number, settled) in numbers.into_iter().zip(state::settle(concluded)) {
                 if let Err(error) = &settled {
                     is_lost.store(true, Ordering::Relaxed);
-                    self.failure.lock().get_or_insert_with(|| crate::engine::Failure::of(error.to_string()));
+                    self.ending.fail(crate::engine::Failure::of(error.to_string()));
                 }
                 failed.push((number, settled.err().map(|error| error.to_string())));
             }
@@ -185,8 +184,8 @@ impl Job {
 
     fn tell(&self, notice: Notice) {
         match notice {
-            Notice::Info(text) => self.log(Level::Info, "rille", text.as_bytes()),
-            Notice::Warning(text) => self.warn(text, None),
+            Notice::Info(text) => self.run.log(Level::Info, "rille", text.as_bytes()),
+            Notice::Warning(text) => self.run.warn(text, None),
         }
     }
 }

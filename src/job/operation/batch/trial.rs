@@ -27,7 +27,7 @@ pub(in crate::job) struct Trials {
     id: String,
     pid: u32,
     source: Arc<SourceCode>,
-    trials: Vec<Mutex<Phase>>,
+    phases: Vec<Mutex<Phase>>,
 }
 
 /// How far a trial is.
@@ -62,8 +62,8 @@ pub(super) struct Ended {
 
 impl Trials {
     pub(super) fn new(batch: Batch, directory: &Path, id: &str, pid: u32, source: Arc<SourceCode>) -> Trials {
-        let trials = batch.trials.iter().map(|_| Mutex::new(Phase::Waiting)).collect();
-        Trials { batch, directory: directory.to_owned(), id: id.to_owned(), pid, source, trials }
+        let phases = batch.trials.iter().map(|_| Mutex::new(Phase::Waiting)).collect();
+        Trials { batch, directory: directory.to_owned(), id: id.to_owned(), pid, source, phases }
     }
 
     pub(super) fn batch(&self) -> &Batch {
@@ -72,7 +72,7 @@ impl Trials {
 
     fn listed(&self, number: TaskNumber) -> Option<(&Listed, &Mutex<Phase>)> {
         let at = usize::try_from(number).ok()?.checked_sub(1)?;
-        Some((self.batch.trials.get(at)?, self.trials.get(at)?))
+        Some((self.batch.trials.get(at)?, self.phases.get(at)?))
     }
 
     /// Returns where the run of a trial is, or will be.
@@ -135,7 +135,7 @@ impl Trials {
         let journal = Journal::new(log, Box::new(drop));
         let runtime = execute::runtime_info(&plan, &run);
         let started = execute::run_started(&plan, &runtime, self.pid, names);
-        journal.record(vec![started, self.queued(&plan)])?;
+        journal.record(vec![started, queued(&plan)])?;
         let state = State::new(run, journal);
         let mut audience = Told { trial: &trial.id, notify };
         let mut masked = secrets::Masked { audience: &mut audience, masks: masks.clone() };
@@ -188,23 +188,6 @@ impl Trials {
         }
     }
 
-    fn queued(&self, plan: &Plan) -> EventKind {
-        EventKind::TaskQueued(Box::new(TaskQueued {
-            task: OWN_NUMBER,
-            id: plan.recipe.opref.operation(),
-            kind: OPERATION_KIND.to_owned(),
-            uri: plan.record.op_cmd.cmd_args.first().cloned().unwrap_or_default(),
-            folder: String::new(),
-            retries: 0,
-            tags: Vec::new(),
-            prepares: false,
-            elsewhere: true,
-            inputs: None,
-            variant: None,
-            place: None,
-        }))
-    }
-
     /// Takes note that a trial has a process. Called on the engine's thread.
     pub(in crate::job) fn started(&self, number: TaskNumber, pid: i32) {
         let Some((_, phase)) = self.listed(number) else { return };
@@ -233,6 +216,24 @@ impl Trials {
         let path = is_removed.then(|| self.path(trial));
         Some(recorded.map(|()| (concluded, path)).map_err(RunError::from))
     }
+}
+
+/// Returns a trial's task as its own log has it.
+fn queued(plan: &Plan) -> EventKind {
+    EventKind::TaskQueued(Box::new(TaskQueued {
+        task: OWN_NUMBER,
+        id: plan.recipe.opref.operation(),
+        kind: OPERATION_KIND.to_owned(),
+        uri: plan.record.op_cmd.cmd_args.first().cloned().unwrap_or_default(),
+        folder: String::new(),
+        retries: 0,
+        tags: Vec::new(),
+        prepares: false,
+        elsewhere: true,
+        inputs: None,
+        variant: None,
+        place: None,
+    }))
 }
 
 /// Returns the end of a trial's task in its own log.
