@@ -212,7 +212,7 @@ fn flags_reach_the_command_and_the_environment() {
 #[test]
 fn flags_that_are_not_right_make_no_run() {
     let project = operations();
-    let cases: [(&[&str], &str); 10] = [
+    let cases: [(&[&str], &str); 8] = [
         (&["op", "lr=2"], "invalid value 2.0 for lr: out of range (greater than max 1)"),
         (&["op", "lr=x"], "invalid value x for lr: invalid value for type 'float'"),
         (&["op", "l=1", "lr=1"], "cannot specify both alias 'l' and name for flag 'lr'"),
@@ -220,7 +220,6 @@ fn flags_that_are_not_right_make_no_run() {
         (&["op", "namee=1"], "Did you mean 'name'?"),
         (&["op", "zoo=1"], "unsupported flag 'zoo'"),
         (&["op", "zoo=1"], "Try 'rille run op --help-op' for a list of flags or use --force-flags to skip this check."),
-        (&["op", "name=range[1:3]"], "flag 'name' has a list of values: batches are not supported yet"),
         (&["must"], "Operation requires the following missing flags:\n\n  data  What to read"),
     ];
     for (words, expected) in cases {
