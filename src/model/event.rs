@@ -1,5 +1,7 @@
 //! What happens in a run, one event at a time. The event log is made of these, and every report is made from them.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -66,6 +68,8 @@ pub(crate) enum EventKind {
     SectionFinished(Box<SectionFinished>),
     /// A plugin raised an error, or did not come to its end in time.
     PluginFailed(Box<PluginFailed>),
+    /// A trial of a batch has come to its end; that of its task follows.
+    TrialMeasured(Box<TrialMeasured>),
     /// An attempt at a task has ended, or a task ended without one.
     TaskFinished(Box<TaskFinished>),
     /// Walks are about to be run.
@@ -208,6 +212,29 @@ pub(crate) struct TaskQueued {
     /// Where it was defined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) place: Option<Place>,
+}
+
+/// What a trial of a batch was, and what it came to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct Trial {
+    /// The id of its run.
+    pub(crate) run: String,
+    /// The flags in which it differs from other trials.
+    pub(crate) flags: BTreeMap<String, Json>,
+    /// The last value of each scalar that it wrote; infinity and what is no number as texts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) scalars: BTreeMap<String, Json>,
+}
+
+/// A trial of a batch that has come to its end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TrialMeasured {
+    /// Its task.
+    pub(crate) task: TaskNumber,
+    /// The trial.
+    #[serde(flatten)]
+    pub(crate) trial: Trial,
 }
 
 /// The end of an attempt.

@@ -4,8 +4,8 @@ use serde_json::Value as Json;
 
 use super::{
     EventKind, Masks, Place, PluginFailed, RaisedError, RunStarted, SectionFinished, SectionPlan, SectionStarted,
-    SerialRan, TaskFinished, TaskPlanned, TaskQueued, WalkCause, WalkFailed, WalkShrunk, WalksEnd, WalksFinished,
-    WalksRan, WalksStarted,
+    SerialRan, TaskFinished, TaskPlanned, TaskQueued, Trial, TrialMeasured, WalkCause, WalkFailed, WalkShrunk,
+    WalksEnd, WalksFinished, WalksRan, WalksStarted,
 };
 
 impl EventKind {
@@ -61,6 +61,10 @@ impl EventKind {
                 }
             }
             EventKind::SerialRan(ran) => ran.mask(masks),
+            EventKind::TrialMeasured(measured) => {
+                let TrialMeasured { task: _, trial: Trial { run: _, flags, scalars: _ } } = &mut **measured;
+                flags.values_mut().for_each(|value| masks.mask_json(value));
+            }
             EventKind::WalksFinished(finished) => {
                 let WalksFinished { suite: _, end } = &mut **finished;
                 end.mask(masks);

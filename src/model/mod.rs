@@ -50,7 +50,7 @@ pub(crate) use cleared::{Cleared, NothingCleared};
 pub(crate) use datafile::{Datafile, DatafileMistake};
 pub(crate) use event::{
     Dropped, EVENT_FORMAT, Event, EventKind, FilePlace, META, OutputSize, PluginFailed, RaisedError, RunStarted,
-    SectionFinished, SectionStarted, TaskFinished, TaskPlanned, TaskQueued,
+    SectionFinished, SectionStarted, TaskFinished, TaskPlanned, TaskQueued, Trial, TrialMeasured,
 };
 pub(crate) use exit::Exit;
 pub(crate) use file_slice::FileSlice;

@@ -8,7 +8,7 @@ use super::style::{Paint, clean};
 use super::summary::{Summary, plugin_stage};
 use super::tails::{self, ReadTail};
 use super::tasks::tasks;
-use super::{not_good, tree, walks};
+use super::{not_good, tree, trials, walks};
 
 /// Tasks left alive that are listed; the tree has them all.
 const MAX_DANGLING: usize = 20;
@@ -50,7 +50,10 @@ fn write(out: &mut String, summary: &Summary, closing: &Closing<'_>) -> fmt::Res
     let mut tree_end = None;
     if full && !summary.rows().is_empty() {
         out.push('\n');
-        tree::write(out, summary, closing.still_running, paint)?;
+        match trials::has_trials(summary) {
+            true => trials::write(out, summary, closing.still_running, paint)?,
+            false => tree::write(out, summary, closing.still_running, paint)?,
+        }
         tree_end = tree::has_nothing_good(summary).then_some(out.len());
         tails::write(out, tasks(summary), closing.tail, paint)?;
         walks::write(out, summary, paint)?;

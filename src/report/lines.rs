@@ -74,6 +74,7 @@ pub(crate) fn line(event: &Event, summary: &Summary, look: Look) -> Option<Strin
         | EventKind::SerialRan(_)
         | EventKind::TaskQueued(_)
         | EventKind::TaskReused { .. }
+        | EventKind::TrialMeasured(_)
         | EventKind::TaskPlanned(_)
         | EventKind::SectionStarted(_)
         | EventKind::SectionFinished(_)
@@ -147,6 +148,7 @@ fn tell(out: &mut String, event: &Event, summary: &Summary, paint: Paint) -> fmt
         | EventKind::SerialRan(_)
         | EventKind::TaskQueued(_)
         | EventKind::TaskReused { .. }
+        | EventKind::TrialMeasured(_)
         | EventKind::TaskPlanned(_)
         | EventKind::SectionStarted(_)
         | EventKind::MainFinished { .. }

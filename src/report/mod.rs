@@ -40,6 +40,7 @@ mod tasks;
 mod test_history;
 mod test_names;
 mod tree;
+mod trials;
 mod walks;
 
 pub(crate) use annotations::{github as github_annotations, step_summary};

@@ -20,7 +20,7 @@ use self::walks::Walks;
 use super::row::Row;
 use super::summary::Summary;
 use super::tasks::tasks;
-use crate::model::{self, Exit, Outcome, OutputSize, Place, RaisedError, RunStarted, TaskNumber};
+use crate::model::{self, Exit, Outcome, OutputSize, Place, RaisedError, RunStarted, TaskNumber, Trial};
 
 /// The version of the form of the file.
 const VERSION: u32 = 1;
@@ -212,6 +212,9 @@ struct TaskEntry<'a> {
     /// The log of its latest attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<TaskLog>,
+    /// The trial of a batch that it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trial: Option<&'a Trial>,
     /// The sections of its testscript, of its latest attempt.
     #[serde(skip_serializing_if = "TaskSections::is_empty")]
     #[schemars(with = "Option<TaskSections<'a>>")]
@@ -276,6 +279,7 @@ impl<'a> From<&'a Row> for TaskEntry<'a> {
             stderr: row.stderr().into(),
             killed_leftovers: row.killed_leftovers(),
             log: TaskLog::of(row),
+            trial: row.trial(),
             sections: TaskSections(row),
         }
     }

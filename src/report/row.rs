@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 
 use super::sections::Sections;
 use crate::model::{
-    Exit, FilePlace, Outcome, OutputSize, Place, QUARANTINE, TaskFinished, TaskNumber, TaskQueued, TestStatus, Value,
+    Exit, FilePlace, Outcome, OutputSize, Place, QUARANTINE, TaskFinished, TaskNumber, TaskQueued, TestStatus, Trial,
+    Value,
 };
 use crate::store::{self, attempt_folder};
 
@@ -67,6 +68,8 @@ struct Rare {
     log_gap: Gap,
     earlier: Vec<Attempt>,
     sections: Sections,
+    /// The trial of a batch that it is.
+    trial: Option<Trial>,
 }
 
 /// What is not in the file of a stream.
@@ -270,6 +273,16 @@ impl Row {
     pub(crate) fn status(&self) -> Option<TestStatus> {
         let known = self.rare.as_ref().and_then(|rare| rare.status);
         self.outcome.map(|outcome| known.unwrap_or(TestStatus::from_outcome(outcome)))
+    }
+
+    /// Takes in what the trial came to that it is.
+    pub(super) fn measure(&mut self, trial: &Trial) {
+        self.rare.get_or_insert_default().trial = Some(trial.clone());
+    }
+
+    /// Returns the trial of a batch that it is.
+    pub(crate) fn trial(&self) -> Option<&Trial> {
+        self.rare.as_ref()?.trial.as_ref()
     }
 
     /// Returns what the script gave with its result.

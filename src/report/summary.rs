@@ -123,6 +123,9 @@ impl Summary {
                     self.push(row);
                 }
             }
+            EventKind::TrialMeasured(measured) => {
+                self.row_or_new(measured.task).measure(&measured.trial);
+            }
             EventKind::TaskReused { task, started } => self.row_or_new(*task).reuse(*started),
             EventKind::TaskStarted { task, attempt, pid: _ } => self.row_or_new(*task).start(*attempt, event.time),
             EventKind::TaskFinished(finished) => {

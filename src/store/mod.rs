@@ -64,7 +64,7 @@ pub(crate) use event_log::{EventLog, SyncHandle};
 pub(crate) use event_reader::{EventLookup, read, read_from};
 pub(crate) use filter::{Filter, Lookup, TimeRange};
 pub(crate) use home::Home;
-pub(crate) use index::{RunRow, ScalarRow, newest, newest_paths, row, rows};
+pub(crate) use index::{RunRow, ScalarRow, newest, newest_paths, read_scalars, row, rows};
 pub(crate) use list::{RunDetails, RunInfo, attribute, list, load, summarise};
 pub(crate) use masked_reader::{copy_masked, holds_secrets, mask_into};
 pub(crate) use opref::{Opref, read_opref};

@@ -18,7 +18,7 @@ use std::path::Path;
 use self::database::{Damaged, Database, Stored};
 pub(crate) use self::newest::{newest, newest_paths};
 pub(crate) use self::row::RunRow;
-pub(crate) use self::scalars::ScalarRow;
+pub(crate) use self::scalars::{ScalarRow, read as read_scalars};
 use self::stamp::Stamp;
 use super::{Error, Home, Result, list};
 

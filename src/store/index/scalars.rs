@@ -72,7 +72,7 @@ pub(super) fn decode(text: &str) -> Option<Vec<ScalarRow>> {
 }
 
 /// Returns the scalars of a run, by prefix and tag. What cannot be read of them is left out.
-pub(super) fn read(run: &Path) -> Vec<ScalarRow> {
+pub(crate) fn read(run: &Path) -> Vec<ScalarRow> {
     let point = |point: Point| (point.value, point.step);
     let scalars = tfevents::read_scalars(run).scalars.into_iter();
     let row = |((prefix, tag), summary): ((String, String), ScalarSummary)| ScalarRow {

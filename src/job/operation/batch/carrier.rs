@@ -115,7 +115,11 @@ impl Job {
                 resources: batch.resources.clone(),
                 ..Task::default()
             };
-            let reused = self.settings.resume.is_some().then(|| reused(number, &trials.path(trial))).flatten();
+            let again = self.settings.resume.is_some().then(|| reused(number, &trials.path(trial))).flatten();
+            let reused = again.map(|mut reused| {
+                reused.events.splice(1..1, trials.measured(number));
+                reused
+            });
             Submission { number, folder: trial.id.clone(), task: Box::new(task), decided: None, reused }
         };
         (1..).zip(&batch.trials).zip(ids).map(submission).collect()
@@ -164,6 +168,7 @@ impl Job {
                     }
                 }
             }
+            self.run.note(written.iter().filter_map(|(number, _)| trials.measured(*number)).collect());
             let (numbers, concluded): (Vec<_>, Vec<_>) = written.into_iter().unzip();
             for (number, settled) in numbers.into_iter().zip(state::settle(concluded)) {
                 if let Err(error) = &settled {

@@ -12,7 +12,7 @@ use crate::job::operation::execute::{self, LAST_OUTPUT};
 use crate::job::operation::output::{Recorder, Recording};
 use crate::job::operation::state::{Concluded, RunEnd, State};
 use crate::job::operation::{Audience, Done, Plan, RunError, RunPlace, SourceCode, naming, prepare, secrets};
-use crate::model::{EventKind, Outcome, Task, TaskFinished, TaskNumber, TaskQueued};
+use crate::model::{EventKind, Outcome, Task, TaskFinished, TaskNumber, TaskQueued, Trial, TrialMeasured};
 use crate::operation::{FlagValues, Notice};
 use crate::store;
 
@@ -194,6 +194,20 @@ impl Trials {
         if let Phase::Made(made) = &*phase.lock() {
             made.state.note(EventKind::TaskStarted { task: OWN_NUMBER, attempt: 1, pid });
         }
+    }
+
+    /// Returns what a trial was and came to, for the log of the batch.
+    pub(super) fn measured(&self, number: TaskNumber) -> Option<EventKind> {
+        let (trial, _) = self.listed(number)?;
+        let own = trial.own.iter().filter_map(|name| Some((name.clone(), trial.flags.get(name)?.clone())));
+        let scalars = store::read_scalars(&self.path(trial)).into_iter();
+        let last = |scalar: store::ScalarRow| {
+            let value = serde_json::Number::from_f64(scalar.last.0);
+            let value = value.map_or_else(|| crate::model::Value::Float(scalar.last.0).to_text().into(), Into::into);
+            (scalar.full_name(), value)
+        };
+        let trial = Trial { run: trial.id.clone(), flags: own.collect(), scalars: scalars.map(last).collect() };
+        Some(EventKind::TrialMeasured(Box::new(TrialMeasured { task: number, trial })))
     }
 
     /// Writes how a trial ended. `None` where there is nothing to write: its end is known, or it was never made.
