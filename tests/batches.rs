@@ -82,7 +82,7 @@ fn values_ids_and_order_do_not_depend_on_how_many_run_at_once() {
 fn a_failed_trial_fails_the_batch_and_no_other() {
     let project = training();
     let ended = project.run(&["run", "train", "code=[0,3,1,0]", "-j", "2"]);
-    ended.code(1).stderr_has("code=3     ERRORED").stderr_has("exit code 3");
+    ended.code(1).stderr_has("code=3: exit code 3").stderr_has("3     0.1   ERRORED");
     let (batch, trials) = the_batch(&project);
     let statuses: Vec<Value> = trials.iter().map(|trial| trial.attr("exit_status")).collect();
     assert_eq!((json!(statuses), batch.attr("exit_status")), (json!([0, 3, 1, 0]), json!(1)));

@@ -39,6 +39,7 @@ mod operations_guild;
 mod operations_lua;
 mod orphans;
 mod packages;
+mod pipelines;
 mod plugins;
 mod processes;
 mod pytest;

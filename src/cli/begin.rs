@@ -34,6 +34,7 @@ pub(crate) fn run_settings(config: Config, home: Home, subject: Subject, command
         run_dir: None,
         started_in: std::env::current_dir().unwrap_or_default(),
         door: subject.door,
+        id: None,
         batch: None,
         jobfile: subject.file,
         source: subject.source,

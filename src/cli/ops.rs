@@ -2,18 +2,21 @@
 
 use std::path::Path;
 
-use clap::Args;
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::Failure;
 use super::output::{one_line, table, terminal_width, write_json, write_out};
 use crate::operation::read::Mistake;
+use crate::operation::steps::{self, GraphForm};
 use crate::operation::{Body, Broken, Operation, Origin, Project};
 use crate::script;
 
 /// Lists the operations that rille.lua and guild.yml define in this folder.
 #[derive(Args, Debug)]
 pub(crate) struct OpsArgs {
+    #[command(subcommand)]
+    command: Option<OpsCommand>,
     /// List also those whose name begins with _
     #[arg(long, short)]
     all: bool,
@@ -22,8 +25,51 @@ pub(crate) struct OpsArgs {
     json: bool,
 }
 
+#[derive(Subcommand, Debug)]
+enum OpsCommand {
+    /// Draw the steps of an operation and which of them need which
+    Graph(GraphArgs),
+}
+
+/// Draws a pipeline.
+#[derive(Args, Debug)]
+struct GraphArgs {
+    /// The operation [default: the one that is run where none is named]
+    #[arg(value_name = "OPERATION")]
+    operation: Option<String>,
+    /// In which form
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = Form::Text)]
+    form: Form,
+}
+
+/// In which form a pipeline is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// A line for each step
+    Text,
+    /// A flowchart of Mermaid
+    Mermaid,
+    /// A graph of Graphviz
+    Dot,
+}
+
+fn graph(args: &GraphArgs) -> Result<i32, Failure> {
+    let form = match args.form {
+        Form::Text => GraphForm::Text,
+        Form::Mermaid => GraphForm::Mermaid,
+        Form::Dot => GraphForm::Dot,
+    };
+    let operation = script::load_project(Path::new(".")).find(args.operation.as_deref())?;
+    let picture = steps::picture(&operation, form);
+    write_out(&picture.map_err(|error| Failure::usage(format!("operation '{}': {error}", operation.full_name())))?)?;
+    Ok(0)
+}
+
 /// Runs the command and returns the exit code.
 pub(crate) fn main(args: &OpsArgs) -> Result<i32, Failure> {
+    if let Some(OpsCommand::Graph(args)) = &args.command {
+        return graph(args);
+    }
     let project = script::load_project(Path::new("."));
     if !project.is_defined {
         return Err(no_project(&project));

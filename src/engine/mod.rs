@@ -182,15 +182,17 @@ impl Engine {
         self.send(Request::Submit { tasks, group });
     }
 
-    /// Gives a task a run directory of its own, before it is submitted or while it waits to be admitted. What it runs may be
+    /// Gives a task a run directory of its own, if any, before it is submitted or while it waits to be admitted. What it runs may be
     /// known only now: its id and what it needs stay as they were.
-    pub(crate) fn provide(&self, task: TaskNumber, run: OwnRun, work: Option<Box<Task>>) {
+    pub(crate) fn provide(&self, task: TaskNumber, run: Option<OwnRun>, work: Option<Box<Task>>) {
         let (requests, waker) = (self.requests.clone(), Arc::clone(&self.waker));
-        run.connect(Box::new(move || {
-            // As in `send`.
-            let _ = requests.send(Request::SinkHasRoom);
-            waker.wake();
-        }));
+        if let Some(run) = &run {
+            run.connect(Box::new(move || {
+                // As in `send`.
+                let _ = requests.send(Request::SinkHasRoom);
+                waker.wake();
+            }));
+        }
         self.send(Request::Provide { task, run, work });
     }
 

@@ -23,7 +23,7 @@ pub(super) enum Request {
     /// Run these tasks.
     Submit { tasks: Vec<Submission>, group: Option<Group> },
     /// This task has a run directory of its own, and this to do.
-    Provide { task: TaskNumber, run: OwnRun, work: Option<Box<Task>> },
+    Provide { task: TaskNumber, run: Option<OwnRun>, work: Option<Box<Task>> },
     /// Answer when these tasks have ended.
     Wait { wait: Wait, reply: Sender<Result<Waited, Failure>> },
     /// From now on tasks are announced before they start and after they have ended.

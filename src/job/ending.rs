@@ -22,6 +22,8 @@ pub(crate) struct MainEnd {
     pub(crate) is_unusable: bool,
     /// It showed its help, which is all that it was asked for.
     pub(crate) gave_help: bool,
+    /// The exit code of a run with failed tasks, where that is theirs to say.
+    pub(crate) code: Option<i32>,
 }
 
 /// Who ends the run, and for what it could not be recorded.
@@ -261,7 +263,7 @@ fn earned_code(summary: &Summary, main: &MainEnd, is_chosen: bool, is_unrecordab
     let walks_failed = summary.walks.iter().any(|suite| suite.failures > 0 || suite.serial_failed.is_some());
     let has_bad = summary.counts.bad() > 0 || summary.preparations.bad() > 0;
     if summary.main_error.is_some() || summary.dangling > 0 || has_bad || walks_failed {
-        return exit_code::FAILED;
+        return main.code.unwrap_or(exit_code::FAILED);
     }
     // A task that has no sections, or none that are chosen, started, and yet ran nothing of what was asked for.
     let has_sections = |row: &report::Row| row.sections().is_some_and(|sections| sections.len() > 0);

@@ -29,6 +29,8 @@ pub(crate) enum Door {
     Walk,
     /// A batch of runs of an operation.
     Batch,
+    /// An operation of steps.
+    Pipeline,
 }
 
 impl Door {
@@ -39,6 +41,7 @@ impl Door {
             Door::Test => "test",
             Door::Walk => "walk",
             Door::Batch => "batch",
+            Door::Pipeline => "pipeline",
         }
     }
 }
@@ -53,7 +56,9 @@ pub(crate) struct Settings {
     pub(crate) started_in: PathBuf,
     /// Which front door it came by.
     pub(crate) door: Door,
-    /// What the batch is, where it is one.
+    /// The id of the run, where it has one already.
+    pub(crate) id: Option<String>,
+    /// What the batch or the pipeline is, where it is one.
     pub(crate) batch: Option<BatchKind>,
     /// The absolute path of the jobfile; for tests the folder in which they were started.
     pub(crate) jobfile: PathBuf,

@@ -47,7 +47,7 @@ impl Job {
         let pid = guarded.guardian_pid();
         let id = match &settings.resume {
             Some(path) => store::run_id(path),
-            None => Uuid::new_v4().simple().to_string(),
+            None => settings.id.clone().unwrap_or_else(|| Uuid::new_v4().simple().to_string()),
         };
         engine::mark_host(&id);
         let masks = settings.masks();
@@ -217,7 +217,7 @@ fn keep_files(run: &mut RunDir, settings: &Settings, masks: &Masks) -> store::Re
 
 fn runtime_info(settings: &Settings, run: &RunDir, started: DateTime<Utc>) -> RuntimeInfo {
     let name = match settings.door {
-        Door::Batch => settings.batch.as_ref().map(|batch| batch.name.clone()).unwrap_or_default(),
+        Door::Batch | Door::Pipeline => settings.batch.as_ref().map(|batch| batch.name.clone()).unwrap_or_default(),
         Door::Job | Door::Walk => settings.jobfile.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
         Door::Test => settings.label.clone().unwrap_or_else(|| settings.door.name().to_owned()),
     };
@@ -304,7 +304,7 @@ pub(super) fn opref(settings: &Settings) -> Opref {
         return batch.opref.clone();
     }
     match settings.door {
-        Door::Job | Door::Walk | Door::Batch => Opref::for_script(&settings.jobfile),
+        Door::Job | Door::Walk | Door::Batch | Door::Pipeline => Opref::for_script(&settings.jobfile),
         // For Guild a script of that name in the folder where the tests were started.
         Door::Test => Opref::for_script(&settings.jobfile.join(settings.door.name())),
     }
@@ -348,7 +348,10 @@ fn write_meta(run: &RunDir, settings: &Settings, masks: &Masks) -> Result<(), st
 fn tap(console: LiveHandle, settings: &Settings, loud: LoudLogs) -> Option<OutputTap> {
     let verbosity = settings.verbosity;
     // Whoever runs an operation wants to see what it writes.
-    let programs = if settings.door == Door::Batch { Verbosity::Normal } else { Verbosity::Verbose };
+    let programs = match settings.door {
+        Door::Batch | Door::Pipeline => Verbosity::Normal,
+        Door::Job | Door::Test | Door::Walk => Verbosity::Verbose,
+    };
     let tap: OutputTap = Box::new(move |task, origin, bytes| {
         let (stream, from) = match origin {
             Origin::Script(stream) => (stream, Verbosity::Normal),

@@ -63,7 +63,9 @@ impl EventKind {
             EventKind::SerialRan(ran) => ran.mask(masks),
             EventKind::TrialMeasured(measured) => {
                 let TrialMeasured { task: _, trial: Trial { run: _, flags, scalars: _ } } = &mut **measured;
-                flags.values_mut().for_each(|value| masks.mask_json(value));
+                for value in flags.values_mut() {
+                    masks.mask_json(value);
+                }
             }
             EventKind::WalksFinished(finished) => {
                 let WalksFinished { suite: _, end } = &mut **finished;

@@ -29,6 +29,7 @@ mod resource;
 mod scalar;
 mod scalars;
 pub(crate) mod sourcecode;
+pub(crate) mod steps;
 mod yaml_word;
 
 pub(crate) use definition::{Body, Objective, Operation, Origin};

@@ -163,7 +163,8 @@ fn cmd_args(operation: &Operation, dest: &str, flags_dest: &str) -> Result<Vec<S
             [command, words, flag_args(module.is_some())].concat()
         }
         Body::LuaFunction => fixed(&["${rille_exe}", AS_OPERATION, &in_run(dest, "rille.lua"), &operation.full_name()]),
-        Body::Steps(_) => return Err("operations with steps are not supported yet".to_owned()),
+        // Guild's command, by which it starts such a run again.
+        Body::Steps(_) => fixed(&["${python_exe}", "-um", "guild.steps_main"]),
     };
     for arg in &mut args {
         if arg == "${flag_args}" {
@@ -340,7 +341,6 @@ mod tests {
         let wrong = [
             (exec(""), "its command is empty"),
             (exec("echo 'a"), "the command \"echo 'a\" cannot be split: a single quote is not closed"),
-            (Body::Steps(Vec::new()), "operations with steps are not supported yet"),
         ];
         for (body, expected) in wrong {
             assert_eq!(OpRecord::new(&operation(folder.path(), body)).unwrap_err(), expected);

@@ -91,6 +91,10 @@ pub(super) fn write(out: &mut String, summary: &Summary, still_running: bool, pa
 
 fn shown_value(value: &Value) -> String {
     let text = match value {
+        // The id of a run.
+        Value::String(text) if text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            short(text).to_owned()
+        }
         Value::String(text) => text.clone(),
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
@@ -132,23 +136,23 @@ mod tests {
     #[test]
     fn flags_and_scalars_stand_in_columns() {
         let mut kinds = vec![run_started()];
-        kinds.extend([queued(1, "lr=0.1"), queued(2, "lr=0.2"), started(1, 1), started(2, 1)]);
+        kinds.extend([queued(1, "lr=0.1", 0), queued(2, "lr=0.2", 0), started(1, 1), started(2, 1)]);
         kinds.push(measured(
             1,
             &json!({"lr": 0.1, "opt": "adam"}),
             &json!({"loss": 0.400_000_005_9, "n": 12_345_678.0}),
         ));
-        kinds.push(finished(1, Outcome::Passed));
+        kinds.push(EventKind::TaskFinished(Box::new(finished(1, Outcome::Passed, None))));
         kinds.push(measured(2, &json!({"lr": 0.2, "opt": "a\nb"}), &json!({"loss": "nan"})));
-        kinds.push(finished(2, Outcome::Failed));
+        kinds.push(EventKind::TaskFinished(Box::new(finished(2, Outcome::Failed, None))));
         let summary = fold(kinds);
         assert!(has_trials(&summary));
         let mut out = String::new();
         write(&mut out, &summary, false, Paint::default()).unwrap();
         let lines: Vec<&str> = out.lines().skip(1).collect();
-        assert_eq!(lines[0], "trial     lr   opt   loss  n            state          time");
-        assert!(lines[1].starts_with("00000001  0.1  adam  0.4   1.23457e7    PASSED  "), "{out}");
-        assert!(lines[2].starts_with("00000002  0.2  a     nan                FAILED  "), "{out}");
+        assert_eq!(lines[0], "trial     lr   opt   loss  n          state          time");
+        assert!(lines[1].starts_with("00000001  0.1  adam  0.4   1.23457e7  PASSED  "), "{out}");
+        assert!(lines[2].starts_with("00000002  0.2  a     nan              FAILED  "), "{out}");
     }
 
     #[test]

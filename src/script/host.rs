@@ -22,7 +22,7 @@ pub(crate) fn run_jobfile(job: &Arc<Job>, name: &std::path::Path) -> MainEnd {
     let internal = |error: mlua::Error| {
         let message = format!("cannot set Lua up: {}", plain_text(&error));
         let error = Some(RaisedError { kind: "error".to_owned(), message, traceback: None });
-        MainEnd { error, is_unusable: true, gave_help: false }
+        MainEnd { error, is_unusable: true, ..MainEnd::default() }
     };
     let vm = match prepare(&context) {
         Ok(vm) => vm,
@@ -40,7 +40,7 @@ pub(crate) fn run_jobfile(job: &Arc<Job>, name: &std::path::Path) -> MainEnd {
         // Also where the jobfile has caught the error, or left by os.exit.
         let error = end.err().and_then(|end| end.error).filter(|error| error.kind == "usage");
         let error = error.unwrap_or(RaisedError { kind: "usage".to_owned(), message, traceback: None });
-        return MainEnd { error: Some(error), is_unusable: true, gave_help: false };
+        return MainEnd { error: Some(error), is_unusable: true, ..MainEnd::default() };
     }
     match end {
         Ok(()) => MainEnd { gave_help: context.gave_help(), ..MainEnd::default() },
@@ -58,7 +58,7 @@ fn after_exit(context: &Context, end: MainEnd) -> MainEnd {
 
 fn run(context: &Rc<Context>, vm: &Vm, name: &std::path::Path) -> Result<(), MainEnd> {
     let settings = context.job.settings();
-    let broken = |error: RaisedError| MainEnd { error: Some(error), is_unusable: true, gave_help: false };
+    let broken = |error: RaisedError| MainEnd { error: Some(error), is_unusable: true, ..MainEnd::default() };
     let internal = |error: mlua::Error| {
         let message = format!("cannot set Lua up: {}", plain_text(&error));
         broken(RaisedError { kind: "error".to_owned(), message, traceback: None })
@@ -87,7 +87,7 @@ fn run(context: &Rc<Context>, vm: &Vm, name: &std::path::Path) -> Result<(), Mai
         return super::walk_host::run_suite(vm, &suite).map_err(|error| MainEnd {
             is_unusable: error.kind == "definition",
             error: Some(error),
-            gave_help: false,
+            ..MainEnd::default()
         });
     }
     let Value::Function(main) = main else {
@@ -125,7 +125,7 @@ fn run(context: &Rc<Context>, vm: &Vm, name: &std::path::Path) -> Result<(), Mai
         (Ok(()), _) => Ok(()),
         (Err(error), _) => {
             let is_unusable = context.is_refusal(&error);
-            Err(MainEnd { error: Some(error), is_unusable, gave_help: false })
+            Err(MainEnd { error: Some(error), is_unusable, ..MainEnd::default() })
         }
     }
 }
@@ -169,7 +169,7 @@ fn arguments(job: &Arc<Job>, context: &Weak<Context>) -> Arguments {
 
 /// Runs a testscript without a jobfile.
 fn run_alone(context: &Rc<Context>, vm: &Vm) -> Result<(), MainEnd> {
-    let broken = |error: RaisedError| MainEnd { error: Some(error), is_unusable: true, gave_help: false };
+    let broken = |error: RaisedError| MainEnd { error: Some(error), is_unusable: true, ..MainEnd::default() };
     context.loaded();
     plugin::load(vm, context).map_err(broken)?;
     // What is wrong is on record, and so is how the task ends and a signal that ended it.

@@ -8,6 +8,7 @@ mod batch_options;
 mod choose;
 mod flags;
 mod options;
+mod pipeline;
 mod prompt;
 mod used;
 
@@ -93,8 +94,18 @@ pub(crate) fn main(words: &[OsString]) -> Result<i32, Failure> {
         if let Some(proto) = job::batch::proto_of(&path) {
             return batch::again(&args, &path, &proto, around(home, loaded));
         }
+        if let Some(steps) = pipeline::steps_of(&path) {
+            return pipeline::start_again(&args, &path, steps, around(home, loaded));
+        }
     }
     let mut chosen = choose::choose(&args, &home, &started_in)?;
+    if let Some(wanted) = pipeline::wanted(&args, &chosen) {
+        if let Some(name) = chosen.several.resolved.spread.keys().next() {
+            return Err(Failure::usage(format!("a pipeline has one value for each flag, and '{name}' has several"))
+                .hint("hand the list on to a step: STEP:FLAG=[1,2]."));
+        }
+        return pipeline::run(&args, &wanted, around(home, loaded));
+    }
     if let Some(wanted) = batch::wanted(&args, &chosen)? {
         if let Some(code) = batch::only_shown(&args, &chosen, &wanted)? {
             return Ok(code);
@@ -359,6 +370,10 @@ fn run(plan: Plan, operation: &str, is_background: bool) -> Result<i32, Failure>
             Ok(0)
         }
         Done::NotNeeded(same) => {
+            // A step of a pipeline is then the run that there is.
+            if let (Some(link), Some(run)) = (std::env::var_os(job::pipeline::LINK), same.first()) {
+                relink(Path::new(&link), run);
+            }
             eprintln!("Skipping because the following runs match this operation (--needed specified):");
             for id in same {
                 eprintln!("  {id}  {operation}");
@@ -366,6 +381,16 @@ fn run(plan: Plan, operation: &str, is_background: bool) -> Result<i32, Failure>
             Ok(0)
         }
     }
+}
+
+/// Lets the link of a step lead to another run.
+fn relink(link: &Path, run: &str) {
+    let target = std::fs::read_link(link).map(|target| target.with_file_name(run));
+    // Without it the step has no run, which is what its link says then.
+    let _ = target.and_then(|target| {
+        std::fs::remove_file(link)?;
+        std::os::unix::fs::symlink(target, link)
+    });
 }
 
 /// Returns whether a run that has ended would be started again as it was, and is not to.

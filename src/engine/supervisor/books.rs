@@ -151,7 +151,7 @@ impl Books {
                 self.inputs.push(Input::Submit { tasks, group });
             }
             Request::Provide { task, run, work } => {
-                self.own_runs.insert(task, run);
+                self.own_runs.extend(run.map(|run| (task, run)));
                 self.inputs.extend(work.map(|work| Input::Provided { task, work }));
             }
             Request::Wait { wait, reply } => {

@@ -52,7 +52,7 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
     let own_run = OwnRun::new(&runtime.job.uid, &directory, sink);
     let parts = Parts { guarded, journal, state: &state, ended: &ended };
     let engine = start_engine(&plan, &directory, runtime, parts)?;
-    engine.provide(TASK, own_run, None);
+    engine.provide(TASK, Some(own_run), None);
 
     let prepared = prepare::prepare(&mut plan, git, &state, audience, &|| engine.interrupted());
     let unfinished = match prepared {

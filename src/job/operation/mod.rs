@@ -11,6 +11,7 @@ mod identity;
 mod keep;
 mod naming;
 mod output;
+pub(crate) mod pipeline;
 mod prepare;
 mod python;
 mod recorded;

@@ -1,11 +1,14 @@
 //! Which run of another operation a run takes files of, or would take files of.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use regex::Regex;
 use serde_json::Value;
 
+use super::batch;
+use super::pipeline::PARENT;
 use crate::operation::dependency::{NoRun, Purpose, Upstream, Upstreams};
 use crate::store::{self, Home, Opref, RunInfo, Status};
 
@@ -24,6 +27,9 @@ impl Upstreams for Runs<'_> {
         let none = |hint: Option<String>| NoRun { operation: operation.to_owned(), hint };
         let mut ids = self.home.ids().map_err(|error| none(Some(error.to_string())))?;
         ids.retain(|id| Some(id.as_str()) != self.own);
+        if let Some(siblings) = siblings() {
+            ids.retain(|id| siblings.contains(id));
+        }
         if let Some(chosen) = chosen {
             // An id that is given whole says which run is meant, whatever its operation is.
             if ids.iter().any(|id| id == chosen) {
@@ -76,6 +82,20 @@ impl Runs<'_> {
         timed.sort();
         timed.into_iter().map(|(_, path)| path).collect()
     }
+}
+
+/// Returns the runs of the steps of the pipeline that this run is a step of, and their trials, where it is to see no others.
+fn siblings() -> Option<BTreeSet<String>> {
+    let parent = PathBuf::from(std::env::var_os(PARENT)?);
+    let links = |folder: &std::path::Path| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let is_link = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_symlink());
+        entries.filter(is_link).filter_map(|entry| std::fs::canonicalize(entry.path()).ok()).collect()
+    };
+    let steps = links(&parent);
+    let trials = steps.iter().filter(|step| batch::proto_of(step).is_some()).flat_map(|step| links(step));
+    let all: Vec<PathBuf> = trials.collect::<Vec<_>>().into_iter().chain(steps.iter().cloned()).collect();
+    Some(all.iter().map(|path| store::run_id(path)).collect())
 }
 
 fn is_marked(path: &std::path::Path) -> bool {

@@ -1,7 +1,7 @@
 //! The command line of a run: its record with the values of the flags put in.
 
 mod environment;
-mod references;
+pub(super) mod references;
 
 use serde_json::Value;
 

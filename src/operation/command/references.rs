@@ -2,7 +2,7 @@
 
 /// Why a text cannot be resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Unresolved {
+pub(in crate::operation) enum Unresolved {
     /// A name that stands for nothing.
     Unknown(String),
     /// What a name stands for cannot be found, for this reason.
@@ -15,10 +15,10 @@ pub(super) enum Unresolved {
 const DEEPEST: usize = 32;
 
 /// Returns what a name stands for, if anything; the error is why that cannot be found.
-pub(super) type Lookup<'a> = dyn Fn(&str) -> Result<Option<String>, String> + 'a;
+pub(in crate::operation) type Lookup<'a> = dyn Fn(&str) -> Result<Option<String>, String> + 'a;
 
 /// Returns a text with what its references stand for; what they stand for may hold references itself.
-pub(super) fn resolve(text: &str, lookup: &Lookup<'_>) -> Result<String, Unresolved> {
+pub(in crate::operation) fn resolve(text: &str, lookup: &Lookup<'_>) -> Result<String, Unresolved> {
     within(text, lookup, &mut Vec::new())
 }
 
@@ -45,7 +45,7 @@ fn within(text: &str, lookup: &Lookup<'_>, stack: &mut Vec<String>) -> Result<St
 
 /// A piece of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Piece<'a> {
+pub(in crate::operation) enum Piece<'a> {
     /// What stands for itself.
     Text(&'a str),
     /// The name in `${name}`.
@@ -53,7 +53,7 @@ pub(super) enum Piece<'a> {
 }
 
 /// Returns the pieces of a text.
-pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
+pub(in crate::operation) fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = text;
     let mut searched = 0;

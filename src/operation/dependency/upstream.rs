@@ -63,7 +63,12 @@ pub(crate) fn default_runs(
     for dep in deps {
         for source in &dep.sources {
             let SourceKind::Operation(operation) = &source.kind else { continue };
-            let chosen = chosen_by_flags(source, dep, flags).map(text);
+            let chosen = chosen_by_flags(source, dep, flags);
+            // Each trial of a batch has its own.
+            if chosen.is_some_and(serde_json::Value::is_array) {
+                continue;
+            }
+            let chosen = chosen.map(text);
             if chosen.as_deref().is_some_and(|chosen| chosen.contains('/') || chosen.contains("${")) {
                 continue;
             }

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 pub(crate) use error::FlagError;
 pub(crate) use spread::{Range, Search, Spread};
-pub(crate) use text::{edit_text, read_edited, test_text};
+pub(crate) use text::{edit_text, read_edited, test_text, word_of};
 
 pub(super) use check::{is_equal, split_parts};
 

@@ -125,16 +125,19 @@ pub(crate) fn read_edited(
                 return Err(wrong(line, format!("unsupported flag '{name}'{meant}")));
             }
         }
-        // In the form that is read back as this very value.
-        let text = match &value {
-            Value::String(text) if !text.is_empty() => as_quoted(text),
-            Value::Null => "null".to_owned(),
-            Value::String(_) => String::new(),
-            other => as_yaml(other),
-        };
-        pairs.push((name, text));
+        pairs.push((name, word_of(&value)));
     }
     Ok(Some(pairs))
+}
+
+/// Returns a value as the text that a command line reads back as this very value.
+pub(crate) fn word_of(value: &Value) -> String {
+    match value {
+        Value::String(text) if !text.is_empty() => as_quoted(text),
+        Value::Null => "null".to_owned(),
+        Value::String(_) => String::new(),
+        other => as_yaml(other),
+    }
 }
 
 /// Returns a text with quotes around it where it would be taken for something else.

@@ -328,6 +328,7 @@ fn settings(args: &OperationArgs, around: Surroundings<'_>, recipe: &Recipe, kin
     let mut settings = run_settings(loaded.config, home, subject, words);
     settings.batch = Some(kind);
     settings.run_dir.clone_from(&args.run_dir);
+    settings.id.clone_from(&args.run_id);
     settings.jobs = Some(args.batch.jobs.and_then(|jobs| usize::try_from(jobs).ok()).unwrap_or(1));
     settings.max_failures = args.batch.fail_on_trial_error.then_some(1);
     settings.grace = grace;

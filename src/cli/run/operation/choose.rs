@@ -1,5 +1,6 @@
 //! What is run: the definition, or what another run has recorded, and the values of its flags.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use md5::{Digest, Md5};
@@ -8,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::again;
 use super::audience::show;
 use super::options::OperationArgs;
+use super::pipeline;
 use crate::cli::Failure;
 use crate::job::operation::{self as job, RecordedRun, SourceCode};
 use crate::operation::batch;
@@ -34,6 +36,8 @@ pub(super) struct Chosen {
     pub(super) attributes: Map<String, Value>,
     /// What makes it a batch.
     pub(super) several: Several,
+    /// Flags that were given for the steps of a pipeline.
+    pub(super) for_steps: BTreeMap<String, String>,
 }
 
 /// Flags with more than one value, and files of trials.
@@ -56,6 +60,7 @@ pub(super) fn choose(args: &OperationArgs, home: &Home, started_in: &Path) -> Re
         return by_prototype(args, &again::find(home, run)?, name, &given, started_in);
     }
     let operation = find(started_in, name, args.strict)?;
+    let (given, for_steps) = pipeline::part(&operation, given);
     let mut record = OpRecord::new(&operation).map_err(|what| unusable(&operation, &what))?;
     let mut resolved = resolve(&operation, &given, None, args, started_in)?;
     let rows = rows(&operation, &files, &mut resolved, args, started_in)?;
@@ -79,6 +84,7 @@ pub(super) fn choose(args: &OperationArgs, home: &Home, started_in: &Path) -> Re
         user_flags: resolved.user.clone(),
         operation: Some(operation),
         several: Several { resolved, rows },
+        for_steps,
     })
 }
 
@@ -169,6 +175,7 @@ pub(super) fn as_now(
         user_flags: given,
         operation: Some(operation),
         several: Several::default(),
+        for_steps: BTreeMap::new(),
     })
 }
 
@@ -188,6 +195,7 @@ pub(super) fn of_proto(proto: &Path) -> Result<Chosen, Failure> {
         tags: run.tags.clone(),
         attributes: run.attributes.clone(),
         several: Several::default(),
+        for_steps: BTreeMap::new(),
         recorded: Some(run),
     })
 }
@@ -241,6 +249,7 @@ fn start_again(
         tags: run.tags.clone(),
         attributes: Map::new(),
         several: Several::default(),
+        for_steps: BTreeMap::new(),
         recorded: Some(run),
     })
 }
@@ -307,6 +316,7 @@ fn by_prototype(
         user_flags: resolved.user.clone(),
         attributes,
         several: Several { resolved, rows: Vec::new() },
+        for_steps: BTreeMap::new(),
         recorded: Some(run),
     })
 }
@@ -345,7 +355,7 @@ fn refuse_resolved(run: &RecordedRun, given: &[(String, String)]) -> Result<(), 
 }
 
 /// Returns the definition that a run was made from, as it is now.
-fn defined(opref: &Opref) -> Option<Operation> {
+pub(super) fn defined(opref: &Opref) -> Option<Operation> {
     let path = Path::new(&opref.name);
     match opref.kind.as_str() {
         "guildfile" => script::load_project(path.parent()?).find(Some(&opref.operation())).ok(),

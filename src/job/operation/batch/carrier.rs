@@ -115,7 +115,7 @@ impl Job {
                 resources: batch.resources.clone(),
                 ..Task::default()
             };
-            let again = self.settings.resume.is_some().then(|| reused(number, &trials.path(trial))).flatten();
+            let again = self.settings.resume.is_some().then(|| completed(number, &trials.path(trial))).flatten();
             let reused = again.map(|mut reused| {
                 reused.events.splice(1..1, trials.measured(number));
                 reused
@@ -134,7 +134,7 @@ impl Job {
             }
             match trials.make(number, &mut |notice| self.tell(notice), &|| self.engine().interrupted()) {
                 Ok(ready) => {
-                    self.engine().provide(number, ready.run, Some(ready.task));
+                    self.engine().provide(number, Some(ready.run), Some(ready.task));
                     self.admit(number, None);
                 }
                 Err(error) => {
@@ -222,8 +222,8 @@ fn names(trials: &[Listed]) -> Vec<String> {
     trials.iter().map(name).collect()
 }
 
-/// Returns how a trial ended in an earlier part of its batch, if that stands.
-fn reused(number: TaskNumber, path: &Path) -> Option<Box<Reused>> {
+/// Returns how a run ended in an earlier part of the one that it belongs to, if that stands.
+pub(in crate::job::operation) fn completed(number: TaskNumber, path: &Path) -> Option<Box<Reused>> {
     let run = path.join(".guild").is_dir().then(|| store::summarise(path))?;
     if run.status != Status::Completed {
         return None;

@@ -19,6 +19,7 @@ use super::{Notice, Recipe, SourceCode};
 use crate::operation::{FlagValues, OpRecord};
 use crate::store::{Opref, Secrets};
 
+pub(in crate::job::operation) use self::carrier::completed;
 pub(crate) use self::listed::{Listed, read as read_trials};
 pub(crate) use self::proto::PROTO;
 pub(crate) use self::stage::{stage, stage_trials};
