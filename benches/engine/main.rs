@@ -6,6 +6,7 @@
 //! is printed as `SHORT` and is not a failure of the benchmark: it reports, it does not judge.
 
 mod bare;
+mod batch;
 mod crowd;
 mod figure;
 mod frameworks;
@@ -33,12 +34,13 @@ use self::figure::Figure;
 /// A group of figures: its name on the command line, and what measures it.
 type Group = (&'static str, fn() -> io::Result<Vec<Figure>>);
 
-const GROUPS: [Group; 19] = [
+const GROUPS: [Group; 20] = [
     ("sequential", per_task::sequential),
     ("parallel", per_task::parallel),
     ("lua", per_task::lua),
     ("process", whole::process),
     ("operation", operation::operation),
+    ("batch", batch::batch),
     ("output", output::output),
     ("messages", messages::messages),
     ("leaks", leaks::leaks),

@@ -141,7 +141,7 @@ fn rille(site: &Site, operation: &str) -> io::Result<Duration> {
     Ok(took)
 }
 
-fn guild() -> Option<PathBuf> {
+pub(crate) fn guild() -> Option<PathBuf> {
     let named = std::env::var_os("RILLE_TEST_GUILD").map(PathBuf::from);
     let paths = std::env::var_os("PATH").unwrap_or_default();
     named.or_else(|| std::env::split_paths(&paths).map(|path| path.join("guild")).find(|path| path.is_file()))

@@ -77,6 +77,15 @@ impl RunDir {
     ///
     /// Fails at once if another live process holds the directory, if it holds a run, or if it holds anything else.
     pub(crate) fn begin(site: Site<'_>, id: &str, pid: u32, opref: &Opref) -> Result<(RunDir, EventLog)> {
+        let begun = RunDir::begin_small(site, id, pid, opref)?;
+        begun.0.reserve_ballast()?;
+        *begun.0.spare.lock() = spare_descriptors(&begun.0.path)?;
+        Ok(begun)
+    }
+
+    /// The same for one of many that one process works on: nothing is reserved for its end, as the run that they belong to has
+    /// its own reserve.
+    pub(crate) fn begin_small(site: Site<'_>, id: &str, pid: u32, opref: &Opref) -> Result<(RunDir, EventLog)> {
         let (path, (birth, lock)) = match site {
             Site::Among(folder) => (folder.join(id), Birth::among_runs(folder, id, pid)?),
             Site::At(path) => {
@@ -85,12 +94,10 @@ impl RunDir {
                 (path, begun)
             }
         };
-        let temporaries = AtomicU64::new(0);
-        let spare = spare_descriptors(&path)?;
+        let (temporaries, spare) = (AtomicU64::new(0), Mutex::default());
         let run =
             RunDir { guild: birth.guild(), path, id: id.to_owned(), birth: Some(birth), lock, temporaries, spare };
         run.put("opref", opref.to_string().as_bytes())?;
-        run.reserve_ballast()?;
         let attrs = run.guild("attrs");
         fs::create_dir(&attrs).map_err(run.failed("create", Path::new(".guild/attrs")))?;
         run.write_attr("id", &id)?;
@@ -143,7 +150,7 @@ impl RunDir {
             Err(Refused::Held(_)) => return Err(Error::Running { id }),
             Err(Refused::Failed(error)) => return Err(error),
         };
-        let (temporaries, spare) = (AtomicU64::new(0), spare_descriptors(&path)?);
+        let (temporaries, spare) = (AtomicU64::new(0), Mutex::new(spare_descriptors(&path)?));
         let run = RunDir { path, guild, id, birth: None, lock, temporaries, spare };
         run.reserve_ballast()?;
         run.put("PENDING", b"")?;
@@ -375,10 +382,10 @@ impl RunDir {
 }
 
 /// Opens what is closed again at the end of the run.
-fn spare_descriptors(path: &Path) -> Result<Mutex<Vec<OwnedFd>>> {
+fn spare_descriptors(path: &Path) -> Result<Vec<OwnedFd>> {
     let held: rustix::io::Result<Vec<OwnedFd>> =
         (0..SPARE_DESCRIPTORS).map(|_| eventfd(0, EventfdFlags::CLOEXEC)).collect();
-    held.map(Mutex::new).map_err(|errno| Error::io("keep descriptors for the end of", path)(errno.into()))
+    held.map_err(|errno| Error::io("keep descriptors for the end of", path)(errno.into()))
 }
 
 #[cfg(test)]

@@ -3,6 +3,11 @@
 //! The names are those that CI systems mask and scanners look for. A name that only speaks about a secret, how long it
 //! lives or in which file it is, is none: what is kept secret without need is missing where a run is looked at.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use parking_lot::RwLock;
+
 /// What a name may say of its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
@@ -60,8 +65,26 @@ pub(crate) fn is_secret(name: &str) -> bool {
     meaning(name) != Meaning::Plain
 }
 
+/// Names that were judged before: the same environment is looked at for every run.
+static JUDGED: LazyLock<RwLock<HashMap<String, Meaning>>> = LazyLock::new(RwLock::default);
+
+/// How many of them are kept.
+const MOST_JUDGED: usize = 4096;
+
 /// Returns what a name says of its value.
 pub(super) fn meaning(name: &str) -> Meaning {
+    if let Some(known) = JUDGED.read().get(name) {
+        return *known;
+    }
+    let meaning = judge(name);
+    let mut judged = JUDGED.write();
+    if judged.len() < MOST_JUDGED {
+        judged.insert(name.to_owned(), meaning);
+    }
+    meaning
+}
+
+fn judge(name: &str) -> Meaning {
     let mut words = words(name);
     // The variable of a flag. What is called a key there is one of a table.
     let is_flag = matches!(words.as_slice(), [first, _, ..] if first == "flag");

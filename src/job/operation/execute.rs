@@ -18,7 +18,7 @@ use crate::engine::{
 };
 use crate::model::{EVENT_FORMAT, EventKind, JobInfo, Masks, RunStarted, Runnable, RuntimeInfo, Task, TaskNumber};
 use crate::operation::{self, Notice};
-use crate::store::{self, EventLog, RunDir, Site};
+use crate::store::{self, EventLog, Opref, RunDir, Site};
 
 /// How long the console of a run that was asked to stop is waited for.
 pub(super) const LAST_OUTPUT: Duration = Duration::from_secs(2);
@@ -114,11 +114,23 @@ fn superfluous(
 
 /// Begins the run directory, or takes it up again.
 pub(super) fn open(plan: &Plan, pid: u32, masks: &Masks) -> Result<(RunDir, EventLog), RunError> {
+    open_by(plan, pid, masks, RunDir::begin)
+}
+
+/// The same for a trial, of which there are many.
+pub(super) fn open_trial(plan: &Plan, pid: u32, masks: &Masks) -> Result<(RunDir, EventLog), RunError> {
+    open_by(plan, pid, masks, RunDir::begin_small)
+}
+
+/// Makes a run directory.
+type Begin = fn(Site<'_>, &str, u32, &Opref) -> store::Result<(RunDir, EventLog)>;
+
+fn open_by(plan: &Plan, pid: u32, masks: &Masks, begin: Begin) -> Result<(RunDir, EventLog), RunError> {
     match &plan.place {
         RunPlace::New { path, id, is_outside } => {
             let runs = plan.recipe.home.runs_dir();
             let site = if *is_outside { Site::At(path) } else { Site::Among(&runs) };
-            let (run, log) = RunDir::begin(site, id, pid, &plan.recipe.opref)?;
+            let (run, log) = begin(site, id, pid, &plan.recipe.opref)?;
             Ok((run, log.masked_by(masks.clone())))
         }
         RunPlace::Again { path } => {

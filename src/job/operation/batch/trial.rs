@@ -128,7 +128,7 @@ impl Trials {
         }
         let names = secrets::note(&mut plan);
         let masks = plan.masks();
-        let (run, log) = execute::open(&plan, self.pid, &masks)?;
+        let (run, log) = execute::open_trial(&plan, self.pid, &masks)?;
         store::keep_secret_variables(&run, names.clone())?;
         run.write_attr("batch", &self.id)?;
         let path = run.path().to_owned();
