@@ -36,3 +36,13 @@ op.define("evaluate", {
   },
   compare = { "test_accuracy" },
 })
+
+op.define("study", {
+  description = "Train with several learning rates, and evaluate each model",
+  flags = { epochs = { description = "As those of train", type = "int", default = 200 } },
+  steps = {
+    { run = "prepare", flags = { test_share = 0.3 } },
+    { run = "train", flags = { lr = { 0.1, 0.5, 1 }, epochs = "${epochs}" } },
+    { run = "evaluate", for_each = "train" },
+  },
+})

@@ -64,8 +64,53 @@ function op.resource(name, resource) end
 --- shell, Lua, or any executable. A function that returns false or a number other than 0, or raises, has failed.
 ---@field main? string|fun(run: rille.op.Run, flags: table<string, any>): boolean|integer|nil
 ---
---- Other operations that are run in order; not supported yet.
----@field steps? any[]
+--- A pipeline: each step runs another operation, in order or by what it needs. A text is the command line of `rille run`.
+---@field steps? (string|rille.op.Step)[]
+
+--- A step of a pipeline. Its other keys are options of `rille run` by their long names.
+---@class rille.op.Step
+---
+--- The operation, and what else stands on the command line of `rille run`.
+---@field run string
+---
+--- The name of the step, and of the link to its run [default: the operation].
+---@field name? string
+---
+--- Values of flags; a list makes a batch, `${NAME}` stands for a flag of the pipeline. In a list, `NAME=VALUE`, or `NAME` alone
+--- to hand the flag of the pipeline on.
+---@field flags? table<string, any>|string[]
+---
+--- Steps that must have passed [default: the one before].
+---@field needs? string|string[]
+---
+--- The step for each of whose trials it is run: its operation must require theirs.
+---@field for_each? string
+---
+--- What its run must come to: `{ output = PATTERN }`, or `{ file = GLOB, contains = PATTERN, compare_to = FILE }`.
+---@field expect? table|table[]
+---
+--- Whether its dependencies are other steps and nothing else [default: true].
+---@field isolate_runs? boolean
+---
+---@field label? string
+---@field tags? string|string[]
+---@field gpus? string|integer
+---@field no_gpus? boolean
+---@field needed? boolean
+---@field jobs? integer
+---@field max_trials? integer
+---@field optimizer? string
+---@field optimize? boolean
+---@field opt_flags? string[]
+---@field minimize? string
+---@field maximize? string
+---@field stop_after? number        # minutes
+---@field force_flags? boolean
+---@field fail_on_trial_error? boolean
+---@field random_seed? integer
+---@field batch_label? string
+---@field batch_tags? string|string[]
+---@field additional_deps? string[]
 
 --- What an operation can have, and all of them can share by `op.settings`.
 ---@class rille.op.Shared
