@@ -130,12 +130,12 @@ impl Face {
     /// Says what such a file is.
     const fn is(self) -> &'static str {
         match self {
-            Face::Jobfile => "this is a jobfile",
-            Face::WalkList => "this is a list of walks",
-            Face::Task => "this is a task of one",
-            Face::Worker => "this is a worker of walks",
-            Face::Operation => "this is a file of operations",
-            Face::RunnerKind => "this file defines kinds of runnables",
+            Face::Jobfile => "a jobfile",
+            Face::WalkList => "a list of walks",
+            Face::Task => "the script of a task",
+            Face::Worker => "a worker of walks",
+            Face::Operation => "a file of operations",
+            Face::RunnerKind => "a file of kinds of runnables",
         }
     }
 }
@@ -187,9 +187,8 @@ pub(super) fn preload(vm: &Vm, given: Given) -> mlua::Result<()> {
         vm.preload(module.name, move |lua| {
             (module.open)(lua, &given).unwrap_or_else(|| {
                 let Module { name, home, .. } = module;
-                // Where a module has a file of its own, that is what there is to know.
-                let here = if home.contains("which") { String::new() } else { format!("; {}", given.face.is()) };
-                Err(raise(lua, "usage", format!("module '{name}' is for {home}{here}")))
+                let here = given.face.is();
+                Err(raise(lua, "usage", format!("module '{name}' is for {home}; this is {here}")))
             })
         })
     })
