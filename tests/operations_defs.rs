@@ -630,7 +630,7 @@ fn a_lua_script_has_flags_and_run() {
 
     exit code 1
     --- stderr
-    error: op.lua:1: module 'rille.op' is for the project file rille.lua, which declares operations; this is a jobfile
+    error: op.lua:1: module 'rille.op' is for the project file rille.lua, which declares operations; this is the script of an operation
     stack traceback:
       op.lua:1: in main chunk
 

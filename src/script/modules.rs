@@ -120,21 +120,24 @@ pub(super) enum Face {
     Task,
     /// A jobfile in a worker of walks.
     Worker,
-    /// The project file, or the script of an operation.
+    /// The project file.
+    Project,
+    /// The script of an operation.
     Operation,
     /// A file that defines kinds of runnables.
     RunnerKind,
 }
 
 impl Face {
-    /// Says what such a file is.
+    /// Says what such a file is, as the error has it.
     const fn is(self) -> &'static str {
         match self {
             Face::Jobfile => "a jobfile",
             Face::WalkList => "a list of walks",
             Face::Task => "the script of a task",
             Face::Worker => "a worker of walks",
-            Face::Operation => "a file of operations",
+            Face::Project => "a file of operations",
+            Face::Operation => "the script of an operation",
             Face::RunnerKind => "a file of kinds of runnables",
         }
     }
@@ -229,7 +232,7 @@ mod tests {
     #[test]
     fn modules_are_in_order_have_annotations_and_say_elsewhere_what_they_are_for() {
         assert!(MODULES.windows(2).all(|pair| pair[0].name < pair[1].name));
-        for face in [Face::Jobfile, Face::WalkList, Face::Task, Face::Worker, Face::Operation, Face::RunnerKind] {
+        for face in [Face::Jobfile, Face::WalkList, Face::Task, Face::Worker, Face::Project, Face::Operation] {
             let lua = Lua::new();
             for Module { name, open, types, .. } in &MODULES {
                 assert!(types.starts_with("---@meta") && types.contains(name), "{name} has other annotations");

@@ -86,13 +86,13 @@ fn add_rille_file(path: &Path, shown: &Path, project: &mut Project) -> Result<()
         exit: Box::new(|lua, _| raise(lua, "usage", "the project file cannot exit; it declares operations")),
     };
     let vm = Vm::new(setup).map_err(|error| at_line(format!("cannot set Lua up: {}", plain_text(&error))))?;
-    load(&vm, path, shown, Given { definitions: Some(Rc::clone(&definitions)), ..of_operations() })?;
+    load(&vm, path, shown, Given { definitions: Some(Rc::clone(&definitions)), ..of_operations(Face::Project) })?;
     definitions.take().add_to(path, project)
 }
 
 /// Returns what every file of operations has.
-pub(super) fn of_operations() -> Given {
-    Given { log: Some(Logging::to_stderr()), ..Given::to(Face::Operation) }
+pub(super) fn of_operations(face: Face) -> Given {
+    Given { log: Some(Logging::to_stderr()), ..Given::to(face) }
 }
 
 /// Runs the top level of a project file, which declares. The error is about the file as a whole.

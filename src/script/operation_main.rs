@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json};
 use super::api::{self, op};
 use super::error::{plain_text, raise};
 use super::lua_file::OF_OPERATIONS;
-use super::modules::Given;
+use super::modules::{Face, Given};
 use super::operation::{PROJECT_FILE, load, of_operations};
 use super::shown::shown;
 use super::vm::{Setup, Vm};
@@ -72,7 +72,7 @@ fn run_main(file: &Path, name: &str, facts: &RunFacts) -> Result<i32, RaisedErro
     let output = Rc::new(Output::default());
     let vm = machine(file, &output).map_err(internal)?;
     let definitions = Rc::new(RefCell::new(op::Definitions::default()));
-    let given = Given { definitions: Some(Rc::clone(&definitions)), ..given(facts) };
+    let given = Given { definitions: Some(Rc::clone(&definitions)), ..given(Face::Project, facts) };
     load(&vm, file, file, given).map_err(|mistake| plain(mistake.to_string()))?;
     let main = definitions.borrow().main_of(name);
     let Some(main) = main else {
@@ -94,7 +94,7 @@ fn run_script(file: &Path, arguments: &[String], facts: &RunFacts) -> Result<i32
     let vm = machine(file, &output).map_err(internal)?;
     let lua = vm.lua();
     let prepare = || {
-        modules::preload(&vm, given(facts))?;
+        modules::preload(&vm, given(Face::Operation, facts))?;
         let globals = lua.globals();
         globals.set("flags", flags(lua, facts)?)?;
         globals.set("run", run_table(lua, facts, &output)?)?;
@@ -108,8 +108,8 @@ fn run_script(file: &Path, arguments: &[String], facts: &RunFacts) -> Result<i32
 }
 
 /// Returns what a running operation has for its modules: it may look at the other runs of its home.
-fn given(facts: &RunFacts) -> Given {
-    Given { run: Some(facts.directory.clone().into()), ..of_operations() }
+fn given(face: Face, facts: &RunFacts) -> Given {
+    Given { run: Some(facts.directory.clone().into()), ..of_operations(face) }
 }
 
 fn machine(file: &Path, output: &Rc<Output>) -> mlua::Result<Vm> {
