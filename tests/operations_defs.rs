@@ -225,7 +225,7 @@ fn a_project_file_that_cannot_be_read_is_told_with_its_line() {
     error: rille.lua:2: op.settings.default names the operation 'trian', which is not defined; did you mean 'train'?
     error: rille.lua:2: op.settings is called a second time; the first is on line 2
     error: rille.lua:2: resource 'r' is defined a second time; the first is on line 2
-    error: rille.lua:2: module 'rille.job' is for jobfiles and their tasks; this is a file of operations
+    error: rille.lua:2: module 'rille.job' is for jobfiles; this is a file of operations
     error: rille.lua:2: variable 'helper' not declared; write 'local function helper' (only main is called from outside)
     ");
 }
@@ -630,7 +630,7 @@ fn a_lua_script_has_flags_and_run() {
 
     exit code 1
     --- stderr
-    error: op.lua:1: module 'rille.op' is for the project file rille.lua, which declares operations
+    error: op.lua:1: module 'rille.op' is for the project file rille.lua, which declares operations; this is the script of an operation
     stack traceback:
       op.lua:1: in main chunk
 

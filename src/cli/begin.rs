@@ -27,7 +27,33 @@ pub(crate) struct Subject {
 /// Returns the settings of a run as files, environment variables and common options have them. `command` is the command
 /// line as it was typed.
 pub(crate) fn run_settings(config: Config, home: Home, subject: Subject, command: &[OsString]) -> Settings {
-    let secrets = Secrets::of(&config.secrets.hide, std::env::vars_os());
+    let keeps_secrets = config.secrets.keeps();
+    // Every setting is named, so that the compiler tells of one that is forgotten.
+    let Config {
+        jobs,
+        grace,
+        output_limit,
+        color,
+        verbosity,
+        retries,
+        resources,
+        silence_timeout,
+        plugins,
+        plugin_timeout,
+        log_levels,
+        secrets: config::Secrets { hide, keep: _ },
+        walk,
+        label,
+        tags,
+        // Only some commands know them, with options of their own.
+        retry: _,
+        max_failures: _,
+        deadline: _,
+        // These were read: a home need not be UTF-8, and the metadata of a run that is gone on with stays.
+        home: _,
+        meta: _,
+    } = config;
+    let secrets = Secrets::of(&hide, std::env::vars_os());
     Settings {
         options: Map::new(),
         home,
@@ -41,24 +67,24 @@ pub(crate) fn run_settings(config: Config, home: Home, subject: Subject, command
         command: command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
         argv: Vec::new(),
         slips: Vec::new(),
-        label: config.label,
-        run_tags: config.tags,
+        label,
+        run_tags: tags,
         meta: BTreeMap::new(),
-        jobs: config.jobs.and_then(|jobs| usize::try_from(jobs.0).ok()),
+        jobs: jobs.and_then(|jobs| usize::try_from(jobs.0).ok()),
         cpus: config::cpus(),
         status_listen: None,
         max_failures: None,
         deadline: None,
-        capacity: config.resources.into_iter().map(|(name, amount)| (name, amount.0)).collect(),
+        capacity: resources.into_iter().map(|(name, amount)| (name, amount.0)).collect(),
         visible_gpus: None,
-        grace: config.grace.map(Seconds::duration).unwrap_or_default(),
-        output_limit: config.output_limit.map_or(u64::MAX, |limit| limit.0),
-        retries: config.retries.map_or(0, |retries| retries.0),
-        plugins: config.plugins,
-        silence_timeout: config.silence_timeout.map(Limit::duration),
-        plugin_timeout: config.plugin_timeout.map(Limit::duration),
-        walks: WalkSettings { forced: WalkOptions::default(), usual: config.walk.options() },
-        log_levels: config.log_levels.levels(),
+        grace: grace.map(Seconds::duration).unwrap_or_default(),
+        output_limit: output_limit.map_or(u64::MAX, |limit| limit.0),
+        retries: retries.map_or(0, |retries| retries.0),
+        plugins,
+        silence_timeout: silence_timeout.map(Limit::duration),
+        plugin_timeout: plugin_timeout.map(Limit::duration),
+        walks: WalkSettings { forced: WalkOptions::default(), usual: walk.options() },
+        log_levels: log_levels.levels(),
         resume: None,
         rerun: None,
         archive: None,
@@ -68,10 +94,10 @@ pub(crate) fn run_settings(config: Config, home: Home, subject: Subject, command
         choice: SectionChoice::default(),
         parameters: Map::new(),
         testbed: None,
-        verbosity: config.verbosity.map(config::Verbosity::choice).unwrap_or_default(),
-        color: config.color.map(Color::choice).unwrap_or_default(),
+        verbosity: verbosity.map(config::Verbosity::choice).unwrap_or_default(),
+        color: color.map(Color::choice).unwrap_or_default(),
         environment: store::recorded_environment(std::env::vars_os(), &secrets),
-        keeps_secrets: config.secrets.keeps(),
+        keeps_secrets,
         secrets,
     }
 }

@@ -19,10 +19,10 @@ use clap::{Args, Subcommand};
 use serde_json::{Value as Json, json};
 
 pub(crate) use self::file::Remark;
-pub(crate) use self::keys::{Config, schema};
+pub(crate) use self::keys::{Config, Secrets, SettingOptions, schema};
 pub(crate) use self::load::{Loaded, load};
 pub(crate) use self::machine::cpus;
-pub(crate) use self::options::{SettingOptions, grace};
+pub(crate) use self::options::grace;
 pub(crate) use self::values::{Color, Deadline, Limit, MOST_RETRIES, Seconds, Verbosity};
 
 use self::keys::KEYS;

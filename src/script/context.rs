@@ -33,7 +33,7 @@ pub(super) struct Context {
     /// The functions by which tasks choose their sections.
     pub(super) selections: Selections,
     /// The file, or a module of it, wants to define sections.
-    pub(super) asked_for_sections: Cell<bool>,
+    asked_for_sections: Cell<bool>,
     /// The arguments that were handed on.
     pub(super) arguments: Rc<Arguments>,
     /// The top level runs: it declares and does not act.
@@ -78,6 +78,18 @@ impl Context {
     /// Notes that the top level has run: from now on the jobfile acts.
     pub(super) fn loaded(&self) {
         self.is_loading.set(false);
+    }
+
+    /// Notes that the file, or a module of it, wants to define sections. The error says what does.
+    pub(super) fn asks_for_sections(&self, lua: &Lua) -> mlua::Error {
+        self.asked_for_sections.set(true);
+        let text = "module 'rille.testscript' is for testscripts; a jobfile runs one by run { testscript = \"FILE\" }";
+        raise(lua, "usage", text)
+    }
+
+    /// Returns whether it has asked so.
+    pub(super) fn has_asked_for_sections(&self) -> bool {
+        self.asked_for_sections.get()
     }
 
     /// Returns the code with which `os.exit` was called.

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use mlua::{Function, Value};
 
 use super::api::args::Arguments;
+use super::api::log::Logging;
 use super::api::{self, plugin};
 use super::context::{Context, EXIT_KIND, exit_error};
 use super::error::plain_text;
+use super::modules::{Face, Given};
 use super::shown::shown;
 use super::vm::{Setup, Vm};
 use super::{modules, source, standalone};
@@ -72,7 +74,7 @@ fn run(context: &Rc<Context>, vm: &Vm, name: &std::path::Path) -> Result<(), Mai
     let returned = vm.call(&chunk, Vec::new());
     if let Err(error) = returned {
         // A module that the file requires may be the one that defines its sections.
-        let is_alone = context.asked_for_sections.get() && !standalone::defines_main(&settings.source);
+        let is_alone = context.has_asked_for_sections() && !standalone::defines_main(&settings.source);
         return if is_alone { run_alone(context, vm) } else { Err(broken(error)) };
     }
     let main: Value = vm.lua().globals().get("main").map_err(internal)?;
@@ -199,12 +201,13 @@ fn no_main(name: &std::path::Path, source: &[u8], found: &Value) -> String {
 }
 
 /// What a jobfile logs is shown and stands in the job's log; the levels it sets hold in its tasks.
-fn preload_log(vm: &Vm, job: &Arc<Job>) -> mlua::Result<()> {
-    let (logs, levels) = (Arc::clone(job), Arc::clone(job));
-    let emit: api::log::Emit = Rc::new(move |level, logger, text| logs.run().log(level, logger, text));
-    let set: api::log::LevelSet = Rc::new(move |logger, level| levels.run().set_level(logger, level));
-    let job = Arc::clone(job);
-    vm.preload("rille.log", move |lua| api::log::module(lua, &emit, &set, &job.run().runtime().log_levels))
+fn logging(job: &Arc<Job>) -> Logging {
+    let (logs, sets, levels) = (Arc::clone(job), Arc::clone(job), Arc::clone(job));
+    Logging {
+        emit: Rc::new(move |level, logger, text| logs.run().log(level, logger, text)),
+        set: Rc::new(move |logger, level| sets.run().set_level(logger, level)),
+        levels: Box::new(move || levels.run().runtime().log_levels),
+    }
 }
 
 fn prepare(context: &Rc<Context>) -> mlua::Result<Vm> {
@@ -222,14 +225,14 @@ fn prepare(context: &Rc<Context>) -> mlua::Result<Vm> {
         after_program: None,
         exit: Box::new(move |lua, code| exiting.leave(lua, code)),
     })?;
-    modules::preload_elsewhere(&vm)?;
-    standalone::preload(&vm, context)?;
-    preload_log(&vm, &context.job)?;
-    api::runs::preload(&vm, Some(settings.home.clone()))?;
-    let sharing = Rc::clone(context);
-    vm.preload("rille.job", move |lua| api::job_module(lua, &sharing).map(Value::Table))?;
-    api::walk::preload(&vm, super::walk_host::of(context))?;
-    api::args::preload(&vm, &context.arguments)?;
+    let given = Given {
+        context: Some(Rc::clone(context)),
+        arguments: Some(Rc::clone(&context.arguments)),
+        log: Some(logging(&context.job)),
+        walks: Some(super::walk_host::of(context)),
+        ..Given::to(Face::Jobfile)
+    };
+    modules::preload(&vm, given)?;
     api::args::set_arg(vm.lua(), &context.arguments)?;
     Ok(vm)
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mlua::Lua;
 
-use super::{source, standalone};
+use super::{modules, source, standalone};
 use crate::model::LuaText;
 
 /// What a Lua file is.
@@ -24,21 +24,18 @@ pub(super) const OF_OPERATIONS: [&str; 3] = ["flags", "run", "arg"];
 /// Names that a jobfile has.
 pub(super) const OF_JOBFILES: [&str; 2] = ["main", "arg"];
 
-/// Modules that a script of an operation may use.
-const FOR_OPERATIONS: [&str; 2] = ["rille.log", "rille.runs"];
-
 /// Returns what a file is by its text, without running it.
 pub(crate) fn lua_file(text: &[u8]) -> LuaFile {
     let code = String::from_utf8_lossy(text);
     let code = LuaText::new(&code);
-    let modules = code.required();
+    let required = code.required();
     let is_of_rille = |module: &str| module.starts_with("rille.");
     if code.has_name("main")
-        || modules.iter().flatten().any(|module| is_of_rille(module) && !FOR_OPERATIONS.contains(module))
+        || required.iter().flatten().any(|module| is_of_rille(module) && !modules::is_of_operations(module))
     {
         return LuaFile::Job;
     }
-    let loads_others = modules.iter().any(|module| !module.is_some_and(is_of_rille))
+    let loads_others = required.iter().any(|module| !module.is_some_and(is_of_rille))
         || ["dofile", "loadfile", "load"].into_iter().any(|name| code.has_name(name));
     let is_script = || source::compile(&Lua::new(), Path::new(""), text, &OF_OPERATIONS).is_ok();
     if standalone::is_task_script(text, &OF_JOBFILES) && !is_script() {

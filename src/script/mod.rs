@@ -33,6 +33,7 @@ mod walk_host;
 
 pub(crate) use self::host::run_jobfile;
 pub(crate) use self::lua_file::{LuaFile, lua_file};
+pub(crate) use self::modules::types as module_types;
 pub(crate) use self::operation::load_project;
 pub(crate) use self::operation_main::{RunFacts, run_operation};
 pub(crate) use self::runner_kind::{Say, kinds_of, run_kind};

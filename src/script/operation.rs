@@ -6,9 +6,10 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::api;
-use super::api::op::{self, Definitions};
+use super::api::log::Logging;
+use super::api::op::Definitions;
 use super::error::{plain_text, raise};
+use super::modules::{Face, Given};
 use super::vm::{Setup, Vm};
 use super::{modules, source};
 use crate::model::{Place, os_text};
@@ -85,33 +86,24 @@ fn add_rille_file(path: &Path, shown: &Path, project: &mut Project) -> Result<()
         exit: Box::new(|lua, _| raise(lua, "usage", "the project file cannot exit; it declares operations")),
     };
     let vm = Vm::new(setup).map_err(|error| at_line(format!("cannot set Lua up: {}", plain_text(&error))))?;
-    load(&vm, path, shown, &definitions)?;
+    load(&vm, path, shown, Given { definitions: Some(Rc::clone(&definitions)), ..of_operations(Face::Project) })?;
     definitions.take().add_to(path, project)
 }
 
+/// Returns what every file of operations has.
+pub(super) fn of_operations(face: Face) -> Given {
+    Given { log: Some(Logging::to_stderr()), ..Given::to(face) }
+}
+
 /// Runs the top level of a project file, which declares. The error is about the file as a whole.
-pub(super) fn load(vm: &Vm, path: &Path, shown: &Path, definitions: &Rc<RefCell<Definitions>>) -> Result<(), Mistake> {
+pub(super) fn load(vm: &Vm, path: &Path, shown: &Path, given: Given) -> Result<(), Mistake> {
     let at_line = |message: String| Mistake { place: None, message };
     let unreadable = |error: io::Error| at_line(format!("cannot read {}: {}", shown.display(), os_text(&error)));
     let text = fs::read(path).map_err(unreadable)?;
-    prepare(vm, definitions).map_err(|error| at_line(format!("cannot set Lua up: {}", plain_text(&error))))?;
+    modules::preload(vm, given).map_err(|error| at_line(format!("cannot set Lua up: {}", plain_text(&error))))?;
     let chunk = source::compile(vm.lua(), shown, &text, &[]).map_err(|error| located(&error.message, shown))?;
     vm.call(&chunk, Vec::new()).map_err(|error| located(&error.message, shown))?;
     Ok(())
-}
-
-/// Gives a project file its modules.
-fn prepare(vm: &Vm, definitions: &Rc<RefCell<Definitions>>) -> mlua::Result<()> {
-    modules::preload_elsewhere(vm)?;
-    api::log::preload_for_stderr(vm)?;
-    for name in ["rille.job", "rille.testscript", "rille.args"] {
-        vm.preload(name, move |lua| {
-            let text = format!("module '{name}' is for jobfiles and their tasks; this is a file of operations");
-            Err(raise(lua, "usage", text))
-        })?;
-    }
-    let definitions = Rc::clone(definitions);
-    vm.preload(op::MODULE, move |lua| op::module(lua, &definitions))
 }
 
 /// Takes the line out of a message of Lua that begins with the file's name.

@@ -12,7 +12,8 @@ use serde_json::{Map, Value as Json};
 use super::api::{self, op};
 use super::error::{plain_text, raise};
 use super::lua_file::OF_OPERATIONS;
-use super::operation::{PROJECT_FILE, load};
+use super::modules::{Face, Given};
+use super::operation::{PROJECT_FILE, load, of_operations};
 use super::shown::shown;
 use super::vm::{Setup, Vm};
 use super::{modules, source, table};
@@ -70,9 +71,9 @@ fn internal(error: mlua::Error) -> RaisedError {
 fn run_main(file: &Path, name: &str, facts: &RunFacts) -> Result<i32, RaisedError> {
     let output = Rc::new(Output::default());
     let vm = machine(file, &output).map_err(internal)?;
-    preload_runs(&vm, facts).map_err(internal)?;
     let definitions = Rc::new(RefCell::new(op::Definitions::default()));
-    load(&vm, file, file, &definitions).map_err(|mistake| plain(mistake.to_string()))?;
+    let given = Given { definitions: Some(Rc::clone(&definitions)), ..given(Face::Project, facts) };
+    load(&vm, file, file, given).map_err(|mistake| plain(mistake.to_string()))?;
     let main = definitions.borrow().main_of(name);
     let Some(main) = main else {
         let names = definitions.borrow().names();
@@ -93,9 +94,7 @@ fn run_script(file: &Path, arguments: &[String], facts: &RunFacts) -> Result<i32
     let vm = machine(file, &output).map_err(internal)?;
     let lua = vm.lua();
     let prepare = || {
-        modules::preload_elsewhere(&vm)?;
-        api::log::preload_for_stderr(&vm)?;
-        preload_runs(&vm, facts)?;
+        modules::preload(&vm, given(Face::Operation, facts))?;
         let globals = lua.globals();
         globals.set("flags", flags(lua, facts)?)?;
         globals.set("run", run_table(lua, facts, &output)?)?;
@@ -108,9 +107,9 @@ fn run_script(file: &Path, arguments: &[String], facts: &RunFacts) -> Result<i32
     Ok(status(&vm.call(&chunk, Vec::new())?))
 }
 
-/// Lets it look at the other runs of its home.
-fn preload_runs(vm: &Vm, facts: &RunFacts) -> mlua::Result<()> {
-    api::runs::preload(vm, api::runs::home_of(Path::new(&facts.directory)))
+/// Returns what a running operation has for its modules: it may look at the other runs of its home.
+fn given(face: Face, facts: &RunFacts) -> Given {
+    Given { run: Some(facts.directory.clone().into()), ..of_operations(face) }
 }
 
 fn machine(file: &Path, output: &Rc<Output>) -> mlua::Result<Vm> {

@@ -1,6 +1,5 @@
-//! `require "rille.runner"`: kinds of runnables that are written in Lua, and the process in which such a kind runs one.
+//! Kinds of runnables that are written in Lua: the process in which such a kind runs one.
 
-use std::cell::RefCell;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
@@ -11,22 +10,17 @@ use base64::engine::general_purpose::STANDARD;
 use mlua::{Function, Lua, MultiValue, Table, Value};
 use serde_json::{Map, Value as Json};
 
-use super::api::object::check_dot;
+use super::api::runner::Kinds;
 use super::error::{plain_text, raise};
+use super::modules::{Face, Given};
 use super::plain::to_plain_json;
 use super::shown::shown;
 use super::vm::{Setup, Vm, Write};
 use super::{modules, source, table};
 use crate::model::{Blob, RaisedError, nearest, os_text};
 
-/// The module.
-const MODULE: &str = "rille.runner";
-
 /// Takes one message as a line of JSON.
 pub(crate) type Say = Rc<dyn Fn(&str)>;
-
-/// The kinds that a file defines.
-type Kinds = Rc<RefCell<Vec<(String, Function)>>>;
 
 /// Runs a runnable by the function that a file gives its kind. Returns its last message.
 pub(crate) fn run_kind(file: &Path, runnable: &Json, output_dir: &Json, say: &Say) -> Json {
@@ -100,36 +94,11 @@ fn load(file: &Path, kinds: &Kinds, write: Option<Write>) -> Result<Vm, RaisedEr
         }),
     };
     let vm = Vm::new(setup).map_err(|error| internal(&error))?;
-    let kinds = Rc::clone(kinds);
-    modules::preload_elsewhere(&vm).map_err(|error| internal(&error))?;
-    vm.preload(MODULE, move |lua| module(lua, &kinds)).map_err(|error| internal(&error))?;
+    let given = Given { kinds: Some(Rc::clone(kinds)), ..Given::to(Face::RunnerKind) };
+    modules::preload(&vm, given).map_err(|error| internal(&error))?;
     let chunk = source::compile(vm.lua(), file, &text, &[])?;
     vm.call(&chunk, Vec::new())?;
     Ok(vm)
-}
-
-fn module(lua: &Lua, kinds: &Kinds) -> mlua::Result<Value> {
-    let module = lua.create_table()?;
-    let kinds = Rc::clone(kinds);
-    let kind = lua.create_function(move |lua, (name, function): (Value, Value)| {
-        check_dot(lua, MODULE, "kind", &name)?;
-        let usage = "runner.kind(name, function(runnable, emit) … return { result = \"pass\" } end)";
-        let (Value::String(name), Value::Function(function)) = (&name, &function) else {
-            let given = if matches!(name, Value::String(_)) { &function } else { &name };
-            return Err(raise(lua, "usage", format!("write {usage}; got {}", shown(given))));
-        };
-        let name = name.to_string_lossy();
-        if name.is_empty() || name.contains(|c: char| c == '/' || c.is_control() || c.is_whitespace()) {
-            return Err(raise(lua, "usage", format!("'{}' is no name of a kind", name.escape_debug())));
-        }
-        if kinds.borrow().iter().any(|(known, _)| *known == name) {
-            return Err(raise(lua, "usage", format!("the kind '{name}' is defined twice")));
-        }
-        kinds.borrow_mut().push((name, function.clone()));
-        Ok(())
-    })?;
-    module.set("kind", kind)?;
-    Ok(Value::Table(super::api::read_only(lua, MODULE, &module)?))
 }
 
 /// The keys of a message whose values are any bytes.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use mlua::chunk::ChunkMode;
-use mlua::{Function, Lua};
+use mlua::{Function, Lua, Table};
 
 use crate::model::{RaisedError, nearest};
 
@@ -57,7 +57,7 @@ pub(crate) fn compile(lua: &Lua, path: &Path, text: &[u8], declared: &[&str]) ->
     let names: Vec<&str> = STANDARD.iter().chain(&STANDARD_REST).chain(declared).copied().collect();
     compile_with(lua, &name, &text, &names).map_err(|error| RaisedError {
         kind: "syntax".to_owned(),
-        message: explain(&super::error::plain_text(&error), &names, &text),
+        message: explain(&super::error::plain_text(&error), &names, &text, &module_for(lua)),
         traceback: None,
     })
 }
@@ -95,7 +95,7 @@ fn is_lenient(text: &[u8]) -> bool {
 }
 
 /// Adds to what Lua says what the user may have meant.
-fn explain(message: &str, names: &[&str], text: &[u8]) -> String {
+fn explain(message: &str, names: &[&str], text: &[u8], module_for: &ModuleFor<'_>) -> String {
     let Some(name) = undeclared(message) else {
         return match syntax_remedy(message) {
             Some(remedy) => format!("{message}; {remedy}"),
@@ -110,7 +110,7 @@ fn explain(message: &str, names: &[&str], text: &[u8]) -> String {
     if is_function {
         return format!("{message}; write 'local function {name}' (only main is called from outside)");
     }
-    if let Some(remedy) = remedy(name, names) {
+    if let Some(remedy) = remedy(name, names, module_for) {
         return format!("{message}; {remedy}");
     }
     let local = text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| word.len() > 2);
@@ -120,19 +120,11 @@ fn explain(message: &str, names: &[&str], text: &[u8]) -> String {
     }
 }
 
-/// What the variables of the modules are called by custom.
-const MODULES: [(&str, &str); 10] = [
-    ("args", "rille.args"),
-    ("job", "rille.job"),
-    ("log", "rille.log"),
-    ("op", "rille.op"),
-    ("runnable", "rille.runnable"),
-    ("runner", "rille.runner"),
-    ("runs", "rille.runs"),
-    ("testscript", "rille.testscript"),
-    ("ts", "rille.testscript"),
-    ("walk", "rille.walk"),
-];
+/// Tells by which module a variable is meant.
+type ModuleFor<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+/// What the variable of a module is called where it does not end like the module.
+const ALIASES: [(&str, &str); 1] = [("ts", "rille.testscript")];
 
 /// Words of other languages, and of older versions of Lua.
 const FOREIGN: [(&str, &str); 12] = [
@@ -150,9 +142,22 @@ const FOREIGN: [(&str, &str); 12] = [
     ("unpack", "table.unpack"),
 ];
 
+/// Returns by which module of Rille a variable is usually meant, of those that can be required.
+fn module_for(lua: &Lua) -> impl Fn(&str) -> Option<String> {
+    let preload = lua.globals().get::<Table>("package").and_then(|package| package.get::<Table>("preload"));
+    move |variable| {
+        let alias = ALIASES.iter().find(|(alias, _)| *alias == variable).map(|(_, module)| (*module).to_owned());
+        let module = alias.unwrap_or_else(|| format!("rille.{variable}"));
+        preload
+            .as_ref()
+            .is_ok_and(|preload| preload.contains_key(module.as_str()).unwrap_or_default())
+            .then_some(module)
+    }
+}
+
 /// Returns what to write for a name that is not declared, but known elsewhere. `names` are those that the file has.
-fn remedy(name: &str, names: &[&str]) -> Option<String> {
-    if let Some((_, module)) = MODULES.iter().find(|(variable, _)| *variable == name) {
+fn remedy(name: &str, names: &[&str], module_for: &ModuleFor<'_>) -> Option<String> {
+    if let Some(module) = module_for(name) {
         return Some(format!("write local {name} = require \"{module}\" before its first use"));
     }
     if let Some((_, meant)) = FOREIGN.iter().find(|(word, _)| *word == name) {
@@ -199,6 +204,7 @@ mod tests {
 
     fn problem(text: &str) -> String {
         let lua = Lua::new();
+        lua.load("package.preload['rille.job'] = print").exec().unwrap();
         match compile(&lua, Path::new("job.lua"), text.as_bytes(), &["main"]) {
             Ok(_) => "ok".to_owned(),
             Err(error) => error.message,

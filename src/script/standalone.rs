@@ -8,12 +8,11 @@ use std::rc::Rc;
 use mlua::Lua;
 
 use super::context::Context;
-use super::vm::Vm;
 use super::{api, source, task};
 use crate::model::LuaText;
 
 /// The module that makes a file a testscript.
-pub(super) const MODULE: &str = "rille.testscript";
+const MODULE: &str = "rille.testscript";
 
 /// Returns whether a file is a testscript by its text: it requires the module and defines no `main`.
 pub(super) fn is_testscript(source: &[u8]) -> bool {
@@ -33,16 +32,6 @@ pub(super) fn is_task_script(source: &[u8], names: &[&str]) -> bool {
 /// Returns whether a file defines `main`.
 pub(super) fn defines_main(source: &[u8]) -> bool {
     LuaText::new(&String::from_utf8_lossy(source)).defines_main()
-}
-
-/// Makes the module say in a jobfile what it is for, and remembers that it was asked for.
-pub(super) fn preload(vm: &Vm, context: &Rc<Context>) -> mlua::Result<()> {
-    let context = Rc::clone(context);
-    vm.preload(MODULE, move |lua| {
-        context.asked_for_sections.set(true);
-        let text = "module 'rille.testscript' is for testscripts; a jobfile runs one by run { testscript = \"FILE\" }";
-        Err(super::error::raise(lua, "usage", text))
-    })
 }
 
 /// Runs the file as a task named like the file. How the run ends follows from how that task ends.

@@ -11,9 +11,11 @@ use mlua::state::{GcIncParams, GcMode};
 use mlua::{Lua, MultiValue, Value};
 
 use super::api::args::Arguments;
+use super::api::log::{Emit, Logging};
 use super::error::{plain_text, raise};
 use super::kept;
 use super::leave::leave;
+use super::modules::{Face, Given};
 use super::shown::{shown, text_of};
 use super::stop::{STOPPED, Stop};
 use super::vm::{Exit, Setup, Vm};
@@ -146,20 +148,28 @@ fn prepare(order: &Order, host: &Rc<dyn HostLine>, stop: &Rc<Stop>) -> mlua::Res
         let _ = exiting.flush();
         leave(code, || ())
     });
-    let prepared = prepare_with(order, host, &Rc::new(Voice::new(Rc::clone(host))), stop, exit)?;
+    let voice = Rc::new(Voice::new(Rc::clone(host)));
+    let logs = Rc::clone(&voice);
+    let hand_over: Emit = Rc::new(move |level, logger, text| logs.log(level, logger, text));
+    // What a task sets holds for itself alone.
+    let log = Logging::fixed(hand_over, order.runtime.log_levels.clone());
+    let given = Given { log: Some(log), ..Given::to(Face::Task) };
+    let prepared = prepare_with(order, host, &voice, stop, exit, given)?;
     stop.attach(prepared.0.lua(), host)?;
     Ok(prepared)
 }
 
-/// Makes the VM of a task, and its parameters.
+/// Makes the VM of a task, and its parameters. `given` says what kind of file it is, and where its log goes; the rest is
+/// filled in.
 pub(super) fn prepare_with(
     order: &Order,
     host: &Rc<dyn HostLine>,
     voice: &Rc<Voice>,
     stop: &Rc<Stop>,
     exit: Exit,
+    given: Given,
 ) -> mlua::Result<(Vm, Value)> {
-    let (prints, programs, logs) = (Rc::clone(voice), Rc::clone(voice), Rc::clone(voice));
+    let (prints, programs) = (Rc::clone(voice), Rc::clone(voice));
     let (listening, dying) = (Rc::clone(host), Rc::clone(stop));
     let setup = Setup {
         module_folders: modules::folders(&order.script, &order.started_in),
@@ -183,27 +193,18 @@ pub(super) fn prepare_with(
     // A script is short-lived; what it keeps is looked through less often than a server would want.
     lua.gc_set_mode(GcMode::Incremental(GcIncParams::default().pause(GC_PAUSE)));
     used::begin(lua, order);
-    modules::preload_elsewhere(&vm)?;
-    api::runs::preload(&vm, api::runs::home_of(&order.runtime.directory))?;
-    let hand_over: api::log::Emit = Rc::new(move |level, logger, text| logs.log(level, logger, text));
-    // What a task sets holds for itself alone.
-    let set: api::log::LevelSet = Rc::new(|_, _| {});
-    let levels = order.runtime.log_levels.clone();
-    vm.preload("rille.log", move |lua| api::log::module(lua, &hand_over, &set, &levels))?;
-    vm.preload("rille.job", |lua| {
-        Err(raise(lua, "usage", "module 'rille.job' is for jobfiles; this is a task of one"))
-    })?;
     let synchro = super::api::synchro::for_task(lua, order.synchro.as_ref(), host, stop)?;
     let parameters = parameters(lua, order)?;
-    api::testscript::preload(&vm, order, voice, stop, &parameters)?;
+    let sections = api::testscript::Sections::new(lua, order, voice, stop, &parameters)?;
     let globals = lua.globals();
     globals.set("parameters", &parameters)?;
     globals.set("arg", api::args::strings(lua, &order.args)?)?;
     let runtime = runtime(lua, order, synchro)?;
     let arguments = Rc::new(arguments(order, host));
     super::api::args::watch_argv(&runtime, lua, &arguments)?;
-    super::api::args::preload(&vm, &arguments)?;
     globals.set("runtime", runtime)?;
+    let run = Some(order.runtime.directory.clone());
+    modules::preload(&vm, Given { arguments: Some(arguments), sections: Some(sections), run, ..given })?;
     Ok((vm, parameters))
 }
 

@@ -1,19 +1,24 @@
-//! The keys of `rille.toml`: each with what it means, what it may be, and the environment variable that sets it too.
+//! The settings, each declared here once: its key in `rille.toml` with what it means and may be, the environment variable and
+//! the options that set it too, and its default.
+//!
+//! What a run makes of a setting is in `cli::begin`, which does not compile without it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use clap::{ArgAction, Args};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::job::WalkOptions;
-
-use super::meta::{META_PATTERN, MetaKey, MetaValue};
+use super::meta::{META_PATTERN, MetaKey, MetaOption, MetaValue};
+use super::options::{LogLevel, Resource, above_zero, grace, jobs, output_limit};
 use super::values::{
     Amount, Color, Count, Deadline, Limit, LogLevels, OutputLimit, Positive, Retry, Seconds, Switch, Verbosity,
 };
+use crate::job::WalkOptions;
+use crate::report::ColorChoice;
 
 /// Settings of Rille, the content of `rille.toml`.
 ///
@@ -171,6 +176,80 @@ impl Walk {
     }
 }
 
+/// Options that files and environment variables can set as well. What is not skipped has the name of its key, and is the
+/// value of it; the rest is read by [`super::options`].
+#[derive(Args, Debug, Default, Serialize)]
+pub(crate) struct SettingOptions {
+    /// Read this file of settings after the others
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub(crate) config: Option<PathBuf>,
+    /// Run at most N tasks at once [default: a Task starts at once, parallel takes the number of CPUs]
+    #[arg(short, long, value_name = "N", value_parser = jobs)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) jobs: Option<u32>,
+    /// Let there be N of a resource, for tasks with resources = { NAME = … }; may be repeated
+    #[arg(long, value_name = "NAME=N")]
+    #[serde(skip)]
+    pub(crate) resource: Vec<Resource>,
+    /// Run a task up to N more times while it fails, unless it has retries of its own [default: 0]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) retries: Option<u32>,
+    /// Seconds from the request to end a task until it is killed [default: 2]
+    #[arg(long, value_name = "SECONDS", value_parser = grace, allow_negative_numbers = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) grace: Option<f64>,
+    /// Keep at most SIZE bytes of each output file, its head and its tail (K, M, G) [default: 256M]
+    #[arg(long, value_name = "SIZE", value_parser = output_limit)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) output_limit: Option<u64>,
+    /// End a runner that says nothing for so long as faulty [default: no limit]
+    #[arg(long, value_name = "SECONDS", value_parser = above_zero, allow_negative_numbers = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) silence_timeout: Option<f64>,
+    /// Load a plugin file; may be repeated
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub(crate) plugin: Vec<PathBuf>,
+    /// End a stage of a plugin that takes longer [default: 300]
+    #[arg(long, value_name = "SECONDS", value_parser = above_zero, allow_negative_numbers = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) plugin_timeout: Option<f64>,
+    /// Log from this level on (DEBUG, INFO, WARNING, ERROR, CRITICAL), for one logger or all; may be repeated
+    #[arg(long, value_name = "[LOGGER=]LEVEL")]
+    #[serde(skip)]
+    pub(crate) log_level: Vec<LogLevel>,
+    /// Give the run a label
+    #[arg(long, value_name = "TEXT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) label: Option<String>,
+    /// Give the run a tag; may be repeated
+    #[arg(long = "tag", value_name = "TAG")]
+    #[serde(rename = "tags")]
+    pub(crate) run_tags: Vec<String>,
+    /// Record this beside the results and show it in every report: a build number, a commit, a lab; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    #[serde(skip)]
+    pub(crate) meta: Vec<MetaOption>,
+    /// Keep the values of secret environment variables in what is recorded, instead of ***
+    #[arg(long)]
+    #[serde(skip)]
+    pub(crate) keep_secrets: bool,
+    /// Say less: only what did not pass; twice: nothing
+    #[arg(short, long, action = ArgAction::Count)]
+    #[serde(skip)]
+    pub(crate) quiet: u8,
+    /// Say more: starts of tasks, and what they write, line by line behind their id
+    #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet")]
+    #[serde(skip)]
+    pub(crate) verbose: u8,
+    /// When to use colour [default: auto]
+    #[arg(long, value_name = "WHEN", value_enum)]
+    #[serde(skip)]
+    pub(crate) color: Option<ColorChoice>,
+}
+
 /// How an environment variable writes a value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Shape {
@@ -194,38 +273,50 @@ pub(crate) struct Key {
     pub(crate) variable: &'static str,
     /// How that is written.
     pub(crate) shape: Shape,
+    /// The options that set it.
+    pub(crate) options: &'static [&'static str],
+    /// What holds where nobody says anything, as JSON; nothing where that depends on the machine, or is that there is no
+    /// limit.
+    pub(crate) default: Option<&'static str>,
 }
 
-const fn key(name: &'static str, variable: &'static str, shape: Shape) -> Key {
-    Key { name, variable, shape }
+const fn key(name: &'static str, variable: &'static str, shape: Shape, options: &'static [&'static str]) -> Key {
+    Key { name, variable, shape, options, default: None }
+}
+
+impl Key {
+    const fn or(mut self, default: &'static str) -> Self {
+        self.default = Some(default);
+        self
+    }
 }
 
 /// Every key, in the order in which they are shown.
 pub(crate) const KEYS: [Key; 24] = [
-    key("jobs", "RILLE_JOBS", Shape::Number),
-    key("grace", "RILLE_GRACE", Shape::Number),
-    key("output_limit", "RILLE_OUTPUT_LIMIT", Shape::Text),
-    key("color", "RILLE_COLOR", Shape::Text),
-    key("verbosity", "RILLE_VERBOSITY", Shape::Text),
-    key("retries", "RILLE_RETRIES", Shape::Number),
-    key("retry", "RILLE_RETRY", Shape::Number),
-    key("max_failures", "RILLE_MAX_FAILURES", Shape::Number),
-    key("deadline", "RILLE_DEADLINE", Shape::Text),
-    key("resources", "RILLE_RESOURCES", Shape::Table),
-    key("silence_timeout", "RILLE_SILENCE_TIMEOUT", Shape::Number),
-    key("plugins", "RILLE_PLUGINS", Shape::List(':')),
-    key("plugin_timeout", "RILLE_PLUGIN_TIMEOUT", Shape::Number),
-    key("log_levels", "RILLE_LOG_LEVELS", Shape::Table),
-    key("secrets.hide", "RILLE_SECRETS_HIDE", Shape::List(',')),
-    key("secrets.keep", "RILLE_SECRETS_KEEP", Shape::Switch),
-    key("walk.workers", "RILLE_WALK_WORKERS", Shape::Number),
-    key("walk.verbose", "RILLE_WALK_VERBOSE", Shape::Number),
-    key("walk.log_dir", "RILLE_WALK_LOG_DIR", Shape::Text),
-    key("walk.max_walk_runtime", "RILLE_WALK_MAX_WALK_RUNTIME", Shape::Number),
-    key("home", "RILLE_HOME", Shape::Text),
-    key("label", "RILLE_LABEL", Shape::Text),
-    key("tags", "RILLE_TAGS", Shape::List(',')),
-    key("meta", "RILLE_META", Shape::Table),
+    key("jobs", "RILLE_JOBS", Shape::Number, &["--jobs"]),
+    key("grace", "RILLE_GRACE", Shape::Number, &["--grace"]).or("2.0"),
+    key("output_limit", "RILLE_OUTPUT_LIMIT", Shape::Text, &["--output-limit"]).or("\"256M\""),
+    key("color", "RILLE_COLOR", Shape::Text, &["--color"]).or("\"auto\""),
+    key("verbosity", "RILLE_VERBOSITY", Shape::Text, &["--quiet", "--verbose"]).or("\"normal\""),
+    key("retries", "RILLE_RETRIES", Shape::Number, &["--retries"]).or("0"),
+    key("retry", "RILLE_RETRY", Shape::Number, &["--retry"]),
+    key("max_failures", "RILLE_MAX_FAILURES", Shape::Number, &["--max-failures"]),
+    key("deadline", "RILLE_DEADLINE", Shape::Text, &["--deadline"]),
+    key("resources", "RILLE_RESOURCES", Shape::Table, &["--resource"]),
+    key("silence_timeout", "RILLE_SILENCE_TIMEOUT", Shape::Number, &["--silence-timeout"]),
+    key("plugins", "RILLE_PLUGINS", Shape::List(':'), &["--plugin"]),
+    key("plugin_timeout", "RILLE_PLUGIN_TIMEOUT", Shape::Number, &["--plugin-timeout"]).or("300.0"),
+    key("log_levels", "RILLE_LOG_LEVELS", Shape::Table, &["--log-level"]),
+    key("secrets.hide", "RILLE_SECRETS_HIDE", Shape::List(','), &[]),
+    key("secrets.keep", "RILLE_SECRETS_KEEP", Shape::Switch, &["--keep-secrets"]).or("false"),
+    key("walk.workers", "RILLE_WALK_WORKERS", Shape::Number, &["--workers"]),
+    key("walk.verbose", "RILLE_WALK_VERBOSE", Shape::Number, &["--verbosity"]),
+    key("walk.log_dir", "RILLE_WALK_LOG_DIR", Shape::Text, &["--log-dir"]),
+    key("walk.max_walk_runtime", "RILLE_WALK_MAX_WALK_RUNTIME", Shape::Number, &["--max-walk-runtime"]),
+    key("home", "RILLE_HOME", Shape::Text, &["--home"]),
+    key("label", "RILLE_LABEL", Shape::Text, &["--label"]),
+    key("tags", "RILLE_TAGS", Shape::List(','), &["--tag"]),
+    key("meta", "RILLE_META", Shape::Table, &["--meta"]),
 ];
 
 /// The variable that names a file like `--config` does.
@@ -251,28 +342,46 @@ pub(crate) fn schema() -> Json {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_keys_are_those_of_the_schema_and_each_is_documented() {
-        let schema = schema();
-        let properties = schema["properties"].as_object().unwrap();
-        let mut names: Vec<String> = Vec::new();
-        for (name, property) in properties {
-            assert!(property["description"].is_string(), "{name} has no description");
-            match name.as_str() {
-                "secrets" => names.extend(["hide", "keep"].map(|key| format!("secrets.{key}"))),
-                "walk" => {
-                    let keys = ["workers", "verbose", "log_dir", "max_walk_runtime"];
-                    names.extend(keys.map(|key| format!("walk.{key}")));
-                }
-                _ => names.push(name.clone()),
+    /// Returns the keys of the schema of a table, those of inner tables behind its name, with what is said of them.
+    fn described(schema: &Json, table: &Json, prefix: &str, found: &mut Vec<(String, String)>) {
+        for (name, property) in table["properties"].as_object().unwrap() {
+            let description = property["description"].as_str().unwrap_or_else(|| panic!("{name} has no description"));
+            let inner = property["$ref"].as_str().and_then(|path| schema.pointer(path.strip_prefix('#')?));
+            match inner.filter(|inner| inner["properties"].is_object()) {
+                Some(inner) => described(schema, inner, &format!("{name}."), found),
+                None => found.push((format!("{prefix}{name}"), description.to_owned())),
             }
         }
-        let text = schema.to_string();
-        for Key { name, variable, .. } in KEYS {
-            assert!(names.iter().any(|known| known == name), "{name} is not in the schema");
-            assert!(text.contains(&format!("`{variable}`")), "{variable} is not documented");
+    }
+
+    #[test]
+    fn every_setting_is_a_key_with_a_variable_options_and_a_default_that_are_told() {
+        let schema = schema();
+        let mut found = Vec::new();
+        described(&schema, &schema, "", &mut found);
+        for (name, _) in &found {
+            assert!(KEYS.iter().any(|key| key.name == name), "'{name}' of Config has no row in KEYS");
         }
-        assert_eq!(names.len(), KEYS.len());
+        for Key { name, variable, options, default, .. } in KEYS {
+            let text = found.iter().find(|(known, _)| known == name).map(|(_, text)| text);
+            let text = text.unwrap_or_else(|| panic!("'{name}' of KEYS is no field of Config"));
+            for told in options.iter().chain([&variable]) {
+                assert!(text.contains(&format!("`{told}`")), "the description of '{name}' does not name {told}");
+            }
+            let Some(default) = default else { continue };
+            let told = default.trim_matches('"').trim_end_matches(".0");
+            let is_told = [format!("Default: {told}."), format!("Default: `{told}`.")].iter().any(|t| text.contains(t));
+            assert!(is_told, "the description of '{name}' does not say 'Default: {told}.'");
+        }
+    }
+
+    #[test]
+    fn every_option_that_is_a_setting_has_a_key() {
+        let command = SettingOptions::augment_args(clap::Command::new("rille"));
+        for option in command.get_arguments().filter_map(clap::Arg::get_long).filter(|option| *option != "config") {
+            let is_of_key = KEYS.iter().any(|key| key.options.iter().any(|known| known[2..] == *option));
+            assert!(is_of_key, "--{option} is of no row in KEYS");
+        }
     }
 
     #[test]

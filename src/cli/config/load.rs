@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use super::file::{self, Remark};
-use super::keys::Config;
+use super::keys::{Config, KEYS, Key, SettingOptions};
 use super::layers::{Entry, Origin, assemble, entries, lay_over};
-use super::options::SettingOptions;
 use super::places::{Place, places, user_home};
 use super::{machine, variables};
 use crate::cli::Failure;
@@ -126,17 +125,16 @@ fn missing(place: &Place) -> Failure {
 
 /// Returns the settings where nobody says anything.
 fn defaults(user_home: Option<&Path>) -> Result<Vec<Entry>, Failure> {
-    let values = json!({
-        "grace": 2.0,
-        "output_limit": "256M",
-        "color": "auto",
-        "verbosity": "normal",
-        "retries": 0,
-        "plugin_timeout": 300.0,
-        "secrets": { "keep": false },
-    });
     let internal = |error: serde_json::Error| Failure::general(format!("the defaults cannot be used: {error}"));
-    let mut config: Config = serde_json::from_value(values).map_err(internal)?;
+    let mut all = Vec::new();
+    for Key { name, default, .. } in &KEYS {
+        let Some(default) = default else { continue };
+        let value = serde_json::from_str(default).map_err(internal)?;
+        let path = name.split('.').map(str::to_owned).collect();
+        all.push(Entry { path, is_item: false, value, origin: Origin::Default });
+    }
+    // In the form that a file would give them.
+    let mut config = assemble(&all).map_err(internal)?;
     config.resources = machine::resources();
     config.home = user_home.map(|home| home.join(".rille").to_string_lossy().into_owned().into());
     entries(&config, |_| Origin::Default)

@@ -1,121 +1,31 @@
-//! The options that are settings: the last word on what files and environment variables say.
+//! From the options that are settings to values: the last word on what files and environment variables say.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 
-use clap::{ArgAction, Args};
-use serde_json::{Map, Value as Json, json};
-
-use super::keys::Config;
+use super::keys::{Config, KEYS, Key, SettingOptions};
 use super::layers::{Entry, Origin, entries};
-use super::meta::{MetaOption, check_once};
-use super::values::{Amount, Verbosity, color_word};
+use super::meta::check_once;
+use super::values::{Amount, Color, Switch, Verbosity};
 use super::variables::from_command_line;
 use crate::cli::Failure;
 use crate::model::{Level, parse_size};
-use crate::report::ColorChoice;
-
-/// Options that files and environment variables can set as well.
-#[derive(Args, Debug, Default)]
-pub(crate) struct SettingOptions {
-    /// Read this file of settings after the others
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// Run at most N tasks at once [default: a Task starts at once, parallel takes the number of CPUs]
-    #[arg(short, long, value_name = "N", value_parser = jobs)]
-    pub(crate) jobs: Option<u32>,
-    /// Let there be N of a resource, for tasks with resources = { NAME = … }; may be repeated
-    #[arg(long, value_name = "NAME=N")]
-    pub(crate) resource: Vec<Resource>,
-    /// Run a task up to N more times while it fails, unless it has retries of its own [default: 0]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub(crate) retries: Option<u32>,
-    /// Seconds from the request to end a task until it is killed [default: 2]
-    #[arg(long, value_name = "SECONDS", value_parser = grace, allow_negative_numbers = true)]
-    pub(crate) grace: Option<f64>,
-    /// Keep at most SIZE bytes of each output file, its head and its tail (K, M, G) [default: 256M]
-    #[arg(long, value_name = "SIZE", value_parser = output_limit)]
-    pub(crate) output_limit: Option<u64>,
-    /// End a runner that says nothing for so long as faulty [default: no limit]
-    #[arg(long, value_name = "SECONDS", value_parser = above_zero, allow_negative_numbers = true)]
-    pub(crate) silence_timeout: Option<f64>,
-    /// Load a plugin file; may be repeated
-    #[arg(long, value_name = "FILE")]
-    pub(crate) plugin: Vec<PathBuf>,
-    /// End a stage of a plugin that takes longer [default: 300]
-    #[arg(long, value_name = "SECONDS", value_parser = above_zero, allow_negative_numbers = true)]
-    pub(crate) plugin_timeout: Option<f64>,
-    /// Log from this level on (DEBUG, INFO, WARNING, ERROR, CRITICAL), for one logger or all; may be repeated
-    #[arg(long, value_name = "[LOGGER=]LEVEL")]
-    pub(crate) log_level: Vec<LogLevel>,
-    /// Give the run a label
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) label: Option<String>,
-    /// Give the run a tag; may be repeated
-    #[arg(long = "tag", value_name = "TAG")]
-    pub(crate) run_tags: Vec<String>,
-    /// Record this beside the results and show it in every report: a build number, a commit, a lab; may be repeated
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) meta: Vec<MetaOption>,
-    /// Keep the values of secret environment variables in what is recorded, instead of ***
-    #[arg(long)]
-    pub(crate) keep_secrets: bool,
-    /// Say less: only what did not pass; twice: nothing
-    #[arg(short, long, action = ArgAction::Count)]
-    pub(crate) quiet: u8,
-    /// Say more: starts of tasks, and what they write, line by line behind their id
-    #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet")]
-    pub(crate) verbose: u8,
-    /// When to use colour [default: auto]
-    #[arg(long, value_name = "WHEN", value_enum)]
-    pub(crate) color: Option<ColorChoice>,
-}
 
 impl SettingOptions {
     /// Returns what was given. Paths are relative to `folder`.
     pub(super) fn entries(&self, home: Option<&Path>, folder: &Path) -> Result<Vec<Entry>, Failure> {
-        let mut fields = Map::new();
-        let mut set = |name: &str, value: Json| drop(fields.insert(name.to_owned(), value));
-        if let Some(jobs) = self.jobs {
-            set("jobs", json!(jobs));
-        }
-        if let Some(retries) = self.retries {
-            set("retries", json!(retries));
-        }
-        if let Some(grace) = self.grace {
-            set("grace", json!(grace));
-        }
-        if let Some(limit) = self.output_limit {
-            set("output_limit", json!(limit));
-        }
-        if let Some(timeout) = self.silence_timeout {
-            set("silence_timeout", json!(timeout));
-        }
-        if let Some(timeout) = self.plugin_timeout {
-            set("plugin_timeout", json!(timeout));
-        }
-        if let Some(label) = &self.label {
-            set("label", json!(label));
-        }
-        if let Some(color) = self.color {
-            set("color", json!(color_word(color)));
-        }
-        if let Some(verbosity) = self.verbosity() {
-            set("verbosity", json!(verbosity));
-        }
-        if self.keep_secrets {
-            set("secrets", json!({"keep": true}));
-        }
-        set("tags", json!(self.run_tags));
-        set("log_levels", self.log_level.iter().map(|given| (given.logger.clone(), json!(given.level))).collect());
         check_once(&self.meta)?;
         let internal = |error: serde_json::Error| Failure::usage(format!("the options cannot be used: {error}"));
-        let mut config: Config = serde_json::from_value(Json::Object(fields)).map_err(internal)?;
+        let mut config: Config = serde_json::to_value(self).and_then(serde_json::from_value).map_err(internal)?;
+        config.color = self.color.map(Color::of);
+        config.verbosity = self.verbosity();
+        config.secrets.keep = self.keep_secrets.then_some(Switch(true));
+        config.log_levels = self.log_level.iter().map(|given| (given.logger.clone(), given.level)).collect();
         config.resources = self.resource.iter().map(|given| (given.name.clone(), Amount(given.amount))).collect();
         config.meta = self.meta.iter().map(|given| (given.key.clone(), given.value.clone())).collect();
         config.plugins = self.plugin.iter().map(|path| from_command_line(path, folder)).collect();
         config.home = home.map(|path| path.to_string_lossy().into_owned().into());
-        entries(&config, |path| Origin::Option(self.option(&path[0])))
+        entries(&config, |path| Origin::Option(self.option(path)))
     }
 
     /// Returns how much the console is to say, if an option says so.
@@ -128,26 +38,13 @@ impl SettingOptions {
         }
     }
 
-    /// Returns the option that sets a key.
-    fn option(&self, key: &str) -> &'static str {
-        match key {
-            "jobs" => "--jobs",
-            "retries" => "--retries",
-            "grace" => "--grace",
-            "output_limit" => "--output-limit",
-            "plugins" => "--plugin",
-            "silence_timeout" => "--silence-timeout",
-            "plugin_timeout" => "--plugin-timeout",
-            "log_levels" => "--log-level",
-            "resources" => "--resource",
-            "label" => "--label",
-            "tags" => "--tag",
-            "meta" => "--meta",
-            "color" => "--color",
-            "secrets" => "--keep-secrets",
-            "verbosity" if self.quiet > 0 => "--quiet",
-            "verbosity" => "--verbose",
-            _ => "--home",
+    /// Returns the option that sets the key with this path.
+    fn option(&self, path: &[String]) -> &'static str {
+        let is_meant = |key: &&Key| key.name.split('.').zip(path).all(|(name, part)| name == part);
+        match KEYS.iter().find(is_meant).map_or(&[][..], |key| key.options) {
+            [_, more] if self.quiet == 0 => more,
+            [option, ..] => option,
+            [] => "--home",
         }
     }
 }
@@ -190,7 +87,8 @@ impl FromStr for LogLevel {
     }
 }
 
-fn jobs(text: &str) -> Result<u32, String> {
+/// Reads a whole number from 1.
+pub(super) fn jobs(text: &str) -> Result<u32, String> {
     text.parse().ok().filter(|jobs| *jobs >= 1).ok_or_else(|| "must be a whole number from 1".to_owned())
 }
 
@@ -203,10 +101,12 @@ pub(crate) fn grace(text: &str) -> Result<f64, String> {
     }
 }
 
-fn above_zero(text: &str) -> Result<f64, String> {
+/// Reads a number of seconds above 0.
+pub(super) fn above_zero(text: &str) -> Result<f64, String> {
     grace(text).ok().filter(|seconds| *seconds > 0.0).ok_or_else(|| "must be a number of seconds above 0".to_owned())
 }
 
-fn output_limit(text: &str) -> Result<u64, String> {
+/// Reads a size from 1K.
+pub(super) fn output_limit(text: &str) -> Result<u64, String> {
     parse_size(text).filter(|size| *size >= 1024).ok_or_else(|| "must be a size from 1K, such as 64M".to_owned())
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use clap::ValueEnum;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -252,6 +251,15 @@ impl TryFrom<Json> for Color {
 }
 
 impl Color {
+    /// Returns what an option has chosen.
+    pub(crate) const fn of(choice: report::ColorChoice) -> Self {
+        match choice {
+            report::ColorChoice::Auto => Self::Auto,
+            report::ColorChoice::Always => Self::Always,
+            report::ColorChoice::Never => Self::Never,
+        }
+    }
+
     /// Returns the choice as the console knows it.
     pub(crate) const fn choice(self) -> report::ColorChoice {
         match self {
@@ -260,11 +268,6 @@ impl Color {
             Self::Never => report::ColorChoice::Never,
         }
     }
-}
-
-/// Returns the word for a choice of `--color`.
-pub(crate) fn color_word(choice: report::ColorChoice) -> String {
-    choice.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
 /// How much the console says.
@@ -348,6 +351,12 @@ fn collect_levels(value: &Json, name: &str, levels: &mut BTreeMap<String, Level>
         }
         other if name.is_empty() => Err(format!("must be a table such as {{ \"lib.part\" = \"DEBUG\" }}, not {other}")),
         other => Err(format!("{name}: must be the name of a level, such as \"DEBUG\", not {other}")),
+    }
+}
+
+impl FromIterator<(String, Level)> for LogLevels {
+    fn from_iter<I: IntoIterator<Item = (String, Level)>>(levels: I) -> Self {
+        Self(levels.into_iter().collect())
     }
 }
 

@@ -8,7 +8,6 @@ use mlua::{Lua, MultiValue, Table, Value};
 
 use crate::model::{Blob, nearest};
 use crate::script::error::raise;
-use crate::script::vm::Vm;
 
 /// Hears which of the words that were handed on, counted from 0, were read; all if there is no list.
 type OnRead = Box<dyn Fn(Option<&[usize]>)>;
@@ -35,13 +34,8 @@ pub(crate) struct Arguments {
     pub(crate) is_pending: Cell<bool>,
 }
 
-/// Makes `require "rille.args"` work.
-pub(crate) fn preload(vm: &Vm, arguments: &Rc<Arguments>) -> mlua::Result<()> {
-    let arguments = Rc::clone(arguments);
-    vm.preload("rille.args", move |lua| module(lua, &arguments))
-}
-
-fn module(lua: &Lua, arguments: &Rc<Arguments>) -> mlua::Result<Value> {
+/// Makes the module.
+pub(crate) fn module(lua: &Lua, arguments: &Rc<Arguments>) -> mlua::Result<Value> {
     let host = lua.create_table()?;
     host.set("program", arguments.program.as_str())?;
     host.set("own", strings(lua, &arguments.own)?)?;

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use mlua::{Lua, Table, UserDataRef, Value};
+use mlua::{Lua, LuaString, MultiValue, Table, UserDataRef, Value};
 
 use super::draft;
 use super::object::{check_dot, guard_module};
@@ -22,7 +22,7 @@ const MODULE: &str = "rille.job";
 const FIELDS: [&str; 5] = ["run", "Task", "parallel", "wait_all", "rollup"];
 
 /// Makes the module.
-pub(crate) fn module(lua: &Lua, context: &Rc<Context>) -> mlua::Result<Table> {
+pub(crate) fn module(lua: &Lua, context: &Rc<Context>) -> mlua::Result<Value> {
     let module = lua.create_table()?;
     let shared = Rc::clone(context);
     module.set("run", lua.create_function(move |lua, definition: Value| run(lua, &shared, &definition))?)?;
@@ -36,7 +36,23 @@ pub(crate) fn module(lua: &Lua, context: &Rc<Context>) -> mlua::Result<Table> {
     module.set("wait_all", wait_all?)?;
     module.set("rollup", lua.create_function(|lua, list: Value| rollup(lua, &list))?)?;
     guard_module(lua, &module, MODULE, &FIELDS)?;
-    Ok(module)
+    Ok(Value::Table(module))
+}
+
+/// Makes what the module is in a worker of walks: a jobfile that defines actions requires it as well, but only `main` uses it.
+pub(crate) fn module_of_worker(lua: &Lua) -> mlua::Result<Value> {
+    let module = lua.create_table()?;
+    let metatable = lua.create_table()?;
+    let index = lua.create_function(|lua, (_, name): (Table, LuaString)| {
+        let name = name.to_string_lossy();
+        lua.create_function(move |lua, _: MultiValue| -> mlua::Result<()> {
+            let text = format!("job.{name} was called in a worker of walks; only main() of the jobfile runs tasks");
+            Err(raise(lua, "usage", text))
+        })
+    })?;
+    metatable.set("__index", index)?;
+    module.set_metatable(Some(metatable))?;
+    Ok(Value::Table(module))
 }
 
 /// Returns the task table that a value is, or stands for: a runnable is one, too.

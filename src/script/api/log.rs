@@ -9,7 +9,6 @@ use mlua::{Lua, LuaString, Value};
 
 use crate::model::Level;
 use crate::script::shown::text_of;
-use crate::script::vm::Vm;
 
 /// Takes a record: level, logger and text.
 pub(crate) type Emit = Rc<dyn Fn(Level, &str, &[u8])>;
@@ -17,17 +16,32 @@ pub(crate) type Emit = Rc<dyn Fn(Level, &str, &[u8])>;
 /// Hears that the level of a logger was set, or taken away.
 pub(crate) type LevelSet = Rc<dyn Fn(&str, Option<Level>)>;
 
-/// Gives a program that nobody keeps a log of the module: records go to its standard error, from the level on that
-/// `LOG_LEVEL` names, as Guild has it for operations.
-pub(crate) fn preload_for_stderr(vm: &Vm) -> mlua::Result<()> {
-    let level = std::env::var("LOG_LEVEL").ok().and_then(|text| level_of(&text));
-    let levels: BTreeMap<String, Level> = level.map(|level| (String::new(), level)).into_iter().collect();
-    let emit: Emit = Rc::new(|level, logger, text| {
-        // With a closed standard error there is nobody to tell.
-        let _ = io::stderr().write_all(&line(level, logger, text));
-    });
-    let set: LevelSet = Rc::new(|_, _| {});
-    vm.preload("rille.log", move |lua| module(lua, &emit, &set, &levels))
+/// Where records go, and from which level on.
+pub(crate) struct Logging {
+    /// Takes the records.
+    pub(crate) emit: Emit,
+    /// Hears of levels that are set.
+    pub(crate) set: LevelSet,
+    /// Returns the levels that hold when the module is required, by logger.
+    pub(crate) levels: Box<dyn Fn() -> BTreeMap<String, Level>>,
+}
+
+impl Logging {
+    /// Begins with these levels. What is set holds for this process alone.
+    pub(crate) fn fixed(emit: Emit, levels: BTreeMap<String, Level>) -> Self {
+        Self { emit, set: Rc::new(|_, _| {}), levels: Box::new(move || levels.clone()) }
+    }
+
+    /// For a program that nobody keeps a log of: records go to its standard error, from the level on that `LOG_LEVEL`
+    /// names, as Guild has it for operations.
+    pub(crate) fn to_stderr() -> Self {
+        let level = std::env::var("LOG_LEVEL").ok().and_then(|text| level_of(&text));
+        let emit: Emit = Rc::new(|level, logger, text| {
+            // With a closed standard error there is nobody to tell.
+            let _ = io::stderr().write_all(&line(level, logger, text));
+        });
+        Self::fixed(emit, level.map(|level| (String::new(), level)).into_iter().collect())
+    }
 }
 
 /// Reads a level by its name or by the number that Python has for it; numbers between mean the next one.
@@ -52,20 +66,20 @@ fn line(level: Level, logger: &str, text: &[u8]) -> Vec<u8> {
     line
 }
 
-/// Makes the module. `levels` hold from the start.
-pub(crate) fn module(lua: &Lua, emit: &Emit, set: &LevelSet, levels: &BTreeMap<String, Level>) -> mlua::Result<Value> {
-    let emit = Rc::clone(emit);
+/// Makes the module.
+pub(crate) fn module(lua: &Lua, logging: &Logging) -> mlua::Result<Value> {
+    let emit = Rc::clone(&logging.emit);
     let emit = lua.create_function(move |_, (level, logger, text): (String, String, LuaString)| {
         emit(level.parse().unwrap_or_default(), &logger, &text.as_bytes());
         Ok(())
     })?;
-    let set = Rc::clone(set);
+    let set = Rc::clone(&logging.set);
     let set = lua.create_function(move |_, (logger, level): (String, Option<String>)| {
         set(&logger, level.and_then(|level| level.parse().ok()));
         Ok(())
     })?;
     let known = lua.create_table()?;
-    for (logger, level) in levels {
+    for (logger, level) in (logging.levels)() {
         known.set(logger.as_str(), level.name())?;
     }
     let text = lua.create_function(|lua, value: Value| lua.create_string(text_of(&value)))?;

@@ -39,8 +39,11 @@ struct Definition {
     main: Option<Function>,
 }
 
+/// Definitions of a file, while it runs.
+pub(crate) type Shared = Rc<RefCell<Definitions>>;
+
 /// Makes the module.
-pub(crate) fn module(lua: &Lua, definitions: &Rc<RefCell<Definitions>>) -> mlua::Result<Value> {
+pub(crate) fn module(lua: &Lua, definitions: &Shared) -> mlua::Result<Value> {
     let table = lua.create_table()?;
     let all = Rc::clone(definitions);
     let define = lua.create_function(move |lua, (name, attributes): (Value, Value)| {

@@ -9,7 +9,6 @@ use super::object::{check_dot, guard_module, unknown_field, unknown_key};
 use crate::script::error::raise;
 use crate::script::shown::{shown, text_of};
 use crate::script::table;
-use crate::script::vm::Vm;
 use crate::store::{self, Filter, Home, RunRow};
 
 /// What a run has.
@@ -36,11 +35,6 @@ const FUNCTIONS: [&str; 2] = ["get", "list"];
 /// The keys of `runs.list {}`.
 const KEYS: [&str; 2] = ["filter", "limit"];
 
-/// Makes the module there for `require`. `home` is `None` where it cannot be told.
-pub(crate) fn preload(vm: &Vm, home: Option<Home>) -> mlua::Result<()> {
-    vm.preload(MODULE, move |lua| module(lua, home.as_ref()).map(Value::Table))
-}
-
 /// Returns the home of the run in `directory`, which a task of it looks into; else that of the environment.
 pub(crate) fn home_of(directory: &Path) -> Option<Home> {
     let runs = directory.parent().filter(|folder| folder.ends_with("runs"));
@@ -48,8 +42,9 @@ pub(crate) fn home_of(directory: &Path) -> Option<Home> {
     own.or_else(|| Home::locate(None).ok())
 }
 
-fn module(lua: &Lua, home: Option<&Home>) -> mlua::Result<Table> {
-    let home = home.cloned().ok_or_else(|| raise(lua, "usage", "there is no home of runs: set RILLE_HOME or HOME"))?;
+/// Makes the module. `home` is `None` where it cannot be told.
+pub(crate) fn module(lua: &Lua, home: Option<Home>) -> mlua::Result<Value> {
+    let home = home.ok_or_else(|| raise(lua, "usage", "there is no home of runs: set RILLE_HOME or HOME"))?;
     let module = lua.create_table()?;
     let listed = home.clone();
     let all = lua.create_function(move |lua, options: Value| {
@@ -74,7 +69,7 @@ fn module(lua: &Lua, home: Option<&Home>) -> mlua::Result<Table> {
     };
     module.set("get", lua.create_function(get)?)?;
     guard_module(lua, &module, MODULE, &FUNCTIONS)?;
-    Ok(module)
+    Ok(Value::Table(module))
 }
 
 /// Returns the list of runs, newest first.

@@ -19,7 +19,7 @@ use crate::script::error::{self, raise};
 use crate::script::stop::{STOPPED, Stop};
 use crate::script::task::HostLine;
 use crate::script::used;
-use crate::script::vm::{GETLOCAL, Vm};
+use crate::script::vm::GETLOCAL;
 use crate::script::voice::Voice;
 
 /// The parts of the Lua half in the order in which they build on each other.
@@ -46,35 +46,54 @@ const RUN: &str = "rille.testscript.run";
 /// Where it leaves the function that closes open sections when the script leaves by `os.exit`.
 const EXIT: &str = "rille.testscript.exit";
 
-/// Makes `require "rille.testscript"` work in a task.
-pub(crate) fn preload(
-    vm: &Vm,
-    order: &Order,
-    voice: &Rc<Voice>,
-    stop: &Rc<Stop>,
-    parameters: &Value,
-) -> mlua::Result<()> {
-    // Taken now: a script may put something else in their place.
-    let debug: Table = vm.lua().globals().get("debug")?;
-    let (getinfo, traceback) = (debug.get::<Function>("getinfo")?, debug.get::<Function>("traceback")?);
-    let (order, voice, stop, parameters) = (order.clone(), Rc::clone(voice), Rc::clone(stop), parameters.clone());
-    vm.preload("rille.testscript", move |lua| {
-        let host = primitives(lua, &order, &voice)?;
-        add_stop(lua, &host, &voice, &stop)?;
-        host.set("parameters", &parameters)?;
-        host.set("getinfo", &getinfo)?;
-        host.set("traceback", &traceback)?;
-        host.set("getlocal", lua.named_registry_value::<Function>(GETLOCAL)?)?;
-        let core = lua.create_table()?;
-        core.set("host", host)?;
-        for (name, text) in PARTS {
-            let part = lua.load(text).set_name(format!("=[rille testscript {name}]")).set_mode(ChunkMode::Text);
-            part.call::<()>(&core)?;
-        }
-        lua.set_named_registry_value(RUN, core.get::<Function>("run")?)?;
-        lua.set_named_registry_value(EXIT, core.get::<Function>("exit")?)?;
-        core.get::<Value>("module")
-    })
+/// What a script defines sections with: its order, its line to the host, and its parameters.
+pub(crate) struct Sections {
+    order: Order,
+    voice: Rc<Voice>,
+    stop: Rc<Stop>,
+    parameters: Value,
+    getinfo: Function,
+    traceback: Function,
+}
+
+impl Sections {
+    /// Makes them before the script runs, which may put something else in the place of what is taken here.
+    pub(crate) fn new(
+        lua: &Lua,
+        order: &Order,
+        voice: &Rc<Voice>,
+        stop: &Rc<Stop>,
+        parameters: &Value,
+    ) -> mlua::Result<Self> {
+        let debug: Table = lua.globals().get("debug")?;
+        Ok(Self {
+            order: order.clone(),
+            voice: Rc::clone(voice),
+            stop: Rc::clone(stop),
+            parameters: parameters.clone(),
+            getinfo: debug.get("getinfo")?,
+            traceback: debug.get("traceback")?,
+        })
+    }
+}
+
+/// Makes the module.
+pub(crate) fn module(lua: &Lua, sections: &Sections) -> mlua::Result<Value> {
+    let host = primitives(lua, &sections.order, &sections.voice)?;
+    add_stop(lua, &host, &sections.voice, &sections.stop)?;
+    host.set("parameters", &sections.parameters)?;
+    host.set("getinfo", &sections.getinfo)?;
+    host.set("traceback", &sections.traceback)?;
+    host.set("getlocal", lua.named_registry_value::<Function>(GETLOCAL)?)?;
+    let core = lua.create_table()?;
+    core.set("host", host)?;
+    for (name, text) in PARTS {
+        let part = lua.load(text).set_name(format!("=[rille testscript {name}]")).set_mode(ChunkMode::Text);
+        part.call::<()>(&core)?;
+    }
+    lua.set_named_registry_value(RUN, core.get::<Function>("run")?)?;
+    lua.set_named_registry_value(EXIT, core.get::<Function>("exit")?)?;
+    core.get::<Value>("module")
 }
 
 /// Returns the function that runs the sections the script has defined; `None` if it has not required the module. It

@@ -18,13 +18,12 @@ use std::io;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
-use mlua::{Lua, Table, Value};
-
 use self::line::CoordinatorLine;
 use self::loaded::Loaded;
 use self::page::{Broken, Shared};
-use super::api;
+use super::api::log::{Emit, Logging};
 use super::error::raise;
+use super::modules::{Face, Given};
 use super::stop::Stop;
 use super::task::{HostLine, ScriptEnd, prepare_with};
 use super::vm::{Exit, Vm};
@@ -140,20 +139,18 @@ impl Worker<'_> {
             shared.break_walk(Broken::Exit(code));
             raise(lua, "exit", format!("os.exit({code}) was called"))
         });
-        let (vm, _) = prepare_with(self.order, &self.host, &self.voice, &self.stop, exit)?;
         let (logs, shared) = (Rc::clone(&self.voice), Rc::clone(&self.shared));
-        let hand_over: api::log::Emit = Rc::new(move |level, logger, text| match shared.current() {
+        let hand_over: Emit = Rc::new(move |level, logger, text| match shared.current() {
             // A record says of which walk it is; what is printed stays as it is.
             Some(id) => logs.log(level, logger, &[format!("walk {id}: ").as_bytes(), text].concat()),
             None => logs.log(level, logger, text),
         });
-        let set: api::log::LevelSet = Rc::new(|_, _| {});
         let mut levels = self.order.runtime.log_levels.clone();
         if logs_debug {
             levels.entry(String::new()).or_insert(Level::Debug);
         }
-        vm.preload("rille.log", move |lua| api::log::module(lua, &hand_over, &set, &levels))?;
-        vm.preload("rille.job", |lua| job_of_worker(lua).map(Value::Table))?;
+        let given = Given { log: Some(Logging::fixed(hand_over, levels)), ..Given::to(Face::Worker) };
+        let (vm, _) = prepare_with(self.order, &self.host, &self.voice, &self.stop, exit, given)?;
         Ok(vm)
     }
 
@@ -214,22 +211,6 @@ fn gone() -> ScriptEnd {
 
 fn internal(error: &mlua::Error) -> RaisedError {
     RaisedError { kind: "error".to_owned(), message: super::error::plain_text(error), traceback: None }
-}
-
-/// Makes what `rille.job` is in a worker: a jobfile that defines actions requires it as well, but only `main` uses it.
-fn job_of_worker(lua: &Lua) -> mlua::Result<Table> {
-    let module = lua.create_table()?;
-    let metatable = lua.create_table()?;
-    let index = lua.create_function(|lua, (_, name): (Table, mlua::LuaString)| {
-        let name = name.to_string_lossy();
-        lua.create_function(move |lua, _: mlua::MultiValue| -> mlua::Result<()> {
-            let text = format!("job.{name} was called in a worker of walks; only main() of the jobfile runs tasks");
-            Err(raise(lua, "usage", text))
-        })
-    })?;
-    metatable.set("__index", index)?;
-    module.set_metatable(Some(metatable))?;
-    Ok(module)
 }
 
 /// Returns how a task ends whose one walk has failed.

@@ -12,8 +12,10 @@ use super::options;
 use super::planned::planned;
 use crate::job::{WalkSettings, steps_in_words, steps_of};
 use crate::model::{RaisedError, WalkEnded};
-use crate::script::api::walk::{self, WalkCall, WalkHost, WalkReplay};
+use crate::script::api::log::Logging;
+use crate::script::api::walk::{WalkCall, WalkHost, WalkReplay};
 use crate::script::error::{plain_text, raise};
+use crate::script::modules::{Face, Given};
 use crate::script::vm::{Setup, Vm};
 use crate::script::{modules, source};
 use crate::walk::ShardTable;
@@ -106,10 +108,13 @@ pub(crate) fn list_walks(
         exit: Box::new(|lua, code| raise(lua, "exit", format!("os.exit({code}) was called"))),
     };
     let vm = Vm::new(setup).map_err(internal)?;
-    modules::preload_elsewhere(&vm).map_err(internal)?;
-    crate::script::api::log::preload_for_stderr(&vm).map_err(internal)?;
     let lister = Rc::new(Lister { settings: settings.clone(), is_loading: true.into(), out: RefCell::new(out) });
-    walk::preload(&vm, Rc::clone(&lister) as Rc<dyn WalkHost>).map_err(internal)?;
+    let given = Given {
+        log: Some(Logging::to_stderr()),
+        walks: Some(Rc::clone(&lister) as Rc<dyn WalkHost>),
+        ..Given::to(Face::WalkList)
+    };
+    modules::preload(&vm, given).map_err(internal)?;
     let chunk = source::compile(vm.lua(), name, text, &["main", "arg"])?;
     let returned = vm.call(&chunk, Vec::new())?;
     lister.is_loading.set(false);

@@ -15,10 +15,7 @@ pub(crate) use self::replay::find_in_files;
 pub(crate) use self::value::{decode, encode};
 use crate::model::{WalkEnded, WalkSuite, nearest};
 use crate::script::error::{self, raise};
-use crate::script::vm::{PROTECTED, Vm};
-
-/// The name of the module.
-pub(crate) const MODULE: &str = "rille.walk";
+use crate::script::vm::PROTECTED;
 
 /// The kind of the error by which `walk.cancel` ends a walk.
 pub(crate) const CANCEL_KIND: &str = "walk-cancelled";
@@ -79,16 +76,14 @@ pub(crate) struct WalkReplay {
 /// Where the module leaves what was defined, once it was required.
 const DEFINED: &str = "rille.walk.defined";
 
-/// Makes `require "rille.walk"` work.
-pub(crate) fn preload(vm: &Vm, host: Rc<dyn WalkHost>) -> mlua::Result<()> {
-    vm.preload(MODULE, move |lua| {
-        let source = include_str!("../../../../lua/rille/walk.lua");
-        let chunk = lua.load(source).set_name("=[rille walk]").set_mode(ChunkMode::Text);
-        let (module, defined): (Value, Table) = chunk.call(primitives(lua, &host)?)?;
-        value::set_classes(lua, defined.get("classes")?)?;
-        lua.set_named_registry_value(DEFINED, defined)?;
-        Ok(module)
-    })
+/// Makes the module.
+pub(crate) fn module(lua: &Lua, host: &Rc<dyn WalkHost>) -> mlua::Result<Value> {
+    let source = include_str!("../../../../lua/rille/walk.lua");
+    let chunk = lua.load(source).set_name("=[rille walk]").set_mode(ChunkMode::Text);
+    let (module, defined): (Value, Table) = chunk.call(primitives(lua, host)?)?;
+    value::set_classes(lua, defined.get("classes")?)?;
+    lua.set_named_registry_value(DEFINED, defined)?;
+    Ok(module)
 }
 
 /// Returns what was defined by the file: the tables `actions` and `machines` by name; `None` if it did not require the
