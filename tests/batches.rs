@@ -173,6 +173,7 @@ fn what_is_wrong_is_told_before_anything_is_made() {
         assert_eq!(ended.exit_code(), Some(1), "{words:?}: {}", ended.whole());
         ended.stderr_has(expected);
     }
+    project.run(&["run", "+", "--help-op"]).code(0).stdout_has("Usage: rille run [OPTIONS] + [FLAG]...");
     assert_eq!(project.runs().len(), 0);
     let product = printed(&project, &["lr=range[1:100000]", "code=range[1:10000]", "-m", "2"]);
     assert_eq!(product.lines().count(), 3, "{product}");

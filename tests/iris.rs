@@ -79,9 +79,10 @@ fn both_definitions_stand_side_by_side() {
     ended.code(0).stderr_lacks("WARNING");
     let out = ended.out();
     let names: Vec<&str> = out.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    assert_eq!(names, [
-        "evaluate", "prepare", "study", "train", "iris:evaluate", "iris:prepare", "iris:study", "iris:train",
-    ]);
+    assert_eq!(
+        names,
+        ["evaluate", "prepare", "study", "train", "iris:evaluate", "iris:prepare", "iris:study", "iris:train",]
+    );
     let command = |name: &str| project.run(&["run", name, "--print-cmd", "lr=2"]).code(0).out();
     assert_eq!(command("train").replace(" train --epochs", " train -- --epochs"), command("iris:train"));
 }

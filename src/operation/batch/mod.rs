@@ -10,5 +10,5 @@ mod random;
 mod table;
 
 pub(crate) use self::file::read_file;
-pub(crate) use self::optimizer::{BatchError, Choice, Wanted, choose};
+pub(crate) use self::optimizer::{BatchError, Choice, Wanted, choose, help, is_optimizer};
 pub(crate) use self::table::{TableForm, as_csv, as_json, table, table_form};

@@ -26,6 +26,22 @@ pub(crate) trait Optimizer: Send {
     fn next(&mut self) -> Option<FlagValues>;
 }
 
+/// Returns whether this names an optimizer and not an operation.
+pub(crate) fn is_optimizer(name: &str) -> bool {
+    OPTIMIZERS.contains(&name)
+}
+
+/// Returns what an optimizer does, and its flags: none of those that there are has any.
+pub(crate) fn help(name: &str) -> String {
+    let what = match name {
+        "random" => "Draws values at random from ranges, lists and choices.",
+        _ => "Runs a trial for each combination of values, as they are listed.",
+    };
+    format!(
+        "Usage: rille run [OPTIONS] {name} [FLAG]...\n\n{what} It has no flags.\n\nUse 'rille run --help' for a list of options.\n"
+    )
+}
+
 /// Why there are no trials.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BatchError {

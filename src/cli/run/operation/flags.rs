@@ -8,6 +8,7 @@ use crate::cli::editor;
 use crate::cli::output::write_out;
 use crate::cli::{Failure, help_op};
 use crate::job::operation as job;
+use crate::operation::batch;
 use crate::operation::flags::{self, FlagError, Resolved};
 use crate::operation::{Operation, ScalarPatterns};
 
@@ -15,6 +16,10 @@ use crate::operation::{Operation, ScalarPatterns};
 pub(super) fn only_shown(args: &OperationArgs, started_in: &Path) -> Result<Option<i32>, Failure> {
     if !(args.help_op || args.test_flags || args.test_sourcecode || args.test_output_scalars.is_some()) {
         return Ok(None);
+    }
+    if let Some(optimizer) = args.parted().0.filter(|name| args.help_op && batch::is_optimizer(name)) {
+        write_out(&batch::help(optimizer))?;
+        return Ok(Some(0));
     }
     let operation = choose::find(started_in, args.parted().0, args.strict)?;
     let text = if let Some(path) = &args.test_output_scalars {

@@ -113,9 +113,10 @@ fn plan(args: &OperationArgs, wanted: &Wanted) -> Result<(Vec<PlannedStep>, bool
         if operation.full_name() == name {
             return Err(wrong(format!("step '{}' is the pipeline itself", step.name)));
         }
-        check_flags(&step_args, operation).map_err(|what| wrong(format!("step '{}': {what}", step.name)))?;
+        let wrong_step = |what: String| wrong(format!("step '{}': {what}", step.name));
+        check_flags(&step_args, operation, &wrong_step)?;
         let each_flag = match &step.for_each {
-            Some(each) => Some(each_flag(operation, each, &planned).map_err(&wrong)?),
+            Some(each) => Some(each_flag(operation, each, &planned, &wrong_step)?),
             None => None,
         };
         if args.needed && !step_args.needed {
@@ -147,8 +148,8 @@ fn unused(given: &BTreeMap<String, String>, steps: &[steps::Step]) -> Option<Fai
 }
 
 /// Looks whether the operation of a step has the flags that it is given.
-fn check_flags(args: &OperationArgs, operation: &Operation) -> Result<(), String> {
-    let assigned = operation::flags::assignments(args.parted().1).map_err(|error| error.to_string())?;
+fn check_flags(args: &OperationArgs, operation: &Operation, wrong: &dyn Fn(String) -> Failure) -> Result<(), Failure> {
+    let assigned = operation::flags::assignments(args.parted().1).map_err(|error| wrong(error.to_string()))?;
     if args.force_flags || matches!(operation.body, Body::Steps(_)) {
         return Ok(());
     }
@@ -160,15 +161,20 @@ fn check_flags(args: &OperationArgs, operation: &Operation) -> Result<(), String
         Some((name, _)) => {
             let meant = crate::model::nearest(name, known.iter().map(String::as_str));
             let meant = meant.map(|meant| format!("; did you mean '{meant}'?")).unwrap_or_default();
-            Err(format!("unsupported flag '{name}' of operation '{}'{meant}", operation.full_name()))
+            Err(wrong(format!("unsupported flag '{name}' of operation '{}'{meant}", operation.full_name())))
         }
     }
 }
 
 /// Returns the flag by which a step is given the trials of another.
-fn each_flag(operation: &Operation, each: &str, before: &[PlannedStep]) -> Result<String, String> {
+fn each_flag(
+    operation: &Operation,
+    each: &str,
+    before: &[PlannedStep],
+    wrong: &dyn Fn(String) -> Failure,
+) -> Result<String, Failure> {
     let source = before.iter().find(|planned| planned.step.link == each).map(|planned| planned.step.operation.clone());
-    let record = OpRecord::new(operation)?;
+    let record = OpRecord::new(operation).map_err(wrong)?;
     let flags: Vec<String> = record.upstream_flags().into_iter().collect();
     let is_meant = |flag: &&String| {
         source.as_ref().is_some_and(|source| **flag == *source || Some(flag.as_str()) == source.rsplit(':').next())
@@ -176,10 +182,12 @@ fn each_flag(operation: &Operation, each: &str, before: &[PlannedStep]) -> Resul
     match (flags.iter().find(is_meant), flags.as_slice()) {
         (Some(flag), _) => Ok(flag.clone()),
         (None, [only]) => Ok(only.clone()),
-        (None, _) => Err(format!(
-            "step with for-each: '{}' requires no operation '{each}', so it cannot be run for its trials",
-            operation.full_name()
-        )),
+        (None, _) => {
+            let name = operation.full_name();
+            Err(wrong(format!(
+                "'{name}' requires no operation of '{each}', so it cannot be run for each of its trials"
+            )))
+        }
     }
 }
 
