@@ -5,6 +5,7 @@
 //! what must survive the death of the machine is in the event log, which is synced, and at the end in the last attributes;
 //! see [`super::durable`].
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
@@ -20,7 +21,7 @@ use serde::Serialize;
 use super::birth::{Birth, lock_held};
 use super::durable;
 use super::lock::{self, Lock, Refused};
-use super::{Error, EventLog, Opref, Result, attr};
+use super::{Encoder, Error, EventLog, Opref, Result, attr};
 
 /// The size of the ballast, in bytes: room for the last events and attributes of a run on a full disk.
 const BALLAST: u64 = 64 * 1024;
@@ -251,8 +252,21 @@ impl RunDir {
 
     /// Writes the attribute `name`.
     pub(crate) fn write_attr(&self, name: &str, value: &impl Serialize) -> Result<()> {
+        self.put_attr(name, attr::encode(value))
+    }
+
+    /// The same for one that many runs have alike.
+    pub(crate) fn write_attr_by(&self, encoder: &Encoder, name: &str, value: &impl Serialize) -> Result<()> {
+        self.put_attr(name, encoder.encode(name, value))
+    }
+
+    /// The same for a map of which few entries differ.
+    pub(crate) fn write_map_by(&self, encoder: &Encoder, name: &str, map: &BTreeMap<String, String>) -> Result<()> {
+        self.put_attr(name, encoder.encode_map(name, map))
+    }
+
+    fn put_attr(&self, name: &str, text: std::result::Result<String, String>) -> Result<()> {
         let relative = Path::new("attrs").join(name);
-        let text = attr::encode(value);
         let text =
             text.map_err(|e| self.failed("encode", &Path::new(".guild").join(&relative))(io::Error::other(e)))?;
         self.put(relative, text.as_bytes())

@@ -215,6 +215,7 @@ fn recipe(args: &OperationArgs, chosen: &mut Chosen, around: Around<'_>) -> Resu
         stop_after,
         gpus: gpus(args),
         stdin: stdin(),
+        encoder: store::Encoder::default(),
         home,
     })
 }

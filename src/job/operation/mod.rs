@@ -104,6 +104,8 @@ pub(crate) struct Recipe {
     pub(crate) gpus: Option<String>,
     /// Where the operation reads its standard input from.
     pub(crate) stdin: Option<PathBuf>,
+    /// What writes the attributes that all runs have alike.
+    pub(crate) encoder: store::Encoder,
 }
 
 impl Plan {

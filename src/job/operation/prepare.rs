@@ -86,19 +86,19 @@ fn is_short(plan: &Plan) -> bool {
 
 /// Writes what is known before anything is done.
 fn write_attributes(run: &RunDir, plan: &Plan) -> store::Result<()> {
-    let masks = plan.masks();
-    run.write_attr("op", &secrets::written(&plan.record, &plan.secrets))?;
+    let (masks, encoder) = (plan.masks(), &plan.recipe.encoder);
+    run.write_attr_by(encoder, "op", &secrets::written(&plan.record, &plan.secrets))?;
     run.write_attr("flags", &plan.values)?;
     run.write_attr("user_flags", &plan.user_flags)?;
-    run.write_attr("run_params", &secrets::options(plan))?;
+    run.write_attr_by(encoder, "run_params", &secrets::options(plan))?;
     let is_new = matches!(plan.place, RunPlace::New { .. });
     if is_new {
-        run.write_attr("host", &store::host())?;
-        run.write_attr("user", &store::user())?;
-        run.write_attr("platform", &store::platform())?;
-        run.write_attr("random_seed", &plan.random_seed)?;
+        run.write_attr_by(encoder, "host", &store::host())?;
+        run.write_attr_by(encoder, "user", &store::user())?;
+        run.write_attr_by(encoder, "platform", &store::platform())?;
+        run.write_attr_by(encoder, "random_seed", &plan.random_seed)?;
         for (name, value) in &plan.recipe.attributes {
-            run.write_attr(name, value)?;
+            run.write_attr_by(encoder, name, value)?;
         }
     }
     if !plan.recipe.tags.is_empty() {
@@ -220,7 +220,7 @@ fn write_command(run: &RunDir, plan: &Plan, prepared: &Prepared) -> store::Resul
 pub(super) fn mark_started(plan: &Plan, state: &State, prepared: &Prepared) -> Result<(), RunError> {
     let recorded = recorded_environment(plan, prepared);
     with_mut(state, |run| {
-        run.write_attr("env", &recorded)?;
+        run.write_map_by(&plan.recipe.encoder, "env", &recorded)?;
         run.start(store::now_micros())?;
         run.appear()
     })
