@@ -334,3 +334,46 @@ fn guild_knows_batch_and_trials() {
     assert!(compared.contains(",1.0\n") && compared.contains(",2.0\n"), "{compared}");
     assert!(run(&["runs", "info", &batch.id()]).contains("operation: train+"));
 }
+
+#[test]
+fn guild_prints_the_same_trials() {
+    let Some(guild) = guild_program() else { return };
+    let project = training()
+        .file("t.csv", "lr,code\n0.5,0\n1e-3,yes\n\"[1,2]\",\n")
+        .file("t.yml", "- {lr: 1, code: [0, 1]}\n- {lr: 2, opt: sgd}\n")
+        .file("t.json", "[{\"lr\": 0.25}, {\"lr\": null, \"code\": \"a b\"}]");
+    let cases: [&[&str]; 10] = [
+        &["lr=[1,2]"],
+        &["lr=[1,2]", "code=[3,4]", "opt=[sgd,adam]"],
+        &["lr=[1]*3"],
+        &["lr=[yes, no, 1e3, '2', x y, null, 0x1f]"],
+        &["lr=linspace[0:1]", "code=7"],
+        &["lr=logspace[-4:-1:4]"],
+        &["lr=range[1:3]"],
+        &["@t.csv"],
+        &["@t.yml", "lr=[7,8]"],
+        &["@t.json", "@t.yml"],
+    ];
+    let mut same = 0;
+    for words in cases {
+        let mut command = project.command(&guild);
+        fs::create_dir_all(project.path("guild-home")).expect("it can be made");
+        command.env("GUILD_HOME", project.path("guild-home")).args(["run", "train", "--print-trials"]).args(words);
+        let theirs = project.start_command(command).wait();
+        // Its lists of numbers come from numpy, which may not be there.
+        if theirs.whole().contains("numpy") {
+            continue;
+        }
+        // What goes with a choice is theirs only where a run is no trial.
+        let cells = |text: &str| -> Vec<Vec<String>> {
+            text.lines().map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
+        };
+        let (ours, theirs) = (cells(&printed(&project, words)), cells(&theirs.code(0).out()));
+        assert_eq!(ours[0], theirs[0], "{words:?}");
+        assert_eq!(ours.len(), theirs.len(), "{words:?}: {ours:?} {theirs:?}");
+        let is_plain = !ours.iter().flatten().any(|cell| cell == "sgd");
+        assert!(!is_plain || ours == theirs, "{words:?}: {ours:?} {theirs:?}");
+        same += 1;
+    }
+    assert!(same >= 7, "only {same} could be compared");
+}
