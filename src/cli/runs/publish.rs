@@ -8,7 +8,8 @@ use chrono::SecondsFormat;
 use clap::Args;
 use serde_json::json;
 
-use super::chosen::{Chosen, Question, Weight, each, tell, warn};
+use super::act::{Question, Weight, each};
+use super::chosen::{Chosen, tell, warn};
 use super::markdown::{Published, index_page, run_page, sorted};
 use super::scalars::scalars_of;
 use super::selection::Unnamed;
