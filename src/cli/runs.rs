@@ -1,5 +1,6 @@
 //! `rille runs`: lists, describes, shows, reports and removes runs, those of Guild included.
 
+mod act;
 mod archive;
 mod archived;
 mod cat;

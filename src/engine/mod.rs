@@ -21,6 +21,7 @@ mod piped_child;
 mod private_folder;
 mod program_path;
 mod programs;
+mod protocol;
 mod query;
 mod reactor;
 mod request;

@@ -37,7 +37,70 @@ pub(crate) struct Runners {
     known: Mutex<HashMap<(String, Option<String>), Lookup>>,
 }
 
-type Lookup = Result<Option<Arc<Runner>>, String>;
+type Lookup = Result<Option<Arc<Runner>>, NoRunner>;
+
+/// Why nobody runs a kind. It is asked for as often as there are tasks, so its copies share what they hold.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum NoRunner {
+    /// The config names no program.
+    #[error("config {RUNNER_KEY} must be the path of a program, not {0}")]
+    NoPath(serde_json::Value),
+    /// Nothing here has the kind.
+    #[error("{}", unknown(kind, near.as_deref(), kinds))]
+    Unknown {
+        /// The kind.
+        kind: String,
+        /// A kind that is much like it.
+        near: Option<String>,
+        /// The kinds that there are.
+        kinds: Vec<String>,
+    },
+    /// There is no such program.
+    #[error("the runner {} does not exist", .0.display())]
+    Missing(PathBuf),
+    /// It was asked and has not answered.
+    #[error("the runner {} does not tell what it can do: {source}", program.display())]
+    Silent {
+        /// The program.
+        program: PathBuf,
+        /// Why there is no answer.
+        source: Arc<QueryError>,
+    },
+    /// It has answered something else.
+    #[error(
+        "the runner {} does not tell what it can do: `capabilities` wrote no JSON object with runnables: {source}{}",
+        program.display(),
+        failure.as_ref().map_or_else(String::new, |failure| format!(" ({failure})"))
+    )]
+    Odd {
+        /// The program.
+        program: PathBuf,
+        /// What is wrong with its answer.
+        source: Arc<serde_json::Error>,
+        /// How it ended, if not well.
+        failure: Option<String>,
+    },
+    /// It runs other kinds.
+    #[error("the runner {} does not run the kind '{kind}'; it says that it runs: {}", program.display(), kinds.join(", "))]
+    OtherKinds {
+        /// The program.
+        program: PathBuf,
+        /// The kind.
+        kind: String,
+        /// Those that it runs.
+        kinds: Vec<String>,
+    },
+}
+
+fn unknown(kind: &str, near: Option<&str>, kinds: &[String]) -> String {
+    match near {
+        Some(near) => format!("kind '{kind}' is not known; did you mean '{near}'?"),
+        None => format!(
+            "kind '{kind}' is not known; the kinds are: {}; another one needs {PREFIX}{kind} on the PATH",
+            kinds.join(", ")
+        ),
+    }
+}
 
 /// What a runner says of itself.
 #[derive(Deserialize)]
@@ -66,7 +129,7 @@ impl Runners {
         let given = match runnable.config.get(RUNNER_KEY) {
             None => None,
             Some(serde_json::Value::String(path)) => Some(path.clone()),
-            Some(other) => return Err(format!("config {RUNNER_KEY} must be the path of a program, not {other}")),
+            Some(other) => return Err(NoRunner::NoPath(other.clone())),
         };
         let own = runnable.own_kind();
         if given.is_none() && own.is_some_and(Kind::is_the_engines) {
@@ -88,7 +151,7 @@ impl Runners {
         found
     }
 
-    fn look(&self, kind: &str, is_interrupted: &dyn Fn() -> bool) -> Result<Runner, String> {
+    fn look(&self, kind: &str, is_interrupted: &dyn Fn() -> bool) -> Result<Runner, NoRunner> {
         let name = format!("{PREFIX}{kind}");
         let is_name = !kind.is_empty() && !kind.contains(['/', '\0']);
         let on_path = self.path.iter().map(|folder| folder.join(&name)).find(|file| is_name && is_executable(file));
@@ -102,13 +165,8 @@ impl Runners {
             return Ok(ourselves(file.with_extension("").into()));
         }
         let kinds = self.kinds();
-        Err(match nearest(kind, kinds.iter().map(String::as_str)) {
-            Some(near) => format!("kind '{kind}' is not known; did you mean '{near}'?"),
-            None => format!(
-                "kind '{kind}' is not known; the kinds are: {}; another one needs {name} on the PATH",
-                kinds.join(", ")
-            ),
-        })
+        let near = nearest(kind, kinds.iter().map(String::as_str)).map(str::to_owned);
+        Err(NoRunner::Unknown { kind: kind.to_owned(), near, kinds })
     }
 
     /// Returns the kinds that can be run here, as far as names tell.
@@ -128,24 +186,23 @@ impl Runners {
         kinds
     }
 
-    fn ask(&self, program: &Path, kind: &str, is_interrupted: &dyn Fn() -> bool) -> Result<Runner, String> {
-        let shown = program.display();
+    fn ask(&self, program: &Path, kind: &str, is_interrupted: &dyn Fn() -> bool) -> Result<Runner, NoRunner> {
         let mut query = Query::new("", &["capabilities"], &self.cwd);
         query.program = program.into();
         query.limit = PATIENCE;
         query.most = MOST;
         // Its exit code says nothing: some that leave with another than 0 can do what they say.
         let answer = query.start().answer(is_interrupted).map_err(|error| match error {
-            QueryError::NotFound => format!("the runner {shown} does not exist"),
-            error => format!("the runner {shown} does not tell what it can do: {error}"),
+            QueryError::NotFound => NoRunner::Missing(program.to_owned()),
+            error => NoRunner::Silent { program: program.to_owned(), source: Arc::new(error) },
         })?;
         let told: Capabilities = serde_json::from_slice(answer.stdout.trim_ascii()).map_err(|error| {
-            let last = answer.failure().map_or_else(String::new, |last| format!(" ({last})"));
-            format!("the runner {shown} does not tell what it can do: `capabilities` wrote no JSON object with runnables: {error}{last}")
+            let failure = answer.failure();
+            NoRunner::Odd { program: program.to_owned(), source: Arc::new(error), failure }
         })?;
         if !told.runnables.iter().any(|told| told == kind) {
-            let kinds = told.runnables.join(", ");
-            return Err(format!("the runner {shown} does not run the kind '{kind}'; it says that it runs: {kinds}"));
+            let (program, kind) = (program.to_owned(), kind.to_owned());
+            return Err(NoRunner::OtherKinds { program, kind, kinds: told.runnables });
         }
         Ok(Runner {
             program: program.to_owned(),
@@ -195,7 +252,7 @@ mod tests {
         let find = |kind: &str, config: serde_json::Value| {
             let config = config.as_object().unwrap().clone();
             let runnable = Runnable { kind: kind.to_owned(), config, ..Runnable::default() };
-            let found = runners.find(&runnable, &|| false);
+            let found = runners.find(&runnable, &|| false).map_err(|error| error.to_string());
             found.map(|found| {
                 found.map(|found| found.program.display().to_string().replace(&at.display().to_string(), ""))
             })

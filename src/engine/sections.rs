@@ -29,9 +29,52 @@ enum Progress {
     Ended,
 }
 
+/// What makes no sense of what was said of a section.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BadSection {
+    /// A new section has another number than the next.
+    #[error("section {section} is new, but the next number is {next}")]
+    Number {
+        /// Its number.
+        section: SectionNumber,
+        /// The number that it should have.
+        next: usize,
+    },
+    /// It has begun before.
+    #[error("section {section} ('{uid}') began twice")]
+    BeganTwice {
+        /// Its number.
+        section: SectionNumber,
+        /// Its uid.
+        uid: String,
+    },
+    /// It has ended before.
+    #[error("section {section} ('{uid}') ended twice")]
+    EndedTwice {
+        /// Its number.
+        section: SectionNumber,
+        /// Its uid.
+        uid: String,
+    },
+    /// There are too many.
+    #[error("it has more than {MOST} sections")]
+    TooMany,
+    /// It is a part of one that is not there.
+    #[error("section '{uid}' is said to be a part of the unknown section {parent}")]
+    NoParent {
+        /// Its uid.
+        uid: String,
+        /// The number of the other.
+        parent: SectionNumber,
+    },
+    /// Nobody has told of it.
+    #[error("there is no section {0}")]
+    Unknown(SectionNumber),
+}
+
 impl Sections {
     /// Takes in sections that are to come.
-    pub(super) fn plan(&mut self, plans: &[SectionPlan]) -> Result<(), String> {
+    pub(super) fn plan(&mut self, plans: &[SectionPlan]) -> Result<(), BadSection> {
         for plan in plans {
             self.add(plan)?;
         }
@@ -45,16 +88,16 @@ impl Sections {
         plan: Option<&SectionPlan>,
         uid: Option<&str>,
         position: u64,
-    ) -> Result<&Known, String> {
+    ) -> Result<&Known, BadSection> {
         if let Some(plan) = plan {
             if section as usize != self.known.len() + 1 {
-                return Err(format!("section {section} is new, but the next number is {}", self.known.len() + 1));
+                return Err(BadSection::Number { section, next: self.known.len() + 1 });
             }
             self.add(plan)?;
         }
         let known = self.get_mut(section)?;
         if known.state != Progress::Planned {
-            return Err(format!("section {section} ('{}') began twice", known.uid));
+            return Err(BadSection::BeganTwice { section, uid: known.uid.clone() });
         }
         known.state = Progress::Open(position);
         if let Some(uid) = uid {
@@ -65,12 +108,12 @@ impl Sections {
     }
 
     /// Takes in that a section has ended, or was passed over, at `position` of the log. Returns what it has logged.
-    pub(super) fn finish(&mut self, section: SectionNumber, position: u64) -> Result<LogRange, String> {
+    pub(super) fn finish(&mut self, section: SectionNumber, position: u64) -> Result<LogRange, BadSection> {
         let known = self.get_mut(section)?;
         let begin = match known.state {
             Progress::Planned => position,
             Progress::Open(begin) => begin,
-            Progress::Ended => return Err(format!("section {section} ('{}') ended twice", known.uid)),
+            Progress::Ended => return Err(BadSection::EndedTwice { section, uid: known.uid.clone() }),
         };
         if std::mem::replace(&mut known.state, Progress::Ended) != Progress::Planned {
             self.open -= 1;
@@ -88,21 +131,21 @@ impl Sections {
         self.open
     }
 
-    fn add(&mut self, plan: &SectionPlan) -> Result<(), String> {
+    fn add(&mut self, plan: &SectionPlan) -> Result<(), BadSection> {
         if self.known.len() >= MOST {
-            return Err(format!("it has more than {MOST} sections"));
+            return Err(BadSection::TooMany);
         }
         if plan.parent as usize > self.known.len() {
-            return Err(format!("section '{}' is said to be a part of the unknown section {}", plan.uid, plan.parent));
+            return Err(BadSection::NoParent { uid: plan.uid.clone(), parent: plan.parent });
         }
         let known = Known { kind: plan.kind, uid: plan.uid.clone(), parent: plan.parent, state: Progress::Planned };
         self.known.push(known);
         Ok(())
     }
 
-    fn get_mut(&mut self, section: SectionNumber) -> Result<&mut Known, String> {
+    fn get_mut(&mut self, section: SectionNumber) -> Result<&mut Known, BadSection> {
         let index = (section as usize).checked_sub(1);
-        index.and_then(|index| self.known.get_mut(index)).ok_or_else(|| format!("there is no section {section}"))
+        index.and_then(|index| self.known.get_mut(index)).ok_or(BadSection::Unknown(section))
     }
 }
 
@@ -133,20 +176,17 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_told() {
         let mut sections = Sections::default();
-        assert_eq!(
-            sections.plan(&[plan("a", 3)]),
-            Err("section 'a' is said to be a part of the unknown section 3".into())
-        );
+        assert_eq!(sections.plan(&[plan("a", 3)]), Err(BadSection::NoParent { uid: "a".into(), parent: 3 }));
         sections.plan(&[plan("a", 0)]).unwrap();
-        assert_eq!(sections.start(2, None, None, 0).unwrap_err(), "there is no section 2");
-        assert_eq!(sections.start(0, None, None, 0).unwrap_err(), "there is no section 0");
+        assert_eq!(sections.start(2, None, None, 0).unwrap_err().to_string(), "there is no section 2");
+        assert_eq!(sections.start(0, None, None, 0).unwrap_err().to_string(), "there is no section 0");
         assert_eq!(
-            sections.start(5, Some(&plan("b", 0)), None, 0).unwrap_err(),
+            sections.start(5, Some(&plan("b", 0)), None, 0).unwrap_err().to_string(),
             "section 5 is new, but the next number is 2"
         );
         sections.start(1, None, None, 0).unwrap();
-        assert_eq!(sections.start(1, None, None, 0).unwrap_err(), "section 1 ('a') began twice");
+        assert_eq!(sections.start(1, None, None, 0).unwrap_err().to_string(), "section 1 ('a') began twice");
         sections.finish(1, 0).unwrap();
-        assert_eq!(sections.finish(1, 0).unwrap_err(), "section 1 ('a') ended twice");
+        assert_eq!(sections.finish(1, 0).unwrap_err().to_string(), "section 1 ('a') ended twice");
     }
 }

@@ -120,7 +120,7 @@ fn read(
     })?;
     // As pyATS reads it.
     let (content, lines) = read_yaml_with_lines(&text, YamlSchema::Old, DEPTH)
-        .map_err(|YamlMistake { line, problem }| mistake(line, problem))?;
+        .map_err(|YamlMistake { line, problem }| mistake(line, problem.to_string()))?;
     if !matches!(content, Value::Map(_)) {
         let got = if content.is_null() { "nothing".to_owned() } else { content.to_string() };
         return Err(mistake(1, format!("a datafile must be a mapping of names and values, not {got}")).into());

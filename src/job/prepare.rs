@@ -150,7 +150,7 @@ impl Preparation<'_> {
 
     /// Finds who runs a runnable.
     fn runner(&self, runnable: &mut Runnable) -> Result<Option<Arc<Runner>>, String> {
-        let runner = self.runners.find(runnable, self.is_interrupted)?;
+        let runner = self.runners.find(runnable, self.is_interrupted).map_err(|error| error.to_string())?;
         // A runner finds the testbed by its variable; Avocado's own take no parameters but texts.
         if runner.is_some() && runnable.kwargs.get("testbed") == self.settings.testbed.as_ref() {
             runnable.kwargs.shift_remove("testbed");

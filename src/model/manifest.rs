@@ -64,12 +64,33 @@ pub(crate) struct Manifest {
 
 /// A line that is no entry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {what}")]
+#[error("line {line}: {why}")]
 pub(crate) struct BadManifest {
     /// The line, from 1.
     pub(crate) line: usize,
     /// What is wrong with it.
-    pub(crate) what: String,
+    #[source]
+    pub(crate) why: BadEntry,
+}
+
+/// What is wrong with a line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BadEntry {
+    /// A quote has no end.
+    #[error("its quotes are not closed")]
+    OpenQuotes,
+    /// It has so many words.
+    #[error("it has {0} words and not 4")]
+    Words(usize),
+    /// It is of a kind that is none.
+    #[error("'{0}' is none of s, d and i")]
+    Kind(String),
+    /// It names a file elsewhere.
+    #[error("the path '{}' is not inside the run directory", .0.display())]
+    Outside(PathBuf),
+    /// Its hash has odd bytes.
+    #[error("its hash is no text")]
+    Hash,
 }
 
 impl Manifest {
@@ -84,12 +105,12 @@ impl Manifest {
         lines(bytes).filter_map(move |text| {
             let line = next;
             next += 1 + memchr::memchr_iter(b'\n', text).count();
-            let words = shlex::bytes::split(text).ok_or_else(|| "its quotes are not closed".to_owned());
+            let words = shlex::bytes::split(text).ok_or(BadEntry::OpenQuotes);
             let entry = match words {
                 Ok(words) if words.is_empty() => return None,
                 words => words.and_then(ManifestEntry::of_words),
             };
-            Some(entry.map_err(|what| BadManifest { line, what }))
+            Some(entry.map_err(|why| BadManifest { line, why }))
         })
     }
 
@@ -133,22 +154,22 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 impl ManifestEntry {
-    fn of_words(words: Vec<Vec<u8>>) -> Result<Self, String> {
+    fn of_words(words: Vec<Vec<u8>>) -> Result<Self, BadEntry> {
         let count = words.len();
         let mut words = words.into_iter();
         let (Some(kind), Some(path), Some(hash), Some(origin)) =
             (words.next(), words.next(), words.next(), words.next())
         else {
-            return Err(format!("it has {count} words and not 4"));
+            return Err(BadEntry::Words(count));
         };
-        let kind = EntryKind::of_word(&kind)
-            .ok_or_else(|| format!("'{}' is none of s, d and i", String::from_utf8_lossy(&kind)))?;
+        let kind =
+            EntryKind::of_word(&kind).ok_or_else(|| BadEntry::Kind(String::from_utf8_lossy(&kind).into_owned()))?;
         let path = PathBuf::from(OsString::from_vec(path));
         // Who restores a run's files by its manifest must not be led out of it.
         if !is_inside(&path) {
-            return Err(format!("the path '{}' is not inside the run directory", path.display()));
+            return Err(BadEntry::Outside(path));
         }
-        let sha1 = String::from_utf8(hash).map_err(|_| "its hash is no text".to_owned())?;
+        let sha1 = String::from_utf8(hash).map_err(|_| BadEntry::Hash)?;
         Ok(ManifestEntry {
             kind,
             path,
@@ -213,7 +234,8 @@ mod tests {
             ("s a/../.. b c\n", 1, "the path 'a/../..' is not inside the run directory"),
         ];
         for (text, line, what) in cases {
-            assert_eq!(Manifest::parse(text.as_bytes()), Err(BadManifest { line, what: what.to_owned() }), "{text:?}");
+            let bad = Manifest::parse(text.as_bytes()).unwrap_err();
+            assert_eq!((bad.line, bad.why.to_string().as_str()), (line, what), "{text:?}");
         }
     }
 

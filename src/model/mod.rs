@@ -77,7 +77,7 @@ pub(crate) use section::{LogRange, SectionChoice, SectionKind, SectionNumber, Se
 pub(crate) use session::{ENOUGH, ItemReport, SESSION, SessionOrder};
 pub(crate) use shuffle::{SplitMix64, short_seed, shuffled};
 pub(crate) use size::parse_size;
-pub(crate) use status_message::{Finished, Running, StatusKind, StatusMessage, TaskIdValue};
+pub(crate) use status_message::{BadMessage, Finished, Running, StatusKind, StatusMessage, TaskIdValue};
 pub(crate) use stream::Stream;
 pub(crate) use synchro::{
     Answer, FRAME_LIMIT, Fault, FaultKind, Gives, Keys, Method, ObjectId, Op, PROTOCOL, REFERENCE, Request, SharedKind,
@@ -90,8 +90,8 @@ pub(crate) use value::{
     Key, MAX_DEPTH, Value, YamlMistake, YamlSchema, argument, read_yaml, read_yaml_with_lines, references_in, yaml_word,
 };
 pub(crate) use walk::{
-    WALK_PAGE_SIZE, WalkEnd, WalkEnded, WalkLine, WalkMachine, WalkOrder, WalkPage, WalkReport, WalkSlot, WalkStep,
-    WalkSuite, Walks,
+    NoState, WALK_PAGE_SIZE, WalkEnd, WalkEnded, WalkLine, WalkMachine, WalkOrder, WalkPage, WalkReport, WalkSlot,
+    WalkStep, WalkSuite, Walks,
 };
 pub(crate) use walk_event::{
     SerialRan, WalkCause, WalkCoverage, WalkFailed, WalkShrunk, WalksEnd, WalksFinished, WalksRan, WalksStarted,

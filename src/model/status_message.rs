@@ -12,6 +12,7 @@ use std::fmt;
 
 use serde_json::Number;
 
+pub(crate) use self::read::BadMessage;
 use super::TestStatus;
 
 /// One message of a runner.
@@ -156,7 +157,7 @@ impl StatusMessage {
     }
 
     /// Reads a line. Keys that nobody knows are passed over; a missing time is no mistake.
-    pub(crate) fn parse(line: &[u8]) -> Result<Self, String> {
+    pub(crate) fn parse(line: &[u8]) -> Result<Self, BadMessage> {
         read::parse(line)
     }
 

@@ -59,14 +59,19 @@ impl fmt::Display for SharedRef {
     }
 }
 
-impl FromStr for SharedRef {
-    type Err = String;
+/// A text that names no shared object.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{}' names no shared object; one is named as in dict:3", .0.escape_debug())]
+pub(crate) struct NoSharedRef(String);
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for SharedRef {
+    type Err = NoSharedRef;
+
+    fn from_str(text: &str) -> Result<Self, NoSharedRef> {
         let parts = text
             .split_once(':')
             .and_then(|(kind, id)| Some(Self { kind: SharedKind::named(kind)?, id: id.parse().ok()? }));
-        parts.ok_or_else(|| format!("'{}' names no shared object; one is named as in dict:3", text.escape_debug()))
+        parts.ok_or_else(|| NoSharedRef(text.to_owned()))
     }
 }
 
@@ -324,7 +329,7 @@ mod tests {
         let form = json!({ "__synchro__": { "type": "rlock", "id": 7 } });
         assert_eq!(Value::Shared(reference).to_json(), form);
         for wrong in ["rlock", "rlock:", "rlock:x", "dog:7", "", "dict:-1"] {
-            assert!(wrong.parse::<SharedRef>().unwrap_err().contains("names no shared object"), "{wrong}");
+            assert!(wrong.parse::<SharedRef>().unwrap_err().to_string().contains("names no shared object"), "{wrong}");
         }
         let mut found = Vec::new();
         let value =

@@ -258,7 +258,7 @@ pub(crate) enum WalkReport {
     /// Some of the states asked for; the last of these has `more` unset.
     States {
         /// Ids with their encoded states; a state that cannot be encoded has an error in its place.
-        states: Vec<(u64, Result<Value, String>)>,
+        states: Vec<(u64, Result<Value, NoState>)>,
         /// Others follow.
         #[serde(default)]
         more: bool,
@@ -266,3 +266,9 @@ pub(crate) enum WalkReport {
     /// How a walk of given steps ended.
     Tried(Box<WalkEnded>),
 }
+
+/// Why a state cannot be encoded, in the words of the worker that has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{0}")]
+#[serde(transparent)]
+pub(crate) struct NoState(pub(crate) String);

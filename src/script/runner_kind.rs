@@ -126,7 +126,7 @@ fn emit_function(lua: &Lua, say: &Say) -> mlua::Result<Function> {
             }
         }
         let line = Json::Object(json).to_string();
-        crate::model::StatusMessage::parse(line.as_bytes()).map_err(|problem| raise(lua, "usage", problem))?;
+        crate::model::StatusMessage::parse(line.as_bytes()).map_err(|bad| raise(lua, "usage", bad.to_string()))?;
         say(&line);
         Ok(())
     })

@@ -13,17 +13,34 @@ use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
-use crate::model::{Value, YamlSchema, read_yaml};
+use crate::model::{Value, YamlMistake, YamlSchema, read_yaml};
 
-/// Returns `value` as a YAML document, or why it is none.
-pub(crate) fn encode(value: &impl Serialize) -> Result<String, String> {
-    let mut value = serde_json::to_value(value).map_err(|e| e.to_string())?;
+/// Why a value and its attribute could not be made of each other.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AttrError {
+    /// It is no value that an attribute can have, or not the one that is read.
+    #[error(transparent)]
+    Value(#[from] serde_json::Error),
+    /// It cannot be written as YAML.
+    #[error(transparent)]
+    Write(#[from] serde_saphyr::SerializeError),
+    /// It is not YAML.
+    #[error(transparent)]
+    Read(Box<serde_saphyr::Error>),
+    /// It has numbers beyond JSON, and is not YAML.
+    #[error(transparent)]
+    ReadLarge(#[from] YamlMistake),
+}
+
+/// Returns `value` as a YAML document.
+pub(crate) fn encode(value: &impl Serialize) -> Result<String, AttrError> {
+    let mut value = serde_json::to_value(value)?;
     value.sort_all_objects();
     let options = serde_saphyr::ser_options! {
         // Folded and literal blocks differ between readers in what they do to spaces at the ends of lines.
         prefer_block_scalars: false,
     };
-    let text = serde_saphyr::to_string_with_options(&Written(&value), options).map_err(|e| e.to_string())?;
+    let text = serde_saphyr::to_string_with_options(&Written(&value), options)?;
     let mut text = match text.contains(LARGE) {
         true => WRITTEN_LARGE.replace_all(&text, "$1").into_owned(),
         false => text,
@@ -34,14 +51,14 @@ pub(crate) fn encode(value: &impl Serialize) -> Result<String, String> {
     Ok(text)
 }
 
-/// Returns what a YAML document holds, or what is wrong with it. An empty document is null.
-pub(crate) fn decode<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+/// Returns what a YAML document holds. An empty document is null.
+pub(crate) fn decode<T: DeserializeOwned>(text: &str) -> Result<T, AttrError> {
     let text = if text.trim().is_empty() { "null\n" } else { text };
     if BEYOND.is_match(text) {
-        let value = read_yaml(text, YamlSchema::Old).map_err(|e| e.to_string())?;
-        return serde_json::from_value(value.to_plain_json()).map_err(|e| e.to_string());
+        let value = read_yaml(text, YamlSchema::Old)?;
+        return Ok(serde_json::from_value(value.to_plain_json())?);
     }
-    serde_saphyr::from_str(text).map_err(|e| e.to_string())
+    serde_saphyr::from_str(text).map_err(|error| AttrError::Read(Box::new(error)))
 }
 
 /// What may be a number that JSON has no word for, and that stands in its form once it is read.
@@ -93,7 +110,7 @@ mod tests {
     use super::*;
 
     fn decode_value(text: &str) -> Result<Value, String> {
-        decode(text)
+        decode(text).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -92,7 +92,7 @@ fn judge_tree(run: &Path, id: &Path, links: &Links) -> Result<()> {
             let kind = kind.map_err(Error::io("read", &entry.path()))?;
             if kind.is_symlink() {
                 let leads_to = fs::read_link(entry.path()).map_err(Error::io("read", &entry.path()))?;
-                links.judge(&id.join(&path), &leads_to).map_err(|what| Error::BadLink { path, what })?;
+                links.judge(&id.join(&path), &leads_to).map_err(|why| Error::BadLink { path, why })?;
             } else if kind.is_dir() {
                 open.push(path);
             }
@@ -149,7 +149,7 @@ impl Copy<'_> {
         if kind.is_symlink() {
             let leads_to = fs::read_link(&full).map_err(Error::io("read", &full))?;
             if let Some(links) = &self.links {
-                links.judge(&target, &leads_to).map_err(|what| Error::BadLink { path: path.to_owned(), what })?;
+                links.judge(&target, &leads_to).map_err(|why| Error::BadLink { path: path.to_owned(), why })?;
             }
             self.to.link(&target, &leads_to).map_err(Error::io("create", &target))?;
             if self.follows_links {

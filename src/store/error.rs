@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::links::LinkRefused;
 use crate::model::os_text;
 
 /// An error of the store.
@@ -71,12 +72,13 @@ pub(crate) enum Error {
         limit: u64,
     },
     /// A run that is to be brought here has a link that does not stay among the runs.
-    #[error("{} {what}", path.display())]
+    #[error("{} {why}", path.display())]
     BadLink {
         /// The link.
         path: PathBuf,
         /// What is wrong with it.
-        what: String,
+        #[source]
+        why: LinkRefused,
     },
     /// An event log was written by a newer release.
     #[error("{} has event format {found}, and this release reads formats up to {known}", path.display())]

@@ -13,6 +13,20 @@ use crate::model::{clean_path, link_stays};
 /// Places of a run directory, it and below it, that Rille and Guild write to: a link there would have them write elsewhere.
 const NEVER_LINKS: [&str; 6] = ["", ".guild", ".guild/*", ".guild/attrs/*", "tasks", "job.log"];
 
+/// Why a link is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum LinkRefused {
+    /// It leads nowhere.
+    #[error("is a link to nothing")]
+    ToNothing,
+    /// What is written there would be written elsewhere.
+    #[error("is a link in the place of metadata")]
+    InMetadata,
+    /// It leads out of the folder of runs, to this.
+    #[error("is a link that leads out of it, to {}", .0.display())]
+    LeadsOut(PathBuf),
+}
+
 /// The folder of runs that links are to stay in.
 pub(super) struct Links {
     runs: File,
@@ -24,29 +38,29 @@ impl Links {
         Ok(Links { runs: File::open(runs)? })
     }
 
-    /// Returns why a link at `path`, which begins with the id of its run, is refused, if it is.
-    pub(super) fn judge(&self, path: &Path, leads_to: &Path) -> Result<(), String> {
+    /// Fails if a link at `path`, which begins with the id of its run, is refused.
+    pub(super) fn judge(&self, path: &Path, leads_to: &Path) -> Result<(), LinkRefused> {
         Links::check(path, leads_to)?;
         let target = target(path, leads_to).unwrap_or_default();
         let is_other = target.components().next() != path.components().next();
         // What the run itself brings along is not there yet, and was judged.
         if is_other && is_outside(self.runs.as_fd(), &target).unwrap_or(true) {
-            return Err(leads_out(leads_to));
+            return Err(LinkRefused::LeadsOut(leads_to.to_owned()));
         }
         Ok(())
     }
 
     /// The same without a look at what is there.
-    pub(super) fn check(path: &Path, leads_to: &Path) -> Result<(), String> {
+    pub(super) fn check(path: &Path, leads_to: &Path) -> Result<(), LinkRefused> {
         if leads_to.as_os_str().is_empty() {
-            return Err("is a link to nothing".to_owned());
+            return Err(LinkRefused::ToNothing);
         }
         let below: PathBuf = path.components().skip(1).collect();
         if is_never_link(&below) {
-            return Err("is a link in the place of metadata".to_owned());
+            return Err(LinkRefused::InMetadata);
         }
         if !link_stays(path, leads_to) || target(path, leads_to).is_none() {
-            return Err(leads_out(leads_to));
+            return Err(LinkRefused::LeadsOut(leads_to.to_owned()));
         }
         Ok(())
     }
@@ -70,10 +84,6 @@ fn is_never_link(below: &Path) -> bool {
         Some(folder) => below.parent() == Some(Path::new(folder)),
         None => below == Path::new(place),
     })
-}
-
-fn leads_out(leads_to: &Path) -> String {
-    format!("is a link that leads out of it, to {}", leads_to.display())
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ pub(crate) use home::Home;
 pub(crate) use index::{RunRow, ScalarRow, newest, newest_paths, read_scalars, row, rows};
 pub(crate) use list::{RunDetails, RunInfo, attribute, list, load, summarise};
 pub(crate) use masked_reader::{copy_masked, holds_secrets, mask_into};
-pub(crate) use opref::{Opref, read_opref};
+pub(crate) use opref::{NoOpref, Opref, read_opref};
 pub(crate) use platform::{host, platform, user};
 pub(crate) use remove::remove;
 pub(crate) use repair::{Repaired, repair};

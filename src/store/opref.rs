@@ -1,6 +1,7 @@
 //! The operation reference of a run, in the file `.guild/opref`: what was run, and from where.
 
 use std::fmt;
+use std::io;
 use std::path::Path;
 
 /// `TYPE:NAME VERSION MODEL OP`, four words in shell quoting, as Guild's `opref.py` writes and reads them.
@@ -31,13 +32,12 @@ impl Opref {
         }
     }
 
-    /// Returns the reference that `text` encodes, or what is wrong with it.
-    pub(crate) fn parse(text: &str) -> Result<Opref, String> {
-        let words = shlex::split(text).ok_or("its quotes are not closed")?;
+    /// Returns the reference that `text` encodes.
+    pub(crate) fn parse(text: &str) -> Result<Opref, BadOpref> {
+        let words = shlex::split(text).ok_or(BadOpref::OpenQuotes)?;
         let count = words.len();
-        let [package, version, model, op] =
-            <[String; 4]>::try_from(words).map_err(|_| format!("it has {count} words and not 4"))?;
-        let (kind, name) = package.split_once(':').ok_or("its first word is not TYPE:NAME")?;
+        let [package, version, model, op] = <[String; 4]>::try_from(words).map_err(|_| BadOpref::Words(count))?;
+        let (kind, name) = package.split_once(':').ok_or(BadOpref::NoType)?;
         Ok(Opref { kind: kind.to_owned(), name: name.to_owned(), version, model, op })
     }
 
@@ -47,12 +47,37 @@ impl Opref {
     }
 }
 
-/// Returns the reference of the run in the directory `run`, `None` if it has none, or what is wrong with it.
-pub(crate) fn read_opref(run: &Path) -> Result<Option<Opref>, String> {
+/// What is wrong with a text that is to be a reference.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BadOpref {
+    /// A quote has no end.
+    #[error("its quotes are not closed")]
+    OpenQuotes,
+    /// It has so many words.
+    #[error("it has {0} words and not 4")]
+    Words(usize),
+    /// The package has no type.
+    #[error("its first word is not TYPE:NAME")]
+    NoType,
+}
+
+/// Why the reference of a run is not known.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoOpref {
+    /// It is none.
+    #[error("its opref is damaged: {0}")]
+    Damaged(#[from] BadOpref),
+    /// Its file cannot be read.
+    #[error("its opref cannot be read: {0}")]
+    Unreadable(#[from] io::Error),
+}
+
+/// Returns the reference of the run in the directory `run`, `None` if it has none.
+pub(crate) fn read_opref(run: &Path) -> Result<Option<Opref>, NoOpref> {
     match std::fs::read_to_string(run.join(".guild/opref")) {
-        Ok(text) => Opref::parse(&text).map(Some).map_err(|what| format!("its opref is damaged: {what}")),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(format!("its opref cannot be read: {error}")),
+        Ok(text) => Ok(Some(Opref::parse(&text)?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -107,7 +132,7 @@ mod tests {
             ("script:/a '' '' 'a", "its quotes are not closed"),
         ];
         for (text, what) in cases {
-            assert_eq!(Opref::parse(text), Err(what.to_owned()));
+            assert_eq!(Opref::parse(text).unwrap_err().to_string(), what);
         }
     }
 

@@ -128,7 +128,8 @@ impl Repair {
         for (name, value) in known(run, log) {
             let is_wanted = is_bare || bad.contains(&name) || ALWAYS.contains(&name.as_str());
             if is_wanted && attrs.join(&name).symlink_metadata().is_err() {
-                let text = super::attr::encode(&value).map_err(|what| Error::corrupt(&attrs.join(&name), what))?;
+                let text = super::attr::encode(&value)
+                    .map_err(|error| Error::corrupt(&attrs.join(&name), error.to_string()))?;
                 self.write(&format!("attrs/{name}"), text.as_bytes())?;
             }
         }

@@ -44,14 +44,15 @@ impl RunEdit {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io("read", &path)(error)),
         };
-        let value: Value = attr::decode(&text).map_err(|what| Error::corrupt(&path, first_line(&what)))?;
+        let value: Value =
+            attr::decode(&text).map_err(|error| Error::corrupt(&path, first_line(&error.to_string())))?;
         Ok((!value.is_null()).then_some(value))
     }
 
     /// Writes an attribute: a reader sees the old value or the new one, never half of either.
     pub(crate) fn set(&self, name: &str, value: &impl Serialize) -> Result<()> {
         let path = self.path(name);
-        let text = attr::encode(value).map_err(|what| Error::corrupt(&path, what))?;
+        let text = attr::encode(value).map_err(|error| Error::corrupt(&path, error.to_string()))?;
         let failed = || Error::io("write", &path);
         fs::create_dir_all(self.guild.join("attrs")).map_err(failed())?;
         let mut temporary = temporary(&self.guild).map_err(failed())?;

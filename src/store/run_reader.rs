@@ -82,7 +82,7 @@ impl Reader {
         match attr::decode::<Option<T>>(&text) {
             Ok(value) => value,
             Err(e) => {
-                let what = e.lines().next().unwrap_or_default().to_owned();
+                let what = e.to_string().lines().next().unwrap_or_default().to_owned();
                 self.damage.push(format!("attribute '{name}': {what}"));
                 self.bad.insert(name.to_owned());
                 None

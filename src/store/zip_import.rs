@@ -13,7 +13,7 @@ use zip::read::ZipFile;
 use super::birth::Birth;
 use super::confined::Confined;
 use super::copy::is_of_the_moment;
-use super::links::Links;
+use super::links::{LinkRefused, Links};
 use super::{Error, Result};
 use crate::model::clean_path;
 
@@ -63,11 +63,11 @@ impl ZipImport {
         let mut bytes = 0_u64;
         for index in 0..import.archive.len() {
             let mut entry = entry(&mut import.archive, path, index)?;
-            let (name, kind) = entry.checked().map_err(|what| Error::corrupt(path, what))?;
+            let (name, kind) = entry.checked().map_err(|error| damaged(path, &error))?;
             if let Kind::Link = kind {
                 let leads_to = link_target(&mut entry.0);
-                let checked = leads_to.and_then(|to| Links::check(&name, &to));
-                checked.map_err(|what| Error::corrupt(path, refusal(&name, &what)))?;
+                let checked = leads_to.and_then(|to| Ok(Links::check(&name, &to)?));
+                checked.map_err(|why| damaged(path, &EntryError::at(&name, why)))?;
             }
             bytes = bytes.saturating_add(entry.0.size());
         }
@@ -107,7 +107,7 @@ impl ZipImport {
         let mut chosen = Vec::new();
         for index in 0..self.archive.len() {
             let entry = entry(&mut self.archive, &self.path, index)?;
-            let (path, kind) = entry.checked().map_err(|what| Error::corrupt(&self.path, what))?;
+            let (path, kind) = entry.checked().map_err(|error| damaged(&self.path, &error))?;
             if wanted(&path) && !is_of_the_moment(&path.components().skip(1).collect::<PathBuf>()) {
                 needed = needed.saturating_add(entry.0.size());
                 chosen.push((index, path, kind));
@@ -147,7 +147,7 @@ impl ZipImport {
                 Some(among) => among.judge(&path, &leads_to),
                 None => Links::check(&path, &leads_to),
             };
-            checked.map_err(|what| Error::corrupt(&self.path, refusal(&path, &what)))?;
+            checked.map_err(|why| damaged(&self.path, &EntryError::at(&path, why.into())))?;
             let made = confined.link(&path, &leads_to);
             made.map_err(|error| refuse(&self.path, &to.join(&path), &path, error))?;
         }
@@ -173,12 +173,12 @@ struct Entry<'a>(ZipFile<'a, File>);
 impl Entry<'_> {
     /// Returns the path of an entry, which is below the folder that it is unpacked to, and what it is; else why it is refused.
     /// Every `..` is.
-    fn checked(&self) -> std::result::Result<(PathBuf, Kind), String> {
-        let name = self.0.name().map_err(|error| error.to_string())?;
-        let refused = |why: &str| Err(refusal(Path::new(&*name), why));
+    fn checked(&self) -> std::result::Result<(PathBuf, Kind), EntryError> {
+        let name = self.0.name()?;
+        let refused = |why: Refused| Err(EntryError::at(Path::new(&*name), why));
         let is_plain = !name.contains(['\\', '\0']) && !name.split('/').any(|part| part == "..");
         let path = clean_path(Path::new(&*name)).filter(|path| is_plain && !path.as_os_str().is_empty());
-        let Some(path) = path else { return refused("has a path that leads out of it") };
+        let Some(path) = path else { return refused(Refused::LeadsOut) };
         let mode = self.0.unix_mode().unwrap_or(0o644);
         if self.0.is_dir() {
             return Ok((path, Kind::Folder));
@@ -187,34 +187,74 @@ impl Entry<'_> {
             libc::S_IFLNK => Ok((path, Kind::Link)),
             // What it may do beyond that is not for a file to say.
             0 | libc::S_IFREG => Ok((path, Kind::File(mode & 0o777))),
-            _ => refused("is neither file, folder nor link"),
+            _ => refused(Refused::OddKind),
         }
     }
 }
 
-fn refusal(name: &Path, why: &str) -> String {
-    format!("the entry '{}' {why}", name.display().to_string().escape_debug())
+/// An entry that is refused.
+#[derive(Debug, thiserror::Error)]
+enum EntryError {
+    /// Its name cannot be told.
+    #[error(transparent)]
+    Name(#[from] zip::result::ZipError),
+    /// It is this one, for this.
+    #[error("the entry '{}' {why}", path.display().to_string().escape_debug())]
+    At {
+        path: PathBuf,
+        #[source]
+        why: Refused,
+    },
+}
+
+impl EntryError {
+    fn at(path: &Path, why: Refused) -> Self {
+        Self::At { path: path.to_owned(), why }
+    }
+}
+
+/// Why an entry is refused.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error("has a path that leads out of it")]
+    LeadsOut,
+    #[error("is neither file, folder nor link")]
+    OddKind,
+    #[error("is in it twice")]
+    Twice,
+    #[error("is a link to a path that is too long")]
+    LongLink,
+    #[error("is a link to no text")]
+    LinkToNoText,
+    #[error(transparent)]
+    Link(#[from] LinkRefused),
+    #[error(transparent)]
+    Io(#[from] io::Error),
 }
 
 /// Returns the error for an entry that was not written: the disk's, or its own.
 fn refuse(zip: &Path, target: &Path, path: &Path, error: io::Error) -> Error {
     match error.kind() {
-        io::ErrorKind::AlreadyExists => Error::corrupt(zip, refusal(path, "is in it twice")),
-        io::ErrorKind::Other => Error::corrupt(zip, refusal(path, &error.to_string())),
+        io::ErrorKind::AlreadyExists => damaged(zip, &EntryError::at(path, Refused::Twice)),
+        io::ErrorKind::Other => damaged(zip, &EntryError::at(path, error.into())),
         _ => Error::io("create", target)(error),
     }
 }
 
-fn link_target(entry: &mut impl Read) -> std::result::Result<PathBuf, String> {
+fn damaged(zip: &Path, error: &EntryError) -> Error {
+    Error::corrupt(zip, error.to_string())
+}
+
+fn link_target(entry: &mut impl Read) -> std::result::Result<PathBuf, Refused> {
     let mut target = Vec::new();
-    let read = entry.take(LONGEST_LINK + 1).read_to_end(&mut target);
-    read.map_err(|error| error.to_string())?;
+    entry.take(LONGEST_LINK + 1).read_to_end(&mut target)?;
     if target.len() as u64 > LONGEST_LINK {
-        return Err("is a link to a path that is too long".to_owned());
+        return Err(Refused::LongLink);
     }
-    let target = String::from_utf8(target).map_err(|_| "is a link to no text")?;
+    let target = String::from_utf8(target).map_err(|_| Refused::LinkToNoText)?;
     Ok(PathBuf::from(target))
 }
+
 /// Returns the time of an entry, which is local, as everything in this form.
 fn system_time(time: zip::DateTime) -> Option<std::time::SystemTime> {
     let date = NaiveDate::from_ymd_opt(i32::from(time.year()), u32::from(time.month()), u32::from(time.day()))?;

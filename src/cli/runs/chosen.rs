@@ -1,7 +1,6 @@
-//! What the commands share that do something to runs: which are meant, the question before it is done, and going on with
-//! the others where it cannot be done to one.
+//! Which runs a command is about, and how it tells people of them.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, Write};
 
 use clap::Args;
 
@@ -105,75 +104,6 @@ fn no_run() -> Failure {
     Failure::usage("there is no such run").hint("'rille runs --all' lists the runs there are.")
 }
 
-/// How many things a question lists.
-const LINES: usize = 50;
-
-/// How much there is to lose by what is asked about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Weight {
-    /// It can be undone: it is done unless somebody is there who says no.
-    Light,
-    /// It cannot: it is done only if somebody says yes.
-    Heavy,
-}
-
-/// A question before something is done to runs.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Question<'a> {
-    /// What is about to happen, up to a colon.
-    pub(crate) text: &'a str,
-    /// The runs it happens to.
-    pub(crate) runs: &'a [RunInfo],
-    /// What there is to lose.
-    pub(crate) weight: Weight,
-    /// The thing that is done, as in "removing runs".
-    pub(crate) doing: &'a str,
-}
-
-impl Question<'_> {
-    /// Returns whether to go on: `yes` was given, the user says so, or nobody needs to.
-    pub(crate) fn ask(&self, yes: bool) -> Result<bool, Failure> {
-        let lines: Vec<String> = self.runs.iter().map(describe).collect();
-        ask(self.text, &lines, self.weight, self.doing, yes)
-    }
-}
-
-/// The same about anything, with a line for each thing.
-pub(crate) fn ask(text: &str, lines: &[String], weight: Weight, doing: &str, yes: bool) -> Result<bool, Failure> {
-    if yes {
-        return Ok(true);
-    }
-    if !io::stdin().is_terminal() {
-        return match weight {
-            Weight::Light => Ok(true),
-            Weight::Heavy => {
-                Err(Failure::usage(format!("{doing} needs a yes, and standard input is not a terminal to ask on"))
-                    .hint("add -y to go on without being asked."))
-            }
-        };
-    }
-    let mut err = io::stderr().lock();
-    let asked = (|| {
-        writeln!(err, "{text}:")?;
-        for line in lines.iter().take(LINES) {
-            writeln!(err, "  {}", one_line(line).trim_end())?;
-        }
-        if lines.len() > LINES {
-            writeln!(err, "  … and {} more", lines.len() - LINES)?;
-        }
-        write!(err, "Continue? {} ", if weight == Weight::Light { "(Y/n)" } else { "(y/N)" })?;
-        err.flush()?;
-        let mut answer = String::new();
-        let read = io::stdin().lock().read_line(&mut answer)?;
-        Ok(match answer.trim().to_lowercase().as_str() {
-            "y" | "yes" => true,
-            "" => read > 0 && weight == Weight::Light,
-            _ => false,
-        })
-    })();
-    asked.map_err(|error: io::Error| Failure::general(format!("cannot ask: {error}")))
-}
-
 /// Returns a line that describes a run.
 pub(crate) fn describe(run: &RunInfo) -> String {
     let id: String = run.id.chars().take(8).collect();
@@ -181,26 +111,6 @@ pub(crate) fn describe(run: &RunInfo) -> String {
     let started = run.started.map(|time| time.with_timezone(&chrono::Local).format("%Y-%m-%d %H:%M:%S").to_string());
     let (started, label) = (started.unwrap_or_else(|| "-".to_owned()), run.label.as_deref().unwrap_or_default());
     one_line(&format!("[{id}]  {operation}  {started}  {}  {label}", run.status)).trim_end().to_owned()
-}
-
-/// Does something to each of the runs. Where it fails for one of several, that is told and the others are gone on with.
-/// Returns what came of the runs, and whether it failed for none.
-pub(crate) fn each<T>(
-    runs: &[RunInfo],
-    mut work: impl FnMut(&RunInfo) -> Result<T, Failure>,
-) -> Result<(Vec<T>, bool), Failure> {
-    let (mut done, mut failed) = (Vec::new(), 0);
-    for run in runs {
-        match work(run) {
-            Ok(made) => done.push(made),
-            Err(failure) if runs.len() == 1 => return Err(failure),
-            Err(failure) => {
-                failed += 1;
-                warn(&format!("{}, skipping run {}", failure.message, run.id));
-            }
-        }
-    }
-    Ok((done, failed == 0))
 }
 
 /// Tells people something, on standard error. With nobody there to hear it, it is not told.

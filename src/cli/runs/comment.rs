@@ -7,7 +7,8 @@ use chrono::{DateTime, Local};
 use clap::Args;
 use serde_json::{Map, json};
 
-use super::chosen::{Chosen, Question, Weight, describe, each, tell};
+use super::act::{Act, Question, Weight};
+use super::chosen::{Chosen, describe, tell};
 use super::selection::Unnamed;
 use crate::cli::output::{one_line, write_json, write_out};
 use crate::cli::{Failure, editor, present_masks};
@@ -79,11 +80,8 @@ pub(crate) fn main(args: &CommentArgs, home: &Home) -> Result<i32, Failure> {
         (None, None) => ("You are about to delete all comments from the following runs".to_owned(), Weight::Heavy),
     };
     let question = Question { text: &text, runs: &runs, weight, doing: "deleting comments" };
-    if !question.ask(args.yes || args.edit)? {
-        return Ok(exit_code::FAILED);
-    }
     let (user, host) = author(args.user.as_deref());
-    let (changed, all) = each(&runs, |run| {
+    let change_one = |run: &RunInfo| {
         match (&body, args.delete) {
             (Some(body), _) => {
                 let (user, host) = (user.clone(), host.clone());
@@ -99,19 +97,15 @@ pub(crate) fn main(args: &CommentArgs, home: &Home) -> Result<i32, Failure> {
             }
             (None, None) => store::clear_comments(&run.path)?,
         }
-        Ok(as_json(run))
-    })?;
-    let count = changed.len();
-    if args.json {
-        write_json(&changed)?;
-    } else {
-        tell(&match (body.is_some(), args.delete) {
-            (true, _) => format!("Added comment to {count} run(s)"),
-            (false, Some(_)) => format!("Deleted comment for {count} run(s)"),
-            (false, None) => format!("Deleted all comments for {count} run(s)"),
-        });
-    }
-    Ok(i32::from(!all))
+        Ok(Some(as_json(run)))
+    };
+    let done = match (&body, args.delete) {
+        (Some(_), _) => "Added comment to",
+        (None, Some(_)) => "Deleted comment for",
+        (None, None) => "Deleted all comments for",
+    };
+    let act = Act { question, yes: args.yes || args.edit, json: args.json };
+    act.perform(change_one, |changed| format!("{done} {} run(s)", changed.len()))
 }
 
 /// Returns user and host of a new comment.

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::Value;
 
-use super::chosen::{each, tell};
+use super::act::each;
+use super::chosen::tell;
 use super::export::is_zip;
 use super::selection::Unnamed;
 use super::transfer::{TransferArgs, exists, without_running};

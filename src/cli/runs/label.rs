@@ -3,12 +3,12 @@
 use clap::Args;
 use serde_json::json;
 
-use super::chosen::{Chosen, Question, Weight, each, tell};
+use super::act::{Act, Question, Weight};
+use super::chosen::Chosen;
 use super::selection::Unnamed;
-use crate::cli::output::write_json;
 use crate::cli::{Failure, present_masks};
-use crate::model::{Masks, exit_code};
-use crate::store::{self, Home, LabelChange};
+use crate::model::Masks;
+use crate::store::{self, Home, LabelChange, RunInfo};
 
 /// Which labels are changed, and how.
 #[derive(Args, Debug)]
@@ -67,19 +67,11 @@ pub(crate) fn main(args: &LabelArgs, home: &Home) -> Result<i32, Failure> {
         LabelChange::Clear => "You are about to clear the labels of the following runs".to_owned(),
     };
     let question = Question { text: &text, runs: &runs, weight: Weight::Light, doing: "changing labels" };
-    if !question.ask(args.yes)? {
-        return Ok(exit_code::FAILED);
-    }
-    let (changed, all) = each(&runs, |run| {
+    let change_one = |run: &RunInfo| {
         let label = store::change_label(&run.path, &change)?;
-        Ok(json!({"id": run.id, "label": label}))
-    })?;
-    if args.json {
-        write_json(&changed)?;
-    } else if change == LabelChange::Clear {
-        tell(&format!("Cleared label for {} run(s)", changed.len()));
-    } else {
-        tell(&format!("Labeled {} run(s)", changed.len()));
-    }
-    Ok(i32::from(!all))
+        Ok(Some(json!({"id": run.id, "label": label})))
+    };
+    let done = if change == LabelChange::Clear { "Cleared label for" } else { "Labeled" };
+    let act = Act { question, yes: args.yes, json: args.json };
+    act.perform(change_one, |changed| format!("{done} {} run(s)", changed.len()))
 }

@@ -3,12 +3,11 @@
 use clap::Args;
 use serde_json::json;
 
-use super::chosen::{Chosen, Question, Weight, each, tell};
+use super::act::{Act, Question, Weight};
+use super::chosen::{Chosen, tell};
 use super::selection::Unnamed;
 use crate::cli::Failure;
-use crate::cli::output::write_json;
-use crate::model::exit_code;
-use crate::store::{self, Home};
+use crate::store::{self, Home, RunInfo};
 
 /// Which runs are marked.
 #[derive(Args, Debug)]
@@ -43,17 +42,11 @@ pub(crate) fn main(args: &MarkArgs, home: &Home) -> Result<i32, Failure> {
     }
     let text = format!("You are about to {what} the following runs");
     let question = Question { text: &text, runs: &runs, weight: Weight::Light, doing: "marking runs" };
-    if !question.ask(args.yes)? {
-        return Ok(exit_code::FAILED);
-    }
-    let (changed, all) = each(&runs, |run| {
+    let mark_one = |run: &RunInfo| {
         store::mark(&run.path, !args.clear)?;
-        Ok(json!({"id": run.id, "marked": !args.clear}))
-    })?;
-    if args.json {
-        write_json(&changed)?;
-    } else {
-        tell(&format!("{} {} run(s)", if args.clear { "Unmarked" } else { "Marked" }, changed.len()));
-    }
-    Ok(i32::from(!all))
+        Ok(Some(json!({"id": run.id, "marked": !args.clear})))
+    };
+    let done = if args.clear { "Unmarked" } else { "Marked" };
+    let act = Act { question, yes: args.yes, json: args.json };
+    act.perform(mark_one, |changed| format!("{done} {} run(s)", changed.len()))
 }

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::chosen::{Weight, ask, describe, one, tell, warn};
+use super::act::{Weight, ask};
+use super::chosen::{describe, one, tell, warn};
 use super::compared::{Compared, compare_files};
 use super::diff::project_of;
 use super::ls::Pattern;

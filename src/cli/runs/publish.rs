@@ -8,7 +8,8 @@ use chrono::SecondsFormat;
 use clap::Args;
 use serde_json::json;
 
-use super::chosen::{Chosen, Question, Weight, each, tell, warn};
+use super::act::{Question, Weight, each};
+use super::chosen::{Chosen, tell, warn};
 use super::markdown::{Published, index_page, run_page, sorted};
 use super::scalars::scalars_of;
 use super::selection::Unnamed;
@@ -119,7 +120,7 @@ fn publish(args: &PublishArgs, run: &RunInfo, dest: &Path, masks: &Masks) -> Res
     let shown: Vec<(&RunFile, Option<PathBuf>)> =
         files.iter().filter(|file| !file.metadata.is_dir()).zip(links).collect();
 
-    let yaml = |value: &serde_json::Value| store::yaml(value).map_err(Failure::general);
+    let yaml = |value: &serde_json::Value| store::yaml(value).map_err(|error| Failure::general(error.to_string()));
     let time = |time: Option<chrono::DateTime<chrono::Utc>>| time.map(|t| t.to_rfc3339_opts(SecondsFormat::Secs, true));
     let summary = Published {
         id: run.id.clone(),

@@ -3,12 +3,11 @@
 use clap::Args;
 use serde_json::json;
 
-use super::chosen::{Chosen, Question, Weight, each, tell};
+use super::act::{Act, Question, Weight};
+use super::chosen::{Chosen, tell};
 use super::selection::Unnamed;
 use crate::cli::Failure;
-use crate::cli::output::write_json;
-use crate::model::exit_code;
-use crate::store::{self, Home};
+use crate::store::{self, Home, RunInfo};
 
 /// Which runs are deleted: of those in the trash, by default all.
 #[derive(Args, Debug)]
@@ -38,17 +37,10 @@ pub(crate) fn main(args: &PurgeArgs, home: &Home) -> Result<i32, Failure> {
     }
     let text = "You are about to delete the following runs for good";
     let question = Question { text, runs: &runs, weight: Weight::Heavy, doing: "purging runs" };
-    if !question.ask(args.yes)? {
-        return Ok(exit_code::FAILED);
-    }
-    let (purged, all) = each(&runs, |run| {
+    let purge_one = |run: &RunInfo| {
         store::purge(&run.path)?;
-        Ok(json!({"id": run.id, "path": run.path}))
-    })?;
-    if args.json {
-        write_json(&purged)?;
-    } else {
-        tell(&format!("Permanently deleted {} run(s)", purged.len()));
-    }
-    Ok(i32::from(!all))
+        Ok(Some(json!({"id": run.id, "path": run.path})))
+    };
+    let act = Act { question, yes: args.yes, json: args.json };
+    act.perform(purge_one, |purged| format!("Permanently deleted {} run(s)", purged.len()))
 }

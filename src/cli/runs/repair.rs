@@ -3,7 +3,8 @@
 use clap::Args;
 use serde_json::json;
 
-use super::chosen::{Chosen, Question, Weight, each, tell, warn};
+use super::act::{Question, Weight, each};
+use super::chosen::{Chosen, tell, warn};
 use super::selection::Unnamed;
 use crate::cli::Failure;
 use crate::cli::output::write_json;

@@ -3,12 +3,11 @@
 use clap::Args;
 use serde_json::json;
 
-use super::chosen::{Chosen, Question, Weight, each, tell, warn};
+use super::act::{Act, Question, Weight};
+use super::chosen::{Chosen, tell, warn};
 use super::selection::Unnamed;
 use crate::cli::Failure;
-use crate::cli::output::write_json;
-use crate::model::exit_code;
-use crate::store::{self, Home};
+use crate::store::{self, Home, RunInfo};
 
 /// Which runs are restored: of those in the trash, by default all.
 #[derive(Args, Debug)]
@@ -32,23 +31,13 @@ pub(crate) fn main(args: &RestoreArgs, home: &Home) -> Result<i32, Failure> {
     }
     let text = "You are about to restore the following runs";
     let question = Question { text, runs: &runs, weight: Weight::Light, doing: "restoring runs" };
-    if !question.ask(args.yes)? {
-        return Ok(exit_code::FAILED);
-    }
-    let mut skipped = 0;
-    let (restored, all) = each(&runs, |run| {
+    let restore_one = |run: &RunInfo| {
         let path = store::restore(home, &run.path)?;
         if path.is_none() {
-            skipped += 1;
             warn(&format!("there is a run of the id of {} already, skipping", run.id));
         }
         Ok(path.map(|path| json!({"id": store::run_id(&path), "path": path})))
-    })?;
-    let restored: Vec<_> = restored.into_iter().flatten().collect();
-    if args.json {
-        write_json(&restored)?;
-    } else {
-        tell(&format!("Restored {} run(s)", restored.len()));
-    }
-    Ok(i32::from(!all || skipped > 0))
+    };
+    let act = Act { question, yes: args.yes, json: args.json };
+    act.perform(restore_one, |restored| format!("Restored {} run(s)", restored.len()))
 }

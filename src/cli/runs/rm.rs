@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::chosen::{Chosen, Question, Weight, each, tell};
+use super::act::{Act, Question, Weight};
+use super::chosen::{Chosen, tell};
 use super::selection::Unnamed;
 use super::stop::stop_all;
 use crate::cli::Failure;
-use crate::cli::output::write_json;
 use crate::model::exit_code;
 use crate::store::{self, Home, RunInfo, Status};
 
@@ -54,19 +54,17 @@ pub(crate) fn main(args: &RmArgs, home: &Home) -> Result<i32, Failure> {
         (false, count) => format!("{count} of these runs will be stopped, and all moved to the trash"),
     };
     let question = Question { text: &text, runs: &runs, weight: Weight::Heavy, doing: "removing runs" };
-    if !question.ask(args.yes)? {
+    let act = Act { question, yes: args.yes, json: args.json };
+    if !act.is_agreed()? {
         return Ok(exit_code::FAILED);
     }
     if !running.is_empty() {
         stop_all(&running, PATIENCE, false)?;
     }
-    let (removed, all) = each(&runs, |run| Ok(store::remove(home, &run.path, args.permanent)?))?;
-    if args.json {
-        write_json(&removed)?;
-    } else {
+    let remove_one = |run: &RunInfo| Ok(Some(store::remove(home, &run.path, args.permanent)?));
+    act.perform_agreed(remove_one, |removed| {
         let plural = if removed.len() == 1 { "run" } else { "runs" };
         let done = if args.permanent { "deleted" } else { "moved to the trash" };
-        tell(&format!("{} {plural} {done}", removed.len()));
-    }
-    Ok(i32::from(!all))
+        format!("{} {plural} {done}", removed.len())
+    })
 }

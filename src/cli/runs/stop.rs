@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde::Serialize;
 
-use super::chosen::{Chosen, Question, Weight, tell, warn};
+use super::act::{Question, Weight};
+use super::chosen::{Chosen, tell, warn};
 use super::selection::Unnamed;
 use crate::cli::Failure;
 use crate::cli::output::write_json;

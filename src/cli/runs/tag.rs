@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use clap::Args;
 use serde_json::json;
 
-use super::chosen::{Chosen, Question, Weight, each, tell};
+use super::act::{Act, Question, Weight};
+use super::chosen::Chosen;
 use super::selection::Unnamed;
 use crate::cli::output::{one_line, write_json, write_out};
 use crate::cli::{Failure, present_masks};
-use crate::model::exit_code;
-use crate::store::{self, Home, TagChange};
+use crate::store::{self, Home, RunInfo, TagChange};
 
 /// Which tags are changed, and how.
 #[derive(Args, Debug)]
@@ -69,18 +69,11 @@ pub(crate) fn main(args: &TagArgs, home: &Home) -> Result<i32, Failure> {
     }
     let text = format!("You are about to {} the following runs", doing.join(" and "));
     let question = Question { text: &text, runs: &runs, weight: Weight::Light, doing: "changing tags" };
-    if !question.ask(args.yes)? {
-        return Ok(exit_code::FAILED);
-    }
     let change = TagChange { clear, delete, add, sync_label: args.sync_labels };
-    let (changed, all) = each(&runs, |run| {
+    let change_one = |run: &RunInfo| {
         let tags = store::change_tags(&run.path, &change)?;
-        Ok(json!({"id": run.id, "tags": tags}))
-    })?;
-    if args.json {
-        write_json(&changed)?;
-    } else {
-        tell(&format!("Modified tags for {} run(s)", changed.len()));
-    }
-    Ok(i32::from(!all))
+        Ok(Some(json!({"id": run.id, "tags": tags})))
+    };
+    let act = Act { question, yes: args.yes, json: args.json };
+    act.perform(change_one, |changed| format!("Modified tags for {} run(s)", changed.len()))
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::chosen::{Chosen, Question, Weight, tell, warn};
+use super::act::{Question, Weight};
+use super::chosen::{Chosen, tell, warn};
 use crate::cli::Failure;
 use crate::cli::output::write_json;
 use crate::store::{self, RunInfo, Secrets, Status};

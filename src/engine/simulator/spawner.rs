@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::plan::{Plan, RESOURCE};
 use super::random::Random;
 use super::world::World;
+use crate::engine::protocol::Breach;
 use crate::engine::spawner::{Ask, AttemptId, Left, Listener, News, NotStarted, Spawner, Start, What};
 use crate::model::{
     Dropped, Exit, Finished, Message, Outcome, Reply, Running, StatusKind, StatusMessage, Stream, TaskIdValue,
@@ -190,7 +191,7 @@ impl SimSpawner {
                 }
             }
             Act::Said(message) => tell(id, News::Said(Ok(message))),
-            Act::Garbage => tell(id, News::Said(Err("'x' is no message".to_owned()))),
+            Act::Garbage => tell(id, News::Said(Err(Breach::TooLong(1)))),
             Act::Reported(message) => tell(id, News::Reported(Box::new(Ok(message)))),
             Act::Exits(exit) => {
                 let Some(attempt) = self.live.get_mut(&id) else { return };

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::scheduler::Slots;
+use crate::engine::protocol::Breach;
 use crate::model::{Blob, Dropped, Exit, Message, Order, Reply, Runnable, Runner, StatusMessage, Stream, TaskNumber};
 
 /// An attempt at a task, as both sides name it.
@@ -109,9 +110,9 @@ pub(crate) enum News<'a> {
         bytes: &'a [u8],
     },
     /// It said something on its channel, or something that is no message.
-    Said(Result<Message, String>),
+    Said(Result<Message, Breach>),
     /// Its runner reported something, or something that is no report. Who may report was looked at.
-    Reported(Box<Result<StatusMessage, String>>),
+    Reported(Box<Result<StatusMessage, Breach>>),
     /// Bytes of its runner came that are no whole report yet.
     Heard,
     /// Its process has ended. Processes that it has left may still be there.

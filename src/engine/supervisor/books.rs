@@ -287,8 +287,8 @@ impl Books {
                 self.live.insert(number, Live::new(id, task, keep, self.clock.now(), &self.surroundings));
                 Some(start)
             }
-            Err(reason) => {
-                self.inputs.push(Input::SpawnFailed { task: number, reason });
+            Err(cannot) => {
+                self.inputs.push(Input::SpawnFailed { task: number, reason: cannot.to_string() });
                 None
             }
         }

@@ -4,8 +4,10 @@ use chrono::{DateTime, Utc};
 
 use super::books::{Books, Wish};
 use super::live::Live;
+use crate::engine::protocol::Breach;
 use crate::engine::request::{Call, Failure, Origin};
 use crate::engine::scheduler::Input;
+use crate::engine::sections::BadSection;
 use crate::engine::spawner::{AttemptId, Left, News, NotStarted};
 use crate::engine::verdict::Verdict;
 use crate::model::{
@@ -32,8 +34,8 @@ impl Books {
             News::Output { stream, bytes } => self.heard_output(task, stream, bytes),
             News::Said(message) => {
                 let heard = message.and_then(|message| self.heard_message(task, message));
-                if let Err(what) = heard {
-                    self.inputs.push(Input::BadMessage { task, what });
+                if let Err(breach) = heard {
+                    self.inputs.push(Input::BadMessage { task, what: breach.to_string() });
                 }
             }
             News::Reported(message) => self.take_report(task, *message),
@@ -100,7 +102,7 @@ impl Books {
         }
     }
 
-    fn heard_message(&mut self, task: TaskNumber, message: Message) -> Result<(), String> {
+    fn heard_message(&mut self, task: TaskNumber, message: Message) -> Result<(), Breach> {
         match message {
             Message::Started {} => {}
             Message::Stdout { time, text } => {
@@ -149,7 +151,7 @@ impl Books {
             Message::Finished { result, .. } => {
                 let open = self.live.get(&task).map_or(0, |live| live.sections.open());
                 if open > 0 && result.is_good() {
-                    return Err(format!("it reported {result} while {open} of its sections had not ended"));
+                    return Err(Breach::OpenSections { result, open });
                 }
                 self.inputs.push(Input::Message { task, message });
             }
@@ -223,7 +225,7 @@ impl Books {
         }
     }
 
-    fn section_started(&mut self, time: DateTime<Utc>, started: SectionStarted) -> Result<(), String> {
+    fn section_started(&mut self, time: DateTime<Utc>, started: SectionStarted) -> Result<(), Breach> {
         let (task, section) = (started.task, started.section);
         let Some(live) = self.live.get_mut(&task) else { return Ok(()) };
         let position = live.position(time);
@@ -235,10 +237,10 @@ impl Books {
         Ok(())
     }
 
-    fn section_finished(&mut self, time: DateTime<Utc>, mut finished: SectionFinished) -> Result<(), String> {
+    fn section_finished(&mut self, time: DateTime<Utc>, mut finished: SectionFinished) -> Result<(), Breach> {
         let (task, section) = (finished.task, finished.section);
         let Some(live) = self.live.get_mut(&task) else { return Ok(()) };
-        let known = live.sections.get(section).ok_or_else(|| format!("there is no section {section}"))?;
+        let known = live.sections.get(section).ok_or(BadSection::Unknown(section))?;
         let mut text =
             format!("The result of {} {} is => {}", known.kind, known.uid, finished.outcome.name().to_uppercase());
         if let Some(reason) = &finished.reason {

@@ -13,6 +13,7 @@ use super::books::Books;
 use super::last_words::LastWords;
 use super::live::Live;
 use super::runner_files::Files;
+use crate::engine::protocol::Breach;
 use crate::engine::request::{Failure, Origin};
 use crate::engine::scheduler::Input;
 use crate::engine::stop::StopReason;
@@ -73,10 +74,10 @@ impl RunnerBooks {
 
 impl Books {
     /// Takes in a report from a process of the task.
-    pub(super) fn take_report(&mut self, task: TaskNumber, message: Result<StatusMessage, String>) {
+    pub(super) fn take_report(&mut self, task: TaskNumber, message: Result<StatusMessage, Breach>) {
         self.note_life(task);
-        if let Err(what) = message.and_then(|message| self.hear_report(task, message)) {
-            self.broken(task, what);
+        if let Err(breach) = message.and_then(|message| self.hear_report(task, message)) {
+            self.broken(task, breach.to_string());
         }
     }
 
@@ -100,7 +101,7 @@ impl Books {
         }
     }
 
-    fn hear_report(&mut self, task: TaskNumber, message: StatusMessage) -> Result<(), String> {
+    fn hear_report(&mut self, task: TaskNumber, message: StatusMessage) -> Result<(), Breach> {
         let StatusMessage { id, job_id, kind, .. } = message;
         let Some(live) = self.live.get_mut(&task) else { return Ok(()) };
         let Some(runner) = live.runner.as_deref_mut() else { return Ok(()) };
@@ -108,7 +109,7 @@ impl Books {
             return Ok(());
         }
         match &job_id {
-            None => return Err("a message names no job (job_id)".to_owned()),
+            None => return Err(Breach::NoJob),
             Some(job) if *job != self.surroundings.run_id => {
                 runner.dropped.foreign += 1;
                 return Ok(());
@@ -118,20 +119,20 @@ impl Books {
         match &id {
             Some(TaskIdValue::Text(id)) if *id == runner.id => {}
             Some(other) if other.to_string() == runner.id => {}
-            Some(other) => return Err(format!("it spoke of the task '{}'", shortened(&other.to_string()))),
-            None => return Err("a message names no task (id)".to_owned()),
+            Some(other) => return Err(Breach::OtherTask(shortened(&other.to_string()))),
+            None => return Err(Breach::NoTask),
         }
         if let StatusKind::Finished(finished) = kind {
             let word = finished.result.name();
             if let Some(before) = runner.ended.replace(word) {
-                return Err(format!("it reported its end twice: {before}, then {word}"));
+                return Err(Breach::EndedTwice { before, then: word });
             }
             let words = live.last_words.line(|bytes| self.surroundings.masks.mask(bytes));
             self.inputs.push(Input::Reported { task, verdict: verdict(finished, words) });
             return Ok(());
         }
         if let Some(ended) = runner.ended {
-            return Err(format!("it went on after it had reported its end ({ended})"));
+            return Err(Breach::WentOn(ended));
         }
         match kind {
             StatusKind::Running(running) => self.hear_running(task, running),

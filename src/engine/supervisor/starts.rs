@@ -11,7 +11,23 @@ use crate::model::{Blob, Cleared, Kind, Order, RuntimeInfo, SynchroLine, Task, a
 /// The kind of the one task of an operation's run: a program, as it is.
 pub(crate) const OPERATION_KIND: &str = "operation";
 
-/// Returns what is to be started. The error says what no process can be given.
+/// What no process can be given.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum CannotGive {
+    /// A name that is empty or has `=` or a NUL byte in it, of what is said before it.
+    #[error("{what} '{}' has a name that no environment can hold", name.escape_debug())]
+    Name {
+        /// What has the name.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// A value with a NUL byte.
+    #[error("{0} holds a NUL byte, which no process can be given")]
+    NulByte(String),
+}
+
+/// Returns what is to be started.
 pub(super) fn of_task(
     task: &Task,
     id: AttemptId,
@@ -19,7 +35,7 @@ pub(super) fn of_task(
     slots: Slots,
     runtime: &RuntimeInfo,
     around: &Surroundings,
-) -> Result<Start, String> {
+) -> Result<Start, CannotGive> {
     let runnable = &task.runnable;
     let mut parameters = Vec::new();
     let what = match Way::of(task) {
@@ -90,7 +106,7 @@ fn program(task: &Task) -> What {
 }
 
 /// Returns the environment variables that a program's parameters become.
-fn variables(task: &Task) -> Result<Vec<(String, Blob)>, String> {
+fn variables(task: &Task) -> Result<Vec<(String, Blob)>, CannotGive> {
     let mut variables = Vec::new();
     for (name, value) in &task.runnable.kwargs {
         let Some(text) = argument(value) else { continue };
@@ -106,16 +122,16 @@ fn is_bare(task: &Task) -> bool {
     task.runnable.is(Kind::ExecTest) && Cleared::of(&task.runnable).is_ok_and(|cleared| cleared.is_some())
 }
 
-fn check_variable(what: &str, name: &str, value: Option<&Blob>) -> Result<(), String> {
+fn check_variable(what: &'static str, name: &str, value: Option<&Blob>) -> Result<(), CannotGive> {
     if name.is_empty() || name.contains(['=', '\0']) {
-        return Err(format!("{what} '{}' has a name that no environment can hold", name.escape_debug()));
+        return Err(CannotGive::Name { what, name: name.to_owned() });
     }
     check_nul(&format!("{what} '{name}'"), value.map_or(&[], |value| value.0.as_slice()))
 }
 
-fn check_nul(what: &str, value: &[u8]) -> Result<(), String> {
+fn check_nul(what: &str, value: &[u8]) -> Result<(), CannotGive> {
     match value.contains(&0) {
-        true => Err(format!("{what} holds a NUL byte, which no process can be given")),
+        true => Err(CannotGive::NulByte(what.to_owned())),
         false => Ok(()),
     }
 }

@@ -76,7 +76,7 @@ impl RecordedRun {
     pub(crate) fn read(path: &Path) -> Result<RecordedRun, CannotStart> {
         let details = store::load(path)?;
         let record = operation(path, &details)?;
-        let damaged = |what: String| CannotStart::Damaged { path: path.to_owned(), what };
+        let damaged = |error: store::NoOpref| CannotStart::Damaged { path: path.to_owned(), what: error.to_string() };
         let opref = store::read_opref(path).map_err(damaged)?;
         Ok(RecordedRun {
             opref,

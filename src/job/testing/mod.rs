@@ -297,7 +297,7 @@ impl Job {
                 task.runner = runner;
                 None
             }
-            Err(problem) => Some(problem),
+            Err(error) => Some(error.to_string()),
         }
     }
 }

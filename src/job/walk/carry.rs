@@ -17,8 +17,8 @@ use super::{Elapsed, WalkError, WalkOutcome, end_of, sections, worker_draft};
 use crate::engine::{End, Failure, OnLimit, StopReason};
 use crate::job::{HostCall, Job, WaitError};
 use crate::model::{
-    EventKind, Exit, Place, SerialRan, Stream, TaskNumber, WalkEnd, WalkEnded, WalkFailed, WalkOrder, WalkReport,
-    WalkStep, WalkSuite, WalksRan,
+    EventKind, Exit, NoState, Place, SerialRan, Stream, TaskNumber, WalkEnd, WalkEnded, WalkFailed, WalkOrder,
+    WalkReport, WalkStep, WalkSuite, WalksRan,
 };
 use crate::walk::{Coordinator, Effect, Input, Ran, SerialEnded, WayOfFailing};
 
@@ -58,7 +58,7 @@ pub(super) struct Carrier<'a> {
     /// How long it took, once it is over.
     took: Option<Duration>,
     actions: u64,
-    states: BTreeMap<u64, Result<serde_json::Value, String>>,
+    states: BTreeMap<u64, Result<serde_json::Value, NoState>>,
     /// How many sections the tasks of the workers have.
     sections: HashMap<TaskNumber, u32>,
     /// How many walks are listed.

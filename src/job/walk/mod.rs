@@ -41,8 +41,8 @@ use super::secrets::kept_value;
 use super::{Draft, HostCall, Job, Testscript, WaitError};
 use crate::engine::Failure;
 use crate::model::{
-    EventKind, Kind, Place, RaisedError, WalkEnd, WalkEnded, WalkLine, WalkOrder, WalkSuite, WalksEnd, WalksFinished,
-    WalksStarted,
+    EventKind, Kind, NoState, Place, RaisedError, WalkEnd, WalkEnded, WalkLine, WalkOrder, WalkSuite, WalksEnd,
+    WalksFinished, WalksStarted,
 };
 use crate::walk::cover::Factors;
 use crate::walk::{Coordinator, Counts, Plan, Selection, Setup, Shard, ShardTable, Stopped};
@@ -89,7 +89,7 @@ pub(crate) struct WalkOutcome {
     /// Walks that ended otherwise than by passing, by id.
     pub(crate) ended: BTreeMap<u64, WalkEnd>,
     /// States by id, if they were wanted.
-    pub(crate) states: BTreeMap<u64, Result<Value, String>>,
+    pub(crate) states: BTreeMap<u64, Result<Value, NoState>>,
     /// The master file of the traces, if there are traces.
     pub(crate) master: Option<PathBuf>,
     /// The folders of the workers' logs, by worker.

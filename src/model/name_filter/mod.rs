@@ -29,6 +29,17 @@ pub(crate) struct NamePattern {
     matcher: Option<GlobMatcher>,
 }
 
+/// What is wrong with a pattern.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BadPattern {
+    /// There is nothing in it.
+    #[error("a pattern is empty")]
+    Empty,
+    /// It is none.
+    #[error("it is no pattern: {}", .0.kind())]
+    NoPattern(#[from] globset::Error),
+}
+
 impl NameFilter {
     /// Reads a filter whose patterns are first changed in this way.
     pub(crate) fn parse_with(source: &str, change: &dyn Fn(&str) -> String) -> Result<NameFilter, FilterMistake> {
@@ -41,10 +52,10 @@ impl NameFilter {
                 Err(tokens.wrong(span.start + length..span.end, message))
             }
             Some(Token { kind: FilterKind::Word(text), span }) => {
-                NamePattern::bare(change(&text)).map(Logic::Test).map_err(|problem| tokens.wrong(span, problem))
+                NamePattern::bare(change(&text)).map(Logic::Test).map_err(|bad| tokens.wrong(span, bad.to_string()))
             }
             Some(Token { kind: FilterKind::Quoted(text), span }) => {
-                NamePattern::quoted(change(&text)).map(Logic::Test).map_err(|problem| tokens.wrong(span, problem))
+                NamePattern::quoted(change(&text)).map(Logic::Test).map_err(|bad| tokens.wrong(span, bad.to_string()))
             }
             Some(token) => Err(tokens.wrong(token.span, "a pattern is missing")),
             None => Err(tokens.missing("a pattern is missing")),
@@ -69,18 +80,18 @@ impl NameFilter {
 }
 
 impl NamePattern {
-    /// Makes a pattern of a text without quotes. The error says what is wrong with it.
-    pub(crate) fn bare(text: String) -> Result<NamePattern, String> {
+    /// Makes a pattern of a text without quotes.
+    pub(crate) fn bare(text: String) -> Result<NamePattern, BadPattern> {
         match Glob::new(&text) {
             Ok(glob) => Ok(NamePattern { matcher: Some(glob.compile_matcher()), text }),
-            Err(error) => Err(format!("it is no pattern: {}", error.kind())),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// Makes a pattern of a text in quotes. One that is no pattern is a name.
-    pub(crate) fn quoted(text: String) -> Result<NamePattern, String> {
+    pub(crate) fn quoted(text: String) -> Result<NamePattern, BadPattern> {
         if text.is_empty() {
-            return Err("a pattern is empty".to_owned());
+            return Err(BadPattern::Empty);
         }
         Ok(NamePattern { matcher: Glob::new(&text).ok().map(|glob| glob.compile_matcher()), text })
     }

@@ -15,11 +15,48 @@ use crate::model::{Blob, TestStatus};
 /// How much of a word is shown in a mistake.
 const SHOWN: usize = 60;
 
+/// Why a line is no message.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BadMessage {
+    /// It is no object.
+    #[error("it is no message: it does not begin with '{{'")]
+    NoObject,
+    /// It is no JSON, or not of this form.
+    #[error("it is no message: {0}")]
+    Json(#[from] serde_json::Error),
+    /// It does not say what it is.
+    #[error("it has no 'status'")]
+    NoStatus,
+    /// It says that it is this.
+    #[error("the status {0:?} is none of started, running and finished")]
+    Status(String),
+    /// It is an end without a result.
+    #[error("it says 'finished' without a 'result'")]
+    NoResult,
+    /// Its result is this.
+    #[error("the result {0:?} is no status of a test (unsupported status)")]
+    Result(String),
+    /// It is of a type that has no meaning.
+    #[error("nobody knows messages of the type {0:?}")]
+    Type(String),
+    /// It brings a file and does not say which.
+    #[error("it is of type 'file' and has no 'path'")]
+    NoPath,
+    /// A key has another value than it can have.
+    #[error("its '{key}' is {no}")]
+    Field {
+        /// The key.
+        key: &'static str,
+        /// What it is not.
+        no: &'static str,
+    },
+}
+
 /// See [`StatusMessage::parse`].
-pub(super) fn parse(line: &[u8]) -> Result<StatusMessage, String> {
+pub(super) fn parse(line: &[u8]) -> Result<StatusMessage, BadMessage> {
     // Serde takes a list of the right values for an object as well.
     if line.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
-        return Err("it is no message: it does not begin with '{'".to_owned());
+        return Err(BadMessage::NoObject);
     }
     let raw: Result<Raw<'_>, _> = serde_json::from_slice(line);
     match raw {
@@ -27,15 +64,11 @@ pub(super) fn parse(line: &[u8]) -> Result<StatusMessage, String> {
         // Python writes half of a pair for a byte that was no text; JSON here has no place for it.
         Err(error) if has_lone_surrogate(&error) => {
             let mended = without_lone_surrogates(line);
-            let raw: Raw<'_> = serde_json::from_slice(&mended).map_err(|error| no_message(&error))?;
+            let raw: Raw<'_> = serde_json::from_slice(&mended)?;
             raw.message()
         }
-        Err(error) => Err(no_message(&error)),
+        Err(error) => Err(error.into()),
     }
-}
-
-fn no_message(error: &serde_json::Error) -> String {
-    format!("it is no message: {error}")
 }
 
 /// The keys of a message that mean something.
@@ -96,8 +129,8 @@ enum Field<'a> {
 }
 
 impl Raw<'_> {
-    fn message(self) -> Result<StatusMessage, String> {
-        let status = self.status.text("status")?.ok_or("it has no 'status'")?;
+    fn message(self) -> Result<StatusMessage, BadMessage> {
+        let status = self.status.text("status")?.ok_or(BadMessage::NoStatus)?;
         let kind = match status.as_str() {
             "started" => StatusKind::Started { output_dir: self.output_dir.text("output_dir")? },
             "running" => {
@@ -113,10 +146,8 @@ impl Raw<'_> {
                 StatusKind::Running(log.running()?)
             }
             "finished" => {
-                let word = self.result.text("result")?.ok_or("it says 'finished' without a 'result'")?;
-                let result: TestStatus = word.parse().map_err(|_| {
-                    format!("the result {:?} is no status of a test (unsupported status)", shortened(&word))
-                })?;
+                let word = self.result.text("result")?.ok_or(BadMessage::NoResult)?;
+                let result: TestStatus = word.parse().map_err(|_| BadMessage::Result(shortened(&word)))?;
                 StatusKind::Finished(Finished {
                     result,
                     fail_reason: self.fail_reason.words(),
@@ -126,10 +157,7 @@ impl Raw<'_> {
                     traceback: self.traceback.words(),
                 })
             }
-            other => {
-                let other = shortened(other);
-                return Err(format!("the status {other:?} is none of started, running and finished"));
-            }
+            other => return Err(BadMessage::Status(shortened(other))),
         };
         let id = match self.id {
             Field::Missing => None,
@@ -158,7 +186,7 @@ struct Payload<'a> {
 }
 
 impl Payload<'_> {
-    fn running(self) -> Result<Running, String> {
+    fn running(self) -> Result<Running, BadMessage> {
         let Some(what) = self.what.text("type")? else { return Ok(Running::Heartbeat) };
         let log_only = matches!(self.log_only, Field::Bool(true));
         let log = || self.log.bytes();
@@ -174,22 +202,22 @@ impl Payload<'_> {
             "whiteboard" => Running::Whiteboard { log: log()? },
             "output" => Running::Output { log: log()? },
             "file" => {
-                let path = self.path.text("path")?.ok_or("it is of type 'file' and has no 'path'")?;
+                let path = self.path.text("path")?.ok_or(BadMessage::NoPath)?;
                 Running::File { path, log: log()? }
             }
-            other => return Err(format!("nobody knows messages of the type {:?}", shortened(other))),
+            other => return Err(BadMessage::Type(shortened(other))),
         })
     }
 }
 
 impl Field<'_> {
     /// Returns text, also where it came as bytes.
-    fn text(self, key: &str) -> Result<Option<String>, String> {
+    fn text(self, key: &'static str) -> Result<Option<String>, BadMessage> {
         match self {
             Field::Missing => Ok(None),
             Field::Text(text) => Ok(Some(text.into_owned())),
             Field::Bytes(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-            Field::Number(_) | Field::Bool(_) | Field::Other => Err(format!("its '{key}' is no text")),
+            Field::Number(_) | Field::Bool(_) | Field::Other => Err(BadMessage::Field { key, no: "no text" }),
         }
     }
 
@@ -201,28 +229,30 @@ impl Field<'_> {
         }
     }
 
-    fn bytes(self) -> Result<Vec<u8>, String> {
+    fn bytes(self) -> Result<Vec<u8>, BadMessage> {
         match self {
             Field::Missing => Ok(Vec::new()),
             Field::Text(text) => Ok(text.into_owned().into_bytes()),
             Field::Bytes(bytes) => Ok(bytes),
-            Field::Number(_) | Field::Bool(_) | Field::Other => Err("its 'log' is neither bytes nor text".to_owned()),
+            Field::Number(_) | Field::Bool(_) | Field::Other => {
+                Err(BadMessage::Field { key: "log", no: "neither bytes nor text" })
+            }
         }
     }
 
-    fn int(self, key: &str) -> Result<Option<i64>, String> {
+    fn int(self, key: &'static str) -> Result<Option<i64>, BadMessage> {
         match self {
             Field::Missing => Ok(None),
             Field::Number(number) if number.as_i64().is_some() => Ok(number.as_i64()),
-            _ => Err(format!("its '{key}' is no whole number")),
+            _ => Err(BadMessage::Field { key, no: "no whole number" }),
         }
     }
 
-    fn float(self, key: &str) -> Result<Option<f64>, String> {
+    fn float(self, key: &'static str) -> Result<Option<f64>, BadMessage> {
         match self {
             Field::Missing => Ok(None),
             Field::Number(number) => Ok(number.as_f64()),
-            _ => Err(format!("its '{key}' is no number")),
+            _ => Err(BadMessage::Field { key, no: "no number" }),
         }
     }
 }

@@ -69,7 +69,7 @@ fn what_the_originals_send_is_read_and_written_back_byte_by_byte() {
         let ascii = json.replace('é', "\\u00e9");
         assert_eq!(message.to_json(), ascii);
         assert_eq!(message.to_python(), *python);
-        assert_eq!(StatusMessage::parse(message.to_json().as_bytes()).as_ref(), Ok(&message));
+        assert_eq!(StatusMessage::parse(message.to_json().as_bytes()).unwrap(), message);
     }
 }
 
@@ -136,11 +136,11 @@ fn what_is_no_message_is_told_why() {
         ("{\"status\": \"started\u{0}\"}", "it is no message: control character"),
     ];
     for (line, expected) in cases {
-        let error = StatusMessage::parse(line.as_bytes()).unwrap_err();
+        let error = StatusMessage::parse(line.as_bytes()).unwrap_err().to_string();
         assert!(error.starts_with(expected), "{line}: {error}");
     }
     let long = format!(r#"{{"status": "{}"}}"#, "é".repeat(1000));
-    assert!(StatusMessage::parse(long.as_bytes()).unwrap_err().len() < 300);
+    assert!(StatusMessage::parse(long.as_bytes()).unwrap_err().to_string().len() < 300);
     assert!(StatusMessage::parse(b"{\"status\": \"\xff\"}").is_err());
     assert!(StatusMessage::parse("[".repeat(100_000).as_bytes()).is_err());
     assert!(StatusMessage::parse(format!("{{\"x\": {}", "[".repeat(100_000)).as_bytes()).is_err());

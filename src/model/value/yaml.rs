@@ -35,7 +35,53 @@ pub(crate) struct YamlMistake {
     /// The line.
     pub(crate) line: usize,
     /// What is wrong there.
-    pub(crate) problem: String,
+    #[source]
+    pub(crate) problem: YamlProblem,
+}
+
+/// What is wrong at a place of a text that is to be YAML.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum YamlProblem {
+    /// The parser refuses it, in these words.
+    #[error("this is not YAML: {0}")]
+    Syntax(String),
+    /// It goes on.
+    #[error("there is a second document, and one is read")]
+    SecondDocument,
+    /// What an alias stands for would have no end.
+    #[error("an alias stands inside what it names")]
+    EndlessAlias,
+    /// An alias has no anchor.
+    #[error("the alias '*{0}' names nothing that stands above it")]
+    NoAnchor(String),
+    /// It is nested too deeply.
+    #[error("values are nested more than {MAX_DEPTH} deep")]
+    TooDeep,
+    /// Aliases make too much of it.
+    #[error("there are more than {MOST_VALUES} values, the aliases written out")]
+    TooMany,
+    /// A mapping or a list is to be a key.
+    #[error("{0} cannot be a key; write a text or a number")]
+    NoKey(String),
+    /// A key stands twice.
+    #[error("{key} stands here a second time; the first is on line {first}")]
+    SecondKey {
+        /// The key.
+        key: Key,
+        /// The line of the first.
+        first: usize,
+    },
+    /// `<<` takes over what is no mapping.
+    #[error("'<<' takes over a mapping or a list of them, not {0}")]
+    NoMapping(String),
+    /// A value is not of its tag.
+    #[error("'{text}' is tagged as {tag}, but is none")]
+    Tag {
+        /// The value.
+        text: String,
+        /// What the tag says it is.
+        tag: &'static str,
+    },
 }
 
 /// The lines on which the keys of mappings stand, by the keys that lead to them.
@@ -70,19 +116,15 @@ fn read(text: &str, schema: YamlSchema, lines_to: Option<usize>) -> Result<(Valu
     for event in Parser::new_from_str_with_options(text, options) {
         let (event, span) = event.map_err(|error| YamlMistake {
             line: error.marker().line(),
-            problem: format!("this is not YAML: {}", error.info().replace('\n', " ")),
+            problem: YamlProblem::Syntax(error.info().replace('\n', " ")),
         })?;
         builder.take(event, span).map_err(|problem| YamlMistake { line: span.start.line(), problem })?;
     }
     let root = std::mem::take(&mut builder.root).unwrap_or_default();
     match root.json_depth() > MAX_DEPTH {
-        true => Err(YamlMistake { line: 1, problem: too_deep() }),
+        true => Err(YamlMistake { line: 1, problem: YamlProblem::TooDeep }),
         false => Ok((root, builder.lines)),
     }
-}
-
-fn too_deep() -> String {
-    format!("values are nested more than {MAX_DEPTH} deep")
 }
 
 /// A list or a mapping whose end has not come yet.
@@ -111,11 +153,11 @@ struct Builder {
 }
 
 impl Builder {
-    fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), String> {
+    fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), YamlProblem> {
         let line = span.start.line();
         match event {
             Event::DocumentStart(..) if self.root.is_some() => {
-                return Err("there is a second document, and one is read".to_owned());
+                return Err(YamlProblem::SecondDocument);
             }
             Event::DocumentStart(_, Some(version)) => {
                 self.schema = if version.minor <= 1 { YamlSchema::Old } else { YamlSchema::Core };
@@ -141,7 +183,7 @@ impl Builder {
             },
             Event::Alias(anchor) => {
                 let Some(anchored) = self.anchors.get(&anchor) else {
-                    return Err("an alias stands inside what it names".to_owned());
+                    return Err(YamlProblem::EndlessAlias);
                 };
                 self.budget = self.budget.saturating_sub(anchored.size);
                 self.check_depth(anchored.depth)?;
@@ -149,16 +191,16 @@ impl Builder {
                 self.finished(value, 0, line)?;
             }
             Event::UnresolvedAlias(name) => {
-                return Err(format!("the alias '*{name}' names nothing that stands above it"));
+                return Err(YamlProblem::NoAnchor(name.to_string()));
             }
             _ => {}
         }
         Ok(())
     }
 
-    fn check_depth(&self, depth: usize) -> Result<(), String> {
+    fn check_depth(&self, depth: usize) -> Result<(), YamlProblem> {
         match self.open.len() + depth > MAX_DEPTH {
-            true => Err(too_deep()),
+            true => Err(YamlProblem::TooDeep),
             false => Ok(()),
         }
     }
@@ -179,10 +221,10 @@ impl Builder {
     }
 
     /// Puts a value where it belongs.
-    fn finished(&mut self, value: Value, anchor: usize, line: usize) -> Result<(), String> {
+    fn finished(&mut self, value: Value, anchor: usize, line: usize) -> Result<(), YamlProblem> {
         self.budget = self.budget.saturating_sub(1);
         if self.budget == 0 {
-            return Err(format!("there are more than {MOST_VALUES} values, the aliases written out"));
+            return Err(YamlProblem::TooMany);
         }
         if anchor > 0 {
             let (size, depth) = extent(&value);
@@ -200,10 +242,10 @@ impl Builder {
                     let name = if name.is_null() { Value::from("null") } else { name };
                     let shown = name.to_text();
                     let Some(name) = Key::of_value(name) else {
-                        return Err(format!("{shown} cannot be a key; write a text or a number"));
+                        return Err(YamlProblem::NoKey(shown));
                     };
                     if let Some((_, first)) = own.get(&name) {
-                        return Err(format!("{name} stands here a second time; the first is on line {first}"));
+                        return Err(YamlProblem::SecondKey { key: name, first: *first });
                     }
                     own.insert(name, (value, line));
                 }
@@ -224,7 +266,7 @@ fn extent(value: &Value) -> (usize, usize) {
 }
 
 /// Puts in what a mapping takes over by `<<`; its own keys win, and of several the first.
-fn merge(own: BTreeMap<Key, (Value, usize)>, merged: Vec<Value>) -> Result<Value, String> {
+fn merge(own: BTreeMap<Key, (Value, usize)>, merged: Vec<Value>) -> Result<Value, YamlProblem> {
     let mut fields: BTreeMap<Key, Value> = own.into_iter().map(|(key, (value, _))| (key, value)).collect();
     let parts = merged.into_iter().flat_map(|merge| match merge {
         Value::List(parts) => parts,
@@ -232,7 +274,7 @@ fn merge(own: BTreeMap<Key, (Value, usize)>, merged: Vec<Value>) -> Result<Value
     });
     for part in parts {
         let Value::Map(more) = part else {
-            return Err(format!("'<<' takes over a mapping or a list of them, not {part}"));
+            return Err(YamlProblem::NoMapping(part.to_string()));
         };
         for (key, value) in more {
             fields.entry(key).or_insert(value);
@@ -242,13 +284,13 @@ fn merge(own: BTreeMap<Key, (Value, usize)>, merged: Vec<Value>) -> Result<Value
 }
 
 /// Reads a scalar by its tag, its quotes, or its look. A tag that is not YAML's own says nothing here.
-fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, schema: YamlSchema) -> Result<Value, String> {
+fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, schema: YamlSchema) -> Result<Value, YamlProblem> {
     let by_look = || match style {
         ScalarStyle::Plain => resolve(text, schema),
         _ => Value::Text(text.to_owned()),
     };
     let Some(tag) = tag else { return Ok(by_look()) };
-    let wrong = |what: &str| Err(format!("'{text}' is tagged as {what}, but is none"));
+    let wrong = |tag| Err(YamlProblem::Tag { text: text.to_owned(), tag });
     if tag.original() == "!" {
         return Ok(Value::Text(text.to_owned()));
     }

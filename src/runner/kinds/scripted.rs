@@ -54,7 +54,7 @@ pub(super) fn run(script: &Path, work: &mut Work<'_>) -> Finished {
         (Ok(ProgramEnd::Stopped(signal)), _) => interrupted(signal),
         (Ok(ProgramEnd::TimedOut), _) => error("it took too long".to_owned()),
         (Ok(ProgramEnd::Exited(Exit::Code(0))), Some(Ok(finished))) => finished,
-        (Ok(ProgramEnd::Exited(_)), Some(Err(problem))) => error(problem),
+        (Ok(ProgramEnd::Exited(_)), Some(Err(bad))) => error(bad.to_string()),
         (Ok(ProgramEnd::Exited(exit)), Some(Ok(_))) => error(format!("{exit} after the runner had told its result")),
         (Ok(ProgramEnd::Exited(exit)), None) => error(format!("{exit} before the runner had told its result")),
     }

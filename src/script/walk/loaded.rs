@@ -14,7 +14,7 @@ use super::page::{Broken, Shared, monotonic};
 use super::records::Records;
 use super::states::{self, Kept, Spool};
 use super::{Worker, internal};
-use crate::model::{RaisedError, WalkEnd, WalkEnded, WalkReport, WalkSlot, WalkSuite, Walks, nearest};
+use crate::model::{NoState, RaisedError, WalkEnd, WalkEnded, WalkReport, WalkSlot, WalkSuite, Walks, nearest};
 use crate::script::api::walk::{decode, defined, encode};
 use crate::script::error::{plain_text, raise};
 use crate::walk::{Plan, Shard, ShardTable, Slot};
@@ -257,7 +257,7 @@ impl Loaded {
         let mut bytes = 0;
         let mut outcome = Ok(());
         each(walks, &mut |id| {
-            let state = self.take_state(id);
+            let state = self.take_state(id).map_err(NoState);
             bytes += state.as_ref().map_or(64, |state| state.to_string().len() + 16);
             states.push((id, state));
             if bytes > PIECE && outcome.is_ok() {

@@ -69,7 +69,7 @@ fn states(lua: &Lua, outcome: &WalkOutcome) -> mlua::Result<(Table, Option<Table
     for (id, state) in &outcome.states {
         match state {
             Ok(state) => states.raw_set(*id, decode(lua, state)?)?,
-            Err(problem) => errors.raw_set(*id, problem.as_str())?,
+            Err(problem) => errors.raw_set(*id, problem.to_string())?,
         }
     }
     let count = outcome.states.values().filter(|state| state.is_ok()).count();

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::Mistake;
 use super::expr::{Condition, Expr, Literal, LiteralKind, Name, Order, Scope, Test, is_keyword};
-use super::times::TimeRange;
+use super::times::{NoTime, TimeRange};
 use super::token::{Kind, tokens};
 use crate::model::{Logic, Token, Tokens, near_word, parse_logic};
 use crate::store::Status;
@@ -13,7 +13,7 @@ use crate::store::Status;
 const OPERATORS: [&str; 4] = ["is", "in", "not", "contains"];
 
 /// Reads a time or a range of times.
-type ReadTime<'a> = &'a dyn Fn(&str) -> Result<TimeRange, String>;
+type ReadTime<'a> = &'a dyn Fn(&str) -> Result<TimeRange, NoTime>;
 
 /// Returns the tree of the filter `source`.
 pub(super) fn parse(source: &str, read_time: ReadTime<'_>) -> Result<Expr, Mistake> {
@@ -132,7 +132,9 @@ impl Parser<'_, '_> {
             None => return Err(self.tokens.missing("a value is missing here")),
         };
         if is_compared && name.is_time() && value.kind != LiteralKind::Null {
-            value.time = Some((self.read_time)(&value.text).map_err(|what| self.tokens.wrong(span.clone(), what))?);
+            value.time = Some(
+                (self.read_time)(&value.text).map_err(|error| self.tokens.wrong(span.clone(), error.to_string()))?,
+            );
         }
         if is_compared && name.name == "status" && matches!(name.scope, Scope::Any | Scope::Attr) {
             self.check_status(&value.text, span)?;

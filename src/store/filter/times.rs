@@ -16,7 +16,7 @@ impl TimeRange {
     }
 
     /// Returns the range that `text` says at the time `now`, in the time zone of `now`.
-    pub(crate) fn parse<Tz: TimeZone>(text: &str, now: &DateTime<Tz>) -> Result<TimeRange, String> {
+    pub(crate) fn parse<Tz: TimeZone>(text: &str, now: &DateTime<Tz>) -> Result<TimeRange, NoTime> {
         parse(text, now)
     }
 }
@@ -36,8 +36,13 @@ enum Unit {
 const FORMS: &str = "say a time (2026-01-31, 1-31, 9:00, 2026-01-31 9:00), after|before TIME, between TIME and TIME, last N \
                      minutes|hours|days|weeks|months|years, today, yesterday, this|last week|month|year, or N days ago";
 
+/// A text that says no time.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is no time; {FORMS}")]
+pub(crate) struct NoTime(String);
+
 /// Returns the range that `text` says at the time `now`.
-pub(super) fn parse<Tz: TimeZone>(text: &str, now: &DateTime<Tz>) -> Result<TimeRange, String> {
+pub(super) fn parse<Tz: TimeZone>(text: &str, now: &DateTime<Tz>) -> Result<TimeRange, NoTime> {
     let lower = text.trim().to_lowercase();
     let words: Vec<&str> = lower.split_whitespace().collect();
     let local = now.naive_local();
@@ -75,7 +80,7 @@ pub(super) fn parse<Tz: TimeZone>(text: &str, now: &DateTime<Tz>) -> Result<Time
     let zoned = || DateTime::parse_from_rfc3339(text.trim()).ok().map(|at| at.timestamp_micros());
     found
         .or_else(|| zoned().map(|at| TimeRange { from: Some(at), to: Some(at + 1_000_000) }))
-        .ok_or_else(|| format!("'{text}' is no time; {FORMS}"))
+        .ok_or_else(|| NoTime(text.to_owned()))
 }
 
 /// Returns a moment, and how exactly it was said.
@@ -244,7 +249,7 @@ mod tests {
     fn what_is_no_time_is_told_what_is() {
         let now = Utc.with_ymd_and_hms(2026, 11, 21, 15, 30, 20).unwrap();
         for text in ["", "soon", "13-40", "last", "last x days", "25:00", "between 1-1", "99999999 years ago", "-1-1"] {
-            let problem = parse(text, &now).unwrap_err();
+            let problem = parse(text, &now).unwrap_err().to_string();
             assert!(problem.starts_with(&format!("'{text}' is no time; say a time")), "{problem}");
         }
     }

@@ -32,10 +32,10 @@ pub(super) fn parse(source: &str) -> Result<Logic<Condition>, FilterMistake> {
                 Err(parser.wrong(span, format!("'{name}' needs a pattern in parentheses: {hint}")))
             }
             Some(Token { kind: FilterKind::Word(text), span }) => {
-                NamePattern::bare(text).map(named).map_err(|problem| parser.wrong(span, problem))
+                NamePattern::bare(text).map(named).map_err(|bad| parser.wrong(span, bad.to_string()))
             }
             Some(Token { kind: FilterKind::Quoted(text), span }) => {
-                NamePattern::quoted(text).map(named).map_err(|problem| parser.wrong(span, problem))
+                NamePattern::quoted(text).map(named).map_err(|bad| parser.wrong(span, bad.to_string()))
             }
             Some(token) => Err(parser.tokens.expected(&token, "expected a predicate such as kind(tap)", &[])),
             None => Err(parser.tokens.missing("something is missing here: a predicate, such as kind(tap)")),

@@ -24,7 +24,7 @@ use self::owners::{Home, Owners};
 use self::pool::Pool;
 pub(crate) use self::resume::Earlier;
 use super::{Plan, Selection, ShardTable};
-use crate::model::{RaisedError, WalkEnd, WalkEnded, WalkOrder, WalkReport, WalkStep};
+use crate::model::{NoState, RaisedError, WalkEnd, WalkEnded, WalkOrder, WalkReport, WalkStep};
 
 /// What a coordinator is made with.
 #[derive(Debug)]
@@ -131,7 +131,7 @@ pub(crate) enum Effect {
     /// A serial action has ended; to be recorded before anything that follows.
     SerialEnded(SerialEnded),
     /// Some of the states that are wanted.
-    States(Vec<(u64, Result<Value, String>)>),
+    States(Vec<(u64, Result<Value, NoState>)>),
     /// There is nothing more to do: the workers may go.
     End,
 }

@@ -11,6 +11,7 @@ use super::reports::connection::{Connection, LINE_LIMIT};
 use super::reports::{Admitted, Caller, CallerId, NO_TASK, RunnerLine, Standing};
 use super::source::Source;
 use crate::engine::flow::Flow;
+use crate::engine::protocol::Breach;
 use crate::engine::spawner::{Listener, News};
 use crate::model::{StatusKind, StatusMessage, TaskNumber};
 
@@ -131,7 +132,7 @@ impl Local {
         line.held += caller.connection.held();
         self.heard(task, tell);
         for text in lines {
-            self.report(task, id, StatusMessage::parse(&text), tell);
+            self.report(task, id, StatusMessage::parse(&text).map_err(Breach::from), tell);
         }
     }
 
@@ -196,12 +197,11 @@ impl Local {
         line.held = line.held + caller.connection.held() - before;
         let is_too_long = parted.is_err() || line.held > LINE_LIMIT;
         for message in messages {
-            self.report(task, id, message, tell);
+            self.report(task, id, message.map_err(Breach::from), tell);
         }
         if is_too_long {
             self.give_up(task);
-            let what = format!("a message is longer than {} MiB", LINE_LIMIT >> 20);
-            self.report(task, id, Err(what), tell);
+            self.report(task, id, Err(Breach::TooLongReport(LINE_LIMIT >> 20)), tell);
         }
     }
 
@@ -220,7 +220,7 @@ impl Local {
         &mut self,
         task: TaskNumber,
         from: CallerId,
-        message: Result<StatusMessage, String>,
+        message: Result<StatusMessage, Breach>,
         tell: &mut Listener<'_>,
     ) {
         if message.as_ref().is_ok_and(|message| matches!(message.kind, StatusKind::Finished(_))) {

@@ -11,6 +11,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
 use crate::engine::flow::Flow;
 use crate::engine::json_lines::{IncomingLines, OutgoingLines, TooLong};
+use crate::engine::protocol::Breach;
 use crate::model::{Message, Order, Reply, whole};
 
 /// The largest message a task may send, in bytes.
@@ -29,7 +30,7 @@ pub(super) struct Channel {
 #[derive(Debug, Default)]
 pub(super) struct Received {
     /// Whole messages, or what was wrong with one.
-    pub(super) messages: Vec<Result<Message, String>>,
+    pub(super) messages: Vec<Result<Message, Breach>>,
     /// The task has closed its end.
     pub(super) closed: bool,
 }
@@ -87,14 +88,14 @@ impl Channel {
     }
 }
 
-fn message(line: Result<Option<&[u8]>, TooLong>) -> Option<Result<Message, String>> {
+fn message(line: Result<Option<&[u8]>, TooLong>) -> Option<Result<Message, Breach>> {
     let line = match line {
         Ok(line) => line?,
-        Err(_) => return Some(Err(format!("a message is longer than {MESSAGE_LIMIT} bytes"))),
+        Err(_) => return Some(Err(Breach::TooLong(MESSAGE_LIMIT))),
     };
-    Some(serde_json::from_slice(line).map_err(|error| {
+    Some(serde_json::from_slice(line).map_err(|source| {
         let shown = String::from_utf8_lossy(whole(line, 80)).into_owned();
-        format!("'{shown}' is no message: {error}")
+        Breach::NoMessage { shown, source }
     }))
 }
 

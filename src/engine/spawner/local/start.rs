@@ -47,7 +47,8 @@ pub(super) fn image(
                 folder.ok_or_else(|| NotStarted::Task(format!("{} is not valid UTF-8", start.folder.display())))?;
             let uri = line.map_or("", |line| &line.uri);
             let report = Report { task: &start.task_id, job: &around.run_id, output_dir, uri };
-            let args = argv::task_run(runnable, runner, &report).map_err(NotStarted::Task)?;
+            let args =
+                argv::task_run(runnable, runner, &report).map_err(|cannot| NotStarted::Task(cannot.to_string()))?;
             if let Some(token) = line.and_then(|line| line.token.as_ref()) {
                 set(variable::STATUS_TOKEN, text(token));
             }

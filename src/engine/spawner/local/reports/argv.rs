@@ -21,8 +21,19 @@ pub(crate) struct Report<'a> {
     pub(crate) uri: &'a str,
 }
 
-/// Returns the arguments for a runner. The error says what no runner can be told.
-pub(crate) fn task_run(runnable: &Runnable, runner: &Runner, report: &Report<'_>) -> Result<Vec<String>, String> {
+/// What no runner can be told.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CannotTell {
+    /// A word with a NUL byte.
+    #[error("{0:?} holds a NUL byte, which no process can be given")]
+    NulByte(String),
+    /// A parameter of this name.
+    #[error("a runner cannot be given a parameter with the name {0:?}")]
+    Name(String),
+}
+
+/// Returns the arguments for a runner.
+pub(crate) fn task_run(runnable: &Runnable, runner: &Runner, report: &Report<'_>) -> Result<Vec<String>, CannotTell> {
     let mut args = vec!["task-run".to_owned()];
     option(&mut args, "-i", report.task);
     option(&mut args, "-j", report.job);
@@ -51,7 +62,7 @@ pub(crate) fn task_run(runnable: &Runnable, runner: &Runner, report: &Report<'_>
     }
     option(&mut args, "-s", report.uri);
     match args.iter().find(|arg| arg.contains('\0')) {
-        Some(arg) => Err(format!("{arg:?} holds a NUL byte, which no process can be given")),
+        Some(arg) => Err(CannotTell::NulByte(arg.clone())),
         None => Ok(args),
     }
 }
@@ -79,9 +90,9 @@ fn config(runnable: &Runnable, runner: &Runner) -> Map<String, Value> {
 /// The key of a runnable's `config` that names the program which runs it.
 pub(crate) const RUNNER_KEY: &str = "rille.runner";
 
-fn parameter(name: &str, value: &Value) -> Result<String, String> {
+fn parameter(name: &str, value: &Value) -> Result<String, CannotTell> {
     if name.is_empty() || name.starts_with('-') || name.contains('=') {
-        return Err(format!("a runner cannot be given a parameter with the name {name:?}"));
+        return Err(CannotTell::Name(name.to_owned()));
     }
     Ok(match value {
         // Text that begins so would be decoded.
@@ -101,7 +112,7 @@ mod tests {
         let configuration_used = used.map(|used| used.iter().map(|key| (*key).to_owned()).collect());
         let runner = Runner { configuration_used, ..Runner::default() };
         let report = Report { task: "1-a", job: "J", output_dir: "/d", uri: "/s" };
-        task_run(&runnable, &runner, &report).map(|args| args.join("|"))
+        task_run(&runnable, &runner, &report).map(|args| args.join("|")).map_err(|error| error.to_string())
     }
 
     #[test]
