@@ -4,10 +4,14 @@
 
 use std::ops::BitOrAssign;
 
-use super::rules::Allowed;
+use super::rules::Constraints;
 
-/// How often the constraint is asked whether an uncovered combination can be part of a walk.
+/// How often the constraints are asked whether an uncovered combination can be part of a walk, and in all.
 const MOST_TRIES: u32 = 2_000;
+const TRIES_IN_ALL: u32 = 200_000;
+
+/// How many combinations that are in no walk are named.
+const NAMED: usize = 20;
 
 /// Options of some actions: `None` for one that has none.
 pub(crate) type Chosen = Vec<Option<u32>>;
@@ -81,11 +85,12 @@ impl Measure {
         }
     }
 
-    /// Returns the counts, with one of the combinations that could be part of a walk and is in none. What cannot be
+    /// Returns the counts, with the first of the combinations that could be part of a walk and are in none. What cannot be
     /// decided soon counts as forbidden.
-    pub(crate) fn coverage<E>(&self, allowed: Allowed<'_, E>) -> Result<(Coverage, Option<Chosen>), E> {
+    pub(super) fn coverage<E>(&self, constraints: &mut Constraints<'_, E>) -> Result<(Coverage, Vec<Chosen>), E> {
         let mut coverage = Coverage::default();
-        let mut missing = None;
+        let mut missing = Vec::new();
+        let mut left = TRIES_IN_ALL;
         for table in &self.tables {
             for (number, mark) in table.marks.iter().enumerate() {
                 coverage.covered += usize::from(*mark != 0);
@@ -96,8 +101,9 @@ impl Measure {
                     continue;
                 }
                 let given = self.digits(table, number);
-                match self.is_possible(&given, allowed)? {
-                    true => missing = missing.or(Some(given)),
+                match self.is_possible(&given, constraints, &mut left)? {
+                    true if missing.len() < NAMED => missing.push(given),
+                    true => {}
                     false => coverage.forbidden += 1,
                 }
             }
@@ -123,14 +129,19 @@ impl Measure {
 
     /// Returns whether a full walk can be made from some options. It has no invalid value beside those given, and no
     /// more than one of these.
-    fn is_possible<E>(&self, given: &[Option<u32>], allowed: Allowed<'_, E>) -> Result<bool, E> {
+    fn is_possible<E>(
+        &self,
+        given: &[Option<u32>],
+        constraints: &mut Constraints<'_, E>,
+        left: &mut u32,
+    ) -> Result<bool, E> {
         let is_invalid = |(factor, value): (usize, &Option<u32>)| value.is_some_and(|v| self.is_invalid(factor, v));
-        if given.iter().enumerate().filter(|at| is_invalid(*at)).count() > 1 || !allowed(given)? {
+        if given.iter().enumerate().filter(|at| is_invalid(*at)).count() > 1 || !constraints.allow(given)? {
             return Ok(false);
         }
         let free: Vec<usize> = (0..given.len()).filter(|factor| given[*factor].is_none()).collect();
         let mut walk = given.to_vec();
-        let mut tries = MOST_TRIES;
+        let mut tries = MOST_TRIES.min(*left);
         let mut depth = 0;
         // Options are counted up like the digits of a clock: the next of the deepest one, or back to the one before.
         while depth < free.len() {
@@ -146,9 +157,10 @@ impl Measure {
                 continue;
             }
             walk[factor] = Some(next);
-            let Some(left) = tries.checked_sub(1) else { return Ok(false) };
-            tries = left;
-            if allowed(&walk)? {
+            let Some(rest) = tries.checked_sub(1) else { return Ok(false) };
+            tries = rest;
+            *left = left.saturating_sub(1);
+            if constraints.allow(&walk)? {
                 depth += 1;
             }
         }
