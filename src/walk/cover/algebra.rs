@@ -44,7 +44,9 @@ pub(super) fn array(counts: &[u32], strength: usize, most: usize) -> Option<Vec<
 /// for every way to choose half of the rows, the first one never among them.
 fn halves(width: usize) -> Vec<Vec<u32>> {
     let half = |rows: usize| rows.div_ceil(2);
-    let ways = |rows: usize| (0..half(rows)).fold(1_u128, |ways, at| ways.saturating_mul((rows - 1 - at) as u128) / (at as u128 + 1));
+    let ways = |rows: usize| {
+        (0..half(rows)).fold(1_u128, |ways, at| ways.saturating_mul((rows - 1 - at) as u128) / (at as u128 + 1))
+    };
     let size = (4..).find(|rows| ways(*rows) >= width as u128).expect("the ways grow with the rows");
     let chosen = half(size);
     let mut rows = vec![vec![0; width]; size];

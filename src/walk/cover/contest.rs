@@ -81,8 +81,7 @@ impl Contest<'_> {
                     self.complete(symmetry, search, given, rules, chance, rows, &mut looks)?;
                 }
             }
-            if given == quota.symmetric {
-                    }
+            if given == quota.symmetric {}
             if plain.rows() >= rows.len() {
                 plain = start(rows, chance);
             }

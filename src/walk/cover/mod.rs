@@ -20,6 +20,7 @@
 
 mod algebra;
 mod contest;
+mod drawn;
 mod greedy;
 mod input;
 mod multiplication;
@@ -31,13 +32,19 @@ mod solver;
 mod space;
 mod state;
 mod symmetry;
+mod table;
 mod verify;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::rules::{Allowed, Clause, Constraints};
+pub(crate) use self::drawn::{Another, Distinct};
+pub(crate) use self::input::combinations;
+pub(crate) use self::rules::{Clause, Constraints};
+pub(crate) use self::table::clauses as table_clauses;
 pub(crate) use self::verify::{Coverage, Measure, Ran};
+
+use std::convert::Infallible;
 
 use self::input::{checked, sorted_seeds};
 use self::part::Part;
@@ -235,6 +242,12 @@ pub(crate) fn rows<E>(
     Ok(Rows { rows, tuples, warnings, looks, at_first, impossible, undecided: made.undecided, left: made.left })
 }
 
+/// Returns walks that contain every combination, where all walks are allowed and no more time is spent on fewer.
+pub(crate) fn free_rows(factors: &Factors) -> Result<Rows, Error<Infallible>> {
+    let mut free = Constraints { clauses: Vec::new(), ask: None };
+    rows(factors, &mut free, &mut Patience { keep_going: &mut |_, _| false, give_up: &mut || false })
+}
+
 /// Returns the options that no row has, and of which it is known that none can have them.
 fn never(factors: &Factors, rows: &[Vec<u32>], undecided: &[Vec<Option<u32>>]) -> Vec<(usize, u32)> {
     let mut seen: Vec<Vec<bool>> = factors.counts.iter().map(|count| vec![false; *count]).collect();
@@ -252,7 +265,7 @@ fn never(factors: &Factors, rows: &[Vec<u32>], undecided: &[Vec<Option<u32>>]) -
 
 /// Returns a measure of the combinations that the strengths of these factors ask for, to which walks can be shown. Of
 /// the rest only the invalid values matter.
-pub(crate) fn measure<E>(factors: &Factors) -> Result<Measure, Error<E>> {
+pub(crate) fn measure(factors: &Factors) -> Result<Measure, Error<Infallible>> {
     Ok(Measure::new(&factors.counts, &factors.invalid, &checked(factors)?))
 }
 

@@ -45,11 +45,7 @@ pub(super) struct Made {
 
 impl Part<'_> {
     /// Makes the rows.
-    pub(super) fn make<E>(
-        &self,
-        rules: &mut Rules<'_, '_, E>,
-        patience: &mut Patience<'_>,
-    ) -> Result<Made, Error<E>> {
+    pub(super) fn make<E>(&self, rules: &mut Rules<'_, '_, E>, patience: &mut Patience<'_>) -> Result<Made, Error<E>> {
         let domains = self.domains();
         let counts: Vec<u32> = domains.iter().map(|domain| number(domain.len())).collect();
         rules.restrict(domains.clone());
@@ -197,28 +193,31 @@ impl Part<'_> {
         let options = counts.iter().copied().max().unwrap_or(0);
         let largest = counts.iter().filter(|count| **count == options).count();
         let way = Multiplication::of(strength, options);
-        let Some(way) = way.filter(|way| maker.space.is_even(strength) && largest * 2 >= counts.len() && way.is_worth(counts.len(), most)) else {
+        let Some(way) = way.filter(|way| {
+            maker.space.is_even(strength) && largest * 2 >= counts.len() && way.is_worth(counts.len(), most)
+        }) else {
             return Ok((None, 0));
         };
         let width = counts.len().div_ceil(way.times());
         let mut looks = 0;
-        let mut smaller = |strength: usize, share: u64, maker: &mut Maker<'_, '_, '_, E>| -> Result<Vec<Vec<u32>>, Error<E>> {
-            let counts = vec![options as usize; width];
-            let factors = Factors { counts, strength, seed: self.factors.seed, ..Factors::default() };
-            let sets = super::input::checked::<E>(&factors)?;
-            let mut free = Constraints { clauses: Vec::new(), ask: None };
-            let mut rules: Rules<'_, '_, E> = Rules::new(&factors.counts, &mut free);
-            let part = Part { factors: &factors, sets: &sets, invalid: None, seeds: &[], number: self.number };
-            let before = looks;
-            // The pairs are found at once; the rest is where time pays.
-            let mut patience = Patience {
-                keep_going: &mut |looks, _| share > 0 && keep_going((before + looks) * share, most),
-                give_up: &mut *maker.give_up,
+        let mut smaller =
+            |strength: usize, share: u64, maker: &mut Maker<'_, '_, '_, E>| -> Result<Vec<Vec<u32>>, Error<E>> {
+                let counts = vec![options as usize; width];
+                let factors = Factors { counts, strength, seed: self.factors.seed, ..Factors::default() };
+                let sets = super::input::checked::<E>(&factors)?;
+                let mut free = Constraints { clauses: Vec::new(), ask: None };
+                let mut rules: Rules<'_, '_, E> = Rules::new(&factors.counts, &mut free);
+                let part = Part { factors: &factors, sets: &sets, invalid: None, seeds: &[], number: self.number };
+                let before = looks;
+                // The pairs are found at once; the rest is where time pays.
+                let mut patience = Patience {
+                    keep_going: &mut |looks, _| share > 0 && keep_going((before + looks) * share, most),
+                    give_up: &mut *maker.give_up,
+                };
+                let made = part.make(&mut rules, &mut patience)?;
+                looks += made.looks;
+                Ok(made.rows)
             };
-            let made = part.make(&mut rules, &mut patience)?;
-            looks += made.looks;
-            Ok(made.rows)
-        };
         let second = match way.needs_pairs() {
             true => smaller(2, 0, maker)?,
             false => Vec::new(),

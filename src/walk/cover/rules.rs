@@ -62,7 +62,7 @@ pub(crate) struct Constraints<'a, E> {
 
 impl<E> Constraints<'_, E> {
     /// Returns whether options can be part of a walk, as far as can be told without looking further.
-    pub(super) fn allow(&mut self, chosen: &[Option<u32>]) -> Result<bool, E> {
+    pub(crate) fn allow(&mut self, chosen: &[Option<u32>]) -> Result<bool, E> {
         if !self.clauses.iter().all(|clause| clause.allows(chosen)) {
             return Ok(false);
         }
@@ -206,6 +206,25 @@ impl<'a, 'b, E> Rules<'a, 'b, E> {
         Ok(Found::Unknown)
     }
 
+    /// Returns a full row that was not given out before, where possible with the digits that are preferred.
+    pub(super) fn another(&mut self, preferred: &[u32]) -> Result<Found, Stop<E>> {
+        for _ in 0..MOST_ASKED {
+            match self.solver.solve(&[], preferred, MOST_CONFLICTS) {
+                Answer::None => return Ok(Found::None),
+                Answer::Unknown => break,
+                Answer::Row(row) => {
+                    if self.ask(&row)? {
+                        let others = row.iter().enumerate().map(|(at, digit)| self.solver.lit(at, *digit, false));
+                        let others = others.collect();
+                        self.solver.add(others);
+                        return Ok(Found::Row(row));
+                    }
+                }
+            }
+        }
+        Ok(Found::Unknown)
+    }
+
     /// Asks the functions about a row. What they forbid is learnt in its smallest form.
     fn ask(&mut self, row: &[u32]) -> Result<bool, Stop<E>> {
         let Some(ask) = &mut self.constraints.ask else { return Ok(true) };
@@ -244,8 +263,7 @@ impl<'a, 'b, E> Rules<'a, 'b, E> {
     fn take(&mut self, clause: &Clause) {
         let mut entries: Vec<(u32, Box<[bool]>)> = Vec::new();
         for (factor, options) in &clause.0 {
-            let digits: Box<[bool]> =
-                self.domains[*factor].iter().map(|option| options.contains(option)).collect();
+            let digits: Box<[bool]> = self.domains[*factor].iter().map(|option| options.contains(option)).collect();
             if digits.iter().all(|is| *is) {
                 return;
             }

@@ -1,17 +1,19 @@
 //! Which combinations walks contain: the check of every cover after it is made, and the measure of any list of walks.
 //!
-//! This shares no code with what makes covers: it numbers the combinations itself, and asks the constraint itself.
+//! The check shares no code with what makes covers: it numbers the combinations itself, and asks the constraint itself.
 
+use std::convert::Infallible;
 use std::ops::BitOrAssign;
 
-use super::rules::Constraints;
+use super::rules::{Clause, Constraints, Found, Rules};
+use super::space::UNSET;
 
 /// How often the constraints are asked whether an uncovered combination can be part of a walk, and in all.
 const MOST_TRIES: u32 = 2_000;
 const TRIES_IN_ALL: u32 = 200_000;
 
 /// How many combinations that are in no walk are named.
-const NAMED: usize = 20;
+const NAMED: usize = 10;
 
 /// Options of some actions: `None` for one that has none.
 pub(crate) type Chosen = Vec<Option<u32>>;
@@ -42,6 +44,21 @@ pub(crate) struct Coverage {
     pub(crate) failed: usize,
     /// Those that are in walks, but only in such that were not run.
     pub(crate) not_run: usize,
+}
+
+/// What became of all combinations. Each that is possible is counted once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Account {
+    /// Those in a walk that passed.
+    pub(crate) passed: usize,
+    /// Those in walks that failed, of which none passed.
+    pub(crate) failed: usize,
+    /// Those that could be in a walk, and are in none that ran to its end.
+    pub(crate) not_run: usize,
+    /// Those that no walk can have.
+    pub(crate) impossible: usize,
+    /// The first of those that did not run.
+    pub(crate) gaps: Vec<Chosen>,
 }
 
 /// The combinations of options of some actions, with marks of the walks that they are in.
@@ -111,6 +128,70 @@ impl Measure {
         }
         coverage.allowed -= coverage.forbidden;
         Ok((coverage, missing))
+    }
+
+    /// Returns whether all combinations are in walks that passed, so that no other walk changes the counts.
+    pub(crate) fn all_passed(&self) -> bool {
+        self.tables.iter().all(|table| table.marks.iter().all(|mark| mark & 1 != 0))
+    }
+
+    /// Returns how many combinations are in any walk that was shown, whatever became of it.
+    pub(crate) fn in_any_walk(&self) -> usize {
+        self.tables.iter().flat_map(|table| &table.marks).filter(|mark| **mark != 0).count()
+    }
+
+    /// Returns whether any walk that was shown has a combination.
+    pub(crate) fn has(&self, chosen: &[Option<u32>]) -> bool {
+        let is_of = |table: &&Table| (0..chosen.len()).all(|at| chosen[at].is_some() == table.columns.contains(&at));
+        self.tables.iter().find(is_of).is_some_and(|table| {
+            let digit = |at: &usize| chosen[*at].map_or(0, |option| option as usize);
+            table.marks[table.columns.iter().fold(0, |sum, at| sum * self.counts[*at] + digit(at))] != 0
+        })
+    }
+
+    /// Returns the account of the walks that were shown: `clauses` say which combinations are in no allowed walk. What they
+    /// cannot tell counts as possible.
+    pub(crate) fn account(&self, clauses: &[Clause]) -> Account {
+        let mut account = Account::default();
+        let mut constraints: Constraints<'_, Infallible> = Constraints { clauses: clauses.to_vec(), ask: None };
+        let mut rules = Rules::new(&self.counts, &mut constraints);
+        let mut wish = vec![0; self.counts.len()];
+        for table in &self.tables {
+            for (number, mark) in table.marks.iter().enumerate() {
+                account.passed += usize::from(mark & 1 != 0);
+                account.failed += usize::from(mark & 3 == 2);
+                if mark & 3 != 0 {
+                    continue;
+                }
+                let chosen = self.digits(table, number);
+                if *mark == 0 && !self.may_be(&chosen, &mut rules, &mut wish) {
+                    account.impossible += 1;
+                    continue;
+                }
+                account.not_run += 1;
+                if account.gaps.len() < NAMED {
+                    account.gaps.push(chosen);
+                }
+            }
+        }
+        account
+    }
+
+    /// Returns whether a walk can have these options, as far as is known.
+    fn may_be(&self, chosen: &Chosen, rules: &mut Rules<'_, '_, Infallible>, wish: &mut Vec<u32>) -> bool {
+        let is_invalid = |(factor, value): (usize, &Option<u32>)| value.is_some_and(|v| self.is_invalid(factor, v));
+        if chosen.iter().enumerate().filter(|at| is_invalid(*at)).count() > 1 {
+            return false;
+        }
+        let given: Vec<u32> = chosen.iter().map(|option| option.unwrap_or(UNSET)).collect();
+        match rules.complete(&given, wish) {
+            Ok(Found::Row(row)) => {
+                *wish = row;
+                true
+            }
+            Ok(Found::None) => false,
+            Ok(Found::Unknown) | Err(_) => true,
+        }
     }
 
     fn is_invalid(&self, factor: usize, value: u32) -> bool {
