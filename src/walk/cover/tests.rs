@@ -132,7 +132,7 @@ fn a_seed_means_the_same_in_every_release() {
     let made = free(&Factors { seed: 7, ..plain(&[2, 2, 2, 2], 2) });
     assert_eq!(
         made.rows,
-        [[1, 1, 0, 0], [0, 0, 1, 0], [1, 1, 1, 1], [0, 1, 0, 1], [1, 0, 0, 1]],
+        [[0, 0, 0, 0], [1, 1, 1, 0], [1, 1, 0, 1], [1, 0, 1, 1], [0, 1, 1, 1]],
         "the rows of a seed have changed"
     );
 }
@@ -166,6 +166,63 @@ fn what_follows_from_several_constraints_is_forbidden() {
     let made = with(&factors, &forbidden).unwrap();
     check(&factors, &forbidden, &made);
     assert_eq!(made.tuples.forbidden, 6, "the three, 0=0 with 2=1, 0=0 with 3=0 and 1=0 with 3=0");
+}
+
+#[test]
+fn seeds_that_differ_in_one_bit_give_other_rows() {
+    let rows = |seed| free(&Factors { seed, ..plain(&[3, 3, 3, 2, 2, 4], 2) }).rows;
+    assert!((0..8).all(|seed| rows(2 * seed) != rows(2 * seed + 1)));
+}
+
+#[test]
+fn models_of_the_literature_are_covered_whatever_their_product() {
+    let counts = |parts: &[(usize, usize)]| parts.iter().flat_map(|(options, many)| vec![*options; *many]).collect::<Vec<_>>();
+    // The shapes of SPIN-V, GCC, Apache and Bugzilla: options, how many of what is forbidden, and the most rows.
+    let table = [
+        (counts(&[(4, 11), (3, 2), (2, 42)]), counts(&[(2, 47), (3, 2)]), 42),
+        (counts(&[(3, 10), (2, 189)]), counts(&[(2, 37), (3, 3)]), 28),
+        (counts(&[(6, 1), (5, 1), (4, 4), (3, 8), (2, 158)]), counts(&[(2, 3), (3, 1), (4, 2), (5, 1)]), 44),
+        (counts(&[(4, 2), (3, 1), (2, 49)]), counts(&[(2, 4), (3, 1)]), 24),
+    ];
+    for (counts, sizes, most) in table {
+        let mut numbers = random::Chance::new(5, 0);
+        let mut forbidden = Vec::new();
+        for size in sizes {
+            let mut options = Forbidden::new();
+            while options.len() < size {
+                let factor = numbers.index(counts.len());
+                if options.iter().all(|(other, _)| *other != factor) {
+                    options.push((factor, u32::try_from(numbers.index(counts[factor])).unwrap()));
+                }
+            }
+            forbidden.push(options);
+        }
+        let made = knowing(&plain(&counts, 2), &forbidden).unwrap();
+        assert!(made.rows.len() <= most, "{} rows", made.rows.len());
+        assert!(made.undecided.is_empty() && made.left == 0);
+    }
+}
+
+#[test]
+fn an_option_that_no_walk_has_is_named() {
+    let made = knowing(&plain(&[2, 3, 2], 2), &[vec![(1, 2)], vec![(0, 0), (2, 0)], vec![(0, 0), (2, 1)]]).unwrap();
+    assert_eq!(made.impossible, [(0, 0), (1, 2)]);
+}
+
+#[test]
+fn what_there_is_no_time_for_is_left_and_counted() {
+    let factors = plain(&[4; 10], 2);
+    let mut asked = 0;
+    let mut give_up = || {
+        asked += 1;
+        asked > 40
+    };
+    let clauses = vec![Clause::without(&[(0, 0), (1, 0)], &factors.counts)];
+    let mut constraints: Constraints<'_, Infallible> = Constraints { clauses, ask: None };
+    let mut patience = Patience { keep_going: &mut |_, _| true, give_up: &mut give_up };
+    let made = rows(&factors, &mut constraints, &mut patience).unwrap();
+    assert!(made.left > 0 && !made.rows.is_empty(), "{made:?}");
+    assert!(made.left + made.tuples.covered >= 45 * 16 - 1, "{:?} and {}", made.tuples, made.left);
 }
 
 #[test]
