@@ -107,6 +107,8 @@ impl Constraints {
                 let learnt = self.learner.function(lua, &asked.what, function, &lists)?;
                 learnt.map(|learnt| learnt.over(slots))
             }
+            // It is told the id as well, which is not known before.
+            Kind::Walk(_, true) => None,
             Kind::Walk(..) | Kind::Refused(_) => {
                 let counts: Vec<usize> = self.options.iter().map(Vec::len).collect();
                 let ask = |walk: &[u32]| self.watched(lua, &asked, walk, None);
