@@ -73,8 +73,10 @@ fn without_a_choice_an_order_of_too_many_walks_says_what_to_do() {
     let sample = list(suite, &["--sample", "9", "--seed", "4"]);
     assert_eq!(sample.code(0).out().lines().count(), 9);
     assert_eq!(sample.out(), list(suite, &["--sample", "9", "--seed", "4"]).out());
-    let shards: usize =
-        ["1/2", "2/2"].iter().map(|shard| list(suite, &["--cover", "2", "--shard", shard]).code(0).out().lines().count()).sum();
+    let shards: usize = ["1/2", "2/2"]
+        .iter()
+        .map(|shard| list(suite, &["--cover", "2", "--shard", shard]).code(0).out().lines().count())
+        .sum();
     assert_eq!(shards, list(suite, &["--cover", "2"]).out().lines().count());
 }
 
@@ -98,11 +100,13 @@ fn one_constraint_over_many_actions_is_held_in_every_form() {
       wide[12] = follows";
     let forms = [
         "{ wide }",
+        "function(walk) for i = 2, 11 do if (walk[i].param ~= 'off') ~= (walk[1].param ~= 'off') then return false end end return true end",
         "{ walk.not_applicable(others, 'off', { G1 = 'off' }) }",
         "walk.not_applicable(others, 'off', { G1 = 'off' })",
     ];
     for form in forms {
-        let ended = list(&format!("{head}\nreturn {{ order = order, state = {{}}, cover = 2, constraints = {form} }}"), &[]);
+        let ended =
+            list(&format!("{head}\nreturn {{ order = order, state = {{}}, cover = 2, constraints = {form} }}"), &[]);
         let out = ended.code(0).out();
         let is_right = |line: &str| {
             let offs = line.matches("(\"off\")").count();
@@ -111,8 +115,10 @@ fn one_constraint_over_many_actions_is_held_in_every_form() {
         assert!(out.lines().all(is_right) && out.lines().count() > 40, "{form}: {out}");
         assert!(out.lines().any(|line| line.contains("\"off\"")), "{form}");
     }
-    let few = format!("{head}\nreturn {{ order = {{ order[1], order[2], order[12] }}, state = {{}}, cover = 2,
-      constraints = function(walk) return (walk[1].param == 'off') == (walk[2].param == 'off') end }}");
+    let few = format!(
+        "{head}\nreturn {{ order = {{ order[1], order[2], order[12] }}, state = {{}}, cover = 2,
+      constraints = function(walk) return (walk[1].param == 'off') == (walk[2].param == 'off') end }}"
+    );
     let out = list(&few, &[]).code(0).out();
     assert!(out.lines().all(|line| line.matches("off").count() != 1), "{out}");
 }
@@ -121,8 +127,14 @@ fn one_constraint_over_many_actions_is_held_in_every_form() {
 fn forms_say_what_functions_say() {
     let order = "local order = { act('OS', { 'dos', 'linux', 'mac' }), act('Disk', { 1, 2, 3 }), act('Copy', { 1, 2, 3 }), act('Net', { true, false }) }";
     let table = [
-        ("walk.forbid { OS = 'dos', Disk = { 2, 3 } }", "{ 'OS', 'Disk', function(o, d) return not (o == 'dos' and d > 1) end }"),
-        ("walk.when({ OS = { 'dos', 'mac' } }, { Disk = 1 })", "{ 'OS', 'Disk', function(o, d) return o == 'linux' or d == 1 end }"),
+        (
+            "walk.forbid { OS = 'dos', Disk = { 2, 3 } }",
+            "{ 'OS', 'Disk', function(o, d) return not (o == 'dos' and d > 1) end }",
+        ),
+        (
+            "walk.when({ OS = { 'dos', 'mac' } }, { Disk = 1 })",
+            "{ 'OS', 'Disk', function(o, d) return o == 'linux' or d == 1 end }",
+        ),
         (
             "walk.when({ OS = 'dos', Net = true }, { Disk = 1, Copy = 1 }, { Copy = { 2, 3 } })",
             "{ 'OS', 'Net', 'Disk', 'Copy', function(o, n, d, c) if o == 'dos' and n then return d == 1 and c == 1 end return c > 1 end }",
@@ -135,7 +147,9 @@ fn forms_say_what_functions_say() {
     ];
     for (form, function) in table {
         let rows = |constraint: &str| {
-            list(&format!("{order}\nreturn {{ order = order, state = {{}}, constraints = {{ {constraint} }} }}"), &[]).code(0).out()
+            list(&format!("{order}\nreturn {{ order = order, state = {{}}, constraints = {{ {constraint} }} }}"), &[])
+                .code(0)
+                .out()
         };
         let said = rows(form);
         assert_eq!(said, rows(function), "{form}");
@@ -147,7 +161,10 @@ fn forms_say_what_functions_say() {
 fn constraints_that_are_wrong_are_said_by_name() {
     let order = "local order = { act('OS', { 'dos', 'linux' }), act('Disk', { 1, 2 }) }\n";
     let table = [
-        ("walk.forbid { OSS = 'dos' }", "a constraint names 'OSS', which is no action of the order; did you mean 'OS'?"),
+        (
+            "walk.forbid { OSS = 'dos' }",
+            "a constraint names 'OSS', which is no action of the order; did you mean 'OS'?",
+        ),
         ("walk.forbid { OS = 'linus' }", "walk.forbid: action 'OS' has no option \"linus\"; did you mean \"linux\"?"),
         ("walk.when({ OS = 'dos' })", "walk.when: a condition is a table of actions"),
         ("walk.same('OS')", "walk.same takes the names of two actions or more"),
@@ -155,10 +172,13 @@ fn constraints_that_are_wrong_are_said_by_name() {
         ("walk.forbid { OS = { 'dos', 'linux' } }", "no walk satisfies the constraints"),
     ];
     for (constraint, expected) in table {
-        let suite = format!("{order}return {{ order = order, state = {{}}, cover = 2, constraints = {{ {constraint} }} }}");
+        let suite =
+            format!("{order}return {{ order = order, state = {{}}, cover = 2, constraints = {{ {constraint} }} }}");
         list(&suite, &[]).code(2).stderr_has(expected);
     }
-    let suite = format!("{order}return {{ order = order, state = {{}}, cover = 2, constraints = {{ walk.forbid {{ Disk = 2 }} }} }}");
+    let suite = format!(
+        "{order}return {{ order = order, state = {{}}, cover = 2, constraints = {{ walk.forbid {{ Disk = 2 }} }} }}"
+    );
     list(&suite, &[]).code(0).stderr_has("no walk that the constraints allow has the option 2 of action 'Disk'");
 }
 
@@ -171,7 +191,8 @@ fn a_constraint_that_never_ends_ends_the_call() {
 
 #[test]
 fn a_budget_says_what_it_gained_and_looks_repeat_it() {
-    let suite = |cover: &str| format!("return {{ order = all(10, {{ 1, 2, 3 }}), state = {{}}, cover = {cover}, seed = 3 }}");
+    let suite =
+        |cover: &str| format!("return {{ order = all(10, {{ 1, 2, 3 }}), state = {{}}, cover = {cover}, seed = 3 }}");
     let usual = list(&suite("2"), &[]).code(0).out();
     let ended = list(&suite("{ t = 2, budget = 0.3 }"), &[]);
     ended.code(0).stderr_has("the cover has ");
@@ -222,8 +243,12 @@ fn rows_of_a_model_are_written_as_pict_writes_them() {
     for (place, value) in [(0, "dos"), (1, "~-1"), (1, "2"), (2, "off")] {
         assert!(rows.iter().any(|row| row[place] == value), "{out}");
     }
-    let json = project.run(&["walk", "--pict", "m.txt", "--format", "json", "--cover", "3", "--seed", "2"]).code(0).json();
-    assert_eq!(json[0].as_object().map(|row| row.keys().cloned().collect::<Vec<_>>()), Some(vec!["OS".into(), "Disk".into(), "Net".into()]));
+    let json =
+        project.run(&["walk", "--pict", "m.txt", "--format", "json", "--cover", "3", "--seed", "2"]).code(0).json();
+    assert_eq!(
+        json[0].as_object().map(|row| row.keys().cloned().collect::<Vec<_>>()),
+        Some(vec!["OS".into(), "Disk".into(), "Net".into()])
+    );
     let project = project.file("seeds.txt", "OS\tNet\ndos\ton\nbeos\toff\n");
     let seeded = project.run(&["walk", "--pict", "m.txt", "--seed-rows", "seeds.txt"]);
     seeded.code(0).stderr_has("line 3: the parameter 'OS' has no value 'beos'");

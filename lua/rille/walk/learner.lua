@@ -52,4 +52,14 @@ local function watch(list)
   end
 end
 
-return answers, watch
+-- Returns what a function over whole walks says, as a function of the numbers of their options, from 0.
+local function numbered(f, instances)
+  return function(...) return f(instances { ... }) end
+end
+
+-- Returns whether no action refuses a walk, as such a function.
+local function unrefused(refused)
+  return function(...) return refused { ... } == nil end
+end
+
+return answers, watch, numbered, unrefused

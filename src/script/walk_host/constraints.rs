@@ -112,7 +112,10 @@ impl Constraints {
             Kind::Walk(..) | Kind::Refused(_) => {
                 let counts: Vec<usize> = self.options.iter().map(Vec::len).collect();
                 let ask = |walk: &[u32]| self.watched(lua, &asked, walk, None);
-                self.learner.walks(&counts, &ask)?
+                match self.learner.walks(&counts, &ask)? {
+                    Some(learnt) => Some(learnt),
+                    None => self.by_numbers(lua, &asked)?,
+                }
             }
         };
         match learnt {
@@ -125,6 +128,19 @@ impl Constraints {
             None => self.asked.push(asked),
         }
         Ok(())
+    }
+
+    /// Learns a function over whole walks that looks at many actions.
+    fn by_numbers(&self, lua: &Lua, asked: &Asked) -> mlua::Result<Option<Learnt>> {
+        let function = match (&asked.kind, &self.instances) {
+            (Kind::Walk(function, false), Some(instances)) => self.learner.numbered(function, instances)?,
+            (Kind::Refused(refused), _) => self.learner.unrefused(refused)?,
+            _ => return Ok(None),
+        };
+        let numbers = |options: &Vec<Value>| (0_i64..).take(options.len()).map(Value::Integer).collect();
+        let lists: Vec<Vec<Value>> = self.options.iter().map(numbers).collect();
+        let lists: Vec<&[Value]> = lists.iter().map(Vec::as_slice).collect();
+        self.learner.function(lua, &asked.what, &function, &lists)
     }
 
     /// Returns what is known for certain.

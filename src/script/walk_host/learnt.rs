@@ -62,6 +62,8 @@ impl Learnt {
 pub(super) struct Learner {
     answers: Function,
     watch: Function,
+    numbered: Function,
+    unrefused: Function,
     begun: Rc<Cell<Instant>>,
 }
 
@@ -69,8 +71,8 @@ impl Learner {
     pub(super) fn new(lua: &Lua) -> mlua::Result<Self> {
         let source = include_str!("../../../lua/rille/walk/learner.lua");
         let chunk = lua.load(source).set_name("=[rille walk]").set_mode(ChunkMode::Text);
-        let (answers, watch) = chunk.call(())?;
-        Ok(Self { answers, watch, begun: Rc::new(Cell::new(Instant::now())) })
+        let (answers, watch, numbered, unrefused) = chunk.call(())?;
+        Ok(Self { answers, watch, numbered, unrefused, begun: Rc::new(Cell::new(Instant::now())) })
     }
 
     /// Calls a function of a constraint.
@@ -133,6 +135,16 @@ impl Learner {
         let table = asking.table(&all)?;
         let clauses = table_clauses(&counts, &table);
         Ok(clauses.map(|clauses| Learnt { clauses: clauses.into_iter().map(Clause).collect(), is_certain: true }))
+    }
+
+    /// Returns a function over whole walks as one over the numbers of their options.
+    pub(super) fn numbered(&self, function: &Function, instances: &Function) -> mlua::Result<Function> {
+        self.numbered.call((function, instances))
+    }
+
+    /// Returns the one that says which action refuses a walk as such a function.
+    pub(super) fn unrefused(&self, refused: &Function) -> mlua::Result<Function> {
+        self.unrefused.call(refused)
     }
 
     /// Learns a function over whole walks that looks at few actions. `ask` says whether a walk is allowed, and at what was

@@ -12,8 +12,8 @@ use super::space::UNSET;
 const MOST_CONFLICTS: u32 = 20_000;
 
 /// How often the functions are asked for one question, and in all before they are asked but a few times for each.
-const MOST_ASKED: u32 = 2_000;
-const ASKED_IN_ALL: u32 = 200_000;
+const MOST_ASKED: u32 = 1_000;
+const ASKED_IN_ALL: u32 = 100_000;
 const ASKED_THEN: u32 = 20;
 
 /// The most options of which it is checked row by row that they are not together; more of them are left to the solver.

@@ -176,7 +176,8 @@ fn seeds_that_differ_in_one_bit_give_other_rows() {
 
 #[test]
 fn models_of_the_literature_are_covered_whatever_their_product() {
-    let counts = |parts: &[(usize, usize)]| parts.iter().flat_map(|(options, many)| vec![*options; *many]).collect::<Vec<_>>();
+    let counts =
+        |parts: &[(usize, usize)]| parts.iter().flat_map(|(options, many)| vec![*options; *many]).collect::<Vec<_>>();
     // The shapes of SPIN-V, GCC, Apache and Bugzilla: options, how many of what is forbidden, and the most rows.
     let table = [
         (counts(&[(4, 11), (3, 2), (2, 42)]), counts(&[(2, 47), (3, 2)]), 42),

@@ -43,7 +43,11 @@ pub(super) fn read(text: &str) -> Result<Model, ModelError> {
 /// Reads `name (enum) : a, b`.
 fn read_parameter(model: &mut Model, line: usize, content: &str) -> Result<(), ModelError> {
     let Some((head, list)) = content.split_once(':') else {
-        return Err(Problem::Expected { wanted: "a parameter such as 'name (enum): a, b'", found: format!("'{content}'") }.at(line));
+        return Err(Problem::Expected {
+            wanted: "a parameter such as 'name (enum): a, b'",
+            found: format!("'{content}'"),
+        }
+        .at(line));
     };
     let (name, kind) = head.split_once('(').unwrap_or((head, ""));
     let kind = kind.trim().trim_end_matches(')').trim().to_ascii_lowercase();
@@ -61,6 +65,9 @@ fn read_relation(model: &mut Model, line: usize, content: &str) -> Result<(), Mo
     let strength = names.pop().filter(|_| list.is_some());
     match strength {
         Some(strength) => model.add_strength(line, &names, strength),
-        None => Err(Problem::Expected { wanted: "a relation such as 'R1: (a, b, c, 3)'", found: format!("'{content}'") }.at(line)),
+        None => {
+            Err(Problem::Expected { wanted: "a relation such as 'R1: (a, b, c, 3)'", found: format!("'{content}'") }
+                .at(line))
+        }
     }
 }

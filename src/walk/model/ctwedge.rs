@@ -27,7 +27,9 @@ pub(super) fn read(text: &str) -> Result<Model, ModelError> {
             "constraints" => part = Part::Constraints,
             _ => match part {
                 Part::Begin if content.starts_with("Model") => {}
-                Part::Begin => return Err(Problem::Unknown(content.to_owned(), "'Parameters:' begins what is read").at(line)),
+                Part::Begin => {
+                    return Err(Problem::Unknown(content.to_owned(), "'Parameters:' begins what is read").at(line));
+                }
                 Part::Parameters => read_parameter(&mut model, line, content.trim_end_matches(';').trim_end())?,
                 Part::Constraints => {
                     // A constraint stands between two '#', on one line or on several.
@@ -41,7 +43,13 @@ pub(super) fn read(text: &str) -> Result<Model, ModelError> {
                         match &mut open {
                             Some((_, constraint)) => constraint.push_str(piece),
                             None if piece.trim().is_empty() => {}
-                            None => return Err(Problem::Expected { wanted: "'#' before and behind a constraint", found: format!("'{}'", piece.trim()) }.at(line)),
+                            None => {
+                                return Err(Problem::Expected {
+                                    wanted: "'#' before and behind a constraint",
+                                    found: format!("'{}'", piece.trim()),
+                                }
+                                .at(line));
+                            }
                         }
                     }
                     if let Some((_, constraint)) = &mut open {
@@ -52,14 +60,18 @@ pub(super) fn read(text: &str) -> Result<Model, ModelError> {
         }
     }
     match open {
-        Some((line, _)) => Err(Problem::Expected { wanted: "'#' behind the constraint", found: "the end".to_owned() }.at(line)),
+        Some((line, _)) => {
+            Err(Problem::Expected { wanted: "'#' behind the constraint", found: "the end".to_owned() }.at(line))
+        }
         None => Ok(model),
     }
 }
 
 fn read_parameter(model: &mut Model, line: usize, content: &str) -> Result<(), ModelError> {
     let Some((name, list)) = content.split_once(':') else {
-        return Err(Problem::Expected { wanted: "a parameter such as 'name: {a b}'", found: format!("'{content}'") }.at(line));
+        return Err(
+            Problem::Expected { wanted: "a parameter such as 'name: {a b}'", found: format!("'{content}'") }.at(line)
+        );
     };
     let list = list.trim();
     let values: Vec<ModelValue> = if list.eq_ignore_ascii_case("boolean") {
@@ -68,7 +80,8 @@ fn read_parameter(model: &mut Model, line: usize, content: &str) -> Result<(), M
         let items = items.split([',', ' ', '\t']).filter(|item| !item.is_empty());
         items.map(|item| ModelValue::plain(item.trim_matches('"'))).collect()
     } else {
-        range(list).ok_or_else(|| Problem::Unknown(list.to_owned(), "values are Boolean, {a b c} or [1 .. 9]").at(line))?
+        range(list)
+            .ok_or_else(|| Problem::Unknown(list.to_owned(), "values are Boolean, {a b c} or [1 .. 9]").at(line))?
     };
     model.add(line, name.trim(), values)
 }

@@ -43,9 +43,32 @@ impl Token {
 
 /// Signs, the longer ones first, and what they mean.
 const SIGNS: [(&str, &str); 26] = [
-    ("<=>", "<=>"), ("<->", "<=>"), ("=>", "=>"), ("->", "=>"), ("<>", "<>"), ("!=", "<>"), ("==", "="), ("<=", "<="), (">=", ">="),
-    ("&&", "and"), ("||", "or"), ("=", "="), ("<", "<"), (">", ">"), ("!", "not"), ("&", "and"), ("|", "or"),
-    ("(", "("), (")", ")"), ("{", "{"), ("}", "}"), (",", ","), (";", ";"), ("+", "+"), ("*", "*"), ("%", "%"),
+    ("<=>", "<=>"),
+    ("<->", "<=>"),
+    ("=>", "=>"),
+    ("->", "=>"),
+    ("<>", "<>"),
+    ("!=", "<>"),
+    ("==", "="),
+    ("<=", "<="),
+    (">=", ">="),
+    ("&&", "and"),
+    ("||", "or"),
+    ("=", "="),
+    ("<", "<"),
+    (">", ">"),
+    ("!", "not"),
+    ("&", "and"),
+    ("|", "or"),
+    ("(", "("),
+    (")", ")"),
+    ("{", "{"),
+    ("}", "}"),
+    (",", ","),
+    (";", ";"),
+    ("+", "+"),
+    ("*", "*"),
+    ("%", "%"),
 ];
 
 /// Reads constraints of a model.
@@ -214,7 +237,9 @@ impl<'a> Expressions<'a> {
                 self.at = self.at.saturating_sub(1);
                 return Err(self.expected("a pattern in quotes, such as \"a*\""));
             };
-            let is_like = |value: &ModelValue| value.names.iter().any(|name| is_like(&name.to_lowercase(), &pattern.to_lowercase()));
+            let is_like = |value: &ModelValue| {
+                value.names.iter().any(|name| is_like(&name.to_lowercase(), &pattern.to_lowercase()))
+            };
             return Ok(Condition::Of(place, values.iter().map(is_like).collect()));
         }
         let Some(relation) = ["=", "<>", "<=", ">=", "<", ">"].into_iter().find(|sign| self.takes_sign(sign)) else {
@@ -306,11 +331,15 @@ impl<'a> Expressions<'a> {
             (Some(number), Ok(name)) => name.partial_cmp(&number).is_some_and(|order| holds(relation, order)),
             _ => holds(relation, name.to_lowercase().cmp(&word.to_lowercase())),
         };
-        let values: Vec<bool> = own.values.iter().map(|value| match relation {
-            // None of its names may be what it must not be.
-            "<>" => value.names.iter().all(|name| is(name)),
-            _ => value.names.iter().any(|name| is(name)),
-        }).collect();
+        let values: Vec<bool> = own
+            .values
+            .iter()
+            .map(|value| match relation {
+                // None of its names may be what it must not be.
+                "<>" => value.names.iter().all(|name| is(name)),
+                _ => value.names.iter().any(|name| is(name)),
+            })
+            .collect();
         let is_known = !matches!(relation, "=" | "<>") || values.iter().any(|own| *own == (relation == "="));
         if !is_known {
             self.warnings.push((line, format!("the parameter '{}' has no value '{word}'", own.name)));

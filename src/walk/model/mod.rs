@@ -97,7 +97,9 @@ impl Model {
     /// Reads a model: ACTS's where it begins with `[System]`, CTWedge's where it begins with `Model`, else PICT's.
     pub(crate) fn read(text: &str) -> Result<Model, ModelError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let meaning = |line: &&str| !(line.is_empty() || line.starts_with('#') || line.starts_with("//") || line.starts_with("--"));
+        let meaning = |line: &&str| {
+            !(line.is_empty() || line.starts_with('#') || line.starts_with("//") || line.starts_with("--"))
+        };
         let first = text.lines().map(str::trim).find(meaning).unwrap_or_default();
         let model = match first {
             first if first.to_ascii_lowercase().starts_with("[system]") => acts::read(text)?,

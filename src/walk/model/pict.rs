@@ -37,7 +37,11 @@ fn begins_constraint(content: &str) -> bool {
 /// Reads `Name: 1, 2 (10), ~-1, a | b, <Other>`.
 fn read_parameter(model: &mut Model, line: usize, content: &str) -> Result<(), ModelError> {
     let Some((name, list)) = content.split_once(':') else {
-        return Err(Problem::Expected { wanted: "a parameter such as 'Name: 1, 2', a strength such as '{A, B} @ 2', or a constraint", found: format!("'{content}'") }.at(line));
+        return Err(Problem::Expected {
+            wanted: "a parameter such as 'Name: 1, 2', a strength such as '{A, B} @ 2', or a constraint",
+            found: format!("'{content}'"),
+        }
+        .at(line));
     };
     let mut values = Vec::new();
     for item in list.split(',').map(str::trim).filter(|item| !item.is_empty()) {
@@ -51,7 +55,9 @@ fn read_parameter(model: &mut Model, line: usize, content: &str) -> Result<(), M
 
 fn value(item: &str) -> ModelValue {
     let weighted = item.strip_suffix(')').and_then(|item| item.rsplit_once('('));
-    let weighted = weighted.and_then(|(item, weight)| Some((item.trim(), weight.trim().parse::<u32>().ok().filter(|weight| *weight > 0)?)));
+    let weighted = weighted.and_then(|(item, weight)| {
+        Some((item.trim(), weight.trim().parse::<u32>().ok().filter(|weight| *weight > 0)?))
+    });
     let (item, weight) = weighted.filter(|(item, _)| !item.is_empty()).unwrap_or((item, 1));
     let valid = item.strip_prefix(NEGATIVE);
     let names: Vec<String> = valid.unwrap_or(item).split('|').map(|name| name.trim().to_owned()).collect();
@@ -61,7 +67,11 @@ fn value(item: &str) -> ModelValue {
 /// Reads what stands behind the brace of `{A, B} @ 2`.
 fn read_strength(model: &mut Model, line: usize, rest: &str) -> Result<(), ModelError> {
     let Some((names, strength)) = rest.split_once('}') else {
-        return Err(Problem::Expected { wanted: "'}' behind the names of parameters", found: "the end of the line".to_owned() }.at(line));
+        return Err(Problem::Expected {
+            wanted: "'}' behind the names of parameters",
+            found: "the end of the line".to_owned(),
+        }
+        .at(line));
     };
     let names: Vec<&str> = names.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
     let strength = strength.trim().trim_end_matches(';').trim();

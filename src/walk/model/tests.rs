@@ -97,7 +97,8 @@ fn every_relation_is_that_of_the_language() {
         let is = |row: &String, pattern: &str| {
             row.split(' ').zip(pattern.split(' ')).all(|(item, wanted)| wanted == "*" || item == wanted)
         };
-        let wanted: Vec<String> = allowed(&read(base)).into_iter().filter(|row| expected.split(", ").any(|p| is(row, p))).collect();
+        let wanted: Vec<String> =
+            allowed(&read(base)).into_iter().filter(|row| expected.split(", ").any(|p| is(row, p))).collect();
         assert_eq!(allowed(&model), wanted, "{constraints}");
     }
 }
@@ -132,18 +133,33 @@ fn models_of_other_programs_say_the_same() {
 #[test]
 fn what_is_wrong_is_said_with_its_line() {
     let table = [
-        ("A: 1\nB 2", "line 2: a parameter such as 'Name: 1, 2', a strength such as '{A, B} @ 2', or a constraint was expected, not 'B 2'"),
+        (
+            "A: 1\nB 2",
+            "line 2: a parameter such as 'Name: 1, 2', a strength such as '{A, B} @ 2', or a constraint was expected, not 'B 2'",
+        ),
         ("A: 1\na: 2", "line 2: the parameter 'a' is defined twice"),
         ("A: 1\nB: ,", "line 2: the parameter 'B' has no values"),
-        ("Size: 1\n\nIF [Sise] = 1 THEN [Size] = 1;", "line 3: 'Sise' is no parameter of the model; did you mean 'Size'?"),
+        (
+            "Size: 1\n\nIF [Sise] = 1 THEN [Size] = 1;",
+            "line 3: 'Sise' is no parameter of the model; did you mean 'Size'?",
+        ),
         ("A: 1\nIF [A] = 1\n[A] = 2;", "line 3: THEN was expected, not [A]"),
         ("A: 1\n[A] = 1", "line 2: AND, OR or ';' at the end of the constraint was expected, not the end"),
         ("A: 1\n[A] ~ 1;", "line 2: '~' is not understood here; names stand in [brackets], values in \"quotes\""),
         ("A: 1\nB: 2\n{A, B} @ 3", "line 3: the strength 3 does not go with 2 parameters"),
         ("\n# nothing\n", "line 2: the model has no parameters"),
-        ("[System]\nName: x\n[Parameters]", "line 3: '[Parameters]' is not understood here; the sections are [System], [Parameter], [Relation], [Constraint] and [Test Set]"),
-        ("Model x\nParameters:\n a: Enum", "line 3: 'Enum' is not understood here; values are Boolean, {a b c} or [1 .. 9]"),
-        ("Model x\nParameters:\n a: {1 2}\nConstraints:\n # a + 1 > 2 #", "line 5: =, <>, <, <=, >, >=, IN or LIKE was expected, not '+'"),
+        (
+            "[System]\nName: x\n[Parameters]",
+            "line 3: '[Parameters]' is not understood here; the sections are [System], [Parameter], [Relation], [Constraint] and [Test Set]",
+        ),
+        (
+            "Model x\nParameters:\n a: Enum",
+            "line 3: 'Enum' is not understood here; values are Boolean, {a b c} or [1 .. 9]",
+        ),
+        (
+            "Model x\nParameters:\n a: {1 2}\nConstraints:\n # a + 1 > 2 #",
+            "line 5: =, <>, <, <=, >, >=, IN or LIKE was expected, not '+'",
+        ),
     ];
     for (text, expected) in table {
         assert_eq!(Model::read(text).expect_err(text).to_string(), expected);
@@ -155,6 +171,7 @@ fn rows_of_the_seed_are_read_as_they_are_written() {
     let model = read("A: 1, 2\nB: x | y, z\n");
     let (rows, warnings) = model.seed_rows("B\tC\tA\ny\t0\t\nq\t0\t2\n");
     assert_eq!(rows, [vec![None, Some(0)], vec![Some(1), None]]);
-    let expected = [(1, "the model has no parameter 'C'".to_owned()), (3, "the parameter 'B' has no value 'q'".to_owned())];
+    let expected =
+        [(1, "the model has no parameter 'C'".to_owned()), (3, "the parameter 'B' has no value 'q'".to_owned())];
     assert_eq!(warnings, expected);
 }
