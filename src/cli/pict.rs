@@ -1,4 +1,4 @@
-//! `rille walk --pict FILE`: the rows of a cover for a model of PICT, CTWedge or ACTS, as PICT writes them or as JSON.
+//! `rille walk --pict FILE`: the rows of a cover for a model of PICT, `CTWedge` or ACTS, as PICT writes them or as JSON.
 
 use std::convert::Infallible;
 use std::io::{self, BufWriter, Write};
@@ -31,6 +31,7 @@ enum Format {
 #[derive(Args, Debug)]
 pub(super) struct PictArgs {
     /// Write the rows of a cover for this model of PICT, CTWedge or ACTS, and run nothing
+    #[expect(clippy::doc_markdown, reason = "it is a help text")]
     #[arg(long, value_name = "FILE", conflicts_with = "suite")]
     pub(super) pict: Option<PathBuf>,
     /// How the rows are written

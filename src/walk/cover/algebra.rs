@@ -47,22 +47,20 @@ fn halves(width: usize) -> Vec<Vec<u32>> {
     let ways = |rows: usize| {
         (0..half(rows)).fold(1_u128, |ways, at| ways.saturating_mul((rows - 1 - at) as u128) / (at as u128 + 1))
     };
-    let size = (4..).find(|rows| ways(*rows) >= width as u128).expect("the ways grow with the rows");
+    let size = (4..=width + 4).find(|rows| ways(*rows) >= width as u128).expect("the ways grow with the rows");
     let chosen = half(size);
-    let mut rows = vec![vec![0; width]; size];
+    let mut columns = Vec::with_capacity(width);
     // The places of the ones of a column, counted up like the digits of a number.
     let mut places: Vec<usize> = (1..=chosen).collect();
-    for column in 0..width {
-        for place in &places {
-            rows[*place][column] = 1;
-        }
+    for _ in 0..width {
+        columns.push((0..size).map(|row| u32::from(places.contains(&row))).collect::<Vec<u32>>());
         let Some(at) = (0..chosen).rev().find(|at| places[*at] < size - chosen + at) else { break };
         let next = places[at] + 1;
         for (step, place) in places[at..].iter_mut().enumerate() {
             *place = next + step;
         }
     }
-    rows
+    (0..size).map(|row| columns.iter().map(|column| column[row]).collect()).collect()
 }
 
 /// Returns the rows in which the action with the fewest options has the sum of the others.

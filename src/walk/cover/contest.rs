@@ -78,10 +78,9 @@ impl Contest<'_> {
             for (symmetry, search) in &mut others {
                 if given > 0 && keeps_up(symmetry, search, rows.len()) {
                     self.turn(search, Some(symmetry), rules, rows, given, &mut looks)?;
-                    self.complete(symmetry, search, given, rules, chance, rows, &mut looks)?;
+                    self.complete(symmetry, search, (given, &mut looks), rules, chance, rows)?;
                 }
             }
-            if given == quota.symmetric {}
             if plain.rows() >= rows.len() {
                 plain = start(rows, chance);
             }
@@ -125,11 +124,10 @@ impl Contest<'_> {
         &self,
         symmetry: &Symmetry,
         search: &mut Search<'_>,
-        quota: u64,
+        (quota, looks): (u64, &mut u64),
         rules: &mut Rules<'_, '_, E>,
         chance: &mut Chance,
         rows: &mut Vec<Vec<u32>>,
-        looks: &mut u64,
     ) -> Result<(), Stop<E>> {
         let Some((missing, nearest)) = search.take_nearest() else { return Ok(()) };
         let mut start = symmetry.unfold(&nearest);

@@ -254,7 +254,9 @@ fn never(factors: &Factors, rows: &[Vec<u32>], undecided: &[Vec<Option<u32>>]) -
     let options = rows.iter().map(|row| row.iter().copied().map(Some).collect::<Vec<_>>());
     for row in options.chain(undecided.iter().cloned()) {
         for (seen, option) in seen.iter_mut().zip(row) {
-            option.into_iter().for_each(|option| seen[option as usize] = true);
+            if let Some(option) = option {
+                seen[option as usize] = true;
+            }
         }
     }
     let of = |(factor, seen): (usize, &Vec<bool>)| {

@@ -29,6 +29,12 @@ pub(super) struct Part<'a> {
     pub(super) number: u64,
 }
 
+/// Some rows.
+type Rows = Vec<Vec<u32>>;
+
+/// Rows that cover everything but what they are found with.
+type Covered = (Rows, Refused);
+
 /// The rows of a part.
 #[derive(Default)]
 pub(super) struct Made {
@@ -97,23 +103,20 @@ impl Part<'_> {
             made.looks += looks;
             known = found.map(|rows| (rows, Refused::default()));
         }
-        let refused = match known {
-            Some((found, refused)) => {
+        let refused = if let Some((found, refused)) = known {
+            rows = found;
+            open.left = 0;
+            refused
+        } else {
+            let refused = maker.fill(&mut rows, &mut open)?;
+            let closed = [refused.forbidden.as_slice(), &refused.undecided].concat();
+            if may_start_elsewhere
+                && open.left == 0
+                && let Some((found, _)) = self.by_algebra(&mut maker, rows.len(), &closed)?
+            {
                 rows = found;
-                open.left = 0;
-                refused
             }
-            None => {
-                let refused = maker.fill(&mut rows, &mut open)?;
-                let closed = [refused.forbidden.as_slice(), &refused.undecided].concat();
-                if may_start_elsewhere
-                    && open.left == 0
-                    && let Some((found, _)) = self.by_algebra(&mut maker, rows.len(), &closed)?
-                {
-                    rows = found;
-                }
-                refused
-            }
+            refused
         };
         made.left = open.left;
         let combination = |combination: &usize| {
@@ -165,7 +168,7 @@ impl Part<'_> {
         maker: &mut Maker<'_, '_, '_, E>,
         most: usize,
         closed: &[usize],
-    ) -> Result<Option<(Vec<Vec<u32>>, Refused)>, Error<E>> {
+    ) -> Result<Option<Covered>, Error<E>> {
         let space = maker.space;
         let several: Vec<usize> = (0..space.counts.len()).filter(|factor| space.counts[*factor] > 1).collect();
         let counts: Vec<u32> = several.iter().map(|factor| space.counts[*factor]).collect();
@@ -187,7 +190,7 @@ impl Part<'_> {
         maker: &mut Maker<'_, '_, '_, E>,
         most: usize,
         keep_going: &mut dyn FnMut(u64, usize) -> bool,
-    ) -> Result<(Option<Vec<Vec<u32>>>, u64), Error<E>> {
+    ) -> Result<(Option<Rows>, u64), Error<E>> {
         let counts = &maker.space.counts;
         let strength = self.factors.strength;
         let options = counts.iter().copied().max().unwrap_or(0);
@@ -240,7 +243,7 @@ impl Part<'_> {
         mut known: Vec<Vec<u32>>,
         most: usize,
         closed: &[usize],
-    ) -> Result<Option<(Vec<Vec<u32>>, Refused)>, Error<E>> {
+    ) -> Result<Option<Covered>, Error<E>> {
         let space = maker.space;
         let free = |row: &Vec<u32>| row.iter().filter(|digit| **digit == UNSET).count();
         known.sort_by_key(free);

@@ -216,7 +216,7 @@ fn what_there_is_no_time_for_is_left_and_counted() {
     let mut asked = 0;
     let mut give_up = || {
         asked += 1;
-        asked > 40
+        asked > 10
     };
     let clauses = vec![Clause::without(&[(0, 0), (1, 0)], &factors.counts)];
     let mut constraints: Constraints<'_, Infallible> = Constraints { clauses, ask: None };

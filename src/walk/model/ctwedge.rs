@@ -1,4 +1,4 @@
-//! CTWedge's models, as far as they say what PICT's do: `Parameters:` and `Constraints:` of comparisons.
+//! The models of `CTWedge`, as far as they say what PICT's do: `Parameters:` and `Constraints:` of comparisons.
 
 use super::expression::Expressions;
 use super::{Model, ModelError, ModelValue, Problem};
@@ -22,7 +22,7 @@ pub(super) fn read(text: &str) -> Result<Model, ModelError> {
     for (line, whole) in (1..).zip(text.lines()) {
         let content = whole.split("//").next().unwrap_or_default().trim();
         match content.to_ascii_lowercase().trim_end_matches(':').trim_end() {
-            "" => continue,
+            "" => {}
             "parameters" => part = Part::Parameters,
             "constraints" => part = Part::Constraints,
             _ => match part {

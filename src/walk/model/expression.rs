@@ -153,7 +153,7 @@ impl<'a> Expressions<'a> {
         }
     }
 
-    /// Reads a condition up to the end, as CTWedge and ACTS have them.
+    /// Reads a condition up to the end, as `CTWedge` and ACTS have them.
     pub(super) fn whole(&mut self) -> Result<Condition, ModelError> {
         let condition = self.condition()?;
         match self.is_at_end() {

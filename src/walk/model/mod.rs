@@ -1,4 +1,4 @@
-//! Models of combinatorial tests in the languages of other programs: PICT's, and what CTWedge and ACTS have in common with it.
+//! Models of combinatorial tests in the languages of other programs: PICT's, and what `CTWedge` and ACTS have in common with it.
 //!
 //! Parameters with their values, strengths of their own for some of them, and constraints, which become clauses. Nothing is
 //! read from files here, and nothing is run.
@@ -94,7 +94,7 @@ impl Problem {
 }
 
 impl Model {
-    /// Reads a model: ACTS's where it begins with `[System]`, CTWedge's where it begins with `Model`, else PICT's.
+    /// Reads a model: that of ACTS where it begins with `[System]`, of `CTWedge` where it begins with `Model`, else PICT's.
     pub(crate) fn read(text: &str) -> Result<Model, ModelError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let meaning = |line: &&str| {

@@ -2,9 +2,12 @@
 
 use super::{Model, same_text};
 
+/// Rows, what is `None` in them is free.
+pub(crate) type SeedRows = Vec<Vec<Option<u32>>>;
+
 impl Model {
     /// Reads such rows. What is empty is free. Columns and values that the model does not have are left out, and told.
-    pub(crate) fn seed_rows(&self, text: &str) -> (Vec<Vec<Option<u32>>>, Vec<(usize, String)>) {
+    pub(crate) fn seed_rows(&self, text: &str) -> (SeedRows, Vec<(usize, String)>) {
         let mut warnings = Vec::new();
         let mut lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
         let Some((line, head)) = lines.next() else { return (Vec::new(), warnings) };
