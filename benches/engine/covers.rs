@@ -74,7 +74,7 @@ fn rows(file: &Path, strength: u32, budget: Option<&str>) -> io::Result<(u32, f6
     if !output.status.success() {
         return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned()));
     }
-    let lines = output.stdout.iter().filter(|byte| **byte == b'\n').count();
+    let lines = String::from_utf8_lossy(&output.stdout).lines().count();
     Ok((u32::try_from(lines.saturating_sub(1)).unwrap_or(u32::MAX), seconds))
 }
 

@@ -16,7 +16,7 @@ use crate::walk::model::Model;
 const LOOKS: f64 = 1e8;
 
 /// How long a cover may take before what is not covered is left.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// How the rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -129,13 +129,18 @@ pub(super) fn write(out: &mut String, summary: &Summary, paint: Paint) -> fmt::R
         }
         for (strength, counts) in &end.coverage {
             let WalkCoverage { total, passed, failed, not_run, impossible, gaps } = counts;
-            let what = "combinations of the options of";
-            write!(out, "    {total} {what} {strength} actions: {passed} passed, {failed} failed")?;
-            let impossible = match impossible {
-                0 => String::new(),
-                impossible => format!("; {impossible} more are impossible"),
+            let what = match strength.as_str() {
+                "1" => "options".to_owned(),
+                strength => format!("combinations of the options of {strength} actions"),
             };
-            writeln!(out, ", {not_run} not run{impossible}")?;
+            write!(out, "    {total} {what}: {passed} passed, {failed} failed")?;
+            if *not_run > 0 {
+                write!(out, ", {not_run} not run")?;
+            }
+            if *impossible > 0 {
+                write!(out, "; {impossible} more are impossible")?;
+            }
+            writeln!(out)?;
             for gap in gaps.iter().take(GAPS) {
                 writeln!(out, "        not run: {}", clean(gap, paint))?;
             }

@@ -126,7 +126,7 @@ fn scattered(places: u64) -> u64 {
         }
         a
     };
-    (golden.max(1)..).find(|step| divisor(*step, places) == 1).unwrap_or(1)
+    (golden.max(1)..=places.max(1)).find(|step| divisor(*step, places) == 1).unwrap_or(1)
 }
 
 fn is_excluded(setup: &Setup, id: u64) -> bool {

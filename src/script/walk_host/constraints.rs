@@ -112,7 +112,7 @@ impl Constraints {
             Kind::Walk(..) | Kind::Refused(_) => {
                 let counts: Vec<usize> = self.options.iter().map(Vec::len).collect();
                 let ask = |walk: &[u32]| self.watched(lua, &asked, walk, None);
-                match self.learner.walks(&counts, &ask)? {
+                match Learner::walks(&counts, &ask)? {
                     Some(learnt) => Some(learnt),
                     None => self.by_numbers(lua, &asked)?,
                 }

@@ -17,7 +17,7 @@ use crate::walk::{Plan, sample};
 const LOOKS: f64 = 1e8;
 
 /// How long a cover may take before what is not covered is left.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// How many of a kind are named.
 const NAMED: usize = 5;

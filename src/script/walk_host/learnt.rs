@@ -58,6 +58,9 @@ impl Learnt {
     }
 }
 
+/// Says whether a walk is allowed, and at which of its actions was looked.
+type AskWalk<'a> = &'a dyn Fn(&[u32]) -> mlua::Result<(bool, Vec<usize>)>;
+
 /// Asks functions, and does not wait for one that never ends.
 pub(super) struct Learner {
     answers: Function,
@@ -149,11 +152,7 @@ impl Learner {
 
     /// Learns a function over whole walks that looks at few actions. `ask` says whether a walk is allowed, and at what was
     /// looked.
-    pub(super) fn walks(
-        &self,
-        counts: &[usize],
-        ask: &dyn Fn(&[u32]) -> mlua::Result<(bool, Vec<usize>)>,
-    ) -> mlua::Result<Option<Learnt>> {
+    pub(super) fn walks(counts: &[usize], ask: AskWalk<'_>) -> mlua::Result<Option<Learnt>> {
         let mut numbers = SplitMix64::new(1);
         let mut looked: Vec<usize> = Vec::new();
         for _ in 0..SHOWN {
@@ -226,7 +225,8 @@ impl Asking<'_> {
 
     fn one(&self, options: &[usize]) -> mlua::Result<bool> {
         let values = options.iter().zip(self.lists).map(|(option, list)| list[*option].clone());
-        let said = self.learner.call(self.lua, self.what, self.function, mlua::Variadic::from_iter(values))?;
+        let values: mlua::Variadic<Value> = values.collect();
+        let said = self.learner.call(self.lua, self.what, self.function, values)?;
         Ok(!is_false(&said))
     }
 
@@ -289,8 +289,8 @@ impl Asking<'_> {
                     }
                 }
                 if is_right {
-                    let clauses = table_clauses(&few, &table);
-                    return Ok(clauses.map(|clauses| unfolded(&clauses, &members)));
+                    let found = table_clauses(&few, &table);
+                    return Ok(found.map(|found| unfolded(&found, &members)));
                 }
             }
             // The oldest have told what they can.

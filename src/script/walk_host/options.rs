@@ -193,13 +193,13 @@ impl Asked {
         let mut factors = Vec::new();
         for strength in strengths {
             let made = Cover::default().factors(lua, suite, marks, strength, 0)?;
+            let is_asked = self.coverage.is_some();
             match cover::combinations(&made) {
-                Ok(count) if self.coverage.is_some() || count <= TOLD_UNASKED => factors.push(made),
-                Ok(_) => {}
-                Err(error) if self.coverage.is_some() => {
+                Ok(count) if is_asked || count <= TOLD_UNASKED => factors.push(made),
+                Err(error) if is_asked => {
                     return Err(raise(lua, "definition", format!("run_tests: coverage: {error}")));
                 }
-                Err(_) => {}
+                _ => {}
             }
         }
         Ok(Measured { factors, clauses, is_complete: false })

@@ -66,9 +66,9 @@ pub(super) fn planned(
     let is_drawn_allowed = rows.is_none() && (constraints.is_some() || is_listed);
     let mut selection = match (&rows, options.sample.filter(|_| draws)) {
         (None, Some(count)) if is_drawn_allowed => {
-            let drawn = covers::drawn(lua, suite, numbered.as_ref(), count, number, constraints)?;
-            remarks.extend(fewer(count, &drawn));
-            rows = Some(drawn.walks.into_iter().collect());
+            let found = covers::drawn(lua, suite, numbered.as_ref(), count, number, constraints)?;
+            remarks.extend(fewer(count, &found));
+            rows = Some(found.walks.into_iter().collect());
             None
         }
         (None, Some(count)) => numbered.as_ref().map(|plan| Selection::sample(plan.walks(), count, number)),
