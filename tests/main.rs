@@ -75,6 +75,7 @@ mod tests_history;
 mod testscript;
 mod values;
 mod variants;
+mod walk_covers;
 mod walk_failures;
 mod walk_worker;
 mod walks;

@@ -7,6 +7,7 @@
 
 mod bare;
 mod batch;
+mod covers;
 mod crowd;
 mod figure;
 mod frameworks;
@@ -34,7 +35,7 @@ use self::figure::Figure;
 /// A group of figures: its name on the command line, and what measures it.
 type Group = (&'static str, fn() -> io::Result<Vec<Figure>>);
 
-const GROUPS: [Group; 20] = [
+const GROUPS: [Group; 21] = [
     ("sequential", per_task::sequential),
     ("parallel", per_task::parallel),
     ("lua", per_task::lua),
@@ -53,6 +54,7 @@ const GROUPS: [Group; 20] = [
     ("tap", frameworks::tap),
     ("pytest", frameworks::pytest),
     ("walks", walks::walks),
+    ("covers", covers::covers),
     ("runs", runs::runs),
     ("many-runs", runs::many_runs),
 ];

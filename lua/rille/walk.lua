@@ -236,8 +236,8 @@ local function readers(slots)
   for index, slot in ipairs(slots) do
     if rawget(slot.definition, "should_cancel") then refusing[#refusing + 1] = index end
   end
-  local function refused(numbers)
-    local list = instances(numbers)
+  local function refused(numbers, list)
+    list = list or instances(numbers)
     for _, index in ipairs(refusing) do
       if slots[index].definition.should_cancel(list, index) then return index end
     end
@@ -248,6 +248,55 @@ end
 
 function walk.action(definition) return add_action("walk.action", definition, ACTION, false) end
 function walk.serial_action(definition) return add_action("walk.serial_action", definition, SERIAL, true) end
+
+-- Constraints that say what they are, so that no function has to be asked: tables that the host reads.
+local Form <const> = { __name = "rille.walk.Constraint" }
+
+local function check_condition(what, condition)
+  dotted(condition, what)
+  if type(condition) ~= "table" or next(condition) == nil then
+    host.definition_error(format("walk.%s: a condition is a table of actions with one of their options, or a list of these, such as { OS = \"linux\", Disk = { 1, 2 } }, not %s", what, shown(condition)))
+  end
+  for name in pairs(condition) do
+    if type(name) ~= "string" then
+      host.definition_error(format("walk.%s: a condition names actions with their options, such as { OS = \"linux\" }; %s is no name", what, shown(name)))
+    end
+  end
+  return condition
+end
+
+local function check_names(what, ...)
+  local names = ...
+  if type(names) ~= "table" or select("#", ...) > 1 then names = { ... } end
+  dotted(names, what)
+  if #names == 0 then host.definition_error(format("walk.%s takes the names of actions", what)) end
+  for index, name in ipairs(names) do
+    if type(name) ~= "string" then
+      host.definition_error(format("walk.%s takes the names of actions; number %d is %s", what, index, shown(name)))
+    end
+  end
+  return names
+end
+
+function walk.forbid(condition)
+  return setmetatable({ form = "forbid", where = check_condition("forbid", condition) }, Form)
+end
+function walk.when(condition, follows, otherwise)
+  check_condition("when", condition)
+  check_condition("when", follows)
+  if otherwise ~= nil then check_condition("when", otherwise) end
+  return setmetatable({ form = "when", where = condition, follows = follows, otherwise = otherwise }, Form)
+end
+function walk.same(...)
+  local names = check_names("same", ...)
+  if #names < 2 then host.definition_error("walk.same takes the names of two actions or more") end
+  return setmetatable({ form = "same", names = names }, Form)
+end
+function walk.not_applicable(names, option, condition)
+  names = check_names("not_applicable", names)
+  if option == nil then host.definition_error("walk.not_applicable takes the option that says so, such as \"none\"") end
+  return setmetatable({ form = "not_applicable", names = names, option = option, where = check_condition("not_applicable", condition) }, Form)
+end
 
 -- Options with a mark, for covering arrays.
 function walk.invalid(value)

@@ -68,6 +68,38 @@ function walk.invalid(value) end
 ---@return any
 function walk.weighted(value, weight) end
 
+--- Some actions, each with one of its options or a list of these; it holds where a walk has all of them.
+---@alias rille.walk.Condition table<string, any>
+
+--- A constraint: no walk has all of these options. `walk.forbid { OS = "dos", Disk = { 4, 8 } }`
+---@param condition rille.walk.Condition
+---@return rille.walk.Form
+function walk.forbid(condition) end
+
+--- A constraint: a walk of which the first holds has the second as well, and any other one the third, if there is one.
+--- `walk.when({ OS = "dos" }, { Disk = { 1, 2 } })`
+---@param condition rille.walk.Condition
+---@param follows rille.walk.Condition
+---@param otherwise? rille.walk.Condition
+---@return rille.walk.Form
+function walk.when(condition, follows, otherwise) end
+
+--- A constraint: these actions have the same option. `walk.same("Client", "Server")`
+---@param first string|string[]
+---@param ... string
+---@return rille.walk.Form
+function walk.same(first, ...) end
+
+--- A constraint: where the condition holds these actions have this option, which says that they do not apply, and nowhere
+--- else have they. `walk.not_applicable({ "Port", "Cipher" }, "none", { Link = "off" })`
+---@param actions string|string[]
+---@param option any
+---@param condition rille.walk.Condition
+---@return rille.walk.Form
+function walk.not_applicable(actions, option, condition) end
+
+---@class rille.walk.Form                              # what `walk.when` and the like make, for `constraints`
+
 ---@class rille.walk.ClassDefinition
 ---@field name string
 ---@field to_json? fun(object: table): any             # what stands for it in another process; its fields, if there is none
@@ -121,18 +153,30 @@ function walk.cancel(reason) end
 ---@field should_cancel? fun(walk: rille.walk.Instance[], id: integer): boolean?
 ---@field constraints? rille.walk.Constraint|rille.walk.Constraint[]  # which walks are allowed; they hold while a cover is made
 ---@field cover? integer|rille.walk.Cover            # few walks that have every combination of the options of so many actions
+---@field coverage? integer|integer[]                 # of the options of how many actions the coverage is told; 2 if it is not said
 ---@field shrink? boolean                             # runs shorter walks to find the shortest for each way of failing
 ---@field share? boolean                              # the common prefix of walks runs once, where actions are `pure`
 
 --- What a walk is allowed: a function over the whole walk, or the names of actions and a function over their options, which is
---- asked as soon as these are chosen: `{ "OS", "Disk", function(os, disk) return os ~= "dos" or disk <= 2 end }`.
----@alias rille.walk.Constraint (fun(walk: rille.walk.Instance[]): boolean?)|any[]
+--- asked for all of these before walks are chosen: `{ "OS", "Disk", function(os, disk) return os ~= "dos" or disk <= 2 end }`; or
+--- what `walk.when`, `walk.forbid`, `walk.same` and `walk.not_applicable` make. A function must say the same whenever it is asked.
+---@alias rille.walk.Constraint (fun(walk: rille.walk.Instance[]): boolean?)|any[]|rille.walk.Form
 
 ---@class rille.walk.Cover
 ---@field t? integer                                   # of how many actions every combination is covered, 2 if it is not said
 ---@field strength? table[]                            # some actions with their own: `{ { "CPU", "RAM", "Disk", t = 3 } }`
 ---@field seed_rows? table<string, any>[]              # walks that are to be among them: `{ { OS = "linux" } }`
----@field budget? number                               # seconds that may be spent on fewer walks
+---@field budget? number                               # seconds that may be spent on fewer walks; what they gained is told
+---@field looks? integer                               # how far that search goes, counted: the same walks on every machine
+
+--- What became of the combinations of options: `passed`, `failed` and `not_run` make up `total`.
+---@class rille.walk.Coverage
+---@field total integer                                # that some allowed walk has
+---@field passed integer                               # in a walk that passed
+---@field failed integer                               # in walks that failed, of which none passed
+---@field not_run integer                              # in no walk that ran to its end
+---@field impossible integer                           # that no allowed walk has
+---@field gaps string[]                                # the first of those that did not run
 
 ---@class rille.walk.Results
 ---@field walk_count integer
@@ -146,7 +190,7 @@ function walk.cancel(reason) end
 ---@field failed_tests integer[]
 ---@field cancelled_tests integer[]
 ---@field excluded_tests integer[]
----@field coverage? table<integer, { total: integer, passed: integer, failed: integer, not_run: integer }>  # by strength
+---@field coverage? table<integer, rille.walk.Coverage>  # by the number of actions whose options are combined
 ---@field causes? { options: string, failed: integer, passed: integer }[]  # what failing walks share, and how many walks have it
 ---@field stopped? string                              # why not all were run
 ---@field not_run? integer

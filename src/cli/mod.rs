@@ -14,6 +14,7 @@ mod logs;
 mod near;
 mod ops;
 mod output;
+mod pict;
 mod references;
 mod run;
 pub(crate) mod runs;

@@ -1,7 +1,6 @@
 //! The options by which tests are named and chosen, for `rille list` and `rille test`.
 
 use std::cell::RefCell;
-use std::convert::Infallible;
 use std::fmt::Display;
 use std::fs;
 use std::num::NonZeroUsize;
@@ -221,7 +220,7 @@ fn usage(error: impl Display) -> Failure {
 /// time.
 fn covering(counts: &[usize], order: usize) -> Result<Vec<Vec<usize>>, VariantError> {
     let factors = Factors { counts: counts.to_vec(), strength: order.min(counts.len()), ..Factors::default() };
-    let rows = cover::rows::<Infallible>(&factors, &mut |_| Ok(true), &mut || false)
+    let rows = cover::free_rows(&factors)
         .map_err(|error| VariantError::Unchosen(format!("--combination-order {order}: {error}").into()))?;
     Ok(rows.rows.into_iter().map(|row| row.into_iter().map(|place| place as usize).collect()).collect())
 }

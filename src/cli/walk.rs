@@ -11,6 +11,7 @@ use super::Failure;
 use super::begin::{Subject, begin, run_settings};
 use super::config::{self, SettingOptions};
 use super::near::near_file;
+use super::pict::{self, PictArgs};
 use super::run::{ReportOptions, read_jobfile, unfinished};
 use super::test::ReplayArgs;
 use crate::job::{Door, FAILED_TRACE, MainEnd, SHRUNK_TRACE, Settings, WalkOptions, WalkSettings, missing_secrets};
@@ -31,8 +32,10 @@ const BUFFER: usize = 64 << 10;
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(crate) struct WalkArgs {
     /// The suite's file
-    #[arg(value_name = "SUITE")]
-    suite: PathBuf,
+    #[arg(value_name = "SUITE", required_unless_present = "pict")]
+    suite: Option<PathBuf>,
+    #[command(flatten)]
+    model: PictArgs,
     /// Run the walks in N processes [default: one a CPU]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     workers: Option<u32>,
@@ -89,14 +92,18 @@ fn shard(text: &str) -> Result<String, String> {
     text.parse::<Shard>().map(|_| text.to_owned())
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
+pub(super) fn seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds > 0.0 && seconds.is_finite());
     seconds.ok_or_else(|| "must be a number of seconds above 0".to_owned())
 }
 
 /// Runs the command and returns the exit code. `home` is the option `--home`.
 pub(crate) fn main(args: WalkArgs, command: &[OsString], home: Option<&Path>) -> Result<i32, Failure> {
-    let (file, source) = read_jobfile(&args.suite)?;
+    if let Some(model) = &args.model.pict {
+        return pict::main(model, &args.model, args.cover, args.seed);
+    }
+    let Some(suite) = args.suite else { return Err(Failure::usage("no suite is named".to_owned())) };
+    let (file, source) = read_jobfile(&suite)?;
     let loaded = config::load(&file, &args.settings, home)?;
     let forced = WalkOptions {
         workers: args.workers,
@@ -115,7 +122,7 @@ pub(crate) fn main(args: WalkArgs, command: &[OsString], home: Option<&Path>) ->
     let usual = loaded.config.walk.options();
     let walks = WalkSettings { forced, usual };
     if args.list {
-        return list(&file, &args.suite, &source, &walks);
+        return list(&file, &suite, &source, &walks);
     }
     let home = loaded.home_beside(args.run_dir.as_deref())?;
     let resume = args.resume.as_deref().map(|given| unfinished(&home, given, Door::Walk.name())).transpose()?;
@@ -134,7 +141,7 @@ pub(crate) fn main(args: WalkArgs, command: &[OsString], home: Option<&Path>) ->
     for remark in loaded.remarks {
         job.run().warn(remark.text, remark.place);
     }
-    let end = script::run_jobfile(&job, &args.suite);
+    let end = script::run_jobfile(&job, &suite);
     Ok(job.end(&end))
 }
 

@@ -62,7 +62,8 @@ pub(crate) use self::settings::{Door, Settings};
 pub(crate) use self::start::StartError;
 pub(crate) use self::testing::{TestPlan, read_suite, suite_text};
 pub(crate) use self::walk::{
-    FAILED_TRACE, SHRUNK_TRACE, WalkError, WalkOptions, WalkOutcome, WalkRun, WalkSettings, steps_in_words, steps_of,
+    FAILED_TRACE, Measured, SHRUNK_TRACE, WalkError, WalkOptions, WalkOutcome, WalkRun, WalkSettings, option_in_words,
+    step_in_words, steps_in_words, steps_of,
 };
 
 /// A run of a jobfile, of tests or of walks: what it is made with, and its parts.

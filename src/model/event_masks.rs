@@ -262,10 +262,13 @@ impl WalksEnd {
             stopped,
             seconds: _,
             causes,
-            coverage: _,
+            coverage,
             shrunk,
         } = self;
         option(masks, stopped);
+        for gap in coverage.values_mut().flat_map(|counts| &mut counts.gaps) {
+            masks.mask_string(gap);
+        }
         for WalkCause { options, failed: _, passed: _ } in causes {
             masks.mask_string(options);
         }

@@ -74,6 +74,9 @@ pub(crate) struct WalkSuite {
     /// Every walk is reported, also those that pass, so that reports can list them.
     #[serde(default)]
     pub(crate) reports_all: bool,
+    /// The walks, each by the options of its actions, where those of a list are run; an id is a place in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) rows: Vec<Vec<u32>>,
     /// The walks are random ones over a state machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) machine: Option<WalkMachine>,

@@ -169,7 +169,7 @@ pub(crate) struct WalkCause {
 }
 
 /// How many combinations of so many options ran.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(crate) struct WalkCoverage {
     /// All of them, those that constraints forbid left out.
@@ -178,8 +178,14 @@ pub(crate) struct WalkCoverage {
     pub(crate) passed: u64,
     /// In walks of which none passed.
     pub(crate) failed: u64,
-    /// In no walk that ran.
+    /// In no walk that ran to its end.
     pub(crate) not_run: u64,
+    /// In no walk that the constraints allow; not among the total.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) impossible: u64,
+    /// The first of those that did not run, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) gaps: Vec<String>,
 }
 
 /// A failing walk in its shortest failing form.

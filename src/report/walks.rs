@@ -87,6 +87,9 @@ pub(super) fn status(end: &WalksEnd) -> String {
 /// Walks that did not pass that are told at the end.
 const TOLD: usize = 20;
 
+/// Combinations that did not run which are told one by one.
+const GAPS: usize = 5;
+
 /// Writes the last words on walks: those that failed, what they share, and what is left of them.
 pub(super) fn write(out: &mut String, summary: &Summary, paint: Paint) -> fmt::Result {
     for suite in &summary.walks {
@@ -125,10 +128,25 @@ pub(super) fn write(out: &mut String, summary: &Summary, paint: Paint) -> fmt::R
             )?;
         }
         for (strength, counts) in &end.coverage {
-            let WalkCoverage { total, passed, failed, not_run } = counts;
-            let what = "combinations of the options of";
-            write!(out, "    {total} {what} {strength} actions: {passed} passed, {failed} failed")?;
-            writeln!(out, ", {not_run} not run")?;
+            let WalkCoverage { total, passed, failed, not_run, impossible, gaps } = counts;
+            let what = match strength.as_str() {
+                "1" => "options".to_owned(),
+                strength => format!("combinations of the options of {strength} actions"),
+            };
+            write!(out, "    {total} {what}: {passed} passed, {failed} failed")?;
+            if *not_run > 0 {
+                write!(out, ", {not_run} not run")?;
+            }
+            if *impossible > 0 {
+                write!(out, "; {impossible} more are impossible")?;
+            }
+            writeln!(out)?;
+            for gap in gaps.iter().take(GAPS) {
+                writeln!(out, "        not run: {}", clean(gap, paint))?;
+            }
+            if *not_run > GAPS as u64 && !gaps.is_empty() {
+                writeln!(out, "        and {} more", not_run - GAPS as u64)?;
+            }
         }
         if suite.failures > 0 {
             writeln!(out, "    all of them: walks-{}/failed.trace in the run directory", suite.started.suite)?;

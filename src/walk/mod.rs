@@ -3,6 +3,7 @@
 pub(crate) mod cause;
 mod coordinator;
 pub(crate) mod cover;
+pub(crate) mod model;
 mod plan;
 pub(crate) mod sample;
 mod selection;

@@ -5,6 +5,9 @@
 //! `branch * P + g0 + c0 * g1 + c0 * c1 * g2 + …` takes the element `g` of the product of each group, in which the last
 //! action varies fastest, and the options of the serial actions that `branch` spells, the first one most significant. So
 //! any walk is found from its id, and no list of walks is needed.
+//!
+//! Where there are more walks than ids, or more than anyone would run, some are chosen, and the plan lists these: the id of a
+//! walk is then its place in the list.
 
 use std::ops::Range;
 
@@ -47,7 +50,9 @@ pub(crate) enum PlanError {
     #[error("action {} of the order has no options", .0 + 1)]
     NoOptions(usize),
     /// The ids of the walks do not fit in 63 bits, the integers of Lua.
-    #[error("the order has more than 9223372036854775807 walks")]
+    #[error(
+        "the order has more than 9223372036854775807 walks; choose some of them by cover, such as cover = 2, or by sample"
+    )]
     TooMany,
 }
 
@@ -59,17 +64,14 @@ pub(crate) struct Plan {
     /// Walks that have the same options of the serial actions.
     walks_of_branch: u64,
     walks: u64,
+    /// The walks, where these are listed.
+    rows: Option<Vec<Vec<u32>>>,
 }
 
 impl Plan {
     /// Returns the plan of an order.
     pub(crate) fn new(slots: Vec<Slot>) -> Result<Self, PlanError> {
-        if slots.is_empty() {
-            return Err(PlanError::Empty);
-        }
-        if let Some(place) = slots.iter().position(|slot| slot.options == 0) {
-            return Err(PlanError::NoOptions(place));
-        }
+        check(&slots)?;
         let mut stages = Vec::new();
         let mut begin = 0;
         let mut serial = None;
@@ -86,7 +88,36 @@ impl Plan {
             begin = end + 1;
         }
         let walks = product(&slots).filter(|walks| i64::try_from(*walks).is_ok()).ok_or(PlanError::TooMany)?;
-        Ok(Self { slots, stages, walks_of_branch: stride, walks })
+        Ok(Self { slots, stages, walks_of_branch: stride, walks, rows: None })
+    }
+
+    /// Returns the plan of some walks of an order, each given by the options of its actions. Their order is kept but for the
+    /// serial actions: walks that have the same options of these come one after the other.
+    pub(crate) fn listed(slots: Vec<Slot>, mut rows: Vec<Vec<u32>>) -> Result<Self, PlanError> {
+        check(&slots)?;
+        let places: Vec<usize> = (0..slots.len()).filter(|place| slots[*place].is_serial).collect();
+        rows.sort_by_cached_key(|row| places.iter().map(|place| row[*place]).collect::<Vec<u32>>());
+        let walks = rows.len() as u64;
+        let mut stages = Vec::new();
+        let mut begin = 0;
+        let mut serial = None;
+        for end in places.into_iter().chain([slots.len()]) {
+            if end > 0 {
+                stages.push(Stage { serial, actions: begin..end, portions: walks.max(1), stride: 1 });
+            }
+            serial = Some(end);
+            begin = end + 1;
+        }
+        Ok(Self { slots, stages, walks_of_branch: 1, walks, rows: Some(rows) })
+    }
+
+    /// Returns the walks, where they are listed.
+    pub(crate) fn rows(&self) -> Option<&[Vec<u32>]> {
+        self.rows.as_deref()
+    }
+
+    fn row(&self, id: u64) -> Option<&[u32]> {
+        self.rows.as_ref().map(|rows| rows[usize::try_from(id).expect("it is the place of a row")].as_slice())
     }
 
     /// Returns how many walks there are; their ids are those below.
@@ -106,12 +137,18 @@ impl Plan {
 
     /// Returns the number of a walk's portion at a stage.
     pub(crate) fn portion(&self, id: u64, stage: usize) -> u64 {
+        if self.rows.is_some() {
+            return id;
+        }
         let stage = &self.stages[stage];
         (id / stage.stride) % stage.portions
     }
 
     /// Appends the options of a walk's portion at a stage, one for each of its actions.
     pub(crate) fn push_portion_options(&self, id: u64, stage: usize, options: &mut Vec<u32>) {
+        if let Some(row) = self.row(id) {
+            return options.extend_from_slice(&row[self.stages[stage].actions.clone()]);
+        }
         let start = options.len();
         let mut rest = self.portion(id, stage);
         for slot in self.slots[self.stages[stage].actions.clone()].iter().rev() {
@@ -122,6 +159,9 @@ impl Plan {
 
     /// Returns the option of each action that a walk takes, in the order of the actions.
     pub(crate) fn options(&self, id: u64) -> Vec<u32> {
+        if let Some(row) = self.row(id) {
+            return row.to_vec();
+        }
         let mut options = vec![0; self.slots.len()];
         let mut branch = id / self.walks_of_branch;
         for (place, slot) in self.slots.iter().enumerate().rev().filter(|(_, slot)| slot.is_serial) {
@@ -136,8 +176,12 @@ impl Plan {
         options
     }
 
-    /// Returns the id of the walk that takes these options, one for each action; the reverse of [`Plan::options`].
+    /// Returns the id of the walk that takes these options, one for each action; the reverse of [`Plan::options`]. It must be
+    /// one of those that are listed, where the plan lists walks.
     pub(crate) fn id(&self, options: &[u32]) -> u64 {
+        if let Some(rows) = &self.rows {
+            return rows.iter().position(|row| row == options).map_or(self.walks, |place| place as u64);
+        }
         let join = |places: &mut dyn Iterator<Item = usize>| {
             places.fold(0, |sum, place| sum * u64::from(self.slots[place].options) + u64::from(options[place]))
         };
@@ -149,6 +193,14 @@ impl Plan {
     /// Returns the ids of the walks that take these options of the first serial actions, of which there may be fewer than
     /// the order has.
     pub(crate) fn branch(&self, serial_options: &[u32]) -> Range<u64> {
+        if let Some(rows) = &self.rows {
+            let serial: Vec<usize> = (0..self.slots.len()).filter(|place| self.slots[*place].is_serial).collect();
+            let key =
+                |row: &Vec<u32>| serial.iter().zip(serial_options).map(|(place, _)| row[*place]).collect::<Vec<_>>();
+            let from = rows.partition_point(|row| key(row).as_slice() < serial_options);
+            let to = rows.partition_point(|row| key(row).as_slice() <= serial_options);
+            return from as u64..to as u64;
+        }
         let mut length = self.walks;
         let mut first = 0;
         let serial = self.slots.iter().filter(|slot| slot.is_serial);
@@ -157,6 +209,14 @@ impl Plan {
             first += length * u64::from(*option);
         }
         first..first + length
+    }
+}
+
+fn check(slots: &[Slot]) -> Result<(), PlanError> {
+    match slots.iter().position(|slot| slot.options == 0) {
+        _ if slots.is_empty() => Err(PlanError::Empty),
+        Some(place) => Err(PlanError::NoOptions(place)),
+        None => Ok(()),
     }
 }
 
@@ -229,6 +289,26 @@ mod tests {
         assert_eq!(Plan::new(vec![slot(3), slot(0)]), Err(PlanError::NoOptions(1)));
         assert_eq!(Plan::new(vec![slot(u32::MAX); 3]), Err(PlanError::TooMany));
         assert_eq!(Plan::new(vec![slot(10_000); 3]).map(|plan| plan.walks()), Ok(1_000_000_000_000));
+    }
+
+    #[test]
+    fn listed_walks_are_in_the_order_of_their_serial_options() {
+        let slot = |is_serial| Slot { is_serial, options: 3 };
+        let rows = vec![vec![2, 1, 0, 0], vec![0, 0, 1, 2], vec![1, 1, 2, 0], vec![0, 0, 0, 1], vec![0, 1, 1, 0]];
+        let slots = [false, true, false, true].map(slot).to_vec();
+        let plan = Plan::listed(slots, rows).expect("there are rows");
+        let expected = [[0, 0, 0, 1], [0, 0, 1, 2], [2, 1, 0, 0], [1, 1, 2, 0], [0, 1, 1, 0]];
+        for (id, options) in (0..).zip(expected) {
+            assert_eq!((plan.options(id), plan.id(&options)), (options.to_vec(), id));
+        }
+        assert_eq!(
+            [plan.branch(&[]), plan.branch(&[0]), plan.branch(&[1]), plan.branch(&[2])],
+            [0..5, 0..2, 2..5, 5..5]
+        );
+        assert_eq!([plan.branch(&[0, 2]), plan.branch(&[1, 0]), plan.branch(&[1, 1])], [1..2, 2..5, 5..5]);
+        let mut options = Vec::new();
+        plan.push_portion_options(2, 1, &mut options);
+        assert_eq!((options, plan.stages().len(), plan.walks()), (vec![0], 3, 5));
     }
 
     proptest! {

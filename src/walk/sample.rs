@@ -1,28 +1,23 @@
 //! Draws walks that constraints allow, of which there may be few among very many.
 //!
 //! Where all walks can be looked at, the allowed ones are found, and each is as likely as any other. Of more walks, some are
-//! drawn and those kept that are allowed, which is as fair; where hardly any is, walks are made option by option, and one
-//! that cannot become an allowed walk any more is given up at once. Those are not all equally likely.
+//! drawn and those kept that are allowed, which is as fair; where hardly any is, the solver of covers looks for allowed walks
+//! near to drawn ones. Those are not all equally likely.
 
 use std::collections::BTreeSet;
 
+use super::cover::{Another, Constraints, Distinct, Error};
 use crate::model::SplitMix64;
 
 /// Walks that are all looked at.
 const FEW: u64 = 1 << 16;
 
-/// Walks that are drawn for each that is wanted before they are made option by option.
-const DRAWN: u64 = 200;
+/// Walks that are drawn for each that is wanted before the solver looks for them, and at least.
+const DRAWN: u64 = 20;
+const DRAWN_AT_LEAST: u64 = 5_000;
 
-/// How often the constraints are asked for one walk that is made, and for all of them if there are few.
-const ASKED: u64 = 20_000;
-const ASKED_FOR_ALL: u64 = 400_000;
-
-/// Walks in a row that bring nothing new before no more are made.
-const VAIN: u64 = 200;
-
-/// Says whether a walk is allowed of which some options are chosen: false only if none that has them is.
-pub(crate) type Allowed<'a, E> = &'a mut dyn FnMut(&[Option<u32>]) -> Result<bool, E>;
+/// Walks in a row that were not found in time before no more are looked for.
+const VAIN: u32 = 20;
 
 /// What was drawn.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,31 +30,38 @@ pub(crate) struct Drawn {
 
 /// Draws `count` distinct allowed walks of actions with so many options each, or fewer where no more are found. The same
 /// seed draws the same on every machine.
-pub(crate) fn sample<E>(counts: &[u32], count: u64, seed: u64, allowed: Allowed<'_, E>) -> Result<Drawn, E> {
+pub(crate) fn sample<E>(
+    counts: &[u32],
+    count: u64,
+    seed: u64,
+    constraints: &mut Constraints<'_, E>,
+) -> Result<Drawn, Error<E>> {
     let mut numbers = SplitMix64::new(seed);
     let all = counts.iter().try_fold(1_u64, |all, count| all.checked_mul(u64::from(*count)).filter(|all| *all <= FEW));
     if all.is_some() {
-        let found = every(counts, u64::MAX, allowed)?.unwrap_or_default();
-        return Ok(of_all(found, count, &mut numbers));
+        return Ok(of_all(every(counts, constraints)?, count, &mut numbers));
     }
     let mut walks = BTreeSet::new();
-    for _ in 0..count.saturating_mul(DRAWN).max(ASKED) {
+    for _ in 0..count.saturating_mul(DRAWN).max(DRAWN_AT_LEAST) {
         if walks.len() as u64 >= count {
             return Ok(Drawn { walks, are_all: false });
         }
-        let walk: Vec<u32> = counts.iter().map(|count| below(&mut numbers, *count)).collect();
+        let walk = any(counts, &mut numbers);
         let chosen: Vec<Option<u32>> = walk.iter().copied().map(Some).collect();
-        if !walks.contains(&walk) && allowed(&chosen)? {
+        if !walks.contains(&walk) && constraints.allow(&chosen).map_err(Error::Constraint)? {
             walks.insert(walk);
         }
     }
-    if let Some(found) = every(counts, ASKED_FOR_ALL, allowed)? {
-        return Ok(of_all(found, count, &mut numbers));
-    }
+    let mut distinct = Distinct::new(counts, constraints);
     let mut vain = 0;
     while (walks.len() as u64) < count && vain < VAIN {
-        let is_new = made(counts, &mut numbers, allowed)?.is_some_and(|walk| walks.insert(walk));
-        vain = if is_new { 0 } else { vain + 1 };
+        match distinct.another(&any(counts, &mut numbers))? {
+            Another::Walk(walk) => {
+                walks.insert(walk);
+            }
+            Another::None => return Ok(Drawn { walks, are_all: true }),
+            Another::Unknown => vain += 1,
+        }
     }
     Ok(Drawn { walks, are_all: false })
 }
@@ -76,77 +78,32 @@ fn of_all(mut found: Vec<Vec<u32>>, count: u64, numbers: &mut SplitMix64) -> Dra
     Drawn { walks: found.into_iter().collect(), are_all: wanted == all }
 }
 
-fn below(numbers: &mut SplitMix64, count: u32) -> u32 {
-    u32::try_from(numbers.below(u64::from(count.max(1)))).unwrap_or(0)
+fn any(counts: &[u32], numbers: &mut SplitMix64) -> Vec<u32> {
+    let option = |count: &u32| u32::try_from(numbers.below(u64::from((*count).max(1)))).unwrap_or(0);
+    counts.iter().map(option).collect()
 }
 
-/// Returns every allowed walk; nothing where the constraints would be asked more than so often.
-fn every<E>(counts: &[u32], asked: u64, allowed: Allowed<'_, E>) -> Result<Option<Vec<Vec<u32>>>, E> {
-    let orders: Vec<Vec<u32>> = counts.iter().map(|count| (0..*count).collect()).collect();
+/// Returns every allowed walk. One that cannot become an allowed walk any more is given up at once.
+fn every<E>(counts: &[u32], constraints: &mut Constraints<'_, E>) -> Result<Vec<Vec<u32>>, Error<E>> {
     let mut found = Vec::new();
-    let is_whole = search(&orders, asked, allowed, &mut |walk| {
-        found.push(walk);
-        true
-    })?;
-    Ok(is_whole.then_some(found))
-}
-
-/// Makes one allowed walk by chance.
-fn made<E>(counts: &[u32], numbers: &mut SplitMix64, allowed: Allowed<'_, E>) -> Result<Option<Vec<u32>>, E> {
-    let shuffled = |count: &u32| {
-        let mut options: Vec<u32> = (0..*count).collect();
-        for last in (1..*count).rev() {
-            options.swap(last as usize, below(numbers, last + 1) as usize);
-        }
-        options
-    };
-    let orders: Vec<Vec<u32>> = counts.iter().map(shuffled).collect();
-    let mut found = None;
-    search(&orders, ASKED, allowed, &mut |walk| {
-        found = Some(walk);
-        false
-    })?;
-    Ok(found)
-}
-
-/// Goes through allowed walks, the options of each action in the given order, until `take` says no. Returns whether all were
-/// seen.
-fn search<E>(
-    orders: &[Vec<u32>],
-    asked: u64,
-    allowed: Allowed<'_, E>,
-    take: &mut dyn FnMut(Vec<u32>) -> bool,
-) -> Result<bool, E> {
-    let mut chosen: Vec<Option<u32>> = vec![None; orders.len()];
-    // Which option of each action up to the depth is tried next.
-    let mut next = vec![0_usize; orders.len() + 1];
+    let mut chosen: Vec<Option<u32>> = vec![None; counts.len()];
     let mut depth = 0;
-    let mut left = asked;
     loop {
-        let option = orders.get(depth).and_then(|order| order.get(next[depth]));
-        let Some(option) = option else {
-            let Some(before) = depth.checked_sub(1) else { return Ok(true) };
-            chosen[before] = None;
+        let option = chosen[depth].map_or(0, |option| option + 1);
+        if option == counts[depth] {
+            chosen[depth] = None;
+            let Some(before) = depth.checked_sub(1) else { return Ok(found) };
             depth = before;
             continue;
-        };
-        next[depth] += 1;
-        chosen[depth] = Some(*option);
-        let Some(rest) = left.checked_sub(1) else { return Ok(false) };
-        left = rest;
-        if !allowed(&chosen)? {
-            chosen[depth] = None;
+        }
+        chosen[depth] = Some(option);
+        if !constraints.allow(&chosen).map_err(Error::Constraint)? {
             continue;
         }
-        if depth + 1 < orders.len() {
-            depth += 1;
-            next[depth] = 0;
-            continue;
+        match depth + 1 < counts.len() {
+            true => depth += 1,
+            false => found.push(chosen.iter().copied().flatten().collect()),
         }
-        if !take(chosen.iter().copied().flatten().collect()) {
-            return Ok(false);
-        }
-        chosen[depth] = None;
     }
 }
 
@@ -167,8 +124,9 @@ mod tests {
     }
 
     fn drawn(counts: &[u32], count: u64, seed: u64, pairs: &[(usize, usize)]) -> Drawn {
-        let Ok(drawn) = sample::<Infallible>(counts, count, seed, &mut |chosen| Ok(same(pairs, chosen)));
-        drawn
+        let mut ask = |chosen: &[Option<u32>]| Ok::<_, Infallible>(same(pairs, chosen));
+        let mut constraints = Constraints { clauses: Vec::new(), ask: Some(&mut ask) };
+        sample(counts, count, seed, &mut constraints).expect("it is drawn")
     }
 
     #[test]
@@ -190,7 +148,9 @@ mod tests {
             let drawn = drawn(&counts, 1000, 1, &pairs);
             assert_eq!((drawn.walks.len(), drawn.are_all), (all, true));
         }
-        let Ok(none) = sample::<Infallible>(&[9; 30], 5, 1, &mut |_| Ok(false));
+        let mut ask = |_: &[Option<u32>]| Ok::<_, Infallible>(false);
+        let mut constraints = Constraints { clauses: Vec::new(), ask: Some(&mut ask) };
+        let none = sample(&[9; 30], 5, 1, &mut constraints).expect("there is none");
         assert_eq!((none.walks.len(), none.are_all), (0, true));
     }
 

@@ -169,6 +169,7 @@ function core.where() return state_now, slot_now end
 -- portion number `portion`. One such call runs many walks; it is left by an error where a walk fails.
 -- `slots`: the actions of the stage, each { place =, run =, options =, count = }. `shape`: what else the code has to do.
 function core.stage(slots, shape)
+  if shape.rows then return core.listed_stage(slots, shape) end
   local out = {}
   local function add(...) out[#out + 1] = format(...) end
   local is_small = #slots <= MOST_ACTIONS
@@ -226,6 +227,41 @@ function core.stage(slots, shape)
   return chunk(shape.is_timed and host.begin_timed or host.begin, host.ended, states, NIL, missing, fresh, merge_update, slots)
 end
 
+-- The same for walks of a list: `shape.rows` has the numbers of the options (from 0) of each, by id.
+function core.listed_stage(slots, shape)
+  local begin, ended = shape.is_timed and host.begin_timed or host.begin, host.ended
+  local rows = shape.rows
+  local function run(id, stop)
+    while id < stop do
+      begin(id)
+      slot_now, state_now = 0, nil
+      local s
+      if shape.takes then
+        s = states[id]
+        if s == nil then missing(id) elseif s == NIL then s = nil end
+      else
+        s = fresh()
+      end
+      state_now = s
+      if shape.merges then
+        s = merge_update(s)
+        state_now = s
+      end
+      local row = rows[id + 1]
+      for k = 1, #slots do
+        local slot = slots[k]
+        slot_now = slot.place
+        slot.run(slot.options[row[k] + 1], s)
+      end
+      slot_now = 0
+      if shape.keeps then core.keep_state(id, s) end
+      if shape.tells then ended(id, s) end
+      id = id + 1
+    end
+  end
+  return run, core.where
+end
+
 -- The same where the common prefix of walks runs once: after each action of it the state is kept, and each walk that
 -- branches off there goes on with a copy. `depth`: how many actions from the first on can be shared.
 function core.shared_stage(slots, shape, depth)
@@ -235,7 +271,13 @@ function core.shared_stage(slots, shape, depth)
   local ran = 0
   local digits = {}
   local last_update = nil
+  local rows = shape.rows
   local function take(portion)
+    if rows then
+      local row = rows[portion + 1]
+      for k = 1, count do digits[k] = row[k] end
+      return
+    end
     for k = count, 1, -1 do
       digits[k] = portion % slots[k].count
       portion = portion // slots[k].count
@@ -305,6 +347,20 @@ function core.shared_stage(slots, shape, depth)
   end
   -- Returns how many walks from this portion on are one with it up to the action that failed.
   local function span(portion)
+    if rows then
+      local level = 0
+      while level < count and slots[level + 1].place ~= slot_now do level = level + 1 end
+      if level >= count or level >= depth then return 1 end
+      local function is_one(other)
+        for k = 1, level + 1 do
+          if other[k] ~= rows[portion + 1][k] then return false end
+        end
+        return true
+      end
+      local many = 1
+      while rows[portion + 1 + many] and is_one(rows[portion + 1 + many]) do many = many + 1 end
+      return many
+    end
     local below = 1
     for k = count, 1, -1 do
       if slots[k].place == slot_now then

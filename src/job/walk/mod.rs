@@ -33,9 +33,10 @@ pub(crate) use self::options::{WalkOptions, WalkSettings};
 use self::page::PageFile;
 use self::shrinking::Shrinking;
 use self::single::Single;
+pub(crate) use self::study::Measured;
 pub(super) use self::suites::Suites;
 pub(crate) use self::traces::{FAILED as FAILED_TRACE, SHRUNK as SHRUNK_TRACE};
-pub(crate) use self::words::{steps_in_words, steps_of};
+pub(crate) use self::words::{option_in_words, step_in_words, steps_in_words, steps_of};
 use super::inputs::hex;
 use super::secrets::kept_value;
 use super::{Draft, HostCall, Job, Testscript, WaitError};
@@ -44,7 +45,6 @@ use crate::model::{
     EventKind, Kind, NoState, Place, RaisedError, WalkEnd, WalkEnded, WalkLine, WalkOrder, WalkSuite, WalksEnd,
     WalksFinished, WalksStarted,
 };
-use crate::walk::cover::Factors;
 use crate::walk::{Coordinator, Counts, Plan, Selection, Setup, Shard, ShardTable, Stopped};
 
 /// Ways of failing of which the first walk is made short.
@@ -75,8 +75,8 @@ pub(crate) struct WalkRun {
     pub(crate) gathers: bool,
     /// Failing walks are made short.
     pub(crate) shrinks: bool,
-    /// What is covered, where the walks were chosen for it.
-    pub(crate) cover: Option<Factors>,
+    /// What is to be told of their coverage.
+    pub(crate) measured: Measured,
     /// Where `run_tests` was called.
     pub(crate) place: Option<Place>,
 }
@@ -126,7 +126,8 @@ impl Job {
     pub(crate) fn run_walks(&self, run: WalkRun, serve: &mut dyn FnMut(HostCall)) -> Result<WalkOutcome, WalkError> {
         let number = self.suites.next_suite();
         let WalkRun { mut suite, plan, selection, shard, excluded, seed, workers, verbose, gathers, .. } = run;
-        let WalkRun { shrinks, cover, place, .. } = run;
+        let WalkRun { shrinks, measured, place, .. } = run;
+        suite.rows = plan.rows().map(<[_]>::to_vec).unwrap_or_default();
         self.tell_of_kept_options(&suite, place.as_ref());
         let plan_hash = plan_hash(&suite, &selection, shard);
         let mut earlier = EarlierWalks::of(self.suites.take_recorded(number), &plan_hash)?;
@@ -186,7 +187,7 @@ impl Job {
         if run.is_ok() {
             let (setup, suite) = (carrier.coordinator.setup(), &carrier.suite);
             let through = carrier.coordinator.through();
-            study::study(setup, suite, &outcome.ended, &through, cover.as_ref(), &mut outcome.end);
+            study::study(setup, suite, &outcome.ended, &through, &measured, &mut outcome.end);
             if shrinks {
                 run = self.shrink_walks(number, &carrier, &mut outcome, serve);
             }
@@ -303,6 +304,9 @@ fn plan_hash(suite: &WalkSuite, selection: &Selection, shard: Option<Shard>) -> 
         let part = part.unwrap_or_default();
         hasher.update((part.len() as u64).to_le_bytes());
         hasher.update(part);
+    }
+    for option in suite.rows.iter().flatten() {
+        hasher.update(option.to_le_bytes());
     }
     if let Selection::List(ids) = selection {
         for id in ids {

@@ -5,9 +5,10 @@ use std::ops::Range;
 
 use super::words::steps_in_words;
 use crate::model::{WalkCause, WalkCoverage, WalkEnd, WalkStep, WalkSuite, WalksEnd};
-use crate::walk::Setup;
+
 use crate::walk::cause::causes;
-use crate::walk::cover::{Factors, Ran, measure};
+use crate::walk::cover::{Clause, Factors, Ran, measure};
+use crate::walk::{Selection, Setup};
 
 /// How many walks that passed are looked at for causes; of more, so many that are equally far apart.
 const LOOKED_AT: u64 = 300_000;
@@ -15,13 +16,27 @@ const LOOKED_AT: u64 = 300_000;
 /// Causes that are told.
 const TOLD: usize = 8;
 
+/// The most walks of which it is looked at what they cover, where not all of it has passed before.
+const MEASURED: u64 = 20_000_000;
+
+/// What is to be told of the coverage of a run.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Measured {
+    /// The combinations of so many actions each.
+    pub(crate) factors: Vec<Factors>,
+    /// What is known of the constraints.
+    pub(crate) clauses: Vec<Clause>,
+    /// Whether the walks were chosen so that what they do not have is impossible.
+    pub(crate) is_complete: bool,
+}
+
 /// Fills in causes and coverage. `through` are the places of the walks that came through their last stage, or ended in it.
 pub(super) fn study(
     setup: &Setup,
     suite: &WalkSuite,
     ended: &BTreeMap<u64, WalkEnd>,
     through: &[Range<u64>],
-    cover: Option<&Factors>,
+    measured: &Measured,
     end: &mut WalksEnd,
 ) {
     if suite.machine.is_some() {
@@ -30,11 +45,38 @@ pub(super) fn study(
     if end.failed > 0 {
         end.causes = find_causes(setup, suite, ended, through);
     }
-    let Some(mut measured) = cover.and_then(|factors| measure::<std::convert::Infallible>(factors).ok()) else {
-        return;
-    };
-    for place in 0..setup.selection.len() {
+    for factors in &measured.factors {
+        if let Some(coverage) = coverage(setup, suite, ended, through, measured, factors) {
+            end.coverage.insert(factors.strength.to_string(), coverage);
+        }
+    }
+}
+
+/// Returns what became of the combinations of the options of so many actions.
+fn coverage(
+    setup: &Setup,
+    suite: &WalkSuite,
+    ended: &BTreeMap<u64, WalkEnd>,
+    through: &[Range<u64>],
+    asked: &Measured,
+    factors: &Factors,
+) -> Option<WalkCoverage> {
+    let mut measured = measure(factors).ok()?;
+    let places = setup.selection.len();
+    // What is far apart has most different options, so that soon everything has passed, if it has.
+    let step = scattered(places);
+    for number in 0..places {
+        if number % BETWEEN == 0 && measured.all_passed() {
+            break;
+        }
+        if number == MEASURED {
+            return None;
+        }
+        let place = u64::try_from(u128::from(number) * u128::from(step) % u128::from(places)).unwrap_or(0);
         let id = setup.selection.id(place);
+        if setup.excluded.binary_search(&id).is_ok() {
+            continue;
+        }
         let ran = match ended.get(&id) {
             Some(WalkEnd::Failed) => Ran::Failed,
             None if through.iter().any(|range| range.contains(&place)) && !is_excluded(setup, id) => Ran::Passed,
@@ -42,16 +84,49 @@ pub(super) fn study(
         };
         measured.add(&setup.plan.options(id), ran);
     }
-    // What no walk has is told by the rows, which were checked; here it counts as forbidden.
-    let Ok((found, _)) = measured.coverage::<std::convert::Infallible>(&mut |_| Ok(false));
+    let mut account = measured.account(&asked.clauses);
+    // Where all walks were looked at, or a cover was made, what none has is impossible: functions said so, if not clauses.
+    if asked.is_complete || setup.selection == Selection::All(setup.plan.walks()) && setup.plan.rows().is_none() {
+        let covered = measured.in_any_walk();
+        let unseen = account.not_run - (covered - account.passed - account.failed);
+        account.impossible += unseen;
+        account.not_run -= unseen;
+        account.gaps.retain(|gap| measured.has(gap));
+    }
     let count = |number: usize| number as u64;
-    let coverage = WalkCoverage {
-        total: count(found.allowed),
-        passed: count(found.passed),
-        failed: count(found.covered - found.passed - found.not_run),
-        not_run: count(found.not_run),
+    let words = |gap: &Vec<Option<u32>>| {
+        let step = |(slot, option): (u32, &Option<u32>)| Some(WalkStep { slot, option: (*option)? });
+        steps_in_words(suite, &(0..).zip(gap).filter_map(step).collect::<Vec<_>>())
     };
-    end.coverage.insert(cover.map_or(0, |factors| factors.strength).to_string(), coverage);
+    Some(WalkCoverage {
+        total: count(account.passed + account.failed + account.not_run),
+        passed: count(account.passed),
+        failed: count(account.failed),
+        not_run: count(account.not_run),
+        impossible: count(account.impossible),
+        gaps: account.gaps.iter().map(words).collect(),
+    })
+}
+
+/// Walks between two looks at whether everything has passed.
+const BETWEEN: u64 = 1 << 10;
+
+/// Returns a step through so many places that meets each once, and goes far every time.
+fn scattered(places: u64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "near is enough"
+    )]
+    let golden = (places as f64 * 0.618_033_988_75) as u64;
+    let divisor = |mut a: u64, mut b: u64| {
+        while b > 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    };
+    (golden.max(1)..=places.max(1)).find(|step| divisor(*step, places) == 1).unwrap_or(1)
 }
 
 fn is_excluded(setup: &Setup, id: u64) -> bool {

@@ -34,7 +34,8 @@ pub(crate) fn traced(suite: &WalkSuite, step: WalkStep) -> Value {
     Value::Object([(name, option)].into_iter().collect())
 }
 
-fn option_in_words(option: &Value) -> String {
+/// Returns an option in words.
+pub(crate) fn option_in_words(option: &Value) -> String {
     let mut text = match option {
         Value::Null => "nil".to_owned(),
         Value::Object(fields) => match (fields.get("$class").and_then(Value::as_str), fields.get("value")) {

@@ -80,7 +80,12 @@ impl Loaded {
         let plan = match suite.order.is_empty() || suite.machine.is_some() {
             true => None,
             false => {
-                Some(Plan::new(suite.order.iter().map(slot_of).collect()).map_err(|error| wrong(error.to_string()))?)
+                let slots = suite.order.iter().map(slot_of).collect();
+                let plan = match suite.rows.is_empty() {
+                    true => Plan::new(slots),
+                    false => Plan::listed(slots, suite.rows.clone()),
+                };
+                Some(plan.map_err(|error| wrong(error.to_string()))?)
             }
         };
         let spool = match &suite.spool {
@@ -172,6 +177,11 @@ impl Loaded {
         shape.set("merges", merges)?;
         shape.set("stride", place.stride())?;
         shape.set("portions", place.portions)?;
+        if let Some(rows) = plan.rows() {
+            let digits = |row: &Vec<u32>| self.lua.create_sequence_from(row[place.actions.clone()].iter().copied());
+            let rows: Vec<Table> = rows.iter().map(digits).collect::<mlua::Result<_>>()?;
+            shape.set("rows", rows)?;
+        }
         let depth = shared_depth(slots)?;
         let code = if self.suite.share && stage == 0 && depth > 0 && slots.len() > 1 {
             let made = self.core.get::<Function>("shared_stage")?.call((slots.to_vec(), shape, depth))?;

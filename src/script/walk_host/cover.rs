@@ -11,13 +11,15 @@ use crate::script::error::raise;
 use crate::script::shown::{shown, text_of};
 use crate::walk::cover::Factors;
 
-const KNOWN: [&str; 4] = ["t", "strength", "seed_rows", "budget"];
+const KNOWN: [&str; 5] = ["t", "strength", "seed_rows", "budget", "looks"];
 
 /// What is asked for beside the strength.
 #[derive(Default)]
 pub(super) struct Cover {
     /// Seconds that may be spent on fewer walks.
     pub(super) budget: Option<Duration>,
+    /// How far the search for fewer walks goes, in looks at a combination; in place of what the budget stands for.
+    pub(super) looks: Option<u64>,
     /// Actions with a strength of their own, by name.
     strengths: Vec<(Vec<String>, usize)>,
     seed_rows: Vec<Table>,
@@ -50,6 +52,12 @@ impl Cover {
                     let text =
                         || wrong(lua, format!("cover.budget is a number of seconds above 0, not {}", shown(value)));
                     cover.budget = Some(budget.ok_or_else(text)?);
+                }
+                ("looks", value) => {
+                    let looks =
+                        value.as_integer().and_then(|looks| u64::try_from(looks).ok()).filter(|looks| *looks > 0);
+                    let text = || wrong(lua, format!("cover.looks is a whole number from 1, not {}", shown(value)));
+                    cover.looks = Some(looks.ok_or_else(text)?);
                 }
                 ("strength", Value::Table(list)) => {
                     for item in list.sequence_values::<Table>() {

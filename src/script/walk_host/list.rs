@@ -54,13 +54,16 @@ impl WalkHost for Lister {
         let given = std::mem::take(&mut asked.constraints);
         let constraints = Constraints::new(lua, &suite, given, instances, refused)?;
         let planned = planned(lua, &suite, &asked, &marks, constraints.as_ref())?;
+        for remark in &planned.remarks {
+            eprintln!("warning: {remark}");
+        }
         let rules = constraints.as_ref().filter(|_| !planned.is_allowed);
         let shard = planned.shard.map(|shard| ShardTable::new(shard, &suite.order));
         let mut out = self.out.borrow_mut();
         for id in planned.selection.ids() {
             if let Some(rules) = rules {
                 let options: Vec<Option<u32>> = planned.plan.options(id).into_iter().map(Some).collect();
-                if !rules.allow(&options, Some(id))? {
+                if !rules.allow(lua, &options, Some(id))? {
                     continue;
                 }
             }

@@ -2,6 +2,9 @@
 
 mod constraints;
 mod cover;
+mod covers;
+mod forms;
+mod learnt;
 mod list;
 mod options;
 mod planned;
@@ -40,7 +43,7 @@ impl WalkHost for Context {
         let given = std::mem::take(&mut asked.constraints);
         let constraints = Constraints::new(lua, &suite, given, instances, refused)?;
         let planned = planned(lua, &suite, &asked, &marks, constraints.as_ref())?;
-        if let Some(remark) = &planned.remark {
+        for remark in &planned.remarks {
             self.job.run().warn(remark.clone(), calling_line(lua));
         }
         let rules = constraints.as_ref().filter(|_| !planned.is_allowed);
@@ -51,6 +54,7 @@ impl WalkHost for Context {
         suite.share = asked.options.share.unwrap_or(false);
         let gathers = asked.options.gather_states.unwrap_or(false);
         let seed = planned.seed;
+        let measured = asked.measured(lua, &suite, &marks, &planned, constraints.as_ref())?;
         let run = WalkRun {
             suite,
             plan: planned.plan,
@@ -62,7 +66,7 @@ impl WalkHost for Context {
             verbose: asked.options.verbose.unwrap_or_else(|| usual_verbosity(self)),
             gathers,
             shrinks: asked.options.shrink.unwrap_or(false),
-            cover: planned.cover,
+            measured,
             place: calling_line(lua),
         };
         let outcome = self.run_walks(lua, run).map_err(|error| failed(lua, "run_tests", &error))?;
@@ -93,7 +97,7 @@ impl Context {
                 self.check_running(lua)?;
             }
             let options: Vec<Option<u32>> = planned.plan.options(id).into_iter().map(Some).collect();
-            if !rules.allow(&options, Some(id))? {
+            if !rules.allow(lua, &options, Some(id))? {
                 excluded.push(id);
             }
         }

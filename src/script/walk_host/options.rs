@@ -4,14 +4,19 @@ use std::path::{Path, PathBuf};
 
 use mlua::{Function, Lua, Table, Value};
 
+use super::constraints::Constraints;
 use super::cover::Cover;
-use crate::job::{WalkOptions, WalkSettings};
-use crate::model::nearest;
+use super::forms;
+use super::planned::Planned;
+use crate::job::{Measured, WalkOptions, WalkSettings};
+use crate::model::{WalkSuite, nearest};
+use crate::script::api::walk::SlotMarks;
 use crate::script::error::raise;
 use crate::script::shown::shown;
+use crate::walk::cover;
 
 /// The options that there are, in the order in which they are named.
-const KNOWN: [&str; 18] = [
+const KNOWN: [&str; 19] = [
     "order",
     "state",
     "workers",
@@ -26,11 +31,15 @@ const KNOWN: [&str; 18] = [
     "should_cancel",
     "constraints",
     "cover",
+    "coverage",
     "shrink",
     "share",
     "machine",
     "max_steps",
 ];
+
+/// The most combinations of which the coverage is told where nobody asks.
+const TOLD_UNASKED: u128 = 2_000_000;
 
 /// What a call asks for.
 pub(super) struct Asked {
@@ -40,6 +49,8 @@ pub(super) struct Asked {
     pub(super) cover: Cover,
     /// Which walks are allowed.
     pub(super) constraints: Vec<Constraint>,
+    /// Of the combinations of how many actions the coverage is told.
+    pub(super) coverage: Option<Vec<usize>>,
 }
 
 /// A function that says which walks are allowed.
@@ -48,6 +59,8 @@ pub(super) enum Constraint {
     Walk(Function, bool),
     /// Over the options of the actions of these names.
     Of(Vec<String>, Function),
+    /// One that says what it is, as `walk.when` and the like make it.
+    Form(Table),
 }
 
 /// Reads the options of a call.
@@ -55,6 +68,7 @@ pub(super) fn read(lua: &Lua, options: &Table, settings: &WalkSettings) -> mlua:
     let mut asked = WalkOptions::default();
     let mut constraints = Vec::new();
     let mut cover = Cover::default();
+    let mut coverage = None;
     let wrong = |key: &str, wanted: &str, value: &Value| {
         raise(lua, "definition", format!("run_tests: {key} is {wanted}, not {}", shown(value)))
     };
@@ -95,6 +109,18 @@ pub(super) fn read(lua: &Lua, options: &Table, settings: &WalkSettings) -> mlua:
                 let (strength, read) = Cover::read(lua, &value)?;
                 (asked.cover, cover) = (Some(strength), read);
             }
+            "coverage" => {
+                let wanted = "a number of actions from 1 to 16, such as 2, or a list of such";
+                let list = match &value {
+                    Value::Table(list) => list.sequence_values::<Value>().collect::<mlua::Result<_>>()?,
+                    one => vec![one.clone()],
+                };
+                let strength = |one: &Value| {
+                    one.as_integer().filter(|t| (1..=16).contains(t)).and_then(|t| usize::try_from(t).ok())
+                };
+                let read: Option<Vec<usize>> = list.iter().map(strength).collect();
+                coverage = Some(read.filter(|read| !read.is_empty()).ok_or_else(|| wrong(&key, wanted, &value))?);
+            }
             "share" => asked.share = Some(truth()?),
             "should_cancel" => match value {
                 Value::Function(function) => constraints.push(Constraint::Walk(function, true)),
@@ -103,8 +129,9 @@ pub(super) fn read(lua: &Lua, options: &Table, settings: &WalkSettings) -> mlua:
                 }
             },
             "constraints" => {
-                let wanted = "a function(walk), or a list of such and of { \"ACTION\", …, function(option, …) … end }";
+                let wanted = "a function(walk), or a list of such, of { \"ACTION\", …, function(option, …) … end }, and of what walk.when, walk.forbid, walk.same and walk.not_applicable make";
                 let list = match &value {
+                    Value::Table(form) if forms::is_form(form) => vec![value.clone()],
                     Value::Function(function) => vec![Value::Function(function.clone())],
                     Value::Table(list) => list.sequence_values::<Value>().collect::<mlua::Result<_>>()?,
                     other => return Err(wrong(&key, wanted, other)),
@@ -121,13 +148,14 @@ pub(super) fn read(lua: &Lua, options: &Table, settings: &WalkSettings) -> mlua:
         }
     }
     let options = settings.forced.clone().or(&asked).or(&settings.usual);
-    Ok(Asked { options, cover, constraints })
+    Ok(Asked { options, cover, constraints, coverage })
 }
 
 /// Reads one constraint: a function over whole walks, or names of actions and a function over their options.
 fn constraint(item: &Value) -> Option<Constraint> {
     match item {
         Value::Function(function) => Some(Constraint::Walk(function.clone(), false)),
+        Value::Table(form) if forms::is_form(form) => Some(Constraint::Form(form.clone())),
         Value::Table(list) => {
             let mut items: Vec<Value> = list.sequence_values::<Value>().collect::<mlua::Result<_>>().ok()?;
             let function = items.pop()?.as_function()?.clone();
@@ -140,6 +168,43 @@ fn constraint(item: &Value) -> Option<Constraint> {
 }
 
 impl Asked {
+    /// Returns what is to be told of the coverage: of what was asked for, of what the walks cover, else of pairs.
+    pub(super) fn measured(
+        &self,
+        lua: &Lua,
+        suite: &WalkSuite,
+        marks: &[SlotMarks],
+        planned: &Planned,
+        constraints: Option<&Constraints>,
+    ) -> mlua::Result<Measured> {
+        if suite.machine.is_some() {
+            return Ok(Measured::default());
+        }
+        let clauses = constraints.map(|constraints| constraints.clauses().to_vec()).unwrap_or_default();
+        let is_complete = planned.is_complete && self.coverage.is_none() && self.options.sample.is_none();
+        let is_complete = is_complete && self.options.shard.is_none();
+        let strengths = match (&self.coverage, &planned.cover) {
+            (Some(strengths), _) => strengths.clone(),
+            (None, Some(factors)) => {
+                return Ok(Measured { factors: vec![factors.clone()], clauses, is_complete });
+            }
+            (None, None) => vec![2],
+        };
+        let mut factors = Vec::new();
+        for strength in strengths {
+            let made = Cover::default().factors(lua, suite, marks, strength, 0)?;
+            let is_asked = self.coverage.is_some();
+            match cover::combinations(&made) {
+                Ok(count) if is_asked || count <= TOLD_UNASKED => factors.push(made),
+                Err(error) if is_asked => {
+                    return Err(raise(lua, "definition", format!("run_tests: coverage: {error}")));
+                }
+                _ => {}
+            }
+        }
+        Ok(Measured { factors, clauses, is_complete: false })
+    }
+
     /// Returns the folder for traces, which is made if its parent is there.
     pub(super) fn log_dir(&self, lua: &Lua, started_in: &Path) -> mlua::Result<Option<PathBuf>> {
         let Some(folder) = &self.options.log_dir else { return Ok(None) };

@@ -44,6 +44,8 @@ pub(super) fn table(
             row.set("passed", counts.passed)?;
             row.set("failed", counts.failed)?;
             row.set("not_run", counts.not_run)?;
+            row.set("impossible", counts.impossible)?;
+            row.set("gaps", counts.gaps.as_slice())?;
             coverage.set(strength.parse::<i64>().unwrap_or_default(), row)?;
         }
         results.set("coverage", coverage)?;

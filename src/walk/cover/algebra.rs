@@ -4,7 +4,7 @@
 use super::space::UNSET;
 
 /// The largest field whose tables are made.
-const LARGEST_FIELD: usize = 128;
+pub(super) const LARGEST_FIELD: usize = 128;
 
 /// Returns rows that cover all combinations of `strength` actions with these numbers of options, or nothing where no
 /// construction is worth it, that is, gives at most `most` rows. Digits that may be anything are unset.
@@ -12,10 +12,13 @@ pub(super) fn array(counts: &[u32], strength: usize, most: usize) -> Option<Vec<
     if strength < 2 || counts.len() <= strength {
         return None;
     }
+    let options = *counts.iter().max()?;
+    if strength == 2 && options == 2 {
+        return Some(halves(counts.len())).filter(|rows| rows.len() <= most);
+    }
     if counts.len() == strength + 1 {
         return sums(counts, strength, most);
     }
-    let options = *counts.iter().max()?;
     let needed = usize::try_from(options).ok()?.max(counts.len() - 1);
     // There is a power of a prime between any number and its double.
     let q = (needed.max(2)..=needed.max(2).saturating_mul(2)).find(|q| power_of(*q).is_some())?;
@@ -35,6 +38,29 @@ pub(super) fn array(counts: &[u32], strength: usize, most: usize) -> Option<Vec<
         }
     }
     Some(rows).filter(|rows| rows.len() <= most)
+}
+
+/// Returns the least cover of all pairs of so many actions of two options (Kleitman & Spencer 1973, Katona 1973): one action
+/// for every way to choose half of the rows, the first one never among them.
+fn halves(width: usize) -> Vec<Vec<u32>> {
+    let half = |rows: usize| rows.div_ceil(2);
+    let ways = |rows: usize| {
+        (0..half(rows)).fold(1_u128, |ways, at| ways.saturating_mul((rows - 1 - at) as u128) / (at as u128 + 1))
+    };
+    let size = (4..=width + 4).find(|rows| ways(*rows) >= width as u128).expect("the ways grow with the rows");
+    let chosen = half(size);
+    let mut columns = Vec::with_capacity(width);
+    // The places of the ones of a column, counted up like the digits of a number.
+    let mut places: Vec<usize> = (1..=chosen).collect();
+    for _ in 0..width {
+        columns.push((0..size).map(|row| u32::from(places.contains(&row))).collect::<Vec<u32>>());
+        let Some(at) = (0..chosen).rev().find(|at| places[*at] < size - chosen + at) else { break };
+        let next = places[at] + 1;
+        for (step, place) in places[at..].iter_mut().enumerate() {
+            *place = next + step;
+        }
+    }
+    (0..size).map(|row| columns.iter().map(|column| column[row]).collect()).collect()
 }
 
 /// Returns the rows in which the action with the fewest options has the sum of the others.
@@ -102,7 +128,7 @@ fn fuse(rows: &mut Vec<Vec<u32>>, top: u32) {
 }
 
 /// A finite field of `q` elements, which are numbers below `q`.
-struct Field {
+pub(super) struct Field {
     q: usize,
     sums: Vec<usize>,
     products: Vec<usize>,
@@ -110,7 +136,7 @@ struct Field {
 
 impl Field {
     /// Returns the field of `q` elements, if there is one.
-    fn new(q: usize) -> Option<Field> {
+    pub(super) fn new(q: usize) -> Option<Field> {
         let (prime, degree) = power_of(q)?;
         // The elements are polynomials, the digits of the number being their coefficients, modulo an irreducible one.
         let fields = (0..q).map(|modulus| {
@@ -123,17 +149,17 @@ impl Field {
         fields.into_iter().find(has_inverses)
     }
 
-    fn plus(&self, a: usize, b: usize) -> usize {
+    pub(super) fn plus(&self, a: usize, b: usize) -> usize {
         self.sums[a * self.q + b]
     }
 
-    fn times(&self, a: usize, b: usize) -> usize {
+    pub(super) fn times(&self, a: usize, b: usize) -> usize {
         self.products[a * self.q + b]
     }
 }
 
 /// Returns the prime that a number is a power of, and which power.
-fn power_of(q: usize) -> Option<(usize, usize)> {
+pub(super) fn power_of(q: usize) -> Option<(usize, usize)> {
     let prime = (2..=q).find(|prime| q.is_multiple_of(*prime))?;
     let powers = std::iter::successors(Some(q), |rest| rest.is_multiple_of(prime).then_some(rest / prime));
     Some((prime, powers.into_iter().position(|rest| rest == 1)?))

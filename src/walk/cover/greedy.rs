@@ -1,7 +1,7 @@
 //! Rows one at a time: each covers as many combinations that are still open as can be found at once.
 
 use super::random::Chance;
-use super::rules::{Rules, Stop};
+use super::rules::{Found, Rules, Stop};
 use super::space::{Open, Space, UNSET};
 
 /// How many looks at a combination the rows of a whole cover may take, as an estimate, and so how many rows are tried
@@ -12,21 +12,32 @@ const LOOKS: usize = 3_000_000;
 const MOST_TRIED: usize = 10;
 
 /// What rows are made from.
-pub(super) struct Maker<'a, 'b, E> {
+pub(super) struct Maker<'a, 'b, 'c, E> {
     pub(super) space: &'a Space,
-    pub(super) rules: &'a mut Rules<'b, E>,
+    pub(super) rules: &'a mut Rules<'b, 'c, E>,
     pub(super) chance: &'a mut Chance,
     /// Weights of options, by action.
     pub(super) weights: &'a [Vec<u32>],
+    /// Says that it takes too long: what is still open stays so.
+    pub(super) give_up: &'a mut dyn FnMut() -> bool,
 }
 
-impl<E> Maker<'_, '_, E> {
-    /// Adds rows until nothing is open, and returns the combinations that turned out to be in no allowed row.
-    pub(super) fn fill(&mut self, rows: &mut Vec<Vec<u32>>, open: &mut Open) -> Result<Vec<usize>, Stop<E>> {
+/// Combinations that no row was made for.
+#[derive(Default)]
+pub(super) struct Refused {
+    /// No allowed row has them.
+    pub(super) forbidden: Vec<usize>,
+    /// It was not found out in time whether one has.
+    pub(super) undecided: Vec<usize>,
+}
+
+impl<E> Maker<'_, '_, '_, E> {
+    /// Adds rows until nothing is open, or until it takes too long.
+    pub(super) fn fill(&mut self, rows: &mut Vec<Vec<u32>>, open: &mut Open) -> Result<Refused, Stop<E>> {
         let tried = self.tried();
-        let mut forbidden = Vec::new();
+        let mut refused = Refused::default();
         let mut witness = vec![0; self.space.counts.len()];
-        while open.left > 0 {
+        while open.left > 0 && !(self.give_up)() {
             let mut best: Option<(usize, Vec<u32>)> = None;
             for _ in 0..tried {
                 let Some(combination) = open.pick(self.space, self.chance) else { break };
@@ -34,15 +45,22 @@ impl<E> Maker<'_, '_, E> {
                 for (factor, digit) in self.space.digits(combination) {
                     given[factor] = digit;
                 }
-                let Some(full) = self.rules.complete(&given, &witness)? else {
-                    open.close(combination, self.space.set_of(combination));
-                    forbidden.push(combination);
-                    continue;
+                let list = match self.rules.complete(&given, &witness)? {
+                    Found::Row(full) => {
+                        witness = full;
+                        let (row, gain) = self.grow(given, &mut witness, open)?;
+                        if best.as_ref().is_none_or(|(most, _)| gain > *most) {
+                            best = Some((gain, row));
+                        }
+                        continue;
+                    }
+                    Found::None => &mut refused.forbidden,
+                    Found::Unknown => &mut refused.undecided,
                 };
-                witness = full;
-                let (row, gain) = self.grow(given, &mut witness, open)?;
-                if best.as_ref().is_none_or(|(most, _)| gain > *most) {
-                    best = Some((gain, row));
+                open.close(combination, self.space.set_of(combination));
+                list.push(combination);
+                if (self.give_up)() {
+                    break;
                 }
             }
             if let Some((_, row)) = best {
@@ -50,12 +68,12 @@ impl<E> Maker<'_, '_, E> {
                 rows.push(row);
             }
         }
-        Ok(forbidden)
+        Ok(refused)
     }
 
     /// Returns a full row that has the given digits, or nothing when there is none.
     pub(super) fn grown(&mut self, given: &[u32], open: &Open) -> Result<Option<Vec<u32>>, Stop<E>> {
-        let Some(mut witness) = self.rules.complete(given, &vec![0; given.len()])? else { return Ok(None) };
+        let Some(mut witness) = self.rules.complete(given, &vec![0; given.len()])?.row() else { return Ok(None) };
         Ok(Some(self.grow(given.to_vec(), &mut witness, open)?.0))
     }
 
@@ -100,7 +118,12 @@ impl<E> Maker<'_, '_, E> {
             if witness[factor] == digit {
                 return Ok(most);
             }
-            if let Some(full) = self.rules.complete(row, witness)? {
+            let old = std::mem::replace(&mut witness[factor], digit);
+            if self.rules.are_none() || self.rules.allows_change(witness, factor)? {
+                return Ok(most);
+            }
+            witness[factor] = old;
+            if let Found::Row(full) = self.rules.complete(row, witness)? {
                 *witness = full;
                 return Ok(most);
             }

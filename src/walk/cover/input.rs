@@ -25,6 +25,12 @@ impl Factors {
     }
 }
 
+/// Returns how many combinations are asked for, if they can be counted one by one.
+pub(crate) fn combinations(factors: &Factors) -> Result<u128, Error<std::convert::Infallible>> {
+    let counts = checked(factors)?;
+    Ok(counts.iter().map(|set| set.iter().map(|factor| factors.counts[*factor] as u128).product::<u128>()).sum())
+}
+
 /// Returns the sets of actions of which every combination is to be covered, each with its actions in order.
 pub(super) fn checked<E>(factors: &Factors) -> Result<Vec<Vec<usize>>, Error<E>> {
     check_shapes(factors)?;

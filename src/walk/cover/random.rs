@@ -12,6 +12,8 @@ impl Chance {
     pub(super) fn new(seed: u64, part: u64) -> Chance {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        // The generator does not look at the lowest bit.
+        let part = part ^ (!seed & 1) << 63;
         bytes[8..].copy_from_slice(&part.to_le_bytes());
         let mut stream = Pcg64Mcg::from_seed(bytes);
         // Seeds that differ in few bits give streams that resemble each other in their first numbers.
@@ -19,6 +21,11 @@ impl Chance {
             stream.next_u64();
         }
         Chance(stream)
+    }
+
+    /// Returns another stream, that what is drawn from this one later does not change.
+    pub(super) fn branch(&mut self) -> Chance {
+        Chance::new(self.0.next_u64(), 0)
     }
 
     /// Returns a number below `limit`, and 0 for a limit of 0.

@@ -1,89 +1,166 @@
-//! What may stand in one row: the caller's constraints, asked as seldom as possible, and the search for a full row.
+//! What may stand in one row: clauses that are known, and the caller's functions, asked as seldom as possible.
 //!
-//! What a constraint has once forbidden is kept in its smallest form and not asked again. A part of a row is only good
-//! for something when a full row can be made from it; this is searched for with jumps back to what caused a conflict.
+//! What a function has once forbidden is kept in its smallest form as a clause and not asked again. A part of a row is only
+//! good for something when a full row can be made from it; the [solver](super::solver) finds that out.
 
+use std::collections::VecDeque;
+
+use super::solver::{Answer, Lit, Solver};
 use super::space::UNSET;
 
-/// How often the constraints are asked about one part of a row before it is given up.
-const MOST_TRIES: u32 = 100_000;
+/// How many conflicts one question may take.
+const MOST_CONFLICTS: u32 = 20_000;
 
-/// The most options that are worth remembering to be forbidden together.
-const LARGEST_LEARNT: usize = 6;
+/// How often the functions are asked for one question, and in all before they are asked but a few times for each.
+const MOST_ASKED: u32 = 1_000;
+const ASKED_IN_ALL: u32 = 100_000;
+const ASKED_THEN: u32 = 20;
 
-/// How many such sets of options are remembered.
-const MOST_LEARNT: usize = 20_000;
+/// The most options of which it is checked row by row that they are not together; more of them are left to the solver.
+const LARGEST_CHECKED: usize = 8;
 
-/// Where the last one is that is not worth it.
-const UNKEPT: usize = 0;
+/// How many of what functions forbid is checked row by row.
+const MOST_CHECKED: usize = 20_000;
 
-/// The constraints: from the options chosen so far to whether they may be part of a walk.
+/// How many of the rows that were allowed last are held against what is forbidden.
+const ACCEPTED: usize = 16;
+
+/// The caller's functions: from the options chosen so far to whether they may be part of a walk.
 pub(crate) type Allowed<'a, E> = &'a mut dyn FnMut(&[Option<u32>]) -> Result<bool, E>;
+
+/// Of every walk one of these is true: an action has one of some options.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Clause(pub(crate) Vec<(usize, Vec<u32>)>);
+
+impl Clause {
+    /// Returns the clause by which these options are not together in a walk.
+    pub(crate) fn without(options: &[(usize, u32)], counts: &[usize]) -> Clause {
+        let but = |(factor, option): &(usize, u32)| {
+            let others = (0..number(counts[*factor])).filter(|other| other != option);
+            (*factor, others.collect())
+        };
+        Clause(options.iter().map(but).collect())
+    }
+
+    /// Returns whether a walk can still be allowed of which some options are chosen, as far as this says.
+    pub(crate) fn allows(&self, chosen: &[Option<u32>]) -> bool {
+        self.0.iter().any(|(factor, options)| {
+            chosen.get(*factor).copied().flatten().is_none_or(|option| options.contains(&option))
+        })
+    }
+}
+
+/// What walks are allowed.
+pub(crate) struct Constraints<'a, E> {
+    /// What is known of them.
+    pub(crate) clauses: Vec<Clause>,
+    /// What has to be asked. It is asked about the options chosen so far, `None` standing for those that are not chosen yet,
+    /// and answers `false` only when no walk that has these options is allowed, whatever the others are: it must say `true`
+    /// where it cannot tell yet. Its error ends everything.
+    pub(crate) ask: Option<Allowed<'a, E>>,
+}
+
+impl<E> Constraints<'_, E> {
+    /// Returns whether options can be part of a walk, as far as can be told without looking further.
+    pub(crate) fn allow(&mut self, chosen: &[Option<u32>]) -> Result<bool, E> {
+        if !self.clauses.iter().all(|clause| clause.allows(chosen)) {
+            return Ok(false);
+        }
+        self.ask.as_mut().map_or(Ok(true), |ask| ask(chosen))
+    }
+}
 
 /// Why a search for a row did not end.
 #[derive(Debug)]
 pub(super) enum Stop<E> {
     /// The constraint itself failed.
     Constraint(E),
-    /// It was not decided in time whether these options can be part of a walk.
-    Undecided(Vec<Option<u32>>),
-    /// The constraint forbids these options, though it did allow some of them together with others.
+    /// It forbids these options, though it did allow a row that has them.
     Fickle(Vec<Option<u32>>),
 }
 
-/// Some factors, as bits.
-#[derive(Clone)]
-struct Factors(Vec<u64>);
+/// What came of a search for a full row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    Row(Vec<u32>),
+    /// There is none.
+    None,
+    /// It was not found out in time.
+    Unknown,
+}
 
-impl Factors {
-    fn none(count: usize) -> Factors {
-        Factors(vec![0; count.div_ceil(64)])
-    }
-
-    fn add(&mut self, factor: usize) {
-        self.0[factor / 64] |= 1 << (factor % 64);
-    }
-
-    fn has(&self, factor: usize) -> bool {
-        self.0[factor / 64] >> (factor % 64) & 1 == 1
-    }
-
-    fn add_all_but(&mut self, others: &Factors, factor: usize) {
-        let had = self.has(factor);
-        for (own, other) in self.0.iter_mut().zip(&others.0) {
-            *own |= other;
+impl Found {
+    pub(super) fn row(self) -> Option<Vec<u32>> {
+        match self {
+            Found::Row(row) => Some(row),
+            Found::None | Found::Unknown => None,
         }
-        if !had {
-            self.0[factor / 64] &= !(1 << (factor % 64));
-        }
+    }
+}
+
+/// A clause over digits: for each action which of its digits make it true.
+struct Check(Box<[(u32, Box<[bool]>)]>);
+
+impl Check {
+    fn holds(&self, row: &[u32]) -> bool {
+        self.0.iter().any(|(factor, digits)| {
+            let digit = row[*factor as usize];
+            digit == UNSET || digits[digit as usize]
+        })
     }
 }
 
 /// The constraints and what is known of them.
-pub(super) struct Rules<'a, E> {
-    allowed: Allowed<'a, E>,
+pub(super) struct Rules<'a, 'b, E> {
+    constraints: &'a mut Constraints<'b, E>,
     /// The options that are in question for every action. Rows here hold indices into these lists.
     domains: Vec<Vec<u32>>,
-    /// Options that cannot be together, none of which can be left out.
-    forbidden: Vec<Box<[(u32, u32)]>>,
-    /// Which of them an option belongs to, by action and option.
-    by_option: Vec<Vec<Vec<u32>>>,
+    counts: Vec<usize>,
+    checks: Vec<Check>,
+    /// Which checks an action belongs to.
+    by_factor: Vec<Vec<u32>>,
+    solver: Solver,
     asked: Vec<Option<u32>>,
-    tries: u32,
+    asked_in_all: u32,
+    /// Rows that were allowed last, in the caller's numbers.
+    accepted: VecDeque<Vec<Option<u32>>>,
 }
 
-impl<'a, E> Rules<'a, E> {
+impl<'a, 'b, E> Rules<'a, 'b, E> {
     /// Returns the rules for actions with these numbers of options.
-    pub(super) fn new(counts: &[usize], allowed: Allowed<'a, E>) -> Self {
-        let domains = counts.iter().map(|count| (0..u32::try_from(*count).unwrap_or(u32::MAX)).collect()).collect();
-        let by_option = counts.iter().map(|count| vec![Vec::new(); *count]).collect();
-        let asked = vec![None; counts.len()];
-        Rules { allowed, domains, forbidden: vec![Box::default()], by_option, asked, tries: 0 }
+    pub(super) fn new(counts: &[usize], constraints: &'a mut Constraints<'b, E>) -> Self {
+        let domains: Vec<Vec<u32>> = counts.iter().map(|count| (0..number(*count)).collect()).collect();
+        let mut rules = Rules {
+            constraints,
+            domains: Vec::new(),
+            counts: counts.to_vec(),
+            checks: Vec::new(),
+            by_factor: Vec::new(),
+            solver: Solver::new(&[]),
+            asked: vec![None; counts.len()],
+            asked_in_all: 0,
+            accepted: VecDeque::new(),
+        };
+        rules.restrict(domains);
+        rules
     }
 
     /// Takes only these options of every action into account from now on.
     pub(super) fn restrict(&mut self, domains: Vec<Vec<u32>>) {
+        let counts: Vec<u32> = domains.iter().map(|domain| number(domain.len())).collect();
+        self.solver = Solver::new(&counts);
+        self.checks.clear();
+        self.by_factor = vec![Vec::new(); domains.len()];
         self.domains = domains;
+        for index in 0..self.constraints.clauses.len() {
+            let clause = self.constraints.clauses[index].clone();
+            self.take(&clause);
+        }
+    }
+
+    /// Returns whether every row is allowed.
+    pub(super) fn are_none(&self) -> bool {
+        self.constraints.clauses.is_empty() && self.constraints.ask.is_none()
     }
 
     /// Returns the row in the caller's numbers.
@@ -94,143 +171,120 @@ impl<'a, E> Rules<'a, E> {
 
     /// Returns whether a row, full or not, is not forbidden as far as can be told without looking further.
     pub(super) fn allows(&mut self, row: &[u32]) -> Result<bool, Stop<E>> {
-        self.load(row);
-        for factor in 0..row.len() {
-            if self.known(factor).is_some() {
-                return Ok(false);
-            }
-        }
-        Ok(self.ask()?.is_none())
+        Ok(self.checks.iter().all(|check| check.holds(row)) && self.ask(row)?)
     }
 
-    /// Returns a full row that has the given digits, where possible those that are preferred, or nothing when there is
-    /// none.
-    pub(super) fn complete(&mut self, given: &[u32], preferred: &[u32]) -> Result<Option<Vec<u32>>, Stop<E>> {
-        let mut row: Vec<u32> =
+    /// The same for a row that was allowed before the digit of this action was changed.
+    pub(super) fn allows_change(&mut self, row: &[u32], factor: usize) -> Result<bool, Stop<E>> {
+        let holds = self.by_factor[factor].iter().all(|check| self.checks[*check as usize].holds(row));
+        Ok(holds && self.ask(row)?)
+    }
+
+    /// Returns a full row that has the given digits, where possible those that are preferred.
+    pub(super) fn complete(&mut self, given: &[u32], preferred: &[u32]) -> Result<Found, Stop<E>> {
+        let row: Vec<u32> =
             given.iter().zip(preferred).map(|(given, wish)| if *given == UNSET { *wish } else { *given }).collect();
-        if self.allows(&row)? {
-            return Ok(Some(row));
+        if self.are_none() || self.allows(&row)? {
+            return Ok(Found::Row(row));
         }
-        row.copy_from_slice(given);
-        if !self.allows(given)? {
-            return Ok(None);
-        }
-        let mut order: Vec<usize> = (0..given.len()).filter(|factor| given[*factor] == UNSET).collect();
-        // What is mentioned in more of what is forbidden is chosen first.
-        order.sort_by_key(|factor| std::cmp::Reverse(self.by_option[*factor].iter().map(Vec::len).sum::<usize>()));
-        self.tries = MOST_TRIES;
-        match self.descend(&mut row, &order, preferred)? {
-            Ok(()) => Ok(Some(row)),
-            Err(_) => Ok(None),
-        }
-    }
-
-    /// Chooses the digits of the factors that are left. A dead end gives the factors that caused it.
-    fn descend(
-        &mut self,
-        row: &mut Vec<u32>,
-        order: &[usize],
-        preferred: &[u32],
-    ) -> Result<Result<(), Factors>, Stop<E>> {
-        let Some((&factor, rest)) = order.split_first() else { return Ok(Ok(())) };
-        let count = u32::try_from(self.domains[factor].len()).expect("options have numbers");
-        let mut causes = Factors::none(row.len());
-        let wish = preferred[factor].min(count - 1);
-        for digit in std::iter::once(wish).chain((0..count).filter(|digit| *digit != wish)) {
-            row[factor] = digit;
-            match self.forbids(row, factor)? {
-                Some(why) => {
-                    for (other, _) in self.forbidden[why].iter().filter(|(other, _)| *other as usize != factor) {
-                        causes.add(*other as usize);
-                    }
-                }
-                None => match self.descend(row, rest, preferred)? {
-                    Ok(()) => return Ok(Ok(())),
-                    Err(others) if !others.has(factor) => {
-                        row[factor] = UNSET;
-                        return Ok(Err(others));
-                    }
-                    Err(others) => causes.add_all_but(&others, factor),
-                },
-            }
-        }
-        row[factor] = UNSET;
-        let whole: Vec<(u32, u32)> = (0..row.len())
-            .filter(|other| causes.has(*other))
-            .map(|other| (number(other), self.domains[other][row[other] as usize]))
+        let most = if self.asked_in_all < ASKED_IN_ALL { MOST_ASKED } else { ASKED_THEN };
+        let assumed: Vec<Lit> = (0..given.len())
+            .filter(|factor| given[*factor] != UNSET)
+            .map(|factor| self.solver.lit(factor, given[factor], true))
             .collect();
-        // Only what follows for all options of an action, not just for those in question now, is true for ever.
-        let is_general = self.domains.iter().zip(&self.by_option).all(|(domain, all)| domain.len() == all.len());
-        if is_general && whole.len() <= LARGEST_LEARNT && !whole.is_empty() {
-            self.learn(whole);
-        }
-        Ok(Err(causes))
-    }
-
-    /// Returns what forbids a row, of which all but the digit of one factor is known to be allowed.
-    fn forbids(&mut self, row: &[u32], factor: usize) -> Result<Option<usize>, Stop<E>> {
-        self.load(row);
-        if let Some(why) = self.known(factor) {
-            return Ok(Some(why));
-        }
-        let Some(left) = self.tries.checked_sub(1) else {
-            return Err(Stop::Undecided(self.original(row)));
-        };
-        self.tries = left;
-        let why = self.ask()?;
-        match why {
-            Some(why) if !self.forbidden[why].iter().any(|(other, _)| *other as usize == factor) => {
-                let mut part = vec![None; row.len()];
-                for (factor, value) in &self.forbidden[why] {
-                    part[*factor as usize] = Some(*value);
+        for _ in 0..most {
+            match self.solver.solve(&assumed, preferred, MOST_CONFLICTS) {
+                Answer::None => return Ok(Found::None),
+                Answer::Unknown => break,
+                Answer::Row(row) => {
+                    if self.ask(&row)? {
+                        return Ok(Found::Row(row));
+                    }
                 }
-                Err(Stop::Fickle(part))
             }
-            why => Ok(why),
         }
+        Ok(Found::Unknown)
     }
 
-    fn load(&mut self, row: &[u32]) {
+    /// Returns a full row that was not given out before, where possible with the digits that are preferred.
+    pub(super) fn another(&mut self, preferred: &[u32]) -> Result<Found, Stop<E>> {
+        for _ in 0..MOST_ASKED {
+            match self.solver.solve(&[], preferred, MOST_CONFLICTS) {
+                Answer::None => return Ok(Found::None),
+                Answer::Unknown => break,
+                Answer::Row(row) => {
+                    if self.ask(&row)? {
+                        let others = row.iter().enumerate().map(|(at, digit)| self.solver.lit(at, *digit, false));
+                        let others = others.collect();
+                        self.solver.add(others);
+                        return Ok(Found::Row(row));
+                    }
+                }
+            }
+        }
+        Ok(Found::Unknown)
+    }
+
+    /// Asks the functions about a row. What they forbid is learnt in its smallest form.
+    fn ask(&mut self, row: &[u32]) -> Result<bool, Stop<E>> {
+        let Some(ask) = &mut self.constraints.ask else { return Ok(true) };
         for (factor, digit) in row.iter().enumerate() {
             self.asked[factor] = (*digit != UNSET).then(|| self.domains[factor][*digit as usize]);
         }
-    }
-
-    /// Returns something known that forbids the row in question and has the option of a factor in it.
-    fn known(&self, factor: usize) -> Option<usize> {
-        let value = self.asked[factor]? as usize;
-        let holds = |why: &&u32| {
-            self.forbidden[**why as usize].iter().all(|(other, value)| self.asked[*other as usize] == Some(*value))
-        };
-        self.by_option[factor][value].iter().find(holds).map(|why| *why as usize)
-    }
-
-    /// Asks the constraint about the row in question. What it forbids is learnt in its smallest form.
-    fn ask(&mut self) -> Result<Option<usize>, Stop<E>> {
-        if (self.allowed)(&self.asked).map_err(Stop::Constraint)? {
-            return Ok(None);
+        self.asked_in_all = self.asked_in_all.saturating_add(1);
+        if ask(&self.asked).map_err(Stop::Constraint)? {
+            if !row.contains(&UNSET) {
+                self.accepted.truncate(ACCEPTED - 1);
+                self.accepted.push_front(self.asked.clone());
+            }
+            return Ok(true);
         }
         for factor in 0..self.asked.len() {
             let Some(value) = self.asked[factor].take() else { continue };
-            if (self.allowed)(&self.asked).map_err(Stop::Constraint)? {
+            if ask(&self.asked).map_err(Stop::Constraint)? {
                 self.asked[factor] = Some(value);
             }
         }
-        let smallest = self.asked.iter().enumerate().filter_map(|(factor, value)| Some((number(factor), (*value)?)));
-        Ok(Some(self.learn(smallest.collect())))
+        let has = |row: &Vec<Option<u32>>| self.asked.iter().zip(row).all(|(own, other)| own.is_none() || own == other);
+        if self.accepted.iter().any(has) {
+            return Err(Stop::Fickle(self.asked.clone()));
+        }
+        let smallest = self.asked.iter().enumerate().filter_map(|(factor, value)| Some((factor, (*value)?)));
+        let smallest: Vec<(usize, u32)> = smallest.collect();
+        let clause = Clause::without(&smallest, &self.counts);
+        self.take(&clause);
+        if smallest.len() <= LARGEST_CHECKED && self.constraints.clauses.len() < MOST_CHECKED {
+            self.constraints.clauses.push(clause);
+        }
+        Ok(false)
     }
 
-    fn learn(&mut self, options: Vec<(u32, u32)>) -> usize {
-        let why = self.forbidden.len();
-        if why > MOST_LEARNT || options.len() > LARGEST_LEARNT {
-            self.forbidden[UNKEPT] = options.into_boxed_slice();
-            return UNKEPT;
+    /// Takes a clause in the caller's numbers for the digits that are in question.
+    fn take(&mut self, clause: &Clause) {
+        let mut entries: Vec<(u32, Box<[bool]>)> = Vec::new();
+        for (factor, options) in &clause.0 {
+            let digits: Box<[bool]> = self.domains[*factor].iter().map(|option| options.contains(option)).collect();
+            if digits.iter().all(|is| *is) {
+                return;
+            }
+            if digits.iter().any(|is| *is) || self.domains[*factor].len() > 1 {
+                entries.push((number(*factor), digits));
+            }
         }
-        for (factor, value) in &options {
-            self.by_option[*factor as usize][*value as usize].push(number(why));
+        let mut lits = Vec::new();
+        for (factor, digits) in &entries {
+            let (factor, without) = (*factor as usize, digits.iter().filter(|is| !**is).count());
+            let is = without > 1;
+            let named = (0..number(digits.len())).filter(|digit| digits[*digit as usize] == is);
+            lits.extend(named.map(|digit| self.solver.lit(factor, digit, is)));
         }
-        self.forbidden.push(options.into_boxed_slice());
-        why
+        self.solver.add(lits);
+        if entries.len() <= LARGEST_CHECKED || self.constraints.ask.is_none() {
+            for (factor, _) in &entries {
+                self.by_factor[*factor as usize].push(number(self.checks.len()));
+            }
+            self.checks.push(Check(entries.into_boxed_slice()));
+        }
     }
 }
 

@@ -82,6 +82,11 @@ impl Space {
         self.size += stride as usize;
     }
 
+    /// Returns whether all sets are of so many actions.
+    pub(super) fn is_even(&self, strength: usize) -> bool {
+        self.sets.iter().all(|set| set.len as usize == strength)
+    }
+
     /// Returns the number of sets of actions.
     pub(super) fn sets(&self) -> usize {
         self.sets.len()
