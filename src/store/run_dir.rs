@@ -18,6 +18,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::FallocateFlags;
 use serde::Serialize;
 
+use super::attr::AttrError;
 use super::birth::{Birth, lock_held};
 use super::durable;
 use super::lock::{self, Lock, Refused};
@@ -265,7 +266,7 @@ impl RunDir {
         self.put_attr(name, encoder.encode_map(name, map))
     }
 
-    fn put_attr(&self, name: &str, text: std::result::Result<String, String>) -> Result<()> {
+    fn put_attr(&self, name: &str, text: std::result::Result<String, AttrError>) -> Result<()> {
         let relative = Path::new("attrs").join(name);
         let text =
             text.map_err(|e| self.failed("encode", &Path::new(".guild").join(&relative))(io::Error::other(e)))?;
