@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// The floors, lowest first, with their rooms.
 const FLOORS: [&[&str]; 6] = [
-    &["model"],
+    &["model", "python_syntax"],
     &["store", "operation", "testing", "walk"],
     &["engine", "report"],
     &["job"],
