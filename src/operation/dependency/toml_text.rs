@@ -108,13 +108,9 @@ mod tests {
     #[test]
     fn what_is_changed_is_changed_in_its_place() {
         let text = "# all\nlr = 0.1 # the rate\nname = 'x'\n\n[opt] # inner\nbeta = [1, 2]\nwhen = 2024-01-01\n[opt.in]\nx = true\n";
-        let settings = [
-            ("lr", json!(1e-5)),
-            ("opt.beta", json!([3, 4.5])),
-            ("opt.in.x", json!(false)),
-            ("new.a", json!("b")),
-        ]
-        .map(|(name, value)| (name.to_owned(), value));
+        let settings =
+            [("lr", json!(1e-5)), ("opt.beta", json!([3, 4.5])), ("opt.in.x", json!(false)), ("new.a", json!("b"))]
+                .map(|(name, value)| (name.to_owned(), value));
         let changed = edited(text, &settings).unwrap();
         let expected = "# all\nlr = 0.00001 # the rate\nname = 'x'\n\n[opt] # inner\nbeta = [3, 4.5]\nwhen = 2024-01-01\n[opt.in]\nx = false\n\n[new]\na = \"b\"\n";
         assert_eq!(changed.replace("1e-5", "0.00001"), expected);

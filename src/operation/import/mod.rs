@@ -15,9 +15,9 @@ use serde_json::Value;
 
 pub(crate) use self::declared::{Declared, NotDeclared};
 pub(crate) use self::merge::add;
-pub(crate) use self::module::{Module, Parser, Unassigned};
+pub(crate) use self::module::Module;
 pub(crate) use self::place::RunModule;
-pub(crate) use self::settings::{NoSettings, of_settings};
+pub(crate) use self::settings::of_settings;
 use super::encode::{as_shown, join};
 use super::{Flag, FlagType};
 

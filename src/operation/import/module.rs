@@ -62,7 +62,8 @@ impl Module {
         let mut imports = Imports::default();
         let mut reads_arguments = false;
         for line in text.lines() {
-            let words = || line.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';')).filter(|word| !word.is_empty());
+            let words =
+                || line.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';')).filter(|word| !word.is_empty());
             if matches!(words().next(), Some("import" | "from")) {
                 words().skip(1).for_each(|word| imports.take(word));
             }
