@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::super::encode::as_shown;
 use super::super::read::FLAG_TYPES;
 use super::super::scalar::{any_float, any_int};
 use super::{Flags, joined};
@@ -57,7 +58,7 @@ impl Declared {
 impl ToldFlag {
     fn read(self) -> Flag {
         let default = match plain(self.default) {
-            Value::Array(items) if self.arg_split => joined(&items),
+            Value::Array(items) if self.arg_split => joined(&items, as_shown),
             default => default,
         };
         let choice = |value| Choice { value: plain(value), ..Choice::default() };

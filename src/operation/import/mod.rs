@@ -18,7 +18,7 @@ pub(crate) use self::merge::add;
 pub(crate) use self::module::Module;
 pub(crate) use self::place::RunModule;
 pub(crate) use self::settings::of_settings;
-use super::encode::{as_shown, join};
+use super::encode::{as_yaml, join};
 use super::{Flag, FlagType};
 
 /// Which flags an operation takes over from its code: `flags-import`.
@@ -80,15 +80,15 @@ fn of_value(value: &Value) -> Flag {
     };
     match value {
         Value::Array(items) => {
-            Flag { default: joined(items), kind, arg_split: Some(Value::Bool(true)), ..Flag::default() }
+            Flag { default: joined(items, as_yaml), kind, arg_split: Some(Value::Bool(true)), ..Flag::default() }
         }
         value => Flag { default: value.clone(), kind, ..Flag::default() },
     }
 }
 
-/// Returns values as the one text that `arg-split` takes apart again.
-fn joined(items: &[Value]) -> Value {
-    Value::from(join(&items.iter().map(as_shown).collect::<Vec<_>>()))
+/// Returns values, each as a text, as the one text that `arg-split` takes apart again.
+fn joined(items: &[Value], text: fn(&Value) -> String) -> Value {
+    Value::from(join(&items.iter().map(text).collect::<Vec<_>>()))
 }
 
 #[cfg(test)]
@@ -128,7 +128,7 @@ mod tests {
             (json!("a b"), json!("a b"), Some(FlagType::Text)),
             (json!(true), json!(true), Some(FlagType::Boolean)),
             (json!(null), json!(null), None),
-            (json!([1, "a b", true, "5"]), json!("1 'a b' yes ''\"'\"'5'\"'\"''"), None),
+            (json!([1, "a b", true, "5"]), json!("1 'a b' true ''\"'\"'5'\"'\"''"), None),
             (json!([]), json!(""), None),
         ];
         for (value, default, kind) in cases {
