@@ -5,6 +5,7 @@ mod engine;
 mod job;
 mod model;
 mod operation;
+mod python_syntax;
 mod report;
 mod runner;
 mod script;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// The floors, lowest first, with their rooms.
 const FLOORS: [&[&str]; 6] = [
-    &["model"],
+    &["model", "python_syntax"],
     &["store", "operation", "testing", "walk"],
     &["engine", "report"],
     &["job"],
@@ -178,7 +178,7 @@ struct Never {
 
 const NEVER: [Never; 7] = [
     Never {
-        rooms: &["model"],
+        rooms: &["model", "python_syntax"],
         what: "reads or writes anything",
         looks: &["std::fs", "std::net", "std::process", "File::", "println!", "io::stdout", "io::stderr", "rustix::fs"],
         exceptions: &[],
@@ -218,7 +218,7 @@ const NEVER: [Never; 7] = [
 ];
 
 /// Rooms that get by argument what the rest of the world is like.
-const PURE: &[&str] = &["model", "operation", "testing", "walk"];
+const PURE: &[&str] = &["model", "python_syntax", "operation", "testing", "walk"];
 const CLOCK: &[&str] = &["Instant::now(", "SystemTime::now(", "Utc::now(", "Local::now(", "clock_gettime("];
 const PROCESSES: &[&str] =
     &["Command::new(\"", "process::Command", "libc::fork", "libc::clone(", "posix_spawn", ".exec()"];

@@ -9,9 +9,11 @@ use serde_json::{Value, json};
 use super::Failure;
 use super::ops::{file, kind, warn};
 use super::output::{one_line, write_json, write_out};
+use crate::job::flags;
 use crate::operation::read::FLAG_TYPES;
-use crate::operation::{Body, Choice, Flag, FlagType, Operation, Resource, SourceKind};
+use crate::operation::{Body, Choice, Flag, FlagType, Notice, Operation, Resource, SourceKind};
 use crate::script;
+use crate::store::Home;
 
 /// Explains an operation: what it does, its flags with their defaults, and what it requires.
 #[derive(Args, Debug)]
@@ -25,9 +27,13 @@ pub(crate) struct HelpOpArgs {
 }
 
 /// Runs the command and returns the exit code.
-pub(crate) fn main(args: &HelpOpArgs) -> Result<i32, Failure> {
+pub(crate) fn main(args: &HelpOpArgs, home: Option<&Home>) -> Result<i32, Failure> {
     let project = script::load_project(Path::new("."));
-    let operation = project.find(args.name.as_deref())?;
+    let mut operation = project.find(args.name.as_deref())?;
+    flags::import(&mut operation, home, &mut |notice| match notice {
+        Notice::Info(text) => eprintln!("{text}"),
+        Notice::Warning(text) => eprintln!("WARNING: {text}"),
+    });
     if args.json {
         write_json(&as_json(&operation))?;
     } else {
@@ -49,6 +55,9 @@ pub(crate) fn text(operation: &Operation) -> String {
     let place =
         operation.place.as_ref().map_or_else(|| file(&operation.origin).display().to_string(), ToString::to_string);
     let _ = writeln!(page, "Defined in: {place}");
+    if let Some(python) = flags::shown_interpreter(operation) {
+        let _ = writeln!(page, "Python: {}", one_line(&python));
+    }
     if !operation.flags.is_empty() {
         page += "\nFlags:\n";
         let width = operation.flags.keys().map(|name| name.chars().count()).max().unwrap_or_default();

@@ -127,7 +127,7 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
         Command::Logs(logs) => configured_home(home).and_then(|home| logs::main(&logs, &home)),
         Command::Runs(runs) => configured_home(home).and_then(|home| runs::main(*runs, &home)),
         Command::Ops(ops) => ops::main(&ops),
-        Command::HelpOp(help) => help_op::main(&help),
+        Command::HelpOp(help) => help_op::main(&help, configured_home(home).ok().as_ref()),
         Command::Test(test) => test::main(&test, args, home),
         Command::Walk(walk) => walk::main(*walk, args, home),
         Command::Replay(replay) if replay.walk.is_some() || replay.shrunk => walk::replay(&replay, args, home),

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, bounded};
+use rustix::process::{Signal, set_parent_process_death_signal};
 
 use super::piped_child::{Attendant, PipedChild};
 use crate::model::Stream;
@@ -34,6 +35,8 @@ pub(crate) struct Query {
     pub(crate) limit: Duration,
     /// How many bytes of its output are kept. A program that writes more is ended.
     pub(crate) most: usize,
+    /// Whether it is ended when this process is, however that comes: what may take long must not be left behind.
+    pub(crate) ends_with_host: bool,
 }
 
 impl Query {
@@ -46,6 +49,7 @@ impl Query {
             env: Vec::new(),
             limit: Duration::from_secs(30),
             most: 256 << 20,
+            ends_with_host: false,
         }
     }
 
@@ -139,6 +143,12 @@ impl Asked {
 fn ask(query: &Query, is_given_up: &AtomicBool) -> Result<Answer, QueryError> {
     let mut command = Command::new(&query.program);
     command.args(&query.args).current_dir(&query.cwd).envs(query.env.iter().map(|(name, value)| (name, value)));
+    if query.ends_with_host {
+        // The thread that asks is the parent that counts, and lives as long as it waits.
+        let end = || Ok(set_parent_process_death_signal(Some(Signal::KILL))?);
+        // SAFETY: between fork and exec it does nothing but one system call.
+        unsafe { command.pre_exec(end) };
+    }
     let child = PipedChild::spawn(command.stdin(Stdio::null())).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound if query.cwd.is_dir() => QueryError::NotFound,
         _ => QueryError::Io(error),
@@ -190,7 +200,7 @@ mod tests {
     use std::path::Path;
 
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
+    use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
     use super::*;
 

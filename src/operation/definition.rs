@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::import::FlagsImport;
 use super::{Flag, Resource};
 use crate::model::Place;
 
@@ -68,6 +69,10 @@ pub(crate) struct Operation {
     pub(crate) flags: BTreeMap<String, Flag>,
     /// How flags reach it: `args`, `globals`, `global:VAR`, `dict:VAR`, `config:FILE`, `none`. `None` for the default.
     pub(crate) flags_dest: Option<String>,
+    /// Which flags it has from its code.
+    pub(crate) flags_import: FlagsImport,
+    /// Names of flags that it does not have from its code.
+    pub(crate) flags_import_skip: Vec<String>,
     /// What it requires, in order.
     pub(crate) requires: Vec<Resource>,
     /// Environment variables; values may hold `${flag}`.
@@ -119,6 +124,8 @@ impl Operation {
             body,
             flags: BTreeMap::new(),
             flags_dest: None,
+            flags_import: FlagsImport::default(),
+            flags_import_skip: Vec::new(),
             requires: Vec::new(),
             env: BTreeMap::new(),
             env_secrets: Vec::new(),

@@ -13,6 +13,7 @@ mod encode;
 mod flag;
 pub(crate) mod flags;
 mod guildfile;
+pub(crate) mod import;
 mod inside;
 mod label;
 mod notice;

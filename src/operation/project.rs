@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use super::import::FlagsImport;
 use super::read::{Checked, Mistake};
 use super::{Body, Operation, Origin};
 use crate::model::nearest;
@@ -284,6 +285,7 @@ impl Operation {
         let quoted = inside.to_str().and_then(|inside| shlex::try_quote(inside).ok()).unwrap_or_default();
         let body = Body::Script(quoted.into_owned());
         let name = name.strip_prefix("./").unwrap_or(name);
-        Operation::bare(name, Origin::Script(path.to_owned()), folder, body)
+        let bare = Operation::bare(name, Origin::Script(path.to_owned()), folder, body);
+        Operation { flags_import: FlagsImport::All, ..bare }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -43,35 +43,18 @@ pub(crate) fn joined(paths: impl Iterator<Item = String>) -> String {
     paths.filter(|path| seen.insert(path.clone())).collect::<Vec<_>>().join(":")
 }
 
-/// Returns the source of a module, `package.module` or `folder/module`, below a folder.
-pub(super) fn source_of(module: &str, folder: &Path) -> Option<String> {
+/// Returns the file of a module, `package.module` or `folder/module`, below a folder.
+pub(crate) fn file_of(module: &str, folder: &Path) -> Option<PathBuf> {
     let (path, name) = module.rsplit_once('/').unwrap_or(("", module));
     let base = folder.join(path).join(name.replace('.', "/"));
-    let files = [base.with_extension("py"), base.join("__main__.py")];
     // `with_extension` would cut `v1.0` short, but a module's name has no dots left here.
-    files.iter().find_map(|file| {
-        let is_small = fs::metadata(file).is_ok_and(|data| data.is_file() && data.len() <= MOST);
-        is_small.then(|| fs::read(file).ok()).flatten().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-    })
+    [base.with_extension("py"), base.join("__main__.py")].into_iter().find(|file| file.is_file())
 }
 
-/// Returns how a module takes its flags: as arguments if it looks at them, else as its global variables.
-pub(super) fn flags_dest(source: &str) -> &'static str {
-    let imports = |line: &str| {
-        let mut words =
-            line.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';')).filter(|word| !word.is_empty());
-        let is_parser = |word: &str| matches!(word.split('.').next(), Some("argparse" | "click"));
-        match words.next() {
-            Some("import") => words.any(is_parser),
-            Some("from") => words.next().is_some_and(is_parser),
-            _ => false,
-        }
-    };
-    let reads = |line: &str| {
-        let code = line.split('#').next().unwrap_or_default();
-        code.contains("sys.argv") || (code.trim_start().starts_with("from sys import") && code.contains("argv"))
-    };
-    if source.lines().any(|line| imports(line) || reads(line)) { "args" } else { "globals" }
+/// Returns the text of a source file; `None` for one that is too big to be one, or cannot be read.
+pub(crate) fn source(file: &Path) -> Option<String> {
+    let is_small = fs::metadata(file).is_ok_and(|data| data.is_file() && data.len() <= MOST);
+    is_small.then(|| fs::read(file).ok()).flatten().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// An interpreter of Python.
@@ -165,26 +148,6 @@ fn fits(version: &[u64], (operator, wanted): &Rule) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_module_that_reads_arguments_gets_its_flags_as_arguments() {
-        let cases = [
-            ("", "globals"),
-            ("lr = 0.1\n# import argparse\n", "globals"),
-            ("import argparse\n", "args"),
-            ("import os, argparse as a\n", "args"),
-            ("    from argparse import ArgumentParser\n", "args"),
-            ("import click\n", "args"),
-            ("import argparse_x\n", "globals"),
-            ("import sys\nprint(sys.argv[1:])\n", "args"),
-            ("from sys import argv\n", "args"),
-            ("import sys # sys.argv\n", "globals"),
-            ("print('import argparse')\n", "globals"),
-        ];
-        for (source, expected) in cases {
-            assert_eq!(flags_dest(source), expected, "{source:?}");
-        }
-    }
 
     #[test]
     fn the_highest_version_that_fits_is_chosen() {

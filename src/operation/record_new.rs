@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::encode::{as_argument, split};
+use super::import::Module;
 use super::record::FLAG_ARGS;
 use super::{
     Body, DependencyRecord, Flag, FlagPassing, FlagValues, OpCommand, OpRecord, Operation, Resource, Source,
@@ -113,21 +114,9 @@ fn flags_dest(operation: &Operation) -> Option<String> {
     if operation.flags_dest.is_some() {
         return operation.flags_dest.clone();
     }
-    let module = match &operation.body {
-        Body::Main(line) => split(line).ok()?.into_iter().next()?,
-        Body::Script(line) => split(line).ok()?.into_iter().next().filter(|file| is_python(file))?,
-        _ => return None,
-    };
-    let module = module.strip_suffix(".py").unwrap_or(&module);
-    let mut folders = vec![operation.project.clone()];
-    folders
-        .splice(0..0, python::folders(operation.python_path.as_ref()).iter().map(|path| operation.project.join(path)));
-    let text = folders.iter().find_map(|folder| python::source_of(module, folder));
-    text.map(|text| python::flags_dest(&text).to_owned())
-}
-
-fn is_python(file: &str) -> bool {
-    Path::new(file).extension().is_some_and(|extension| extension == "py")
+    let text = python::source(&operation.module()?.file?)?;
+    let module = Module::read(&text).unwrap_or_else(|_| Module::guess(&text));
+    Some(module.destination(operation.flags.keys()).to_owned())
 }
 
 /// Returns the words of the command. `dest` is the folder of the source code in the run directory, and `flags_dest` where

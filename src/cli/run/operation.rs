@@ -85,7 +85,7 @@ pub(crate) fn main(words: &[OsString]) -> Result<i32, Failure> {
     for remark in &loaded.remarks {
         eprintln!("WARNING: {}", remark.text);
     }
-    if let Some(code) = flags::only_shown(&args, &started_in)? {
+    if let Some(code) = flags::only_shown(&args, &home, &started_in)? {
         return Ok(code);
     }
     let around = |home: Home, loaded: Loaded| batch::Surroundings { home, loaded, started_in: &started_in, words };

@@ -34,6 +34,7 @@ use crate::operation::{FlagValues, Notice, OpRecord, Operation, ScalarPatterns};
 use crate::store::{self, Home, Opref, Secrets};
 
 pub(crate) use self::naming::label;
+pub(in crate::job) use self::python::of_project as python_of;
 pub(crate) use self::recorded::{CannotStart, RecordedRun};
 pub(crate) use self::sourcecode::Snapshot;
 pub(crate) use self::stale::Used;

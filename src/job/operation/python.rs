@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::engine;
+use crate::job::interpreter::{self, is_executable};
 use crate::operation::python::{FILES, GUILD_OP_MAIN, Interpreter, OP_MAIN, choose};
 use crate::operation::{self, OpRecord};
 use crate::store::Home;
@@ -65,34 +66,43 @@ fn of_guild(record: &OpRecord) -> Option<PathBuf> {
     })
 }
 
-/// Returns the interpreter's path: the first `python3` or `python` of the `PATH`, or of all of them the highest version
-/// that the operation accepts. A run that Guild made gets Guild's.
+/// Returns the interpreter's path: that of the project, or of all that there are the highest version that the operation
+/// accepts. A run that Guild made gets Guild's.
 pub(super) fn interpreter(record: &OpRecord) -> Result<String, String> {
     if let Some(program) = of_guild(record) {
         return Ok(program.to_string_lossy().into_owned());
     }
+    let project = record.op_cmd.cmd_env.get("PROJECT_DIR").and_then(serde_json::Value::as_str).map(Path::new);
+    let found = of_project(project, record.python_requires.as_deref())?;
+    Ok(found.map_or_else(|| "python3".to_owned(), |found| found.program.to_string_lossy().into_owned()))
+}
+
+/// Returns the interpreter of a project; `None` if there is none at all. Where that one does not fit what is required, it is the
+/// highest version of the `PATH` that does.
+pub(in crate::job) fn of_project(
+    project: Option<&Path>,
+    requirements: Option<&str>,
+) -> Result<Option<interpreter::Interpreter>, String> {
+    let surroundings = interpreter::Surroundings::of_process();
+    let found = surroundings.interpreter(project);
+    let Some(requirements) = requirements.filter(|text| !text.trim().is_empty()) else { return Ok(found) };
+    if let Some(found) = found.filter(|found| found.origin != interpreter::Origin::Path)
+        && asked(&found.program).is_some_and(|own| choose(requirements, &[own]).is_ok())
+    {
+        return Ok(Some(found));
+    }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    let Some(requirements) = record.python_requires.as_deref().filter(|text| !text.trim().is_empty()) else {
-        let found = ["python3", "python"].iter().find_map(|name| on_path(&folders, name));
-        return Ok(found.map_or_else(|| "python3".to_owned(), |path| path.to_string_lossy().into_owned()));
-    };
     let candidates: Vec<Interpreter> = all(&folders).iter().filter_map(|program| asked(program)).collect();
-    choose(requirements, &candidates).map(|chosen| chosen.program.clone())
-}
-
-/// Returns the first program of this name on the `PATH`.
-fn on_path(folders: &[PathBuf], program: &str) -> Option<PathBuf> {
-    folders.iter().map(|folder| folder.join(program)).find(|path| is_executable(path))
-}
-
-fn is_executable(path: &Path) -> bool {
-    path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+    let chosen = choose(requirements, &candidates)?;
+    let program = PathBuf::from(&chosen.program);
+    Ok(Some(interpreter::Interpreter { program, origin: interpreter::Origin::Path }))
 }
 
 /// Returns the interpreters of the `PATH`, those without a version in their names first, each program once.
 fn all(folders: &[PathBuf]) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = ["python3", "python"].iter().filter_map(|name| on_path(folders, name)).collect();
+    let first = |name: &str| folders.iter().map(|folder| folder.join(name)).find(|path| is_executable(path));
+    let mut found: Vec<PathBuf> = ["python3", "python"].into_iter().filter_map(first).collect();
     let mut names = BTreeSet::new();
     for entry in folders.iter().filter_map(|folder| folder.read_dir().ok()).flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::config_text::{self, Words};
 use super::configparser;
+use super::toml_text;
 use super::{Origins, Outcome, Problem, Task};
 use crate::operation::guildfile::parse_yaml;
 use crate::operation::scalar::beyond_text;
@@ -15,30 +16,36 @@ use crate::operation::{FlagPassing, Notice};
 
 /// A format of settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+pub(in crate::operation) enum Format {
     /// A mapping of YAML.
     Yaml,
     /// An object of JSON.
     Json,
+    /// A document of TOML.
+    Toml,
     /// The sections of Python's `configparser`.
     Cfg,
 }
 
 impl Format {
+    /// How the names of the files end.
+    pub(in crate::operation) const NAMES: &str = ".yml, .yaml, .json, .toml, .cfg and .ini";
+
     /// Returns the format that a file's name tells; `.in` at its end does not count.
-    fn of(path: &Path) -> Option<Self> {
+    pub(in crate::operation) fn of(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?.to_lowercase();
         let name = name.strip_suffix(".in").unwrap_or(&name);
         match name.rsplit_once('.')?.1 {
             "yml" | "yaml" => Some(Format::Yaml),
             "json" => Some(Format::Json),
+            "toml" => Some(Format::Toml),
             "cfg" | "ini" => Some(Format::Cfg),
             _ => None,
         }
     }
 
     /// Reads a text; `name` is the file's, for mistakes.
-    pub(super) fn read(self, text: &str, name: &str) -> Result<Value, String> {
+    pub(in crate::operation) fn read(self, text: &str, name: &str) -> Result<Value, String> {
         match self {
             Format::Yaml => {
                 let node = parse_yaml(text, &Arc::from(name)).map_err(|mistake| mistake.to_string())?;
@@ -48,6 +55,7 @@ impl Format {
                 }
             }
             Format::Json => serde_json::from_str(text).map_err(|error| error.to_string()),
+            Format::Toml => toml_text::read(text),
             Format::Cfg => configparser::read(text),
         }
     }
@@ -57,6 +65,7 @@ impl Format {
         match self {
             Format::Yaml => config_text::edited(text, settings, Words::Yaml),
             Format::Json => config_text::edited(text, settings, Words::Json),
+            Format::Toml => toml_text::edited(text, settings),
             Format::Cfg => configparser::edited(text, settings),
         }
     }
@@ -73,6 +82,7 @@ impl Format {
             Format::Json => {
                 serde_json::to_string_pretty(value).map(|text| text + "\n").map_err(|error| error.to_string())
             }
+            Format::Toml => toml_text::write(value),
             Format::Cfg => configparser::write(value),
         }
     }
@@ -87,9 +97,7 @@ impl Task<'_> {
         };
         let format = Format::of(&file).ok_or_else(|| Problem {
             reason: format!("unsupported file type for '{}'", file.display()),
-            hint: Some(
-                "Settings are read from .yml, .yaml, .json, .cfg and .ini, also with .in at the end.".to_owned(),
-            ),
+            hint: Some(format!("Settings are read from {}, also with .in at the end.", Format::NAMES)),
             ..Problem::default()
         })?;
         let name = file.file_name().unwrap_or_default().to_string_lossy();
@@ -217,6 +225,7 @@ mod tests {
             ("a.yml", Some(Format::Yaml)),
             ("a.YAML.in", Some(Format::Yaml)),
             ("a.in.json", Some(Format::Json)),
+            ("a.toml", Some(Format::Toml)),
             ("a.cfg", Some(Format::Cfg)),
             ("a.ini.in", Some(Format::Cfg)),
             ("a.txt", None),

@@ -4,7 +4,7 @@
 //! Nothing here starts a process, knows where runs are kept, or prints: what it needs of these comes by argument.
 
 mod archive;
-mod config;
+pub(in crate::operation) mod config;
 mod config_places;
 mod config_text;
 mod configparser;
@@ -14,6 +14,7 @@ mod names;
 mod place;
 mod rename;
 mod select;
+mod toml_text;
 mod tree_digest;
 mod unpack;
 mod upstream;

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::super::encode::{as_shown, as_yaml};
-use super::super::{Flag, FlagValues, Operation};
+use super::super::import::FlagsImport;
+use super::super::{Flag, FlagValues, Operation, Origin};
 use super::FlagError;
 use super::decode::type_name;
 use crate::model::nearest;
@@ -19,6 +20,7 @@ pub(crate) fn test_text(operation: &Operation) -> String {
         let _ = writeln!(text, "{:indent$}{name}:{value}", "");
     };
     line(0, "flags-dest", operation.flags_dest.clone());
+    line(0, "flags-import", imported(operation));
     line(0, "flags", None);
     for (name, flag) in &operation.flags {
         line(2, name, None);
@@ -29,12 +31,23 @@ pub(crate) fn test_text(operation: &Operation) -> String {
     text
 }
 
+/// Returns what the definition says of flags from its code; of a script there is none.
+fn imported(operation: &Operation) -> Option<String> {
+    match &operation.flags_import {
+        FlagsImport::Defined => None,
+        FlagsImport::All => (!matches!(operation.origin, Origin::Script(_))).then(|| "yes".to_owned()),
+        FlagsImport::Named(names) => Some(as_shown(&Value::from(names.clone()))),
+        FlagsImport::Off => Some("[]".to_owned()),
+    }
+}
+
 /// Returns the attributes of a flag with their values, in the order of Guild.
 fn attributes(flag: &Flag) -> [(&'static str, Option<String>); 16] {
     let shown = |value: &Option<Value>| value.as_ref().map(as_shown);
     let map = |map: &serde_json::Map<String, Value>| (!map.is_empty()).then(|| as_shown(&Value::Object(map.clone())));
     let yes = |value: bool| Some(if value { "yes" } else { "no" }.to_owned());
-    let choices: Vec<Value> = flag.choices.iter().map(|choice| choice.value.clone()).collect();
+    // As Guild writes them: each as a text in a list of texts.
+    let choices: Vec<Value> = flag.choices.iter().map(|choice| Value::from(as_shown(&choice.value))).collect();
     [
         ("default", (!flag.default.is_null()).then(|| as_shown(&flag.default))),
         ("type", flag.kind.map(|kind| type_name(kind).to_owned())),

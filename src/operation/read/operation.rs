@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::destination::flags_dest;
+use super::destination::{flags_dest, flags_import};
 use super::flag::flags;
 use super::resource::{Resources, requirements};
 use super::resource_flag::add_resource_flags;
@@ -146,6 +146,8 @@ pub(crate) fn read_operation(
         body: body(name, place, &fields, around, remarks)?,
         flags,
         flags_dest: flags_dest(&fields, remarks)?,
+        flags_import: flags_import(&fields)?,
+        flags_import_skip: fields.texts("flags-import-skip")?,
         requires,
         env: environment(&fields)?,
         env_secrets: fields.texts("env-secrets")?,
@@ -222,10 +224,6 @@ fn not_supported(
     let plugins = fields.entry("plugins").map(|entry| &entry.value).or(around.plugins);
     if let Some(node) = plugins.filter(|node| !is_off(node)) {
         let text = format!("{what}: 'plugins' is not supported yet; it runs without them");
-        remarks.push(Mistake::at(&node.place, text));
-    }
-    if let Some(node) = fields.get("flags-import").filter(|node| !is_off(node)) {
-        let text = format!("{what}: 'flags-import' is not supported yet; the flags are those that are written down");
         remarks.push(Mistake::at(&node.place, text));
     }
     Ok(())

@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::thread;
 
 use ruff_python_ast::{Decorator, Expr, Stmt, StmtClassDef};
-use ruff_python_parser::{ParseError, parse_module};
 use ruff_text_size::Ranged;
 
 use super::docstring::{Directives, Mistake};
+use crate::python_syntax::{self, SyntaxError, dotted, line_of};
 
 /// A Python file.
 #[derive(Clone, Debug, Default)]
@@ -69,35 +68,15 @@ pub(super) struct Method {
     pub(super) directives: Directives,
 }
 
-/// Room for the parser, and for what nests in expressions.
-const STACK: usize = 64 << 20;
-
-/// How deep brackets may be nested; Python itself allows 200.
-const MAX_DEPTH: usize = 1000;
-
 /// Why the tests of a Python file cannot be told.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PythonError {
     /// The file cannot be read.
     #[error("it cannot be read: {0}")]
     Unread(#[from] io::Error),
-    /// It is nested too deep.
-    #[error("brackets are nested more than {MAX_DEPTH} deep")]
-    TooDeep,
-    /// The thread to read it does not start.
-    #[error("there is no thread to read it: {0}")]
-    NoThread(#[source] io::Error),
-    /// The parser has a fault.
-    #[error("the parser gave up")]
-    GaveUp,
     /// It is no Python.
-    #[error("line {line}: {}", source.error)]
-    Syntax {
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong with it.
-        source: ParseError,
-    },
+    #[error(transparent)]
+    Syntax(#[from] SyntaxError),
     /// A directive of a docstring is wrong.
     #[error("{of}: {source}")]
     Directive {
@@ -110,46 +89,19 @@ pub(crate) enum PythonError {
 
 /// Reads the text of a Python file.
 pub(super) fn read(text: &str) -> Result<Source, PythonError> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if depth(text) > MAX_DEPTH {
-        return Err(PythonError::TooDeep);
-    }
-    // To let go of a tree takes stack for each of its levels.
-    thread::scope(|scope| {
-        let reading = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || read_here(text));
-        reading.map_err(PythonError::NoThread)?.join().unwrap_or(Err(PythonError::GaveUp))
-    })
+    Ok(python_syntax::read(text, source_of)?)
 }
 
-/// Returns how deep brackets are nested, wherever they stand.
-fn depth(text: &str) -> usize {
-    let mut depth = 0_usize;
-    let mut most = 0;
-    for byte in text.bytes() {
-        match byte {
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        most = most.max(depth);
-    }
-    most
-}
-
-fn read_here(text: &str) -> Result<Source, PythonError> {
-    let parsed = parse_module(text).map_err(|source| {
-        let before = &text[..text.floor_char_boundary(source.location.start().to_usize())];
-        PythonError::Syntax { line: before.matches('\n').count() + 1, source }
-    })?;
+fn source_of(statements: &[Stmt], text: &str) -> Source {
     let mut source = Source::default();
-    for statement in parsed.suite() {
+    for statement in statements {
         source.take(statement, true);
         if let Some((what, at)) = maker_of_tests(statement) {
-            source.unseen.push((what, text[..at].matches('\n').count() + 1));
+            source.unseen.push((what, line_of(text, at)));
         }
         source.suits_pytest |= suits_pytest(statement);
     }
-    Ok(source)
+    source
 }
 
 impl Source {
@@ -287,43 +239,6 @@ fn directives(body: &[Stmt]) -> Directives {
     }
 }
 
-/// Returns the parts of a name with dots; of `Base[int]` those of `Base`.
-fn dotted(expression: &Expr) -> Option<Vec<String>> {
-    match expression {
-        Expr::Name(name) => Some(vec![name.id.to_string()]),
-        Expr::Attribute(attribute) => {
-            let mut parts = dotted(&attribute.value)?;
-            parts.push(attribute.attr.to_string());
-            Some(parts)
-        }
-        Expr::Subscript(subscript) => dotted(&subscript.value),
-        _ => None,
-    }
-}
-
 fn parts(name: &str) -> Vec<String> {
     name.split('.').map(str::to_owned).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::read;
-
-    #[test]
-    fn a_file_that_is_not_python_is_told_with_its_line() {
-        let error = read("import os\n\nclass T(:\n    pass\n").unwrap_err().to_string();
-        assert!(error.starts_with("line 3: "), "{error}");
-        assert!(read("print 'x'\n").unwrap_err().to_string().starts_with("line 1: "));
-    }
-
-    #[test]
-    fn deep_files_do_no_harm() {
-        let deep = 100_000;
-        assert!(read(&format!("x = {}{}\n", "[".repeat(deep), "]".repeat(deep))).is_err());
-        for text in [format!("x = {}1\n", "-".repeat(deep)), format!("x = {}1\n", "1 + ".repeat(deep))] {
-            assert!(read(&text).is_ok());
-        }
-        let lambdas = format!("x = {}1\n", "lambda: ".repeat(10_000));
-        assert!(read(&lambdas).is_ok());
-    }
 }

@@ -11,6 +11,7 @@ use super::audience::show;
 use super::options::OperationArgs;
 use super::pipeline;
 use crate::cli::Failure;
+use crate::job::flags::import as import_flags;
 use crate::job::operation::{self as job, RecordedRun, SourceCode};
 use crate::operation::batch;
 use crate::operation::dependency::is_resolved_flag;
@@ -54,12 +55,12 @@ pub(super) fn choose(args: &OperationArgs, home: &Home, started_in: &Path) -> Re
     let (name, words) = args.parted();
     let flags::Assignments { flags: given, files } = flags::assignments(words).map_err(failure)?;
     if let Some(run) = &args.start {
-        return start_again(args, &again::find(home, run)?, &given, started_in);
+        return start_again(args, &again::find(home, run)?, &given, home, started_in);
     }
     if let Some(run) = &args.proto {
-        return by_prototype(args, &again::find(home, run)?, name, &given, started_in);
+        return by_prototype(args, &again::find(home, run)?, name, &given, home, started_in);
     }
-    let operation = find(started_in, name, args.strict)?;
+    let operation = find(started_in, name, args.strict, home)?;
     let (given, for_steps) = pipeline::part(&operation, given);
     let mut record = OpRecord::new(&operation).map_err(|what| unusable(&operation, &what))?;
     let mut resolved = resolve(&operation, &given, None, args, started_in)?;
@@ -134,10 +135,14 @@ fn rows(
 
 /// Returns the operation that is meant by a name, after showing what is worth saying of its definition.
 /// With `strict` that is a failure.
-pub(super) fn find(started_in: &Path, name: Option<&str>, strict: bool) -> Result<Operation, Failure> {
+pub(super) fn find(started_in: &Path, name: Option<&str>, strict: bool, home: &Home) -> Result<Operation, Failure> {
     let project = script::load_project(started_in);
-    let operation = project.find(name)?;
-    let remarks: Vec<String> = project.remarks_on(&operation).map(ToString::to_string).collect();
+    let mut operation = project.find(name)?;
+    let mut remarks: Vec<String> = project.remarks_on(&operation).map(ToString::to_string).collect();
+    import_flags(&mut operation, Some(home), &mut |notice| match notice {
+        Notice::Warning(text) => remarks.push(text),
+        info @ Notice::Info(_) => show(&info),
+    });
     if strict && !remarks.is_empty() {
         return Err(Failure::usage(remarks.join("\n")).hint("without --strict it would be run all the same."));
     }
@@ -155,7 +160,7 @@ pub(super) fn as_now(
     started_in: &Path,
 ) -> Result<Chosen, Failure> {
     let opref = run.opref.as_ref().ok_or_else(|| Failure::general(format!("run {} has no operation", run.id)))?;
-    let operation = defined(opref).ok_or_else(|| no_definition(opref, &run.id))?;
+    let operation = defined(opref, home).ok_or_else(|| no_definition(opref, &run.id))?;
     let mut record = OpRecord::new(&operation).map_err(|what| unusable(&operation, &what))?;
     let resources = flags::resource_flags(&operation.requires);
     let is_there = |name: &String| operation.flags.contains_key(name) || resources.contains(name);
@@ -204,6 +209,7 @@ fn start_again(
     args: &OperationArgs,
     path: &Path,
     given: &[(String, String)],
+    home: &Home,
     started_in: &Path,
 ) -> Result<Chosen, Failure> {
     let run = again::read(path)?;
@@ -214,13 +220,13 @@ fn start_again(
     let mut record = run.record.clone();
     let (operation, values, user_flags) = if given.is_empty() {
         let operation = match args.force_sourcecode {
-            true => Some(defined(&opref).ok_or_else(|| no_definition(&opref, &run.id))?),
+            true => Some(defined(&opref, home).ok_or_else(|| no_definition(&opref, &run.id))?),
             false => None,
         };
         (operation, run.values.clone(), run.user_flags.clone())
     } else {
         refuse_resolved(&run, given)?;
-        let operation = defined(&opref).ok_or_else(|| no_definition(&opref, &run.id))?;
+        let operation = defined(&opref, home).ok_or_else(|| no_definition(&opref, &run.id))?;
         let resolved = resolve(&operation, given, Some(&run.values), args, started_in)?;
         if let Some(name) = resolved.spread.keys().next() {
             return Err(Failure::usage(format!(
@@ -260,6 +266,7 @@ fn by_prototype(
     path: &Path,
     name: Option<&str>,
     given: &[(String, String)],
+    home: &Home,
     started_in: &Path,
 ) -> Result<Chosen, Failure> {
     // Of a batch it is what its trials have in common, lists of values included.
@@ -269,9 +276,9 @@ fn by_prototype(
     let run = again::read(path)?;
     let opref = run.opref.clone();
     let operation = match (name, &opref) {
-        (Some(name), _) => Some(find(started_in, Some(name), args.strict)?),
+        (Some(name), _) => Some(find(started_in, Some(name), args.strict, home)?),
         (None, Some(opref)) if !given.is_empty() || args.force_sourcecode => {
-            Some(defined(opref).ok_or_else(|| no_definition(opref, &run.id))?)
+            Some(defined(opref, home).ok_or_else(|| no_definition(opref, &run.id))?)
         }
         (None, _) => None,
     };
@@ -355,15 +362,18 @@ fn refuse_resolved(run: &RecordedRun, given: &[(String, String)]) -> Result<(), 
 }
 
 /// Returns the definition that a run was made from, as it is now.
-pub(super) fn defined(opref: &Opref) -> Option<Operation> {
+pub(super) fn defined(opref: &Opref, home: &Home) -> Option<Operation> {
     let path = Path::new(&opref.name);
-    match opref.kind.as_str() {
-        "guildfile" => script::load_project(path.parent()?).find(Some(&opref.operation())).ok(),
-        "script" => script::load_project(path).find(Some(&opref.operation())).ok(),
-        _ => None,
-    }
+    let folder = match opref.kind.as_str() {
+        "guildfile" => path.parent()?,
+        "script" => path,
+        _ => return None,
+    };
+    let found = script::load_project(folder).find(Some(&opref.operation())).ok();
     // A project in another place has its definition there.
-    .filter(|operation| operation.name == opref.op)
+    let mut operation = found.filter(|operation| operation.name == opref.op)?;
+    import_flags(&mut operation, Some(home), &mut |notice| show(&notice));
+    Some(operation)
 }
 
 fn no_definition(opref: &Opref, run: &str) -> Failure {

@@ -11,9 +11,10 @@ use crate::job::operation as job;
 use crate::operation::batch;
 use crate::operation::flags::{self, FlagError, Resolved};
 use crate::operation::{Operation, ScalarPatterns};
+use crate::store::Home;
 
 /// Shows what was asked for of the definition; returns the exit code, or nothing if there is more to do.
-pub(super) fn only_shown(args: &OperationArgs, started_in: &Path) -> Result<Option<i32>, Failure> {
+pub(super) fn only_shown(args: &OperationArgs, home: &Home, started_in: &Path) -> Result<Option<i32>, Failure> {
     if !(args.help_op || args.test_flags || args.test_sourcecode || args.test_output_scalars.is_some()) {
         return Ok(None);
     }
@@ -21,7 +22,7 @@ pub(super) fn only_shown(args: &OperationArgs, started_in: &Path) -> Result<Opti
         write_out(&batch::help(optimizer))?;
         return Ok(Some(0));
     }
-    let operation = choose::find(started_in, args.parted().0, args.strict)?;
+    let operation = choose::find(started_in, args.parted().0, args.strict, home)?;
     let text = if let Some(path) = &args.test_output_scalars {
         scalars_of(&operation, path)?
     } else if args.help_op {

@@ -14,6 +14,7 @@ use super::{again, audience, new_seed, prompt};
 use crate::cli::Failure;
 use crate::cli::begin::{Subject, begin, run_settings};
 use crate::cli::output::write_out;
+use crate::job::flags::import as import_flags;
 use crate::job::operation::batch::BatchKind;
 use crate::job::operation::pipeline::{Pipeline, PlannedStep};
 use crate::job::operation::{self as job, RecordedRun};
@@ -74,7 +75,7 @@ pub(super) fn wanted(args: &OperationArgs, chosen: &Chosen) -> Option<Wanted> {
 }
 
 /// Returns the steps as they would be run. What is wrong with one is told before any of them runs.
-fn plan(args: &OperationArgs, wanted: &Wanted) -> Result<(Vec<PlannedStep>, bool), Failure> {
+fn plan(args: &OperationArgs, wanted: &Wanted, around: &Surroundings<'_>) -> Result<(Vec<PlannedStep>, bool), Failure> {
     let parent = Parent {
         model: &wanted.opref.model,
         flags: &wanted.values,
@@ -106,7 +107,8 @@ fn plan(args: &OperationArgs, wanted: &Wanted) -> Result<(Vec<PlannedStep>, bool
         let meant = step_args.parted().0.unwrap_or_default().to_owned();
         if !known.contains_key(&meant) {
             let found = project.find(Some(&meant));
-            let found = found.map_err(|error| wrong(format!("step '{}': {error}", step.name)))?;
+            let mut found = found.map_err(|error| wrong(format!("step '{}': {error}", step.name)))?;
+            import_flags(&mut found, Some(&around.home), &mut |notice| audience::show(&notice));
             known.insert(meant.clone(), found);
         }
         let operation = &known[&meant];
@@ -196,7 +198,7 @@ pub(super) fn run(args: &OperationArgs, wanted: &Wanted, around: Surroundings<'_
     if args.stage || args.batch.stage_trials {
         return Err(Failure::usage("a pipeline cannot be staged").hint("stage its steps, each for itself."));
     }
-    let (steps, is_graph) = plan(args, wanted)?;
+    let (steps, is_graph) = plan(args, wanted, &around)?;
     if args.print_cmd {
         for planned in &steps {
             write_out(&format!("rille run {}\n", operation::join(&planned.step.words)))?;
@@ -232,7 +234,8 @@ pub(super) fn start_again(
         )));
     }
     let opref = run.opref.clone().ok_or_else(|| Failure::general(format!("run {} has no operation", run.id)))?;
-    let project = choose::defined(&opref).map_or_else(|| around.started_in.to_owned(), |operation| operation.project);
+    let project = choose::defined(&opref, &around.home)
+        .map_or_else(|| around.started_in.to_owned(), |operation| operation.project);
     let given = store::attribute(path, "step_flags").and_then(|given| serde_json::from_value(given).ok());
     let wanted = Wanted {
         steps,
@@ -246,7 +249,7 @@ pub(super) fn start_again(
         attributes: Map::new(),
         opref,
     };
-    let (steps, is_graph) = plan(args, &wanted)?;
+    let (steps, is_graph) = plan(args, &wanted, &around)?;
     if !prompt::confirm(args.yes, &format!("start {} ({})", run.id, wanted.opref.operation()), &wanted.values)? {
         return Ok(exit_code::FAILED);
     }
