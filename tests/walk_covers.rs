@@ -162,8 +162,8 @@ fn constraints_that_are_wrong_are_said_by_name() {
     let order = "local order = { act('OS', { 'dos', 'linux' }), act('Disk', { 1, 2 }) }\n";
     let table = [
         (
-            "walk.forbid { OSS = 'dos' }",
-            "a constraint names 'OSS', which is no action of the order; did you mean 'OS'?",
+            "walk.forbid { Disc = 1 }",
+            "a constraint names 'Disc', which is no action of the order; did you mean 'Disk'?",
         ),
         ("walk.forbid { OS = 'linus' }", "walk.forbid: action 'OS' has no option \"linus\"; did you mean \"linux\"?"),
         ("walk.when({ OS = 'dos' })", "walk.when: a condition is a table of actions"),
