@@ -13,7 +13,7 @@ use crate::operation::import::{Declared, NotDeclared, RunModule};
 use crate::operation::python;
 
 /// How long a script may take. Some import half of what is installed first.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// After this time it is said what is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
