@@ -423,3 +423,10 @@ fn scripts_of_other_kinds_are_named() {
             .stderr_has(&format!("'{name}' is {what}, which rille does not run yet"));
     }
 }
+
+#[test]
+fn what_is_to_be_imported_is_all_none_or_names() {
+    let wrong = Project::new().file("guild.yml", "op: {exec: 'true', flags-import: lr}\n");
+    let told = "guild.yml:1: flags-import must be yes or all, no, or a list of names of flags, got the text 'lr'";
+    wrong.run(&["run", "op", "-y"]).code(2).stderr_has(told);
+}
