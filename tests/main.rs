@@ -22,6 +22,7 @@ mod disk;
 mod easypy;
 mod ends;
 mod flags;
+mod flags_import;
 mod guild_interop;
 mod guild_seeds;
 mod iris;

@@ -10,6 +10,7 @@ mod batch;
 mod covers;
 mod crowd;
 mod figure;
+mod flags;
 mod frameworks;
 mod ground;
 mod leaks;
@@ -35,13 +36,14 @@ use self::figure::Figure;
 /// A group of figures: its name on the command line, and what measures it.
 type Group = (&'static str, fn() -> io::Result<Vec<Figure>>);
 
-const GROUPS: [Group; 21] = [
+const GROUPS: [Group; 22] = [
     ("sequential", per_task::sequential),
     ("parallel", per_task::parallel),
     ("lua", per_task::lua),
     ("process", whole::process),
     ("operation", operation::operation),
     ("batch", batch::batch),
+    ("flags", flags::flags),
     ("output", output::output),
     ("messages", messages::messages),
     ("leaks", leaks::leaks),

@@ -118,9 +118,16 @@ function op.resource(name, resource) end
 --- Flags by name: a default, or a table of attributes. What stands in `rille run NAME FLAG=VALUE` is one of these.
 ---@field flags? table<string, string|number|boolean|any[]|rille.op.Flag>
 ---
---- How flags reach the operation: `args`, `env` (they always do), `none`, `config:FILE`, and for Python `globals`,
---- `global:NAME`, `dict:NAME`, `namespace:NAME`. Default: `args`.
+--- How flags reach the operation: `args`, `env` (they always do), `none`, `config:FILE`, and for Python `args:click`,
+--- `globals`, `global:NAME`, `dict:NAME`, `namespace:NAME`. Default: as the script takes them, else `args`.
 ---@field flags_dest? string
+---
+--- Which flags it has from its code as well, or from the file of `config:FILE`: `true` or `"all"`, names, or `false`. What is
+--- said here of a flag wins. Default: what the code says of the flags that are defined.
+---@field flags_import? boolean|string|string[]
+---
+--- Names of flags that it does not have from its code.
+---@field flags_import_skip? string[]
 ---
 --- What it requires: names of resources, and sources or resources in place. They are put into the run directory before it
 --- starts.
@@ -185,8 +192,6 @@ function op.resource(name, resource) end
 --- Guild's, which have no effect here.
 ---@field plugins? boolean|string[]
 ---@field pip_freeze? boolean
----@field flags_import? boolean|string|string[]
----@field flags_import_skip? string[]
 ---@field output_attrs? any
 ---@field notebook? string
 ---@field stoppable? boolean

@@ -15,6 +15,14 @@ const PROJECT_FILES: [&str; 2] = ["rille.lua", "guild.yml"];
 /// How the names of scripts end.
 const SCRIPTS: [&str; 3] = ["py", "sh", "lua"];
 
+/// The files that Guild runs as scripts and that are not run here: how their names end, what they are, what to do instead.
+const OF_GUILD: [(&str, &str, &str); 4] = [
+    ("ipynb", "a notebook of Jupyter", "'jupyter nbconvert --to script' makes a script of it"),
+    ("r", "a script of R", "write an operation with 'exec: Rscript FILE ${flag_args}'"),
+    ("rmd", "a document of R Markdown", "write an operation with 'exec: Rscript -e \"rmarkdown::render('FILE')\"'"),
+    ("qmd", "a document of Quarto", "write an operation with 'exec: quarto render FILE'"),
+];
+
 /// An operation, a model, or a file that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Broken {
@@ -251,6 +259,11 @@ impl Project {
             return format!("'{name}' is a folder; name a file in it.");
         }
         if file.is_file() {
+            let extension = Path::new(name).extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+            let extension = extension.to_lowercase();
+            if let Some((_, what, instead)) = OF_GUILD.iter().find(|(known, ..)| *known == extension) {
+                return format!("'{name}' is {what}, which rille does not run yet; {instead}.");
+            }
             return format!(
                 "'{name}' is no script: its name ends in none of .py, .sh and .lua, and it cannot be executed."
             );

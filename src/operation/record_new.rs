@@ -299,7 +299,7 @@ mod tests {
             (main("globals ${a} b"), with_py(&["globals", "${a}", "b", "--", FLAG_ARGS]), "globals", HIDDEN),
             (main("sub/args"), with_py(&["sub/args", "--", FLAG_ARGS]), "args", HIDDEN),
             (main("sub.args"), with_py(&["sub.args", "--", FLAG_ARGS]), "args", HIDDEN),
-            (main("pkg"), with_py(&["pkg", "--", FLAG_ARGS]), "args", HIDDEN),
+            (main("pkg"), with_py(&["pkg", "--", FLAG_ARGS]), "args:click", HIDDEN),
             (main("guild.pass"), with_py(&["guild.pass", "--", FLAG_ARGS]), "args", HIDDEN),
             (script("globals.py"), with_py(&["globals", FLAG_ARGS]), "globals", HIDDEN),
             (script("sub/args.py -v"), with_py(&["sub/args", "-v", FLAG_ARGS]), "args", HIDDEN),

@@ -265,8 +265,8 @@ fn a_run_that_is_started_again_keeps_its_flags() {
 fn flags_can_be_looked_at() {
     let operation =
         operation(&json!({"lr": {"default": 0.1, "type": "float", "min": 0, "max": 1, "choices": [0.1, true]}}));
-    let expected = "flags-dest:\nflags:\n  lr:\n    default: 0.1\n    type: float\n    required: no\n    arg-name:\n    arg-skip:\n    \
-                    arg-switch:\n    arg-split:\n    arg-encoding:\n    env-name:\n    env-encoding:\n    choices: [0.1, yes]\n    \
+    let expected = "flags-dest:\nflags-import:\nflags:\n  lr:\n    default: 0.1\n    type: float\n    required: no\n    arg-name:\n    arg-skip:\n    \
+                    arg-switch:\n    arg-split:\n    arg-encoding:\n    env-name:\n    env-encoding:\n    choices: ['0.1', 'yes']\n    \
                     allow-other: no\n    distribution:\n    max: 1\n    min: 0\n    null-label:\n";
     assert_eq!(test_text(&operation), expected);
 }

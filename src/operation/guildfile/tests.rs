@@ -210,7 +210,6 @@ fn a_mistake_costs_its_operation_alone() {
     REMARK : guild.yml:16: 'same' stands here a second time, and the last one counts; the first is on line 15
     REMARK dest: guild.yml:10: 'global' is no destination of flags; did you mean 'globals'? The operation does not get its flags
     REMARK flag: guild.yml:5: flag 'a' has no attribute 'defualt'; did you mean 'default'?
-    REMARK import: guild.yml:28: operation 'import': 'flags-import' is not supported yet; the flags are those that are written down
     REMARK plugins: guild.yml:27: operation 'plugins': 'plugins' is not supported yet; it runs without them
     REMARK slip: guild.yml:3: operation 'slip' has no attribute 'exce'; did you mean 'exec'?
     REMARK twice: guild.yml:14: 'main' stands here a second time, and the last one counts; the first is on line 13

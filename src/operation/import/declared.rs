@@ -58,7 +58,7 @@ impl Declared {
 impl ToldFlag {
     fn read(self) -> Flag {
         let default = match plain(self.default) {
-            Value::Array(items) if self.arg_split => joined(&items, as_shown),
+            Value::Array(items) if self.arg_split => joined(&items, as_argument),
             default => default,
         };
         let choice = |value| Choice { value: plain(value), ..Choice::default() };
@@ -75,6 +75,11 @@ impl ToldFlag {
             ..Flag::default()
         }
     }
+}
+
+/// Returns a part of a default as the parser would be given it: a text as it is.
+fn as_argument(part: &Value) -> String {
+    part.as_str().map_or_else(|| as_shown(part), str::to_owned)
 }
 
 /// Returns a value in which numbers that JSON has no word for, written `{"number": TEXT}`, have their form.
@@ -104,7 +109,7 @@ mod tests {
             "lr": {"default": 0.1, "type": "float", "description": " rate ", "required": true},
             "opt": {"choices": ["sgd", "adam"], "default": "sgd"},
             "on": {"choices": [true, false], "arg-switch": true, "default": false},
-            "many": {"arg-split": true, "default": [1, "a b"]},
+            "many": {"arg-split": true, "default": [1, "a b", "yes"]},
             "big": {"default": {"number": "123456789012345678901"}},
             "inf": {"default": {"number": "inf"}},
             "none": {}
@@ -116,7 +121,7 @@ mod tests {
         let choices = |name: &str| flags[name].choices.iter().map(|choice| choice.value.clone()).collect::<Vec<_>>();
         assert_eq!(choices("opt"), [json!("sgd"), json!("adam")]);
         assert_eq!((choices("on"), &flags["on"].arg_switch), (vec![json!(true), json!(false)], &Some(json!(true))));
-        assert_eq!((&flags["many"].default, &flags["many"].arg_split), (&json!("1 'a b'"), &Some(json!(true))));
+        assert_eq!((&flags["many"].default, &flags["many"].arg_split), (&json!("1 'a b' yes"), &Some(json!(true))));
         assert_eq!(flags["big"].default, any_int("123456789012345678901").unwrap());
         assert_eq!(flags["inf"].default, any_float(f64::INFINITY));
         assert_eq!(flags["none"], Flag::default());
