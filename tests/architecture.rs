@@ -254,7 +254,7 @@ fn rooms_keep_from_what_is_not_theirs() {
 }
 
 /// Rooms whose errors are all types with data, of which the top makes text.
-const TYPED: &[&str] = &["engine", "model", "report", "runner", "store", "testing"];
+const TYPED: &[&str] = &["engine", "model", "report", "runner", "script", "store", "testing"];
 
 /// Returns the types of errors of the results that code names, with the number of the line.
 fn error_types(code: &str) -> Vec<(usize, String)> {

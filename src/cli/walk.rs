@@ -176,7 +176,7 @@ pub(crate) fn replay(args: &ReplayArgs, command: &[OsString], home: Option<&Path
         Some(id) => id,
         None => first_walk(&trace).ok_or_else(|| Failure::usage(format!("there is no walk in {}", trace.display())))?,
     };
-    let found = script::find_walk(&trace, id).map_err(Failure::usage)?;
+    let found = script::find_walk(&trace, id).map_err(|error| Failure::usage(error.to_string()))?;
     let suite = args.suite.clone().or(found.suite).ok_or_else(|| {
         Failure::usage(format!("{} does not say which file defines the actions", trace.display()))
             .hint("name it by --suite FILE.")
