@@ -18,7 +18,7 @@ use crate::job::{Door, FAILED_TRACE, MainEnd, SHRUNK_TRACE, Settings, WalkOption
 use crate::model::{RaisedError, WalkEnd, WalkOrder, WalkSuite, exit_code};
 use crate::script;
 use crate::store::{self, Home};
-use crate::walk::Shard;
+use crate::walk::{NoShard, Shard};
 
 /// Bytes of a list that are written at a time.
 const BUFFER: usize = 64 << 10;
@@ -88,7 +88,7 @@ pub(crate) struct WalkArgs {
     reports: ReportOptions,
 }
 
-fn shard(text: &str) -> Result<String, String> {
+fn shard(text: &str) -> Result<String, NoShard> {
     text.parse::<Shard>().map(|_| text.to_owned())
 }
 

@@ -265,7 +265,7 @@ impl RunDir {
         self.put_attr(name, encoder.encode_map(name, map))
     }
 
-    fn put_attr(&self, name: &str, text: std::result::Result<String, String>) -> Result<()> {
+    fn put_attr(&self, name: &str, text: std::result::Result<String, attr::AttrError>) -> Result<()> {
         let relative = Path::new("attrs").join(name);
         let text =
             text.map_err(|e| self.failed("encode", &Path::new(".guild").join(&relative))(io::Error::other(e)))?;
