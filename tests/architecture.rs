@@ -254,7 +254,10 @@ fn rooms_keep_from_what_is_not_theirs() {
 }
 
 /// Rooms whose errors are all types with data, of which the top makes text.
-const TYPED: &[&str] = &["engine", "model", "report", "runner", "store", "testing"];
+const TYPED: &[&str] = &["engine", "job", "model", "report", "runner", "script", "store", "testing", "walk"];
+
+/// Parts of them that are still to come.
+const TYPED_LATER: &[&str] = &["job/operation"];
 
 /// Returns the types of errors of the results that code names, with the number of the line.
 fn error_types(code: &str) -> Vec<(usize, String)> {
@@ -291,7 +294,10 @@ fn errors_are_types() {
     let expected = [(1, "String"), (3, "String"), (8, "H")].map(|(line, name)| (line, name.to_owned()));
     assert_eq!(error_types(known), expected);
     let mut wrong = Vec::new();
-    for source in sources().iter().filter(|source| TYPED.contains(&source.room.as_str()) && !is_for_tests(source)) {
+    let is_later = |source: &Source| TYPED_LATER.iter().any(|part| source.path.starts_with(part));
+    let is_typed =
+        |source: &&Source| TYPED.contains(&source.room.as_str()) && !is_later(source) && !is_for_tests(source);
+    for source in sources().iter().filter(is_typed) {
         for (number, _) in error_types(&source.code).into_iter().filter(|(_, name)| name == "String") {
             wrong.push(format!("src/{}:{number}: an error that is a String", source.path.display()));
         }

@@ -115,7 +115,7 @@ impl Tries<'_> {
             eprintln!("stopped after {} tries", self.count);
             std::process::exit(128 + i32::try_from(signal()).unwrap_or_default());
         }
-        ran.map_err(wrong)?;
+        ran.map_err(|error| wrong(error.to_string()))?;
         let results = home.join("latest/results.json");
         let results = fs::read(&results).map_err(|error| wrong(format!("the try has left no results: {error}")))?;
         let results: Value = serde_json::from_slice(&results).map_err(|error| wrong(error.to_string()))?;

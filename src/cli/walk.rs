@@ -18,7 +18,7 @@ use crate::job::{Door, FAILED_TRACE, MainEnd, SHRUNK_TRACE, Settings, WalkOption
 use crate::model::{RaisedError, WalkEnd, WalkOrder, WalkSuite, exit_code};
 use crate::script;
 use crate::store::{self, Home};
-use crate::walk::Shard;
+use crate::walk::{NoShard, Shard};
 
 /// Bytes of a list that are written at a time.
 const BUFFER: usize = 64 << 10;
@@ -88,7 +88,7 @@ pub(crate) struct WalkArgs {
     reports: ReportOptions,
 }
 
-fn shard(text: &str) -> Result<String, String> {
+fn shard(text: &str) -> Result<String, NoShard> {
     text.parse::<Shard>().map(|_| text.to_owned())
 }
 
@@ -176,7 +176,7 @@ pub(crate) fn replay(args: &ReplayArgs, command: &[OsString], home: Option<&Path
         Some(id) => id,
         None => first_walk(&trace).ok_or_else(|| Failure::usage(format!("there is no walk in {}", trace.display())))?,
     };
-    let found = script::find_walk(&trace, id).map_err(Failure::usage)?;
+    let found = script::find_walk(&trace, id).map_err(|error| Failure::usage(error.to_string()))?;
     let suite = args.suite.clone().or(found.suite).ok_or_else(|| {
         Failure::usage(format!("{} does not say which file defines the actions", trace.display()))
             .hint("name it by --suite FILE.")

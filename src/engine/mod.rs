@@ -74,7 +74,7 @@ pub(crate) use self::program_path::{not_on_path, on_path};
 pub(crate) use self::programs::kill_own_programs;
 pub(crate) use self::query::{Asked, Query, QueryError};
 pub(crate) use self::request::{Call, Failure, OnCall, Origin, OutputTap, Waited};
-pub(crate) use self::runner_lookup::Runners;
+pub(crate) use self::runner_lookup::{NoRunner, Runners};
 pub(crate) use self::runner_process::{
     Half, Listener, ProgramEnd, RunnerProgram, StopRequest, die_of, run_program, split_runner,
 };

@@ -74,7 +74,7 @@ impl History {
         // What is repeated of walks is not chosen by their workers.
         let rerun = settings.rerun.as_ref().filter(|_| task.walk.is_none());
         match rerun.map(|rerun| rerun.choice(&task.id)) {
-            Some(Err(reason)) => decided = Some((Outcome::Skipped, reason)),
+            Some(Err(left_out)) => decided = Some((Outcome::Skipped, left_out.to_string())),
             Some(Ok(only)) => task.choice.only = only,
             None => {}
         }

@@ -58,7 +58,7 @@ pub(crate) use self::reports::{Annotations, ReportCopy, ReportForm};
 pub(crate) use self::rerun::{Condition, Rerun};
 pub(crate) use self::roster::{CannotStart, TaskView};
 pub(crate) use self::secrets::missing_secrets;
-pub(crate) use self::sections::SectionFilter;
+pub(crate) use self::sections::{BadExpression, SectionFilter};
 pub(crate) use self::select::Selection;
 pub(crate) use self::settings::{Door, Settings};
 pub(crate) use self::start::StartError;

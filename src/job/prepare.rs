@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::draft::{Draft, DraftDatafile, Testscript};
+use super::resolve::{self, Unresolved};
 use super::roster::{Decided, is_default};
 use super::run::Run;
-use super::{Settings, resolve, variant};
-use crate::engine::Runners;
+use super::{Settings, variant};
+use crate::engine::{NoRunner, Runners};
 use crate::model::{Kind, Outcome, Place, QUARANTINE, Runnable, Runner, SectionChoice, Task};
 
 /// What a task is made with beside what the jobfile says of it.
@@ -43,7 +44,7 @@ impl Preparation<'_> {
             Some(problem) => (None, Some(problem)),
             None => match self.runner(&mut runnable) {
                 Ok(runner) => (runner, None),
-                Err(problem) => (None, Some(problem)),
+                Err(problem) => (None, Some(problem.to_string())),
             },
         };
         let absolute = |path: PathBuf| self.beside().join(path);
@@ -88,7 +89,7 @@ impl Preparation<'_> {
                 let folders = [self.beside(), &self.settings.started_in];
                 resolve::resolve(testscript, draft.kind.as_deref(), &folders, path.as_deref())
             }
-            None => Err("has no testscript; write testscript = \"FILE\"".to_owned()),
+            None => Err(Unresolved::Nothing),
         };
         match found {
             Ok(runnable) => (runnable, None),
@@ -99,7 +100,7 @@ impl Preparation<'_> {
                     None => None,
                 };
                 let kind = draft.kind.take().unwrap_or_default();
-                (Runnable { kind, uri, ..Runnable::default() }, Some(problem))
+                (Runnable { kind, uri, ..Runnable::default() }, Some(problem.to_string()))
             }
         }
     }
@@ -149,8 +150,8 @@ impl Preparation<'_> {
     }
 
     /// Finds who runs a runnable.
-    fn runner(&self, runnable: &mut Runnable) -> Result<Option<Arc<Runner>>, String> {
-        let runner = self.runners.find(runnable, self.is_interrupted).map_err(|error| error.to_string())?;
+    fn runner(&self, runnable: &mut Runnable) -> Result<Option<Arc<Runner>>, NoRunner> {
+        let runner = self.runners.find(runnable, self.is_interrupted)?;
         // A runner finds the testbed by its variable; Avocado's own take no parameters but texts.
         if runner.is_some() && runnable.kwargs.get("testbed") == self.settings.testbed.as_ref() {
             runnable.kwargs.shift_remove("testbed");

@@ -25,10 +25,10 @@ impl Default for Condition {
 }
 
 impl std::str::FromStr for Condition {
-    type Err = String;
+    type Err = NoCondition;
 
     /// Reads words parted by commas.
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, NoCondition> {
         let mut condition = Self { outcomes: Vec::new(), unfinished: false };
         for word in text.split(',').map(|word| word.trim().to_lowercase()) {
             if word == UNFINISHED {
@@ -37,12 +37,17 @@ impl std::str::FromStr for Condition {
             }
             match word.parse() {
                 Ok(outcome) => condition.outcomes.push(outcome),
-                Err(_) => return Err(unknown_word(&word)),
+                Err(_) => return Err(NoCondition(word)),
             }
         }
         Ok(condition)
     }
 }
+
+/// A word that is no way to end.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", unknown_word(.0))]
+pub(crate) struct NoCondition(String);
 
 fn unknown_word(word: &str) -> String {
     let words: Vec<&str> = Outcome::BY_STRENGTH.map(Outcome::name).into_iter().chain([UNFINISHED]).collect();
@@ -127,11 +132,11 @@ impl Rerun {
         self.tasks.is_empty()
     }
 
-    /// Returns which testcases of a task are to run, `None` for all of them; or why the task is left out.
-    pub(super) fn choice(&self, task: &str) -> Result<Option<Vec<String>>, String> {
+    /// Returns which testcases of a task are to run, `None` for all of them; fails if the task is left out.
+    pub(super) fn choice(&self, task: &str) -> Result<Option<Vec<String>>, NotRerun> {
         match self.tasks.get(task) {
             Some(testcases) => Ok(testcases.clone()),
-            None => Err(format!("not in the rerun of {}", self.of.get(..8).unwrap_or(&self.of))),
+            None => Err(NotRerun { of: self.of.clone() }),
         }
     }
 
@@ -140,6 +145,14 @@ impl Rerun {
             self.tasks.insert(task.id, Some(testcases).filter(|testcases| !testcases.is_empty()));
         }
     }
+}
+
+/// A task that is not run again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not in the rerun of {}", of.get(..8).unwrap_or(of))]
+pub(super) struct NotRerun {
+    /// The id of the run that is repeated.
+    of: String,
 }
 
 fn task_of(kind: &EventKind) -> Option<TaskNumber> {
@@ -235,8 +248,11 @@ mod tests {
         for outcome in Outcome::BY_STRENGTH {
             assert_eq!(default.holds(Some(outcome)), !outcome.is_pass(), "{outcome}");
         }
-        assert_eq!("faild".parse::<Condition>().unwrap_err(), "'faild' is no condition; did you mean 'failed'?");
-        assert_eq!("".parse::<Condition>().unwrap_err().split(';').next(), Some("'' is no condition"));
+        assert_eq!(
+            "faild".parse::<Condition>().unwrap_err().to_string(),
+            "'faild' is no condition; did you mean 'failed'?"
+        );
+        assert_eq!("".parse::<Condition>().unwrap_err().to_string().split(';').next(), Some("'' is no condition"));
     }
 
     /// Chooses from a log of these lines, each the rest of an event behind its number and time.

@@ -2,13 +2,80 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::draft::Testscript;
 use crate::engine::{not_on_path, on_path};
-use crate::model::{Kind, Recipes, Runnable, nearest, os_text, read_recipes};
+use crate::model::{Kind, RecipeError, Recipes, Runnable, nearest, os_text, read_recipes};
 
-/// Makes a runnable of a testscript. Paths are looked for in `folders`, in order. The error says what was tried.
+/// Why a testscript cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unresolved {
+    /// Its recipe names no file, and its kind needs one.
+    #[error("the recipe of kind '{0}' has no uri")]
+    NoUri(String),
+    /// It is a folder.
+    #[error("testscript '{name}' is a folder: {}", folder.display())]
+    Folder {
+        /// How it is named.
+        name: String,
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// It is in none of the folders, nor a program on the `PATH` if it could be one.
+    #[error("there is no testscript '{name}' in {}{}{}", folders.join(" or "), meant(near.as_deref()), tried(not_on_path.as_deref()))]
+    Missing {
+        /// How it is named.
+        name: String,
+        /// Where it was looked for.
+        folders: Vec<String>,
+        /// A file there whose name is much like it.
+        near: Option<String>,
+        /// What was found, or not, on the `PATH`, where that was looked at.
+        not_on_path: Option<String>,
+    },
+    /// Its recipe cannot be read.
+    #[error("cannot read the recipe {}: {}", path.display(), os_text(source))]
+    Unreadable {
+        /// The recipe.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Its recipe is a list.
+    #[error("{} is a list of {count} recipes, and a task runs one; rille test runs them all", path.display())]
+    Many {
+        /// The recipe.
+        path: PathBuf,
+        /// How many there are.
+        count: usize,
+    },
+    /// Its recipe is none.
+    #[error("{} is no recipe: {source}", path.display())]
+    NoRecipe {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: RecipeError,
+    },
+    /// Its path cannot be handed on as a text.
+    #[error("the path {} is not valid UTF-8", .0.display())]
+    NoText(PathBuf),
+    /// Nothing is named.
+    #[error("has no testscript; write testscript = \"FILE\"")]
+    Nothing,
+}
+
+fn meant(near: Option<&str>) -> String {
+    near.map_or_else(String::new, |near| format!("; did you mean '{near}'?"))
+}
+
+fn tried(not_on_path: Option<&str>) -> String {
+    not_on_path.map_or_else(String::new, |tried| format!(", and {tried}"))
+}
+
+/// Makes a runnable of a testscript. Paths are looked for in `folders`, in order.
 ///
 /// `path` is the `PATH` on which a program is looked for that no folder has.
 pub(super) fn resolve(
@@ -16,7 +83,7 @@ pub(super) fn resolve(
     kind: Option<&str>,
     folders: &[&Path],
     path: Option<&OsStr>,
-) -> Result<Runnable, String> {
+) -> Result<Runnable, Unresolved> {
     let mut runnable = match testscript {
         Testscript::Recipe(recipe) => (**recipe).clone(),
         Testscript::Path(name) if Path::new(name).extension().is_some_and(|e| e == "json") => {
@@ -29,7 +96,7 @@ pub(super) fn resolve(
     }
     let Some(uri) = runnable.uri.clone() else {
         return match is_file(&runnable.kind) {
-            true => Err(format!("the recipe of kind '{}' has no uri", runnable.kind)),
+            true => Err(Unresolved::NoUri(runnable.kind)),
             false => Ok(runnable),
         };
     };
@@ -44,7 +111,7 @@ pub(super) fn resolve(
     Ok(runnable)
 }
 
-fn from_path(name: &str, kind: Option<&str>, folders: &[&Path], path: Option<&OsStr>) -> Result<Runnable, String> {
+fn from_path(name: &str, kind: Option<&str>, folders: &[&Path], path: Option<&OsStr>) -> Result<Runnable, Unresolved> {
     let by_file = match Path::new(name).extension().and_then(|extension| extension.to_str()) {
         Some("lua") => Kind::Lua,
         Some("t") => Kind::Tap,
@@ -68,13 +135,13 @@ fn is_file(kind: &str) -> bool {
     Kind::named(kind).is_some_and(Kind::is_file)
 }
 
-fn find(path: &str, folders: &[&Path]) -> Result<PathBuf, String> {
+fn find(path: &str, folders: &[&Path]) -> Result<PathBuf, Unresolved> {
     let candidates: Vec<PathBuf> = folders.iter().map(|folder| folder.join(path)).collect();
     if let Some(found) = candidates.iter().find(|candidate| candidate.is_file()) {
         return Ok(found.clone());
     }
     if let Some(folder) = candidates.iter().find(|candidate| candidate.is_dir()) {
-        return Err(format!("testscript '{path}' is a folder: {}", folder.display()));
+        return Err(Unresolved::Folder { name: path.to_owned(), folder: folder.clone() });
     }
     let mut looked: Vec<String> = Vec::new();
     for candidate in &candidates {
@@ -83,8 +150,8 @@ fn find(path: &str, folders: &[&Path]) -> Result<PathBuf, String> {
             looked.push(parent);
         }
     }
-    let hint = near_file(&candidates).map_or_else(String::new, |near| format!("; did you mean '{near}'?"));
-    Err(format!("there is no testscript '{path}' in {}{hint}", looked.join(" or ")))
+    let near = near_file(&candidates);
+    Err(Unresolved::Missing { name: path.to_owned(), folders: looked, near, not_on_path: None })
 }
 
 fn near_file(candidates: &[PathBuf]) -> Option<String> {
@@ -98,33 +165,28 @@ fn near_file(candidates: &[PathBuf]) -> Option<String> {
 }
 
 /// Fails unless a program is on the `PATH` that is no file of the folders, as `error` says.
-fn check_on_path(program: &str, error: String, path: Option<&OsStr>) -> Result<(), String> {
+fn check_on_path(program: &str, error: Unresolved, path: Option<&OsStr>) -> Result<(), Unresolved> {
     if path.is_some_and(|path| on_path(program, path).is_some()) {
         return Ok(());
     }
     // What lies beside the file is meant rather than what is somewhere on the PATH.
-    Err(match error.contains("did you mean") || error.contains("is a folder") {
-        true => error,
-        false => format!("{error}, and {}", not_on_path(program, path)),
+    Err(match error {
+        Unresolved::Missing { name, folders, near: None, .. } => {
+            Unresolved::Missing { name, folders, near: None, not_on_path: Some(not_on_path(program, path)) }
+        }
+        error => error,
     })
 }
 
-fn read_recipe(path: &Path) -> Result<Runnable, String> {
-    let unreadable = |error| format!("cannot read the recipe {}: {}", path.display(), os_text(&error));
-    let text = fs::read(path).map_err(unreadable)?;
+fn read_recipe(path: &Path) -> Result<Runnable, Unresolved> {
+    let text = fs::read(path).map_err(|source| Unresolved::Unreadable { path: path.to_owned(), source })?;
     match read_recipes(&text) {
         Ok(Recipes::One(runnable)) => Ok(*runnable),
-        Ok(Recipes::List(list)) => {
-            let count = list.len();
-            Err(format!(
-                "{} is a list of {count} recipes, and a task runs one; rille test runs them all",
-                path.display()
-            ))
-        }
-        Err(error) => Err(format!("{} is no recipe: {error}", path.display())),
+        Ok(Recipes::List(list)) => Err(Unresolved::Many { path: path.to_owned(), count: list.len() }),
+        Err(source) => Err(Unresolved::NoRecipe { path: path.to_owned(), source }),
     }
 }
 
-fn as_text(path: &Path) -> Result<String, String> {
-    path.to_str().map(str::to_owned).ok_or_else(|| format!("the path {} is not valid UTF-8", path.display()))
+fn as_text(path: &Path) -> Result<String, Unresolved> {
+    path.to_str().map(str::to_owned).ok_or_else(|| Unresolved::NoText(path.to_owned()))
 }

@@ -39,8 +39,8 @@ pub(crate) use self::operation_main::{RunFacts, run_operation};
 pub(crate) use self::runner_kind::{Say, kinds_of, run_kind};
 pub(crate) use self::walk_host::list_walks;
 
-/// Finds a walk in a trace, or in those that a master file lists. The error says what is wrong.
-pub(crate) fn find_walk(trace: &Path, id: u64) -> Result<crate::walk::trace::Found, String> {
+/// Finds a walk in a trace, or in those that a master file lists.
+pub(crate) fn find_walk(trace: &Path, id: u64) -> Result<crate::walk::trace::Found, api::walk::NoWalk> {
     api::walk::find_in_files(&[trace.to_owned()], id)
 }
 pub(crate) use self::leave::leave;
@@ -50,8 +50,25 @@ pub(crate) use self::walk::run_worker;
 
 use std::path::Path;
 
-/// Runs a Lua file that returns a table of plain values, and returns it. The error says what is wrong.
-pub(crate) fn read_table(path: &Path, text: &[u8]) -> Result<crate::model::Value, String> {
+/// Why a Lua file gives no table of plain values.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoTable {
+    /// Lua could not be set up.
+    #[error("{}", error::plain_text(.0))]
+    Lua(#[from] mlua::Error),
+    /// It cannot be run, or has raised an error.
+    #[error(transparent)]
+    Raised(#[from] crate::model::RaisedError),
+    /// Something in its table is no plain value.
+    #[error(transparent)]
+    NotCarried(#[from] table::NotCarried),
+    /// It returns something else.
+    #[error("it must return a table")]
+    Other,
+}
+
+/// Runs a Lua file that returns a table of plain values, and returns it.
+pub(crate) fn read_table(path: &Path, text: &[u8]) -> Result<crate::model::Value, NoTable> {
     let setup = vm::Setup {
         module_folders: modules::folders(path, Path::new(".")),
         write: None,
@@ -60,13 +77,11 @@ pub(crate) fn read_table(path: &Path, text: &[u8]) -> Result<crate::model::Value
         after_program: None,
         exit: Box::new(|lua, _| error::raise(lua, "usage", "a data file cannot exit")),
     };
-    let vm = vm::Vm::new(setup).map_err(|error| error::plain_text(&error))?;
-    let chunk = source::compile(vm.lua(), path, text, &[]).map_err(|error| error.message)?;
-    let returned = vm.call(&chunk, Vec::new()).map_err(|error| error.message)?;
+    let vm = vm::Vm::new(setup)?;
+    let chunk = source::compile(vm.lua(), path, text, &[])?;
+    let returned = vm.call(&chunk, Vec::new())?;
     match returned.front() {
-        Some(value @ mlua::Value::Table(_)) => {
-            table::to_value(value, "the table").map_err(|problem| problem.to_string())
-        }
-        _ => Err("it must return a table".to_owned()),
+        Some(value @ mlua::Value::Table(_)) => Ok(table::to_value(value, "the table")?),
+        _ => Err(NoTable::Other),
     }
 }

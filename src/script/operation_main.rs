@@ -208,34 +208,66 @@ fn run_table(lua: &Lua, facts: &RunFacts, output: &Rc<Output>) -> mlua::Result<T
     let scalar = lua.create_function(move |lua, (this, name, value, step): (Value, Value, Value, Value)| {
         scalar_line(&this, &name, &value, &step)
             .map(|line| output.print_line(&line))
-            .map_err(|problem| raise(lua, "usage", problem))
+            .map_err(|bad| raise(lua, "usage", bad.to_string()))
     })?;
     run.set("scalar", scalar)?;
     api::read_only(lua, "run", &run)
 }
 
+/// How a scalar is recorded.
+const SCALAR: &str = "run:scalar(name, value[, step])";
+
+/// What is no scalar.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum BadScalar {
+    /// It was called without the run.
+    #[error("write {SCALAR}, with a colon")]
+    NoColon,
+    /// It begins with this.
+    #[error("{SCALAR} begins with a name, got {0}")]
+    NoName(String),
+    /// Its name cannot be found again in what is printed.
+    #[error("'{}' is no name of a scalar: it has no spaces and no ':'", .0.escape_debug())]
+    Name(String),
+    /// Its value is this.
+    #[error("the scalar '{name}' must be a finite number, got {got}")]
+    Value {
+        /// Its name.
+        name: String,
+        /// What came.
+        got: String,
+    },
+    /// Its step is this.
+    #[error("the step of '{name}' must be a whole number from 0, got {got}")]
+    Step {
+        /// Its name.
+        name: String,
+        /// What came.
+        got: String,
+    },
+}
+
 /// Returns the line by which a scalar is recorded.
-fn scalar_line(this: &Value, name: &Value, value: &Value, step: &Value) -> Result<String, String> {
-    let usage = "run:scalar(name, value[, step])";
+fn scalar_line(this: &Value, name: &Value, value: &Value, step: &Value) -> Result<String, BadScalar> {
     if !matches!(this, Value::Table(_)) {
-        return Err(format!("write {usage}, with a colon"));
+        return Err(BadScalar::NoColon);
     }
     let Value::String(name) = name else {
-        return Err(format!("{usage} begins with a name, got {}", shown(name)));
+        return Err(BadScalar::NoName(shown(name)));
     };
     let name = name.to_string_lossy();
     if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control() || c == ':') {
-        return Err(format!("'{}' is no name of a scalar: it has no spaces and no ':'", name.escape_debug()));
+        return Err(BadScalar::Name(name));
     }
     let value = match value {
         Value::Integer(number) => number.to_string(),
         Value::Number(number) if number.is_finite() => format!("{number:?}"),
-        other => return Err(format!("the scalar '{name}' must be a finite number, got {}", shown(other))),
+        other => return Err(BadScalar::Value { name, got: shown(other) }),
     };
     match step {
         Value::Nil => Ok(format!("{name}: {value}\n")),
         Value::Integer(step) if *step >= 0 => Ok(format!("{name}: {value} (step {step})\n")),
-        other => Err(format!("the step of '{name}' must be a whole number from 0, got {}", shown(other))),
+        other => Err(BadScalar::Step { name, got: shown(other) }),
     }
 }
 
@@ -267,7 +299,7 @@ mod tests {
             ),
         ];
         for (name, value, step, expected) in cases {
-            let line = scalar_line(&this, &name, &value, &step).unwrap_or_else(|problem| problem);
+            let line = scalar_line(&this, &name, &value, &step).unwrap_or_else(|bad| bad.to_string());
             assert_eq!(line, expected);
         }
     }

@@ -3,19 +3,62 @@
 use mlua::Value as LuaValue;
 use serde_json::Value as Json;
 
-use super::table::to_value;
+use super::table::{NotCarried, to_value};
 use crate::model::{Key, Value};
 
+/// Why a value has no place in what is JSON by its nature.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub(crate) enum NotPlain {
+    /// It cannot leave Lua at all.
+    #[error(transparent)]
+    NotCarried(#[from] NotCarried),
+    /// It is infinite, or no number.
+    #[error("{path} is {number}, which has no place here")]
+    NotFinite {
+        /// Where it is.
+        path: String,
+        /// What it is.
+        number: f64,
+    },
+    /// It is bytes.
+    #[error("{0} holds bytes that are not UTF-8")]
+    Bytes(String),
+    /// It is shared by processes.
+    #[error("{path} is {shared}, a shared object, which has no place here")]
+    Shared {
+        /// Where it is.
+        path: String,
+        /// What it is called.
+        shared: String,
+    },
+    /// A list has names as well.
+    #[error("{path} is a list that also has the key '{name}'; it must be one or the other")]
+    NameInList {
+        /// Where it is.
+        path: String,
+        /// The name.
+        name: String,
+    },
+    /// A key is no name.
+    #[error("{path} has {key} as a key; its keys are names")]
+    Key {
+        /// Where it is.
+        path: String,
+        /// The key.
+        key: String,
+    },
+}
+
 /// Reads a definition: what JSON has no word for has no place in it.
-pub(crate) fn to_plain_json(value: &LuaValue, path: &str) -> Result<Json, String> {
-    let value = to_value(value, path).map_err(|problem| problem.to_string())?;
+pub(crate) fn to_plain_json(value: &LuaValue, path: &str) -> Result<Json, NotPlain> {
+    let value = to_value(value, path)?;
     check_plain(&value, path)?;
     Ok(value.into())
 }
 
 /// Reads a recipe. Its arguments may be any bytes, and its parameters, the `kwargs`, any values.
-pub(crate) fn to_recipe(value: &LuaValue, path: &str) -> Result<Json, String> {
-    let value = to_value(value, path).map_err(|problem| problem.to_string())?;
+pub(crate) fn to_recipe(value: &LuaValue, path: &str) -> Result<Json, NotPlain> {
+    let value = to_value(value, path)?;
     let Value::Map(fields) = &value else { return check_plain(&value, path).map(|()| value.into()) };
     for (key, field) in fields {
         match (key, field) {
@@ -34,11 +77,12 @@ pub(crate) fn to_recipe(value: &LuaValue, path: &str) -> Result<Json, String> {
     Ok(value.into())
 }
 
-fn check_plain(value: &Value, path: &str) -> Result<(), String> {
+fn check_plain(value: &Value, path: &str) -> Result<(), NotPlain> {
+    let here = || path.to_owned();
     match value {
-        Value::Float(number) if !number.is_finite() => Err(format!("{path} is {number}, which has no place here")),
-        Value::Bytes(_) => Err(format!("{path} holds bytes that are not UTF-8")),
-        Value::Shared(shared) => Err(format!("{path} is {shared}, a shared object, which has no place here")),
+        Value::Float(number) if !number.is_finite() => Err(NotPlain::NotFinite { path: here(), number: *number }),
+        Value::Bytes(_) => Err(NotPlain::Bytes(here())),
+        Value::Shared(shared) => Err(NotPlain::Shared { path: here(), shared: shared.to_string() }),
         Value::List(items) => {
             (1..).zip(items).try_for_each(|(index, item)| check_plain(item, &format!("{path}[{index}]")))
         }
@@ -47,13 +91,11 @@ fn check_plain(value: &Value, path: &str) -> Result<(), String> {
             for (key, field) in fields {
                 match key {
                     Key::Text(name) if is_list => {
-                        return Err(format!(
-                            "{path} is a list that also has the key '{name}'; it must be one or the other"
-                        ));
+                        return Err(NotPlain::NameInList { path: here(), name: name.clone() });
                     }
                     Key::Text(name) => check_plain(field, &format!("{path}.{name}"))?,
                     Key::Integer(_) if is_list => {}
-                    other => return Err(format!("{path} has {other} as a key; its keys are names")),
+                    other => return Err(NotPlain::Key { path: here(), key: other.to_string() }),
                 }
             }
             Ok(())
@@ -82,7 +124,7 @@ mod tests {
         ];
         for (source, expected) in cases {
             let read = to_plain_json(&lua.load(source).eval().unwrap(), "d");
-            let read = read.map_or_else(|problem| problem, |json| json.to_string());
+            let read = read.map_or_else(|problem| problem.to_string(), |json| json.to_string());
             assert!(read.starts_with(expected), "{source}: {read}");
         }
     }

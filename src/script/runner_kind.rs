@@ -13,11 +13,11 @@ use serde_json::{Map, Value as Json};
 use super::api::runner::Kinds;
 use super::error::{plain_text, raise};
 use super::modules::{Face, Given};
-use super::plain::to_plain_json;
+use super::plain::{NotPlain, to_plain_json};
 use super::shown::shown;
 use super::vm::{Setup, Vm, Write};
 use super::{modules, source, table};
-use crate::model::{Blob, RaisedError, nearest, os_text};
+use crate::model::{BadMessage, Blob, RaisedError, StatusMessage, nearest, os_text};
 
 /// Takes one message as a line of JSON.
 pub(crate) type Say = Rc<dyn Fn(&str)>;
@@ -112,7 +112,7 @@ fn emit_function(lua: &Lua, say: &Say) -> mlua::Result<Function> {
         let Value::Table(message) = message else {
             return Err(raise(lua, "usage", format!("write {usage}; got {}", shown(&message))));
         };
-        let mut json = message_of(&message).map_err(|problem| raise(lua, "usage", problem))?;
+        let mut json = message_of(&message).map_err(|bad| raise(lua, "usage", bad.to_string()))?;
         let status = json.entry("status").or_insert_with(|| "running".into()).as_str().unwrap_or_default().to_owned();
         match status.as_str() {
             "running" => {}
@@ -126,19 +126,39 @@ fn emit_function(lua: &Lua, say: &Say) -> mlua::Result<Function> {
             }
         }
         let line = Json::Object(json).to_string();
-        crate::model::StatusMessage::parse(line.as_bytes()).map_err(|bad| raise(lua, "usage", bad.to_string()))?;
+        StatusMessage::parse(line.as_bytes()).map_err(|bad| raise(lua, "usage", bad.to_string()))?;
         say(&line);
         Ok(())
     })
 }
 
+/// What is no message of a runner.
+#[derive(Debug, thiserror::Error)]
+enum NoMessage {
+    /// A key is no name.
+    #[error("a message has names as keys, got {0}")]
+    Key(String),
+    /// A value has no place in one.
+    #[error(transparent)]
+    Value(#[from] NotPlain),
+    /// Lua would not give it.
+    #[error("{}", plain_text(.0))]
+    Lua(#[from] mlua::Error),
+    /// It is to be the last one, and is this.
+    #[error("a kind returns a table such as {{ result = \"pass\" }}, got {0}")]
+    NoEnd(String),
+    /// It is to be the last one, and is not as such are.
+    #[error("a kind's end: {0}")]
+    End(#[from] BadMessage),
+}
+
 /// Returns a message as JSON: `log` as bytes, everything else as it is.
-fn message_of(message: &Table) -> Result<Map<String, Json>, String> {
+fn message_of(message: &Table) -> Result<Map<String, Json>, NoMessage> {
     let mut json = Map::new();
     for pair in message.pairs::<Value, Value>() {
-        let (key, value) = pair.map_err(|error| plain_text(&error))?;
+        let (key, value) = pair?;
         let Value::String(key) = &key else {
-            return Err(format!("a message has names as keys, got {}", shown(&key)));
+            return Err(NoMessage::Key(shown(&key)));
         };
         let key = key.to_string_lossy();
         let value = match &value {
@@ -157,20 +177,17 @@ fn message_of(message: &Table) -> Result<Map<String, Json>, String> {
 }
 
 /// Returns the last message, of what a function returned: a table with the result, a status, or nothing for a pass.
-fn end(returned: &MultiValue) -> Result<Json, String> {
+fn end(returned: &MultiValue) -> Result<Json, NoMessage> {
     let mut json = match returned.front() {
         None | Some(Value::Nil | Value::Boolean(true)) => Map::from_iter([("result".to_owned(), "pass".into())]),
         Some(Value::Boolean(false)) => Map::from_iter([("result".to_owned(), "fail".into())]),
         Some(Value::String(word)) => Map::from_iter([("result".to_owned(), word.to_string_lossy().into())]),
         Some(Value::Table(table)) => message_of(table)?,
-        Some(other) => {
-            return Err(format!("a kind returns a table such as {{ result = \"pass\" }}, got {}", shown(other)));
-        }
+        Some(other) => return Err(NoMessage::NoEnd(shown(other))),
     };
     json.insert("status".to_owned(), "finished".into());
     let json = Json::Object(json);
-    crate::model::StatusMessage::parse(json.to_string().as_bytes())
-        .map_err(|problem| format!("a kind's end: {problem}"))?;
+    StatusMessage::parse(json.to_string().as_bytes())?;
     Ok(json)
 }
 

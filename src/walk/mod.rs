@@ -15,5 +15,5 @@ mod way;
 pub(crate) use coordinator::{Coordinator, Counts, Earlier, Effect, Input, Page, Ran, SerialEnded, Setup, Stopped};
 pub(crate) use plan::{Plan, PlanError, Slot};
 pub(crate) use selection::Selection;
-pub(crate) use shard::{Shard, ShardTable};
+pub(crate) use shard::{NoShard, Shard, ShardTable};
 pub(crate) use way::WayOfFailing;

@@ -23,11 +23,16 @@ pub(crate) struct Shard {
     pub(crate) of: u32,
 }
 
-impl FromStr for Shard {
-    type Err = String;
+/// A text that is no shard.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a shard is I/N with I from 1 to N, such as \"1/3\", not \"{0}\"")]
+pub(crate) struct NoShard(String);
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("a shard is I/N with I from 1 to N, such as \"1/3\", not \"{text}\"");
+impl FromStr for Shard {
+    type Err = NoShard;
+
+    fn from_str(text: &str) -> Result<Self, NoShard> {
+        let wrong = || NoShard(text.to_owned());
         let (index, of) = text.split_once('/').ok_or_else(wrong)?;
         let number = |text: &str| text.trim().parse::<u32>().map_err(|_| wrong());
         let (index, of) = (number(index)?, number(of)?);
@@ -163,7 +168,7 @@ mod tests {
     fn a_shard_is_read_and_a_wrong_one_explained() {
         assert_eq!("2/3".parse(), Ok(Shard { index: 2, of: 3 }));
         for wrong in ["0/3", "4/3", "1", "a/b", "1/0", "-1/2", ""] {
-            assert!(wrong.parse::<Shard>().unwrap_err().contains("1/3"), "{wrong}");
+            assert!(wrong.parse::<Shard>().unwrap_err().to_string().contains("1/3"), "{wrong}");
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn read(path: &Path) -> Result<Json, Failure> {
     let value = match path.extension().and_then(|extension| extension.to_str()) {
         Some("json") => json(&text).map_err(wrong)?,
         Some("yaml" | "yml") => yaml(&text).map_err(wrong)?,
-        Some("lua") => script::read_table(path, &text).map_err(wrong)?,
+        Some("lua") => script::read_table(path, &text).map_err(|error| wrong(error.to_string()))?,
         _ => return Err(wrong("its name must end in .yaml, .yml, .json or .lua".to_owned())),
     };
     match value {

@@ -71,7 +71,7 @@ impl Job {
                     FILE => problem = problem.or(self.missing_file(&wanted)),
                     TEST => match names.find(&wanted, test) {
                         Ok(id) => needs.push(id),
-                        Err(reason) => problem = problem.or(Some(reason)),
+                        Err(reason) => problem = problem.or(Some(reason.to_string())),
                     },
                     _ => {
                         let key = serde_json::Value::from(wanted.clone()).to_string();
@@ -149,6 +149,22 @@ fn required(test: &Test, plan: &TestPlan) -> Vec<Runnable> {
     of_all.iter().cloned().chain(own).collect()
 }
 
+/// Why a dependency on another test cannot be fulfilled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum Unfulfilled {
+    /// It is not said which.
+    #[error("Dependency was not fulfilled: a test needs a name")]
+    NoName,
+    /// There is none of this name in the run.
+    #[error("Dependency was not fulfilled: no test '{name}' is run{}", near.as_ref().map_or_else(String::new, |near| format!("; did you mean '{near}'?")))]
+    NoTest {
+        /// The name.
+        name: String,
+        /// A test whose name is much like it.
+        near: Option<String>,
+    },
+}
+
 /// The tests of a run by what they may be called.
 struct Names<'a> {
     ids: HashMap<&'a str, Vec<&'a Test>>,
@@ -164,17 +180,17 @@ impl<'a> Names<'a> {
     }
 
     /// Returns the id of the test that another depends on; of several variants that of the same.
-    fn find(&self, wanted: &Runnable, of: &Test) -> Result<String, String> {
+    fn find(&self, wanted: &Runnable, of: &Test) -> Result<String, Unfulfilled> {
         let name = wanted.kwargs.get("name").and_then(|name| name.as_str()).or(wanted.uri.as_deref());
-        let name = name.ok_or("Dependency was not fulfilled: a test needs a name")?;
+        let name = name.ok_or(Unfulfilled::NoName)?;
         let tests = self.ids.get(name).map_or(&[][..], Vec::as_slice);
         let same = tests.iter().find(|test| test.id.variant == of.id.variant).or(tests.first());
         match same {
             Some(test) => Ok(test_id(test)),
-            None => Err(match nearest(name, self.ids.keys().copied()) {
-                Some(near) => format!("Dependency was not fulfilled: no test '{name}' is run; did you mean '{near}'?"),
-                None => format!("Dependency was not fulfilled: no test '{name}' is run"),
-            }),
+            None => {
+                let near = nearest(name, self.ids.keys().copied()).map(str::to_owned);
+                Err(Unfulfilled::NoTest { name: name.to_owned(), near })
+            }
         }
     }
 }

@@ -12,13 +12,13 @@ use std::time::Duration;
 use mlua::{Function, Lua, Table, Value};
 
 use super::runnable::LuaRunnable;
-use crate::job::{Draft, DraftDatafile, DraftSections, SectionFilter, Testscript};
-use crate::model::{Blob, Place, Runnable, SectionChoice, nearest, parse_size, quoted_name};
+use crate::job::{BadExpression, Draft, DraftDatafile, DraftSections, SectionFilter, Testscript};
+use crate::model::{Blob, Place, RecipeError, Runnable, SectionChoice, nearest, parse_size, quoted_name};
 use crate::script::error::plain_text;
-use crate::script::list;
-use crate::script::plain::to_recipe;
+use crate::script::list::{self, NoList};
+use crate::script::plain::{NotPlain, to_recipe};
 use crate::script::shown::shown;
-use crate::script::table::to_value;
+use crate::script::table::{NotCarried, to_value};
 
 /// The keys that mean something to Rille; every other one is a parameter of the script.
 const RESERVED: [&str; 16] = [
@@ -39,6 +39,53 @@ const RESERVED: [&str; 16] = [
     "groups",
     "datafile",
 ];
+
+/// What is wrong with one key of a task table.
+#[derive(Debug, thiserror::Error)]
+enum BadTask {
+    /// It has another value than it can have.
+    #[error("{key} must be {wanted}, got {got}")]
+    Value {
+        /// The key, with the place in its value.
+        key: String,
+        /// What it can have.
+        wanted: &'static str,
+        /// What it has.
+        got: String,
+    },
+    /// It has bytes where a text is wanted.
+    #[error("{0} holds bytes that are not UTF-8")]
+    Bytes(String),
+    /// It names no file.
+    #[error("{0} is empty; write {0} = \"FILE\"")]
+    Empty(&'static str),
+    /// A key in its table is no name.
+    #[error("{key} has names as keys, got {got}")]
+    Key {
+        /// The key.
+        key: String,
+        /// What is there for a name.
+        got: String,
+    },
+    /// Its value cannot be handed to a task.
+    #[error(transparent)]
+    NotCarried(#[from] NotCarried),
+    /// Its value has no place in a recipe.
+    #[error(transparent)]
+    NotPlain(#[from] NotPlain),
+    /// Its value is no recipe.
+    #[error("testscript is no recipe: {0}")]
+    Recipe(#[from] RecipeError),
+    /// Its value is no list.
+    #[error(transparent)]
+    NoList(#[from] NoList),
+    /// Its value chooses no sections.
+    #[error(transparent)]
+    Sections(#[from] BadExpression),
+    /// Lua would not give it.
+    #[error("{}", plain_text(.0))]
+    Lua(#[from] mlua::Error),
+}
 
 /// Reads a task table that stands at `place`.
 pub(super) fn read(table: &Table, place: Option<Place>) -> mlua::Result<Box<Draft>> {
@@ -62,7 +109,7 @@ pub(super) fn read(table: &Table, place: Option<Place>) -> mlua::Result<Box<Draf
     fields.sort_by(|a, b| a.0.cmp(&b.0));
     for (key, value) in fields {
         if let Err(problem) = set(&mut draft, &key, &value) {
-            draft.problem.get_or_insert(problem);
+            draft.problem.get_or_insert(problem.to_string());
         }
     }
     Ok(draft)
@@ -81,7 +128,7 @@ pub(super) fn kwargs(lua: &Lua, table: &Table) -> mlua::Result<Table> {
     Ok(kwargs)
 }
 
-fn set(draft: &mut Draft, key: &str, value: &Value) -> Result<(), String> {
+fn set(draft: &mut Draft, key: &str, value: &Value) -> Result<(), BadTask> {
     match key {
         "testscript" => draft.testscript = Some(testscript(value)?),
         "taskid" => draft.taskid = Some(text(key, value)?),
@@ -102,7 +149,7 @@ fn set(draft: &mut Draft, key: &str, value: &Value) -> Result<(), String> {
             if let Some(near) = nearest(key, RESERVED) {
                 draft.remarks.push(format!("'{key}' is handed on as a parameter; did you mean '{near}'?"));
             }
-            let read = to_value(value, &format!("parameter '{key}'")).map_err(|problem| problem.to_string())?;
+            let read = to_value(value, &format!("parameter '{key}'"))?;
             draft.parameters.insert(key.to_owned(), read);
         }
     }
@@ -110,7 +157,7 @@ fn set(draft: &mut Draft, key: &str, value: &Value) -> Result<(), String> {
 }
 
 /// Reads which sections run: an expression, a list of patterns, or a function.
-fn sections(sections: &mut DraftSections, key: &str, value: &Value) -> Result<(), String> {
+fn sections(sections: &mut DraftSections, key: &str, value: &Value) -> Result<(), BadTask> {
     let expressions = match value {
         Value::Function(_) => Vec::new(),
         Value::String(_) => vec![text(key, value)?],
@@ -131,19 +178,18 @@ fn sections(sections: &mut DraftSections, key: &str, value: &Value) -> Result<()
             SectionChoice { groups: sections.groups.clone(), ..SectionChoice::default() }
         }
     };
-    SectionFilter::new(&choice).map(|_| ()).map_err(|error| error.to_string())
+    SectionFilter::new(&choice)?;
+    Ok(())
 }
 
 /// Reads a datafile: the name of a file, or what one would hold.
-fn datafile(value: &Value) -> Result<DraftDatafile, String> {
+fn datafile(value: &Value) -> Result<DraftDatafile, BadTask> {
     match value {
         Value::String(_) => match path("datafile", value)? {
-            path if path.as_os_str().is_empty() => Err("datafile is empty; write datafile = \"FILE\"".to_owned()),
+            path if path.as_os_str().is_empty() => Err(BadTask::Empty("datafile")),
             path => Ok(DraftDatafile::Path(path)),
         },
-        Value::Table(_) => {
-            to_value(value, "datafile").map(DraftDatafile::Content).map_err(|problem| problem.to_string())
-        }
+        Value::Table(_) => Ok(DraftDatafile::Content(to_value(value, "datafile")?)),
         other => Err(wrong("datafile", "the name of a file or a table", other)),
     }
 }
@@ -165,38 +211,36 @@ pub(super) fn selector(lua: &Lua, table: &Table, command_line: &SectionChoice) -
     }
 }
 
-fn testscript(value: &Value) -> Result<Testscript, String> {
+fn testscript(value: &Value) -> Result<Testscript, BadTask> {
     match value {
         Value::String(path) => {
-            let path = path.to_str().map_err(|_| "testscript holds bytes that are not UTF-8".to_owned())?;
+            let path = path.to_str().map_err(|_| BadTask::Bytes("testscript".to_owned()))?;
             match path.is_empty() {
-                true => Err("testscript is empty; write testscript = \"FILE\"".to_owned()),
+                true => Err(BadTask::Empty("testscript")),
                 false => Ok(Testscript::Path(path.to_owned())),
             }
         }
         Value::Table(_) => {
             let recipe = to_recipe(value, "testscript")?;
-            let recipe = Runnable::try_from(recipe).map_err(|error| format!("testscript is no recipe: {error}"))?;
+            let recipe = Runnable::try_from(recipe)?;
             Ok(Testscript::Recipe(Box::new(recipe)))
         }
         Value::UserData(object) if object.is::<LuaRunnable>() => {
-            let runnable = object.borrow::<LuaRunnable>().map_err(|error| plain_text(&error))?;
+            let runnable = object.borrow::<LuaRunnable>()?;
             Ok(Testscript::Recipe(Box::new(runnable.0.clone())))
         }
         other => Err(wrong("testscript", "a path, a recipe table or a runnable", other)),
     }
 }
 
-fn text(key: &str, value: &Value) -> Result<String, String> {
+fn text(key: &str, value: &Value) -> Result<String, BadTask> {
     match value {
-        Value::String(text) => {
-            text.to_str().map(|text| text.to_owned()).map_err(|_| format!("{key} holds bytes that are not UTF-8"))
-        }
+        Value::String(text) => text.to_str().map(|text| text.to_owned()).map_err(|_| BadTask::Bytes(key.to_owned())),
         other => Err(wrong(key, "a string", other)),
     }
 }
 
-fn max_runtime(value: &Value) -> Result<Duration, String> {
+fn max_runtime(value: &Value) -> Result<Duration, BadTask> {
     let wanted = "a number of seconds above 0";
     let seconds = match value {
         Value::Integer(seconds) => i32::try_from(*seconds).ok().map(f64::from),
@@ -207,14 +251,14 @@ fn max_runtime(value: &Value) -> Result<Duration, String> {
     limit.ok_or_else(|| wrong("max_runtime", wanted, value))
 }
 
-fn count(key: &str, value: &Value) -> Result<u32, String> {
+fn count(key: &str, value: &Value) -> Result<u32, BadTask> {
     match value {
         Value::Integer(number) => u32::try_from(*number).map_err(|_| wrong(key, "a whole number from 0", value)),
         other => Err(wrong(key, "a whole number from 0", other)),
     }
 }
 
-fn path(key: &str, value: &Value) -> Result<PathBuf, String> {
+fn path(key: &str, value: &Value) -> Result<PathBuf, BadTask> {
     match value {
         Value::String(path) => Ok(PathBuf::from(OsStr::from_bytes(&path.as_bytes()))),
         other => Err(wrong(key, "a path", other)),
@@ -222,15 +266,15 @@ fn path(key: &str, value: &Value) -> Result<PathBuf, String> {
 }
 
 /// Reads a list of strings and numbers; one alone is a list of one.
-fn bytes(key: &str, value: &Value) -> Result<Vec<Blob>, String> {
+fn bytes(key: &str, value: &Value) -> Result<Vec<Blob>, BadTask> {
     let item = |name: &str, item: &Value| match scalar(item) {
         Some(text) => Ok(text),
-        None => Err(format!("{name} must be a string, got {}", shown(item))),
+        None => Err(wrong(name, "a string", item)),
     };
     match value {
         Value::String(_) => Ok(vec![item(key, value)?]),
         Value::Table(_) => {
-            let items = list::items(value, key).map_err(|problem| problem.to_string())?;
+            let items = list::items(value, key)?;
             (1..).zip(&items).map(|(index, value)| item(&format!("{key}[{index}]"), value)).collect()
         }
         _ => Err(wrong(key, "a list of strings", value)),
@@ -238,8 +282,8 @@ fn bytes(key: &str, value: &Value) -> Result<Vec<Blob>, String> {
 }
 
 /// The same where bytes that are not UTF-8 have no meaning.
-fn words(key: &str, value: &Value) -> Result<Vec<String>, String> {
-    let word = |word: Blob| String::from_utf8(word.0).map_err(|_| format!("{key} holds bytes that are not UTF-8"));
+fn words(key: &str, value: &Value) -> Result<Vec<String>, BadTask> {
+    let word = |word: Blob| String::from_utf8(word.0).map_err(|_| BadTask::Bytes(key.to_owned()));
     bytes(key, value)?.into_iter().map(word).collect()
 }
 
@@ -253,48 +297,47 @@ fn scalar(value: &Value) -> Option<Blob> {
 }
 
 /// Returns the fields of a table whose keys are names, sorted by them.
-fn named(key: &str, wanted: &str, value: &Value) -> Result<Vec<(String, Value)>, String> {
+fn named(key: &str, wanted: &'static str, value: &Value) -> Result<Vec<(String, Value)>, BadTask> {
     let Value::Table(table) = value else { return Err(wrong(key, wanted, value)) };
     let mut fields = Vec::new();
     for pair in table.pairs::<Value, Value>() {
-        let (name, value) = pair.map_err(|error| plain_text(&error))?;
+        let (name, value) = pair?;
         match name.as_string().and_then(|name| name.to_str().ok().map(|name| name.to_owned())) {
             Some(name) => fields.push((name, value)),
-            None => return Err(format!("{key} has names as keys, got {}", shown(&name))),
+            None => return Err(BadTask::Key { key: key.to_owned(), got: shown(&name) }),
         }
     }
     fields.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(fields)
 }
 
-fn environment(value: &Value) -> Result<BTreeMap<String, Option<Blob>>, String> {
+fn environment(value: &Value) -> Result<BTreeMap<String, Option<Blob>>, BadTask> {
     let entry = |(name, value): (String, Value)| match &value {
         Value::Boolean(false) => Ok((name, None)),
         other => match scalar(other) {
             Some(text) => Ok((name, Some(text))),
-            None => Err(format!("env.{name} must be a string, a number, or false to remove it, got {}", shown(other))),
+            None => Err(wrong(&format!("env.{name}"), "a string, a number, or false to remove it", other)),
         },
     };
     named("env", "a table of names and texts", value)?.into_iter().map(entry).collect()
 }
 
-fn resources(value: &Value) -> Result<BTreeMap<String, u64>, String> {
+fn resources(value: &Value) -> Result<BTreeMap<String, u64>, BadTask> {
     let entry = |(name, value): (String, Value)| {
         let amount = match &value {
             Value::Integer(number) => u64::try_from(*number).ok(),
             Value::String(text) => parse_size(&text.to_string_lossy()),
             _ => None,
         };
-        amount.map(|amount| (name.clone(), amount)).ok_or_else(|| {
-            let wanted = "a whole number from 0 or a size such as \"4G\"";
-            format!("resources.{name} must be {wanted}, got {}", shown(&value))
-        })
+        let wanted = "a whole number from 0 or a size such as \"4G\"";
+        let amount = amount.ok_or_else(|| wrong(&format!("resources.{name}"), wanted, &value))?;
+        Ok((name, amount))
     };
     let wanted = "a table such as { cpus = 2 }";
     let fields = named("resources", wanted, value)?;
     fields.into_iter().map(entry).filter(|entry| !matches!(entry, Ok((_, 0)))).collect()
 }
 
-fn wrong(key: &str, wanted: &str, value: &Value) -> String {
-    format!("{key} must be {wanted}, got {}", shown(value))
+fn wrong(key: &str, wanted: &'static str, value: &Value) -> BadTask {
+    BadTask::Value { key: key.to_owned(), wanted, got: shown(value) }
 }

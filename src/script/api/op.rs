@@ -15,7 +15,7 @@ use crate::operation::read::{
 };
 use crate::operation::{ModelName, Project};
 use crate::script::error::{calling_line, raise};
-use crate::script::plain::to_plain_json;
+use crate::script::plain::{NotPlain, to_plain_json};
 use crate::script::shown::{shown, text_of};
 
 /// The name of the module.
@@ -58,8 +58,9 @@ pub(crate) fn module(lua: &Lua, definitions: &Shared) -> mlua::Result<Value> {
     let settings = lua.create_function(move |lua, attributes: Value| {
         check_dot(lua, MODULE, "settings", &attributes)?;
         let place = here(lua);
-        let node = to_node(&attributes, "op.settings", &place).map_err(|problem| raise(lua, "definition", problem))?;
-        check_settings(&node).map_err(|problem| raise(lua, "definition", problem))?;
+        let node =
+            to_node(&attributes, "op.settings", &place).map_err(|bad| raise(lua, "definition", bad.to_string()))?;
+        check_settings(&node).map_err(|bad| raise(lua, "definition", bad.to_string()))?;
         match all.borrow_mut().settings.replace(node) {
             None => Ok(()),
             Some(first) => {
@@ -75,7 +76,7 @@ pub(crate) fn module(lua: &Lua, definitions: &Shared) -> mlua::Result<Value> {
         let name = name_of(lua, "op.resource", &name)?;
         let place = here(lua);
         let what = format!("resource '{name}'");
-        let node = to_node(&attributes, &what, &place).map_err(|problem| raise(lua, "definition", problem))?;
+        let node = to_node(&attributes, &what, &place).map_err(|bad| raise(lua, "definition", bad.to_string()))?;
         let mut all = all.borrow_mut();
         if let Some(first) = all.resources.iter().find(|entry| entry.key == name) {
             let text = format!("{what} is defined a second time; the first is on line {}", first.place.line);
@@ -124,35 +125,68 @@ fn definition(lua: &Lua, name: String, attributes: &Value) -> mlua::Result<Defin
     }
     let what = format!("operation '{name}'");
     let attributes = to_node(&Value::Table(data), &what, &place)
-        .map_err(|problem| Mistake { place: Some(place.clone()), message: problem });
+        .map_err(|bad| Mistake { place: Some(place.clone()), message: bad.to_string() });
     Ok(Definition { name, place, attributes, main })
 }
 
-fn to_node(value: &Value, what: &str, place: &Place) -> Result<Node, String> {
-    let Value::Table(_) = value else { return Err(format!("{what} must be a table, got {}", shown(value))) };
+/// What is wrong with a definition as a whole.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+enum BadDefinition {
+    /// It is no table.
+    #[error("{what} must be a table, got {got}")]
+    NoTable {
+        /// What is defined.
+        what: String,
+        /// What came.
+        got: String,
+    },
+    /// Something in it has no place there.
+    #[error(transparent)]
+    NotPlain(#[from] NotPlain),
+    /// What each operation has for itself is not shared.
+    #[error("op.settings cannot have '{0}': each operation has its own")]
+    NotShared(String),
+    /// There is no such attribute.
+    #[error("op.settings has no '{key}'; {}", match near {
+        Some(near) => format!("did you mean '{near}'?"),
+        None => "it has the attributes of operations".to_owned(),
+    })]
+    Unknown {
+        /// The key.
+        key: String,
+        /// One that is much like it.
+        near: Option<String>,
+    },
+    /// The operation that is meant has no name.
+    #[error("op.settings.default must be the name of an operation")]
+    Default,
+}
+
+fn to_node(value: &Value, what: &str, place: &Place) -> Result<Node, BadDefinition> {
+    let Value::Table(_) = value else {
+        return Err(BadDefinition::NoTable { what: what.to_owned(), got: shown(value) });
+    };
     let json = to_plain_json(value, what)?;
     Ok(Node::of(&json, place))
 }
 
 /// Checks the names in `op.settings`: the attributes that operations can share, and which one is the default.
-fn check_settings(settings: &Node) -> Result<(), String> {
+fn check_settings(settings: &Node) -> Result<(), BadDefinition> {
     let known: Vec<&str> = OPERATION_KEYS.into_iter().filter(|key| !NOT_SHARED.contains(key)).collect();
     for entry in settings.entries() {
         let plain = entry.key.replace('_', "-");
         if NOT_SHARED.contains(&plain.as_str()) {
-            return Err(format!("op.settings cannot have '{}': each operation has its own", entry.key));
+            return Err(BadDefinition::NotShared(entry.key.clone()));
         }
         if known.contains(&plain.as_str()) {
             continue;
         }
-        return Err(match nearest(&plain, known.iter().copied()) {
-            Some(near) => format!("op.settings has no '{}'; did you mean '{}'?", entry.key, near.replace('-', "_")),
-            None => format!("op.settings has no '{}'; it has the attributes of operations", entry.key),
-        });
+        let near = nearest(&plain, known.iter().copied()).map(|near| near.replace('-', "_"));
+        return Err(BadDefinition::Unknown { key: entry.key.clone(), near });
     }
     match settings.get("default").map(|node| &node.data) {
         None | Some(Data::Text(_)) => Ok(()),
-        Some(_) => Err("op.settings.default must be the name of an operation".to_owned()),
+        Some(_) => Err(BadDefinition::Default),
     }
 }
 

@@ -42,7 +42,7 @@ fn runnable(lua: &Lua, definition: &Value) -> mlua::Result<LuaRunnable> {
         let text = format!("Runnable takes one table, Runnable {{ kind = \"exec-test\" }}, not {}", shown(definition));
         return Err(raise(lua, "definition", text));
     };
-    let recipe = to_recipe(definition, "Runnable").map_err(|problem| raise(lua, "definition", problem))?;
+    let recipe = to_recipe(definition, "Runnable").map_err(|bad| raise(lua, "definition", bad.to_string()))?;
     // A table without content may be a list as well.
     let recipe = if recipe == Json::Array(Vec::new()) { Json::Object(serde_json::Map::new()) } else { recipe };
     let made = Runnable::try_from(recipe).map_err(|error| raise(lua, "definition", format!("Runnable: {error}")))?;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use mlua::{Function, Lua, Value};
 
-use crate::model::{Reply, TaskNumber};
+use crate::model::{RaisedError, Reply, TaskNumber};
 use crate::script::error::plain_text;
 use crate::script::vm;
 
@@ -30,13 +30,17 @@ impl Selections {
                 let groups = lua.create_sequence_from(groups.iter().map(String::as_str))?;
                 mlua::Result::Ok(vec![Value::String(lua.create_string(uid)?), Value::Table(groups)])
             };
-            let arguments = arguments().map_err(|error| plain_text(&error))?;
-            let returned = vm::call(lua, &function, arguments).map_err(|error| error.message)?;
+            let internal = |error: mlua::Error| RaisedError {
+                kind: "error".to_owned(),
+                message: plain_text(&error),
+                traceback: None,
+            };
+            let returned = vm::call(lua, &function, arguments().map_err(internal)?)?;
             Ok(!matches!(returned.front(), None | Some(Value::Nil | Value::Boolean(false))))
         };
-        match sections.iter().map(choose).collect::<Result<Vec<bool>, String>>() {
+        match sections.iter().map(choose).collect::<Result<Vec<bool>, RaisedError>>() {
             Ok(sections) => Reply::Selected { sections, error: None },
-            Err(error) => Reply::Selected { sections: Vec::new(), error: Some(error) },
+            Err(error) => Reply::Selected { sections: Vec::new(), error: Some(error.message) },
         }
     }
 }

@@ -89,13 +89,14 @@ impl Loaded {
             }
         };
         let spool = match &suite.spool {
-            Some(path) => Some(Rc::new(RefCell::new(Spool::open(path).map_err(wrong)?))),
+            Some(path) => Some(Rc::new(RefCell::new(Spool::open(path).map_err(|error| wrong(error.to_string()))?))),
             None => None,
         };
         let records = match (&suite.traces, suite.machine.is_none()) {
             (Some(folder), true) => {
                 let script = &worker.order.script;
-                Some(Records::open(folder, worker.number, &worker.run_name(), script, &suite).map_err(wrong)?)
+                let records = Records::open(folder, worker.number, &worker.run_name(), script, &suite);
+                Some(records.map_err(|error| wrong(error.to_string()))?)
             }
             _ => None,
         };
@@ -234,7 +235,10 @@ impl Loaded {
         let keep = self.core.get::<Function>("keep_state");
         if let (Ok(lose), Ok(keep)) = (lose, keep) {
             match kept {
-                Err(problem) => each_of(wanted, &mut |id, _| drop(lose.call::<()>((id, problem.as_str())))),
+                Err(error) => {
+                    let problem = error.to_string();
+                    each_of(wanted, &mut |id, _| drop(lose.call::<()>((id, problem.as_str()))));
+                }
                 Ok(kept) => each_of(wanted, &mut |id, stage| {
                     let problem = match kept.get(&id) {
                         Some(Kept::State(state)) => match decode(&self.lua, state) {
@@ -267,7 +271,7 @@ impl Loaded {
         let mut bytes = 0;
         let mut outcome = Ok(());
         each(walks, &mut |id| {
-            let state = self.take_state(id).map_err(NoState);
+            let state = self.take_state(id);
             bytes += state.as_ref().map_or(64, |state| state.to_string().len() + 16);
             states.push((id, state));
             if bytes > PIECE && outcome.is_ok() {
@@ -279,13 +283,13 @@ impl Loaded {
         Ok(WalkReport::States { states, more: false })
     }
 
-    fn take_state(&self, id: u64) -> Result<serde_json::Value, String> {
+    fn take_state(&self, id: u64) -> Result<serde_json::Value, NoState> {
         let asked = self.core.get::<Function>("state_of").and_then(|of| of.call::<(bool, Value)>(id));
-        let (is_there, state) = asked.map_err(|error| plain_text(&error))?;
+        let (is_there, state) = asked.map_err(|error| NoState(plain_text(&error)))?;
         if !is_there {
-            return Err("its state is not in this worker".to_owned());
+            return Err(NoState("its state is not in this worker".to_owned()));
         }
-        let encoded = encode(&self.lua, &state, "the state");
+        let encoded = encode(&self.lua, &state, "the state").map_err(|lost| NoState(lost.to_string()));
         let _ = self.core.get::<Function>("forget").and_then(|forget| forget.call::<()>(id));
         encoded
     }

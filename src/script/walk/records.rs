@@ -32,6 +32,14 @@ pub(super) struct Records {
     problem: Option<io::Error>,
 }
 
+/// A trace that cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the trace {}: {}", path.display(), os_text(source))]
+pub(super) struct TraceFault {
+    path: PathBuf,
+    source: io::Error,
+}
+
 impl Records {
     /// Begins the trace of a worker.
     pub(super) fn open(
@@ -40,10 +48,10 @@ impl Records {
         run: &str,
         script: &Path,
         suite: &WalkSuite,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, TraceFault> {
         let path = trace::of_worker(folder, worker);
-        let fault = |error: io::Error| format!("cannot write the trace {}: {}", path.display(), os_text(&error));
-        let file = OpenOptions::new().append(true).create(true).open(&path).map_err(fault)?;
+        let file = OpenOptions::new().append(true).create(true).open(&path);
+        let file = file.map_err(|source| TraceFault { path: path.clone(), source })?;
         let mut pending = Vec::new();
         trace::push_header(&mut pending, run, script, &suite.state);
         let actions = suite

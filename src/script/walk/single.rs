@@ -43,7 +43,10 @@ pub(super) fn serial(worker: &Worker<'_>, loaded: &Loaded, step: WalkStep, state
             return match encode(&loaded.lua, &returned, "what the serial action returned") {
                 Ok(Json::Null) => ended(None, None),
                 Ok(returned) => ended(Some(returned), None),
-                Err(message) => ended(None, Some(RaisedError { kind: "error".to_owned(), message, traceback: None })),
+                Err(lost) => {
+                    let (kind, message) = ("error".to_owned(), lost.to_string());
+                    ended(None, Some(RaisedError { kind, message, traceback: None }))
+                }
             };
         }
         (Ok(_), Some(_)) => None,
@@ -193,7 +196,7 @@ fn replay_machine(
 fn pause(worker: &Worker<'_>, loaded: &Loaded, count: usize) -> mlua::Result<Function> {
     let host = Rc::clone(&worker.host);
     loaded.lua.create_function(move |lua, (number, action, state): (usize, mlua::LuaString, Value)| {
-        let state = encode(lua, &state, "the state").map_or_else(|problem| problem, |state| state.to_string());
+        let state = encode(lua, &state, "the state").map_or_else(|lost| lost.to_string(), |state| state.to_string());
         let action = action.to_string_lossy();
         let text = format!("{number}/{count} {action}\n    state: {state}\nEnter goes on, q ends the replay: ");
         match host.ask(&Message::Prompt { text: Blob(text.into_bytes()) })? {

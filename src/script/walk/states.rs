@@ -39,24 +39,41 @@ pub(super) struct Spool {
     end: u64,
 }
 
+/// Why states are not where they should be.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} {}: {}", path.display(), os_text(source))]
+pub(super) struct SpoolError {
+    /// What was to be done, up to the path.
+    action: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl SpoolError {
+    fn of(action: &'static str, path: &Path) -> impl Fn(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self { action, path: path.clone(), source }
+    }
+}
+
 impl Spool {
-    pub(super) fn open(path: &Path) -> Result<Self, String> {
-        let fault = |error: io::Error| format!("cannot write states to {}: {}", path.display(), os_text(&error));
-        let file = OpenOptions::new().append(true).create(true).open(path).map_err(fault)?;
-        let end = file.metadata().map_err(fault)?.len();
+    pub(super) fn open(path: &Path) -> Result<Self, SpoolError> {
+        let fault = SpoolError::of("write states to", path);
+        let file = OpenOptions::new().append(true).create(true).open(path).map_err(&fault)?;
+        let end = file.metadata().map_err(&fault)?.len();
         Ok(Self { path: path.to_owned(), file, line: Vec::new(), end })
     }
 
     /// Writes the state of a walk.
-    pub(super) fn write(&mut self, lua: &Lua, id: u64, at: u32, value: &Value) -> Result<(), String> {
+    pub(super) fn write(&mut self, lua: &Lua, id: u64, at: u32, value: &Value) -> Result<(), SpoolError> {
         let (state, problem) = match encode(lua, value, "the state") {
             Ok(Json::Null) => (None, None),
             Ok(encoded) => (Some(encoded), None),
-            Err(problem) => (None, Some(problem)),
+            Err(problem) => (None, Some(problem.to_string())),
         };
         let is_nil = state.is_none() && problem.is_none();
         self.line.clear();
-        let fault = |error: io::Error| format!("cannot keep its state in {}: {error}", self.path.display());
+        let fault = SpoolError::of("keep its state in", &self.path);
         serde_json::to_writer(&mut self.line, &Spooled { walk_id: id, stage: at, state, problem, is_nil })
             .map_err(|error| fault(error.into()))?;
         self.line.push(b'\n');
@@ -101,8 +118,8 @@ impl Wanted {
 }
 
 /// Reads states from a spool, of each walk what was written last of its stage. A torn last line is passed over.
-pub(super) fn read(path: &Path, wanted: &Wanted) -> Result<HashMap<u64, Kept>, String> {
-    let fault = |error: io::Error| format!("cannot read states from {}: {}", path.display(), os_text(&error));
+pub(super) fn read(path: &Path, wanted: &Wanted) -> Result<HashMap<u64, Kept>, SpoolError> {
+    let fault = SpoolError::of("read states from", path);
     let mut kept = HashMap::new();
     let file = match File::open(path) {
         Ok(file) => file,
@@ -114,7 +131,7 @@ pub(super) fn read(path: &Path, wanted: &Wanted) -> Result<HashMap<u64, Kept>, S
     let mut line = Vec::new();
     loop {
         line.clear();
-        if reader.read_until(b'\n', &mut line).map_err(fault)? == 0 {
+        if reader.read_until(b'\n', &mut line).map_err(&fault)? == 0 {
             return Ok(kept);
         }
         let Ok(spooled) = serde_json::from_slice::<Spooled>(&line) else { continue };

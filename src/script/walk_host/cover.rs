@@ -111,7 +111,7 @@ impl Cover {
             for pair in row.pairs::<String, Value>() {
                 let (name, value) = pair?;
                 let slot = place(&name)?;
-                let value = encode(lua, &value, "the option").map_err(|problem| wrong(lua, problem))?;
+                let value = encode(lua, &value, "the option").map_err(|lost| wrong(lua, lost.to_string()))?;
                 let found = suite.order[slot].options.iter().position(|option| *option == value);
                 let found = found
                     .ok_or_else(|| wrong(lua, format!("cover.seed_rows: action '{name}' has no option {value}")))?;

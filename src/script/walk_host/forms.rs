@@ -74,7 +74,7 @@ impl Reader<'_> {
 
     /// Reads an option of an action, or a list of some of them.
     fn options(&self, slot: usize, value: &Value) -> mlua::Result<Vec<u32>> {
-        let json = encode(self.lua, value, "the option").map_err(|problem| self.wrong(&problem))?;
+        let json = encode(self.lua, value, "the option").map_err(|lost| self.wrong(&lost.to_string()))?;
         let place = |value: &Json| self.suite.order[slot].options.iter().position(|option| option == value);
         if let Some(one) = place(&json) {
             return Ok(vec![number(one)]);

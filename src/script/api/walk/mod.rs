@@ -11,7 +11,7 @@ use mlua::chunk::ChunkMode;
 use mlua::{Function, Lua, MultiValue, Table, Value};
 use serde_json::Value as Json;
 
-pub(crate) use self::replay::find_in_files;
+pub(crate) use self::replay::{NoWalk, find_in_files};
 pub(crate) use self::value::{decode, encode};
 use crate::model::{WalkEnded, WalkSuite, nearest};
 use crate::script::error::{self, raise};

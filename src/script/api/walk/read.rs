@@ -7,13 +7,14 @@ use super::{SlotMarks, WalkCall};
 use crate::model::{WalkMachine, WalkSlot, WalkSuite};
 use crate::script::entropy;
 use crate::script::error::raise;
+use crate::script::table::NotCarried;
 
 /// The most steps of a walk over a machine, where nobody says.
 const MAX_STEPS: i64 = 50;
 
 /// Reads a call.
 pub(super) fn call(lua: &Lua, call: &Table) -> mlua::Result<WalkCall> {
-    let definition = |problem: String| raise(lua, "definition", problem);
+    let definition = |lost: NotCarried| raise(lua, "definition", lost.to_string());
     let options: Table = call.get("options")?;
     let mut order = Vec::new();
     let mut marks = Vec::new();

@@ -1,5 +1,6 @@
 //! `walk.replay_walk` and `walk.replay`: one walk again, as it is written down or as a trace has it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -22,20 +23,19 @@ pub(super) fn add(lua: &Lua, host: &Table, walk_host: &Rc<dyn WalkHost>) -> mlua
             let action = action?;
             let name: String = action.get("name")?;
             let param = encode(lua, &action.get::<Value>("param")?, &format!("the option of item {number}, '{name}',"))
-                .map_err(|problem| raise(lua, "usage", problem))?;
+                .map_err(|lost| raise(lua, "usage", lost.to_string()))?;
             walk.push(Json::Object(Map::from_iter([(name, param)])));
         }
-        let state = encode(lua, &state, "the state").map_err(|problem| raise(lua, "usage", problem))?;
+        let state = encode(lua, &state, "the state").map_err(|lost| raise(lua, "usage", lost.to_string()))?;
         answer(lua, shared.replay(lua, WalkReplay { id: None, walk, state, step })?)
     };
     host.set("replay_walk", lua.create_function(replay_walk)?)?;
     let shared = Rc::clone(walk_host);
     let replay = move |lua: &Lua, (logs, id, state, step): (Value, u64, Value, bool)| {
-        let usage = |problem: String| raise(lua, "usage", problem);
         let found = find(lua, &logs, id)?;
         let state = match state {
             Value::Nil => found.state.unwrap_or(Json::Null),
-            given => encode(lua, &given, "the state").map_err(usage)?,
+            given => encode(lua, &given, "the state").map_err(|lost| raise(lua, "usage", lost.to_string()))?,
         };
         answer(lua, shared.replay(lua, WalkReplay { id: Some(id), walk: found.walk, state, step })?)
     };
@@ -58,14 +58,28 @@ fn find(lua: &Lua, logs: &Value, id: u64) -> mlua::Result<trace::Found> {
             return Err(usage(format!("replay takes the logs of run_tests or the path of a trace, not {given}")));
         }
     };
-    find_in_files(&paths, id).map_err(usage)
+    find_in_files(&paths, id).map_err(|error| usage(error.to_string()))
 }
 
-/// Finds a walk in traces; a master file stands for those that it lists. The error says what is wrong.
-pub(crate) fn find_in_files(paths: &[PathBuf], id: u64) -> Result<trace::Found, String> {
-    let read = |path: &Path| {
-        std::fs::read(path).map_err(|error| format!("cannot read the trace {}: {}", path.display(), os_text(&error)))
-    };
+/// Why there is no walk to run again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoWalk {
+    /// A trace cannot be read.
+    #[error("cannot read the trace {}: {}", path.display(), os_text(source))]
+    Unreadable {
+        /// The trace.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The traces do not have it.
+    #[error(transparent)]
+    Trace(#[from] trace::TraceError),
+}
+
+/// Finds a walk in traces; a master file stands for those that it lists.
+pub(crate) fn find_in_files(paths: &[PathBuf], id: u64) -> Result<trace::Found, NoWalk> {
+    let read = |path: &Path| std::fs::read(path).map_err(|source| NoWalk::Unreadable { path: path.to_owned(), source });
     let mut texts = Vec::new();
     for path in paths {
         let text = read(path)?;
@@ -78,7 +92,7 @@ pub(crate) fn find_in_files(paths: &[PathBuf], id: u64) -> Result<trace::Found, 
         texts.push((path.clone(), text));
     }
     let files = texts.iter().map(|(path, text)| (path.as_path(), text.as_slice()));
-    trace::find(files, id).map_err(|error| error.to_string())
+    Ok(trace::find(files, id)?)
 }
 
 /// Returns the state of a walk that ran through, with how it ended; raises what it raised.

@@ -20,11 +20,10 @@ pub(super) fn set_classes(lua: &Lua, classes: Table) -> mlua::Result<()> {
 }
 
 /// Encodes a value. The error names the place inside it, beginning with `path`.
-pub(crate) fn encode(lua: &Lua, value: &Value, path: &str) -> Result<Json, String> {
+pub(crate) fn encode(lua: &Lua, value: &Value, path: &str) -> Result<Json, NotCarried> {
     let classes = lua.named_registry_value::<Option<Table>>(CLASSES).ok().flatten();
     let by_metatable = classes.and_then(|classes| classes.get("by_metatable").ok());
-    let encoded = to_value_with_classes(value, path, &Registered { lua, by_metatable });
-    encoded.map(Json::from).map_err(|problem| problem.to_string())
+    to_value_with_classes(value, path, &Registered { lua, by_metatable }).map(Json::from)
 }
 
 /// The classes of a VM.
@@ -105,7 +104,7 @@ mod tests {
     /// Encodes what an expression gives, with the class `P` at hand.
     fn encoded(lua: &Lua, source: &str) -> Result<String, String> {
         let value: Value = lua.load(source).eval().expect("it is an expression");
-        encode(lua, &value, "v").map(|json| json.to_string())
+        encode(lua, &value, "v").map(|json| json.to_string()).map_err(|lost| lost.to_string())
     }
 
     fn with_classes() -> Lua {
