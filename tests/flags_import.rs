@@ -85,7 +85,7 @@ args-off: {main: argparse_flags, flags-import: no, flags: {lr: 1}}
 globals-all: {main: globals, flags-import: all}
 globals-defined: {main: globals, flags: {lr: 5, name: {type: string}}}
 dict: {main: params, flags-import: all, flags-dest: 'global:params'}
-namespace: {main: params, flags-import: all, flags-dest: 'namespace:space'}
+namespace: {main: space, flags-import: all, flags-dest: 'namespace:space'}
 command: {main: commands train, flags-import: all}
 no-command: {main: commands, flags-import: all}
 yaml: {main: guild.pass, flags-dest: 'config:s.yml', flags-import: all}
@@ -99,6 +99,8 @@ fn project() -> Project {
         .file("argparse_flags.py", ARGPARSE)
         .file("globals.py", GLOBALS)
         .file("params.py", PARAMS)
+        // Guild keeps what it finds by the file, whatever the destination.
+        .file("space.py", PARAMS)
         .file("commands.py", COMMANDS)
         .file("s.yml", "a: 1\nb:\n  c: x y\n  d: [1, two, true]\ne: yes\nf: null\n")
         .file("s.json", r#"{"a": 1, "b": {"c": 0.5, "d": "e"}}"#)
