@@ -14,7 +14,7 @@ const FLOORS: [&[&str]; 6] = [
 ];
 
 /// Lines of code over which a file is two ideas.
-const MOST_LINES: usize = 500;
+const MOST_LINES: usize = 460;
 
 /// A source file, and its text up to its tests.
 struct Source {

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::{
-    Exit, Key, LogRange, Outcome, Place, SectionNumber, SectionPlan, SerialRan, TaskNumber, TestStatus, Value,
-    WalksFinished, WalksRan, WalksStarted,
+    Exit, LogRange, Outcome, OutputSize, Place, RaisedError, SectionNumber, SectionPlan, SerialRan, TaskNumber,
+    TestStatus, Value, WalksFinished, WalksRan, WalksStarted,
 };
 
 /// The version of the event format, raised when a reader of the old one would misread the new one.
@@ -372,69 +372,6 @@ pub(crate) struct PluginFailed {
     pub(crate) task: Option<TaskNumber>,
     /// What it raised.
     pub(crate) error: RaisedError,
-}
-
-/// How much a stream carried, and how much of it was kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct OutputSize {
-    /// Bytes that the task wrote.
-    pub(crate) bytes: u64,
-    /// Bytes of them that were left out of the file, between its head and its tail.
-    #[serde(default, skip_serializing_if = "is_zero_u64")]
-    pub(crate) left_out: u64,
-    /// Bytes of the file that stand before the line that says so; 0 where nothing was left out.
-    #[serde(default, skip_serializing_if = "is_zero_u64")]
-    pub(crate) head: u64,
-    /// Where the file stands.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub(crate) place: FilePlace,
-}
-
-/// Where a file stands that the engine wrote for an attempt.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum FilePlace {
-    /// In the attempt's folder, under its own name.
-    #[default]
-    Named,
-    /// There, with `.rille` behind its name: the task has a file of that name itself.
-    Beside,
-    /// Under `.guild/tasks/`: the folder did not take it, or it was removed there.
-    Apart,
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
-}
-
-impl OutputSize {
-    /// Returns whether nothing was written.
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.bytes == 0
-    }
-}
-
-/// An error that Lua code raised and nobody caught.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize, JsonSchema)]
-#[error("{message}")]
-#[schemars(deny_unknown_fields)]
-pub(crate) struct RaisedError {
-    /// The kind in one word: `timeout`, `definition`, `usage`, `cancelled`, `assertion`, `syntax`, `error`, …
-    pub(crate) kind: String,
-    /// What, where and what to do.
-    pub(crate) message: String,
-    /// The call stack, one call a line.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) traceback: Option<String>,
-}
-
-impl RaisedError {
-    /// Returns what a result keeps of the error beside its message.
-    pub(crate) fn data(&self) -> Value {
-        let traceback = self.traceback.as_deref().map_or(Value::Null, Value::from);
-        let fields = [("kind", Value::from(self.kind.as_str())), ("traceback", traceback)];
-        Value::Map(fields.map(|(name, value)| (Key::Text(name.to_owned()), value)).into())
-    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]

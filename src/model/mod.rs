@@ -24,8 +24,10 @@ mod nearest;
 mod order;
 mod os_text;
 mod outcome;
+mod output_size;
 mod path_bytes;
 mod python_text;
+mod raised;
 mod recipe;
 mod record;
 mod runnable;
@@ -49,8 +51,8 @@ pub(crate) use blob::Blob;
 pub(crate) use cleared::{Cleared, NothingCleared};
 pub(crate) use datafile::{Datafile, DatafileMistake};
 pub(crate) use event::{
-    Dropped, EVENT_FORMAT, Event, EventKind, FilePlace, META, OutputSize, PluginFailed, RaisedError, RunStarted,
-    SectionFinished, SectionStarted, TaskFinished, TaskPlanned, TaskQueued, Trial, TrialMeasured,
+    Dropped, EVENT_FORMAT, Event, EventKind, META, PluginFailed, RunStarted, SectionFinished, SectionStarted,
+    TaskFinished, TaskPlanned, TaskQueued, Trial, TrialMeasured,
 };
 pub(crate) use exit::Exit;
 pub(crate) use file_slice::FileSlice;
@@ -68,7 +70,9 @@ pub(crate) use nearest::nearest;
 pub(crate) use order::{JobInfo, Order, RuntimeInfo, SynchroLine};
 pub(crate) use os_text::{limit, os_text, without_os_numbers};
 pub(crate) use outcome::Outcome;
+pub(crate) use output_size::{FilePlace, OutputSize};
 pub(crate) use python_text::{float_text, push_python_str, python_text_of};
+pub(crate) use raised::RaisedError;
 pub(crate) use recipe::{RecipeError, Recipes, add_tag, read_recipes, recipe_schema};
 pub(crate) use record::RecordForm;
 pub(crate) use runnable::Runnable;

@@ -1,5 +1,7 @@
 //! Carries out what the coordinator of walks decides: starts workers as tasks, talks with them, and records.
 
+mod records;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,29 +9,24 @@ use std::time::Duration;
 
 use crossbeam::channel::{after, never, select, tick};
 
+use self::records::way_of;
 use super::failures::Failures;
 use super::line::{Heard, WorkerLines};
 use super::overdue::Overdue;
 use super::page::PageFile;
-use super::traces::{FAILED, MASTER, append_traces, begin_traces, list_trace};
-use super::words::{step_in_words, steps_in_words, steps_of};
-use super::{Elapsed, WalkError, WalkOutcome, end_of, sections, worker_draft};
+use super::traces::{FAILED, MASTER, begin_traces, list_trace};
+use super::words::{step_in_words, steps_of};
+use super::{Elapsed, WalkError, WalkOutcome, end_of, worker_draft};
 use crate::engine::{End, Failure, OnLimit, StopReason};
 use crate::job::{HostCall, Job, WaitError};
-use crate::model::{
-    EventKind, Exit, NoState, Place, SerialRan, Stream, TaskNumber, WalkEnd, WalkEnded, WalkFailed, WalkOrder,
-    WalkReport, WalkStep, WalkSuite, WalksRan,
-};
-use crate::walk::{Coordinator, Effect, Input, Ran, SerialEnded, WayOfFailing};
+use crate::model::{EventKind, Exit, NoState, Place, Stream, TaskNumber, WalkEnd, WalkOrder, WalkReport, WalkSuite};
+use crate::walk::{Coordinator, Effect, Input};
 
 /// How often it is looked whether the run is to stop, whether a walk takes too long, and whether a task has ended.
 pub(super) const TICK: Duration = Duration::from_millis(50);
 
 /// How long a worker that has closed its socket, or was told that there is nothing more, may take to come to its end.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Walks that are listed one by one; of more, the first.
-const MOST_LISTED: u32 = 10_000;
 
 /// A worker as the host knows it.
 struct Worker {
@@ -317,114 +314,12 @@ impl<'a> Carrier<'a> {
         Ok(())
     }
 
-    fn record_ran(&mut self, ran: Ran) -> Result<(), WalkError> {
-        self.say(2, || {
-            let Ran { stage, worker, places, portions, .. } = &ran;
-            format!("worker {worker}: {portions} walks from {} to {} at stage {}", places.start, places.end, stage + 1)
-        });
-        self.list(&ran);
-        let mut ended: Vec<WalkFailed> = Vec::new();
-        for walk in ran.ended.iter().filter(|walk| walk.end != WalkEnd::Passed) {
-            let failed = self.failed(walk);
-            if walk.end == WalkEnd::Failed {
-                let steps = self.steps(walk);
-                self.failures.add(way_of(&failed), walk.id, || steps);
-            }
-            ended.push(failed);
-        }
-        append_traces(&self.folder, &self.suite, &self.coordinator.setup().plan, &ended, &ran.ended)
-            .map_err(|error| unrecordable(&self.folder.join(FAILED), &error))?;
-        let event = WalksRan {
-            suite: self.suite_number,
-            path: ran.path,
-            stage: ran.stage,
-            worker: ran.worker,
-            from: ran.places.start,
-            to: ran.places.end,
-            ran: ran.portions,
-            ended,
-        };
-        self.record(EventKind::WalksRan(Box::new(event)))
-    }
-
-    /// Lists walks that have come to their end as sections of the worker's task.
-    fn list(&mut self, ran: &Ran) {
-        let last = self.coordinator.setup().plan.stages().len() - 1;
-        let task = self.tasks.iter().find(|(worker, _)| *worker == ran.worker).or(self.tasks.first());
-        let Some((_, task)) = task.copied() else { return };
-        for walk in &ran.ended {
-            if walk.end == WalkEnd::Passed && walk.stage as usize != last || self.listed >= MOST_LISTED {
-                continue;
-            }
-            self.listed += 1;
-            let next = self.sections.entry(task).or_default();
-            *next += 1;
-            let section = *next;
-            let failed = self.failed(walk);
-            let events = sections::events(task, section, &failed);
-            // Where nothing can be recorded any more the next event that counts says so.
-            self.job.run.note(events);
-        }
-    }
-
-    /// Returns the steps of a walk.
-    fn steps(&self, walk: &WalkEnded) -> Vec<WalkStep> {
-        match self.suite.machine.is_some() || !walk.steps.is_empty() {
-            true => walk.steps.clone(),
-            false => steps_of(&self.coordinator.setup().plan, walk.id),
-        }
-    }
-
-    /// Returns a walk that ended as the event log has it.
-    fn failed(&self, walk: &WalkEnded) -> WalkFailed {
-        let steps = self.steps(walk);
-        let action = walk.slot.and_then(|slot| self.suite.order.get(slot as usize)).map(|slot| slot.action.clone());
-        let mut failed = WalkFailed {
-            id: walk.id,
-            stage: walk.stage,
-            end: walk.end,
-            walk: steps_in_words(&self.suite, &steps),
-            action,
-            error: walk.error.clone(),
-            seconds: walk.seconds,
-        };
-        // It is not only for the event log, where everything is masked.
-        failed.mask(self.job.run.masks());
-        failed
-    }
-
-    fn record_serial(&mut self, ended: SerialEnded) -> Result<(), WalkError> {
-        let words = step_in_words(&self.suite, ended.step);
-        self.say(2, || format!("{words} took {:.3} s", ended.seconds));
-        let event = SerialRan {
-            suite: self.suite_number,
-            path: ended.path,
-            stage: ended.stage,
-            slot: ended.step.slot,
-            option: ended.step.option,
-            words,
-            returned: ended.returned,
-            error: ended.error,
-            seconds: ended.seconds,
-        };
-        self.record(EventKind::SerialRan(Box::new(event)))
-    }
-
-    fn record(&mut self, kind: EventKind) -> Result<(), WalkError> {
-        self.job.run.record(vec![kind]).map_err(|error| WalkError::Wait(WaitError::Unrecordable(Failure::from(error))))
-    }
-
     /// Says something to a user who wants to hear so much.
     fn say(&self, from: u8, text: impl FnOnce() -> String) {
         if self.verbose >= from {
             self.job.run.print(Stream::Stderr, format!("{}\n", text()).into_bytes());
         }
     }
-}
-
-/// Returns the way in which a walk failed, as it is recorded.
-fn way_of(walk: &WalkFailed) -> WayOfFailing {
-    WayOfFailing::of(walk.action.as_deref(), walk.error.as_ref())
 }
 
 /// Returns the file into which a worker writes states.

@@ -5,6 +5,7 @@
 
 mod line;
 mod loaded;
+mod lua_half;
 mod page;
 mod portions;
 mod records;

@@ -6,7 +6,8 @@ use mlua::{Function, MultiValue, Table, Value};
 use serde_json::Value as Json;
 
 use super::Worker;
-use super::loaded::{Loaded, missing, seconds_since};
+use super::loaded::{Loaded, seconds_since};
+use super::lua_half::missing;
 use super::page::{SERIAL, WALK, monotonic};
 use super::portions::{explain, steps};
 use crate::model::{Blob, Message, RaisedError, Reply, WalkEnd, WalkEnded, WalkReport, WalkStep};
