@@ -274,8 +274,8 @@ fn a_python_script_has_its_flags_as_variables() {
     project.run(&["run", "train", "-y", "lr=1e-5"]).code(0).stdout("1e-05 'yes'\n");
     project.run(&["run", "parse", "-y"]).code(0).stdout("Namespace(lr='1e-05')\n");
     project.run(&["run", "train.py", "-y"]).code(0).stdout("0.1 'a'\n");
-    project.run(&["run", "train.py", "-y", "lr=2"]).stderr_has("unsupported flag 'lr'").stderr_has("--force-flags");
-    project.run(&["run", "train.py", "-y", "lr=2", "--force-flags"]).code(0).stdout("2 'a'\n");
+    project.run(&["run", "train.py", "-y", "lrr=2"]).stderr_has("unsupported flag 'lrr'").stderr_has("--force-flags");
+    project.run(&["run", "train.py", "-y", "lr=2"]).code(0).stdout("2 'a'\n");
     let run = &project.runs()[0];
     let command = run.attr("cmd");
     assert_eq!(
