@@ -389,6 +389,10 @@ fn a_walk_of_a_trace_is_replayed() {
         std::fs::read_dir(project.path("logs")).expect("there are traces").next().expect("one").expect("it is read");
     let master = folder.path().join("master.trace");
     let master = master.to_str().expect("it is text");
+    // A worker that was ended before it got a walk is listed, and has written nothing.
+    let mut listed = std::fs::read_to_string(master).expect("it is there");
+    listed.push_str("{\"worker\": 99, \"trace\": \"logs/none.trace\"}\n");
+    std::fs::write(master, listed).expect("it can be written");
     project.run(&["replay", master, "5", "-q"]).code(0).stdout("walk 5 passed; its state: [\"A1\",\"F1\"]\n");
     project
         .run(&["replay", master, "5", "-q", "--state", "[7]"])

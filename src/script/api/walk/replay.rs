@@ -87,7 +87,12 @@ pub(crate) fn find_in_files(paths: &[PathBuf], id: u64) -> Result<trace::Found, 
             // A folder of traces may be moved as a whole.
             let beside = path.parent().unwrap_or(Path::new("")).join(listed.file_name().unwrap_or_default());
             let listed = if listed.exists() || !beside.exists() { listed } else { beside };
-            texts.push((listed.clone(), read(&listed)?));
+            match read(&listed) {
+                Ok(text) => texts.push((listed, text)),
+                // A worker that got no walk has written none.
+                Err(NoWalk::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
         }
         texts.push((path.clone(), text));
     }
