@@ -44,6 +44,7 @@ mod pipelines;
 mod plugins;
 mod processes;
 mod pytest;
+mod queues;
 mod reports;
 mod rerun;
 mod resume;

@@ -86,6 +86,7 @@ pub(crate) fn run_settings(config: Config, home: Home, subject: Subject, command
         walks: WalkSettings { forced: WalkOptions::default(), usual: walk.options() },
         log_levels: log_levels.levels(),
         resume: None,
+        claim: false,
         rerun: None,
         archive: None,
         selection: Selection::default(),
@@ -114,5 +115,6 @@ pub(crate) fn begin(settings: Settings) -> Result<Arc<Job>, Failure> {
     Job::begin(settings, guarded).map_err(|error| match error {
         StartError::Store(error) => Failure::from(error),
         error @ StartError::System(_) => Failure::no_result(error.to_string()),
+        error @ StartError::NotStaged(_) => Failure::general(error.to_string()),
     })
 }

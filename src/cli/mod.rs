@@ -15,6 +15,7 @@ mod near;
 mod ops;
 mod output;
 mod pict;
+mod queue;
 mod references;
 mod run;
 pub(crate) mod runs;
@@ -63,6 +64,8 @@ enum Command {
     Logs(logs::LogsArgs),
     /// List runs, and work on them
     Runs(Box<runs::RunsArgs>),
+    /// Start staged runs, the oldest first
+    Queue(queue::QueueArgs),
     /// List the operations of the project in this folder
     Ops(ops::OpsArgs),
     /// Explain an operation: its flags, and what it requires
@@ -126,6 +129,7 @@ pub(crate) fn main(args: &[OsString]) -> i32 {
         Command::Run(run) => run::main(*run, handed_on, args, home),
         Command::Logs(logs) => configured_home(home).and_then(|home| logs::main(&logs, &home)),
         Command::Runs(runs) => configured_home(home).and_then(|home| runs::main(*runs, &home)),
+        Command::Queue(queue) => configured_home(home).and_then(|home| queue::main(&queue, home)),
         Command::Ops(ops) => ops::main(&ops),
         Command::HelpOp(help) => help_op::main(&help, configured_home(home).ok().as_ref()),
         Command::Test(test) => test::main(&test, args, home),

@@ -29,6 +29,7 @@ mod runner_lookup;
 mod runner_process;
 mod scheduler;
 mod sections;
+mod side_runs;
 mod signals;
 #[cfg(test)]
 mod simulator;
@@ -79,6 +80,7 @@ pub(crate) use self::runner_process::{
     Half, Listener, ProgramEnd, RunnerProgram, StopRequest, die_of, run_program, split_runner,
 };
 pub(crate) use self::scheduler::{Answer, Capacity, End, Group, Limits, OnLimit, Reused, Submission, Timing};
+pub(crate) use self::side_runs::{SideEvent, SideRuns};
 pub(crate) use self::signals::{begin_clean, notice, wake_pipe};
 pub(crate) use self::spawner::local::TASK_ROLE;
 pub(crate) use self::stop::{Abandoned, StopReason};

@@ -108,6 +108,8 @@ pub(crate) struct Settings {
     pub(crate) log_levels: BTreeMap<String, Level>,
     /// The run directory of the run to go on with.
     pub(crate) resume: Option<PathBuf>,
+    /// The run that is gone on with is to be staged still.
+    pub(crate) claim: bool,
     /// Which tasks of an earlier run are run.
     pub(crate) rerun: Option<Rerun>,
     /// The archive to make at the end.

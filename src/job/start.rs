@@ -33,6 +33,9 @@ pub(crate) enum StartError {
     /// The system did not give what an engine needs.
     #[error("cannot start the engine: {}", engine::explain(.0))]
     System(#[from] std::io::Error),
+    /// The run was to be started only if it is staged, and is not any more.
+    #[error("run {0} is not staged any more")]
+    NotStaged(String),
 }
 
 /// The log of the job in a run directory.
@@ -63,7 +66,7 @@ impl Job {
         }
         let journal = Journal::new(log, Box::new(move |event| audience.event(Arc::new(event))));
         journal.record([run_started(&settings, &runtime, pid, first_started)].into_iter().chain(warnings).collect())?;
-        if before.is_some() && first_started.is_none() {
+        if settings.resume.is_some() && first_started.is_none() {
             run.start(now.timestamp_micros())?;
         }
         let seconds = before.as_ref().map_or(0.0, |before| before.seconds);
@@ -173,14 +176,17 @@ struct Opened {
 }
 
 /// Makes the directory of a run with its log, or opens that of the run that is resumed.
-fn open(settings: &mut Settings, id: &str, pid: u32, masks: &Masks) -> store::Result<Opened> {
+fn open(settings: &mut Settings, id: &str, pid: u32, masks: &Masks) -> Result<Opened, StartError> {
     if let Some(path) = &settings.resume {
-        let mut run = RunDir::reopen(path, pid)?;
+        let claimed = if settings.claim { RunDir::claim(path, pid)? } else { Some(RunDir::reopen(path, pid)?) };
+        let mut run = claimed.ok_or_else(|| StartError::NotStaged(id.to_owned()))?;
         // A batch that was staged, or that Guild has made, has none yet.
         let is_known = run.event_log().exists();
         if !is_known {
             EventLog::create(&run.event_log())?;
-            run.begin_again()?;
+            if !settings.claim {
+                run.begin_again()?;
+            }
         }
         // What is torn is cut off before anybody reads it.
         let log = EventLog::open(&run.event_log())?.masked_by(masks.clone());

@@ -73,7 +73,7 @@ pub(crate) use opref::{NoOpref, Opref, read_opref};
 pub(crate) use platform::{host, platform, user};
 pub(crate) use remove::remove;
 pub(crate) use repair::{Repaired, repair};
-pub(crate) use run_dir::{RunDir, Site, now_micros, run_id};
+pub(crate) use run_dir::{NotReserved, Reserved, RunDir, Site, WAITS, Waits, now_micros, reserve, run_id, waited_with};
 pub(crate) use run_files::{FileKind, RunFile, Walk, files, manifest, open_file, sourcecode_folder};
 pub(crate) use run_output::RunOutput;
 pub(crate) use secrets::{Secrets, keep_secret_variables, secret_variables};

@@ -5,23 +5,26 @@
 //! what must survive the death of the machine is in the event log, which is synced, and at the end in the last attributes;
 //! see [`super::durable`].
 
+mod again;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::FallocateFlags;
 use serde::Serialize;
 
+pub(crate) use self::again::{NotReserved, Reserved, WAITS, Waits, reserve, waited_with};
 use super::attr::AttrError;
-use super::birth::{Birth, lock_held};
+use super::birth::Birth;
 use super::durable;
-use super::lock::{self, Lock, Refused};
+use super::lock::Lock;
 use super::{Encoder, Error, EventLog, Opref, Result, attr};
 
 /// The size of the ballast, in bytes: room for the last events and attributes of a run on a full disk.
@@ -29,9 +32,6 @@ const BALLAST: u64 = 64 * 1024;
 
 /// So many files can be opened for the end of a run, whatever the tasks and the jobfile hold open.
 const SPARE_DESCRIPTORS: usize = 6;
-
-/// How long the guardian of a host that was killed is waited for. It ends when all tasks of the host have.
-const GUARDIANS_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A run directory whose lock this process holds.
 #[derive(Debug)]
@@ -128,52 +128,22 @@ impl RunDir {
         if self.birth.as_ref().is_some_and(Birth::is_in_place) { self.appear() } else { Ok(()) }
     }
 
-    /// Takes up the run in the directory `path` again for the process `pid`, pending until [`RunDir::restart`].
-    ///
-    /// Fails at once if a live process holds it. What is left of a host that was killed, its guardian, is waited for:
-    /// tasks of that host may still be there as long as it is.
-    pub(crate) fn reopen(path: &Path, pid: u32) -> Result<RunDir> {
-        let path = std::path::absolute(path).map_err(Error::io("find", path))?;
-        let guild = path.join(".guild");
-        let id = run_id(&path);
-        let lock_path = guild.join("LOCK");
-        if lock::is_held(&lock_path).map_err(Error::io("read", &lock_path))? {
-            return Err(Error::Running { id });
-        }
-        let patience = Instant::now() + GUARDIANS_PATIENCE;
-        while super::status::recorded_process_lives(&lock_path) {
-            if Instant::now() > patience {
-                return Err(lock_held(&path, &guild, lock::recorded_pid(&lock_path)));
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        let lock = match Lock::acquire(&lock_path, pid) {
-            Ok(lock) => lock,
-            Err(Refused::Held(_)) => return Err(Error::Running { id }),
-            Err(Refused::Failed(error)) => return Err(error),
-        };
-        let (temporaries, spare) = (AtomicU64::new(0), Mutex::new(spare_descriptors(&path)?));
-        let run = RunDir { path, guild, id, birth: None, lock, temporaries, spare };
-        run.reserve_ballast()?;
-        run.put("PENDING", b"")?;
-        Ok(run)
-    }
-
     /// Marks a run that was taken up again as running, at `resumed_micros`: it has no end any more.
     pub(crate) fn restart(&self, resumed_micros: i64) -> Result<()> {
         self.remove("attrs/exit_status")?;
         self.remove("attrs/stopped")?;
         self.write_attr("resumed", &resumed_micros)?;
+        self.forget_staging()?;
         self.remove("PENDING")
     }
 
     /// Takes the end of a run that is started again away, before anything of it runs: from here on it has none. What it
     /// was staged for is under way.
     pub(crate) fn begin_again(&self) -> Result<()> {
-        for name in ["attrs/exit_status", "attrs/stopped", "STAGED"] {
+        for name in ["attrs/exit_status", "attrs/stopped"] {
             self.remove(name)?;
         }
-        Ok(())
+        self.forget_staging()
     }
 
     /// Leaves the run staged since `staged_micros`, to be started later, and gives it up. It is on the disk then.
@@ -329,6 +299,9 @@ impl RunDir {
     /// Marks the run as started at `started_micros` (microseconds since 1970).
     pub(crate) fn start(&self, started_micros: i64) -> Result<()> {
         self.write_attr("started", &started_micros)?;
+        if self.birth.is_none() {
+            self.forget_staging()?;
+        }
         self.remove("PENDING")
     }
 

@@ -209,6 +209,7 @@ fn recipe(args: &OperationArgs, chosen: &mut Chosen, around: Around<'_>) -> Resu
             force_deps: args.force_deps,
             keep: args.keep_run,
             quiet: args.quiet > 0,
+            claim: args.if_staged,
         },
         grace: grace(loaded, args),
         output_limit: loaded.config.output_limit.map_or(u64::MAX, |limit| limit.0),
@@ -370,6 +371,9 @@ fn run(plan: Plan, operation: &str, is_background: bool) -> Result<i32, Failure>
             write_out(&text)?;
             Ok(0)
         }
+        // Both are told by the queue that has started this.
+        Done::NotStaged => Ok(exit_code::NOTHING),
+        Done::Waits => Ok(exit_code::FAILED),
         Done::NotNeeded(same) => {
             // A step of a pipeline is then the run that there is.
             if let (Some(link), Some(run)) = (std::env::var_os(job::pipeline::LINK), same.first()) {

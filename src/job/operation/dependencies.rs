@@ -39,7 +39,7 @@ pub(super) fn resolve(
         cache: &plan.recipe.home.path().join("cache/resources"),
         started_in: &plan.recipe.started_in,
         limits: Limits::default(),
-        upstreams: &Runs { home: &plan.recipe.home, own: Some(&id) },
+        upstreams: &Runs { home: &plan.recipe.home, own: Some(&id), can_wait: plan.recipe.wants.claim },
         can_import: &|module| can_import(module, &plan.record, &directory, &is_interrupted),
         post_process: &|command, folder| post_process(command, folder, &is_interrupted),
         stdin: &|| stdin(plan),
@@ -85,7 +85,7 @@ pub(super) fn default_runs(
     home: &Home,
     notify: &mut dyn FnMut(Notice),
 ) -> FlagValues {
-    dependency::default_runs(deps, values, &Runs { home, own: None }, notify)
+    dependency::default_runs(deps, values, &Runs { home, own: None, can_wait: false }, notify)
 }
 
 /// Returns why the interpreter of the operation does not find a Python module, seen from the run. It is found and not run:

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::output::{Recorder, Recording};
 use super::state::{RunEnd, State};
-use super::{Audience, Done, Plan, RunError, RunPlace, keep, prepare, secrets, sourcecode, stale};
+use super::{Audience, Done, Plan, RunError, RunPlace, keep, prepare, secrets, sourcecode, stale, waiting};
 use crate::engine::{
     self, Abandoned, End, Engine, Guarded, Journal, Limits, OwnRun, StopReason, Submission, Surroundings, Timing,
     Waited,
@@ -37,7 +37,7 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
     let used = std::mem::take(&mut plan.used);
     let names = secrets::note(&mut plan);
     let masks = plan.masks();
-    let (run, log) = open(&plan, pid, &masks)?;
+    let Some((run, log)) = open_wanted(&plan, pid, &masks)? else { return Ok(Done::NotStaged) };
     store::keep_secret_variables(&run, names.clone())?;
     engine::mark_host(run.id());
     let directory = run.path().to_owned();
@@ -54,6 +54,8 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
     let engine = start_engine(&plan, &directory, runtime, parts)?;
     engine.provide(TASK, Some(own_run), None);
 
+    // What comes after it will be noticed as a change.
+    let seen = waiting::seen_of(&plan);
     let prepared = prepare::prepare(&mut plan, git, &state, audience, &|| engine.interrupted());
     let unfinished = match prepared {
         Ok(prepared) if engine.interrupted().is_none() => {
@@ -81,6 +83,13 @@ pub(super) fn run(mut plan: Plan, guarded: Guarded, mut audience: Box<dyn Audien
         Err(error) => error,
     };
     close(&engine)?;
+    let unfinished = match plan.recipe.wants.claim {
+        true => match waiting::leave_staged(&plan, &state, unfinished, seen) {
+            Err(unfinished) => unfinished,
+            waits => return waits,
+        },
+        false => unfinished,
+    };
     state.end(&RunEnd::of_error(&unfinished))?;
     Err(unfinished)
 }
@@ -115,6 +124,20 @@ fn superfluous(
 /// Begins the run directory, or takes it up again.
 pub(super) fn open(plan: &Plan, pid: u32, masks: &Masks) -> Result<(RunDir, EventLog), RunError> {
     open_by(plan, pid, masks, RunDir::begin)
+}
+
+/// The same, unless the run is to be taken up only as a staged one, and is none any more.
+fn open_wanted(plan: &Plan, pid: u32, masks: &Masks) -> Result<Option<(RunDir, EventLog)>, RunError> {
+    match &plan.place {
+        RunPlace::Again { path } if plan.recipe.wants.claim => {
+            let Some(run) = RunDir::claim(path, pid)? else { return Ok(None) };
+            // One whose start was broken off has one.
+            let log_path = run.event_log();
+            let log = if log_path.exists() { EventLog::open(&log_path) } else { EventLog::create(&log_path) }?;
+            Ok(Some((run, log.masked_by(masks.clone()))))
+        }
+        _ => open(plan, pid, masks).map(Some),
+    }
 }
 
 /// The same for a trial, of which there are many.

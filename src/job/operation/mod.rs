@@ -20,6 +20,7 @@ mod sourcecode;
 mod stale;
 mod state;
 mod upstream;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -38,6 +39,7 @@ pub(in crate::job) use self::python::of_project as python_of;
 pub(crate) use self::recorded::{CannotStart, RecordedRun};
 pub(crate) use self::sourcecode::Snapshot;
 pub(crate) use self::stale::Used;
+pub(crate) use self::waiting::waits_still;
 
 /// A run that was asked for, checked and complete.
 pub(crate) struct Plan {
@@ -177,6 +179,8 @@ pub(crate) struct Wants {
     pub(crate) keep: bool,
     /// Nothing of its output is shown.
     pub(crate) quiet: bool,
+    /// It is started only if it is staged, and stays staged where it cannot be started yet.
+    pub(crate) claim: bool,
 }
 
 /// What became of a run.
@@ -200,6 +204,10 @@ pub(crate) enum Done {
     Explained(String),
     /// Another run is the same, by their ids; this one was not kept.
     NotNeeded(Vec<String>),
+    /// The run was to be started only if it is staged, and is not any more.
+    NotStaged,
+    /// A dependency is not met. The run is staged as it was, and says why.
+    Waits,
 }
 
 /// Why a run came to nothing.

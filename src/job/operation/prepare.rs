@@ -90,7 +90,10 @@ fn write_attributes(run: &RunDir, plan: &Plan) -> store::Result<()> {
     run.write_attr_by(encoder, "op", &secrets::written(&plan.record, &plan.secrets))?;
     run.write_attr("flags", &plan.values)?;
     run.write_attr("user_flags", &plan.user_flags)?;
-    run.write_attr_by(encoder, "run_params", &secrets::options(plan))?;
+    // One that was staged was asked for then, and may be put back.
+    if !plan.recipe.wants.claim {
+        run.write_attr_by(encoder, "run_params", &secrets::options(plan))?;
+    }
     let is_new = matches!(plan.place, RunPlace::New { .. });
     if is_new {
         run.write_attr_by(encoder, "host", &store::host())?;

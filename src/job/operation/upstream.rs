@@ -20,6 +20,8 @@ pub(super) struct Runs<'a> {
     pub(super) home: &'a Home,
     /// The id of the run that asks: it is not its own upstream.
     pub(super) own: Option<&'a str>,
+    /// Who asks can wait: a run that may still change, or is to be made good first, is not taken.
+    pub(super) can_wait: bool,
 }
 
 impl Upstreams for Runs<'_> {
@@ -34,7 +36,8 @@ impl Upstreams for Runs<'_> {
             // An id that is given whole says which run is meant, whatever its operation is.
             if ids.iter().any(|id| id == chosen) {
                 let run = store::summarise(&self.home.runs_dir().join(chosen));
-                return judge(&run, purpose, true).map_err(|why| none(Some(why)));
+                let judged = if self.can_wait { judge_settled(&run) } else { judge(&run, purpose, true) };
+                return judged.map_err(|why| none(Some(why)));
             }
             ids.retain(|id| id.starts_with(chosen));
             if ids.is_empty() || chosen.len() >= ID_LENGTH {
@@ -51,19 +54,28 @@ impl Upstreams for Runs<'_> {
         }
         let mut why_not = None;
         let mut newest = None;
+        let mut comes = None;
         for path in candidates {
             let is_needed = newest.is_none() || is_marked(&path);
             if !is_needed {
                 continue;
             }
             let run = store::summarise(&path);
+            // An older one is not what is meant while the newest is on its way.
+            if self.can_wait && matches!(run.status, Status::Running | Status::Staged | Status::Pending) {
+                comes = comes.or_else(|| judge_settled(&run).err().filter(|_| newest.is_none()));
+                continue;
+            }
             match judge(&run, purpose, false) {
                 Ok(upstream) if run.marked => return Ok(upstream),
                 Ok(upstream) => newest = newest.or(Some(upstream)),
                 Err(why) => why_not = why_not.or(Some(why)),
             }
         }
-        newest.ok_or_else(|| none(why_not))
+        match comes {
+            Some(why) => Err(none(Some(why))),
+            None => newest.ok_or_else(|| none(why_not)),
+        }
     }
 }
 
@@ -127,12 +139,25 @@ fn judge(run: &RunInfo, purpose: Purpose, is_chosen: bool) -> Result<Upstream, S
     }
 }
 
+/// The same where it can be waited for: also a run that was named has to have ended well.
+fn judge_settled(run: &RunInfo) -> Result<Upstream, String> {
+    let id = short(&run.id);
+    match run.status {
+        Status::Running => Err(format!("run {id} is still running")),
+        Status::Error | Status::Lost => {
+            let why = judge(run, Purpose::Files, false).err().unwrap_or_default();
+            Err(format!("{why}: start it again with 'rille run --start {id}'"))
+        }
+        _ => judge(run, Purpose::Files, true),
+    }
+}
+
 fn short(id: &str) -> &str {
     if id.len() == ID_LENGTH { id.get(..8).unwrap_or(id) } else { id }
 }
 
 /// The operations that a dependency names.
-struct Wanted(Vec<Name>);
+pub(super) struct Wanted(Vec<Name>);
 
 /// One of them: `op`, `model:op` or `package/model:op`, model and operation as regular expressions.
 struct Name {
@@ -142,7 +167,7 @@ struct Name {
 }
 
 impl Wanted {
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         let regex = |text: &str| {
             let pattern = if text == "+" { "^\\+$".to_owned() } else { format!("^(?:{text})$") };
             Regex::new(&pattern).map_err(|error| {
@@ -165,7 +190,7 @@ impl Wanted {
         Ok(Wanted(words.map(name).collect::<Result<_, _>>()?))
     }
 
-    fn fits(&self, opref: &Opref) -> bool {
+    pub(super) fn fits(&self, opref: &Opref) -> bool {
         self.0.iter().any(|name| {
             name.package.as_ref().is_none_or(|package| *package == opref.name)
                 && name.model.as_ref().is_none_or(|model| model.is_match(&opref.model))
@@ -212,7 +237,7 @@ mod tests {
     const MARKED: (&str, &str) = ("attrs/marked", "true\n");
 
     fn find(made: &Made, operation: &str, chosen: Option<&str>, purpose: Purpose) -> String {
-        match (Runs { home: &made.home, own: Some("own") }).find(operation, chosen, purpose) {
+        match (Runs { home: &made.home, own: Some("own"), can_wait: false }).find(operation, chosen, purpose) {
             Ok(run) => run.remark.map_or(run.id.clone(), |remark| format!("{}: {remark}", run.id)),
             Err(error) => format!("{error}; {}", error.hint.as_deref().unwrap_or_default()),
         }

@@ -215,6 +215,7 @@ pub(super) fn again(args: &OperationArgs, path: &Path, proto: &Path, around: Sur
     let batch = assemble(args, &mut chosen, &around, seed, trials, None)?;
     let mut settings = settings(args, around, &batch.recipe, kind);
     settings.resume = Some(path.to_owned());
+    settings.claim = args.if_staged;
     carry(settings, batch)
 }
 

@@ -52,6 +52,9 @@ pub(crate) struct OperationArgs {
     /// Start a staged run, or run another one again in its directory
     #[arg(long, alias = "restart", value_name = "RUN", help_heading = "What to do")]
     pub(super) start: Option<String>,
+    /// With --start, start the run only if it is staged, and leave it so where a dependency is not met: what a queue does
+    #[arg(long, requires = "start", hide = true)]
+    pub(super) if_staged: bool,
     /// Make a new run of the operation, flags and source code of another one
     #[arg(long, value_name = "RUN", conflicts_with = "start", help_heading = "What to do")]
     pub(super) proto: Option<String>,

@@ -255,6 +255,7 @@ pub(super) fn start_again(
     }
     let mut settings = settings(args, &wanted, around, is_graph);
     settings.resume = Some(path.to_owned());
+    settings.claim = args.if_staged;
     carry(settings, &wanted, steps)
 }
 
