@@ -6,7 +6,7 @@ use std::fs;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{DEADLINE, Project, Run, guild_program, until};
+use crate::harness::{DEADLINE, Project, Run, Running, guild_program, until};
 
 /// An operation that leaves a file, writes a scalar and ends with the code that it is given.
 const TRAIN: &str = "train:\n  exec: sh train.sh ${lr} ${code}\n  flags:\n    lr: 0.1\n    code: 0\n    opt:\n      default: adam\n      \
@@ -304,6 +304,83 @@ fn an_interrupt_ends_what_runs_and_leaves_the_rest_to_be_started() {
     fs::write(batch.path().join(".guild/proto/op.sh"), "").expect("it can be written");
     project.run(&["run", "--restart", &batch.id()]).code(0);
     assert_eq!(the_batch(&project).0.outcomes(), "n=1=passed n=2=passed n=3=passed");
+}
+
+/// A batch of trials that run until they are asked to end, two of them at work.
+fn batch_at_work() -> (Project, Running, Run, Vec<Run>) {
+    let project = Project::new()
+        .file("guild.yml", "op:\n  exec: sh op.sh\n  flags: {n: 0}\n")
+        .file("op.sh", "trap 'exit 5' TERM INT; echo READY; while :; do [ -e go ] && exit 0; sleep 0.01; done\n");
+    let running = project.start(&["run", "op", "n=[1,2]", "-j", "2"]);
+    let ready = |run: &Run| fs::read(run.path().join(".guild/output")).is_ok_and(|output| output.starts_with(b"READY"));
+    until("two trials to run", DEADLINE, || {
+        (project.runs().iter().filter(|run| ready(run)).count() == 2).then_some(())
+    });
+    let (batch, trials) = the_batch(&project);
+    (project, running, batch, trials)
+}
+
+#[test]
+fn a_trial_is_stopped_for_itself() {
+    let (project, running, batch, trials) = batch_at_work();
+    let beside = |words: &[&str]| project.start(words).wait_only(DEADLINE);
+    for run in [&trials[0], &batch] {
+        let refused = beside(&["runs", "rm", &run.id(), "-y"]);
+        refused.code(1).stderr_has("is running");
+    }
+    beside(&["runs", "stop", &trials[0].id(), "-y"]).code(0).stderr_has("Stopped 1 run(s)");
+    assert_eq!((trials[0].attr("exit_status"), trials[1].try_attr("exit_status")), (json!(5), None));
+    assert!(!running.has_ended());
+    fs::write(trials[1].path().join("go"), "").expect("it can be written");
+    running.wait().code(1);
+    assert_eq!(the_batch(&project).0.outcomes(), "n=1=errored n=2=passed");
+    // It can be started for itself, and is then a run like any other.
+    let alone = project.start(&["run", "--start", &trials[0].id()]);
+    until("the trial to run", DEADLINE, || trials[0].has(".guild/LOCK").then_some(()));
+    until("the trial to be ready", DEADLINE, || {
+        let output = fs::read(trials[0].path().join(".guild/output")).unwrap_or_default();
+        (trials[0].try_attr("exit_status").is_none() && output == b"READY\n").then_some(())
+    });
+    beside(&["runs", "stop", &trials[0].id(), "-y"]).code(0);
+    alone.wait().code(143);
+}
+
+#[test]
+fn a_batch_is_stopped_with_its_trials() {
+    for words in [&[][..], &["--force", "--timeout", "20"]] {
+        let (project, running, batch, trials) = batch_at_work();
+        // Without a name it is the batch, and not the trial that is newer.
+        let id = batch.id();
+        let named: &[&str] = if words.is_empty() { &[] } else { &[id.as_str()] };
+        let words = [&["runs", "stop", "-y"], named, words].concat();
+        project.start(&words).wait_only(DEADLINE).code(0).stderr_has("Stopped 1 run(s)");
+        running.wait().code(143);
+        let statuses = [&batch, &trials[0], &trials[1]].map(|run| run.attr("exit_status"));
+        assert_eq!(json!(statuses), json!([-15, -15, -15]));
+    }
+}
+
+#[test]
+fn a_trial_that_heeds_nothing_is_killed_and_its_batch_goes_on() {
+    let project = Project::new()
+        .file("guild.yml", "op:\n  exec: sh op.sh\n  flags: {n: 0}\n")
+        .file("op.sh", "trap '' TERM INT; echo READY; while :; do [ -e go ] && exit 0; sleep 0.01; done\n");
+    let running = project.start(&["run", "op", "n=[1,2]"]);
+    let first = until("the first trial to run", DEADLINE, || {
+        let ready = |run: &Run| fs::read(run.path().join(".guild/output")).is_ok_and(|output| output == b"READY\n");
+        project.runs().into_iter().find(ready)
+    });
+    let beside = |words: &[&str]| project.start(words).wait_only(DEADLINE);
+    beside(&["runs", "stop", &first.id(), "-y", "--timeout", "0.05"]).code(1).stderr_has("--force kills it");
+    beside(&["runs", "stop", &first.id(), "-y", "--timeout", "0.05", "--force"]).code(0);
+    assert_eq!(first.attr("exit_status"), -9);
+    let second = until("the second trial", DEADLINE, || {
+        let (_, trials) = the_batch(&project);
+        trials.into_iter().find(|trial| trial.id() != first.id() && trial.path().exists())
+    });
+    fs::write(second.path().join("go"), "").expect("it can be written");
+    running.wait().code(1);
+    assert_eq!(second.attr("exit_status"), 0);
 }
 
 #[test]

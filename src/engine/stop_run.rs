@@ -36,6 +36,8 @@ pub(crate) enum StopRefused {
     NotRunning,
     /// It runs there.
     Elsewhere(String),
+    /// It is a trial that its batch prepares, or whose end is being written.
+    NotBegun,
     /// The system did not let us.
     Failed(std::io::Error),
 }
@@ -54,11 +56,14 @@ pub(crate) enum StopEnd {
 impl Stopping {
     /// Asks the run in the directory `run` to end, by SIGTERM to the process that works on it.
     pub(crate) fn begin(run: &Path) -> Result<Stopping, StopRefused> {
-        let found = worker(run);
+        let found = begun(run);
         let (pid, holder) = match &found {
             Worker::Nobody => return Err(StopRefused::NotRunning),
             Worker::Elsewhere(place) => return Err(StopRefused::Elsewhere(place.clone())),
             Worker::Process { pid, holder } => (*pid, *holder),
+            // Its host goes on, and looks after what it leaves.
+            Worker::Trial(Some(pid)) => (*pid, None),
+            Worker::Trial(None) => return Err(StopRefused::NotBegun),
         };
         let opened = open(pid).and_then(|process| Ok((process, holder.map(open).transpose()?)));
         let (process, host) = match opened {
@@ -70,7 +75,8 @@ impl Stopping {
         if worker(run) != found {
             return Err(StopRefused::NotRunning);
         }
-        let descendants = if host.is_none() { descendants(pid) } else { Vec::new() };
+        let is_of_guild = matches!(found, Worker::Process { holder: None, .. });
+        let descendants = if is_of_guild { descendants(pid) } else { Vec::new() };
         match pidfd_send_signal(&process, Signal::TERM) {
             // It has ended by itself, which is as good.
             Ok(()) | Err(Errno::SRCH) => {}
@@ -123,6 +129,17 @@ impl Stopping {
             std::thread::sleep(LOOK);
         }
         true
+    }
+}
+
+/// Returns who works on a run, after a moment if that is a trial without a process.
+fn begun(run: &Path) -> Worker {
+    let patience = Instant::now() + LAST_PATIENCE;
+    loop {
+        match worker(run) {
+            Worker::Trial(None) if Instant::now() < patience => std::thread::sleep(LOOK),
+            found => return found,
+        }
     }
 }
 

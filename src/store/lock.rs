@@ -5,7 +5,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -81,6 +81,13 @@ impl Lock {
         (&self.file).write_all(pid.to_string().as_bytes())
     }
 
+    /// Names another process in the file: one that works for the holder. Whoever reads it meanwhile finds the one or the other.
+    pub(super) fn name(&self, pid: u32) -> Result<()> {
+        // As long as the longest number that is read.
+        let text = format!("{pid:<0$}", PID_LENGTH);
+        self.file.write_all_at(text.as_bytes(), 0).map_err(Error::io("write", &self.path))
+    }
+
     /// Takes note that the folder `from`, in which the file is, has been renamed to `to`.
     pub(super) fn has_moved(&mut self, from: &Path, to: &Path) {
         if let Ok(relative) = self.path.strip_prefix(from) {
@@ -110,6 +117,9 @@ pub(crate) fn is_held(path: &Path) -> io::Result<bool> {
     }
 }
 
+/// So many bytes Guild reads of the file.
+const PID_LENGTH: usize = 10;
+
 /// Returns the pid that the file at `path` holds, as Guild reads it: the first ten bytes.
 pub(crate) fn recorded_pid(path: &Path) -> Option<u32> {
     read_pid(&File::open(path).ok()?)
@@ -117,7 +127,7 @@ pub(crate) fn recorded_pid(path: &Path) -> Option<u32> {
 
 fn read_pid(file: &File) -> Option<u32> {
     let mut text = String::new();
-    file.take(10).read_to_string(&mut text).ok()?;
+    file.take(PID_LENGTH as u64).read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
 }
 

@@ -337,6 +337,12 @@ impl RunDir {
         })
     }
 
+    /// Names in the lock the process of a run that has none of its own otherwise: a trial, which its batch holds. As in Guild
+    /// it can be stopped by that.
+    pub(crate) fn name_process(&self, pid: u32) -> Result<()> {
+        self.lock.name(pid)
+    }
+
     /// Gives up the run, whose end is written.
     pub(crate) fn release(self) -> Result<()> {
         self.lock.release()

@@ -17,6 +17,8 @@ pub(crate) enum Worker {
         /// The process that holds the run, for a run of Rille: its host.
         holder: Option<u32>,
     },
+    /// A process that the host of the run's batch looks after. It may not have been started yet, or be over.
+    Trial(Option<u32>),
     /// A process on another machine, or where this machine cannot see it. Holds what is known of the place.
     Elsewhere(String),
 }
@@ -24,7 +26,7 @@ pub(crate) enum Worker {
 /// Returns who works on the run in the directory `run`.
 ///
 /// A run of Rille is held by a `flock`, and the kernel tells by whom: the pid in `LOCK` must be that process or its
-/// parent. A run of Guild has nothing but the pid, so that process must be older than the file, and have the id of the run
+/// parent. A trial is held by the host of its batch, and the pid is of its own process. A run of Guild has nothing but the pid, so that process must be older than the file, and have the id of the run
 /// in its environment, as Guild gives it to every operation.
 pub(crate) fn worker(run: &Path) -> Worker {
     let guild = run.join(".guild");
@@ -39,6 +41,9 @@ pub(crate) fn worker(run: &Path) -> Worker {
     };
     if lock::is_held(&path).unwrap_or(false) {
         return match lock::holder_by_kernel(&path) {
+            Some(holder) if is_trial_of(run, holder) => {
+                Worker::Trial(recorded.filter(|pid| is_operation(*pid, &run_id(run))))
+            }
             Some(holder) => {
                 let is_known = |pid: &u32| *pid == holder || parent(holder) == Some(*pid);
                 let pid = recorded.filter(is_known).unwrap_or(holder);
@@ -56,6 +61,13 @@ pub(crate) fn worker(run: &Path) -> Worker {
         Some(pid) if is_operation(pid, &run_id(run)) => Worker::Process { pid, holder: None },
         _ => Worker::Elsewhere(place()),
     }
+}
+
+/// Returns whether a run is a trial of a batch that the process `holder` runs. A trial that is started for itself is none.
+fn is_trial_of(run: &Path, holder: u32) -> bool {
+    let batch = attribute(run, "batch").and_then(|batch| batch.as_str().map(str::to_owned));
+    let lock = batch.zip(run.parent()).map(|(batch, runs)| runs.join(batch).join(".guild/LOCK"));
+    lock.and_then(|lock| lock::holder_by_kernel(&lock)) == Some(holder)
 }
 
 /// Returns the parent of a process.

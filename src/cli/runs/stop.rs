@@ -12,9 +12,9 @@ use crate::cli::Failure;
 use crate::cli::output::write_json;
 use crate::engine::{StopEnd, StopRefused, Stopping};
 use crate::model::exit_code;
-use crate::store::{Home, RunInfo, Status};
+use crate::store::{self, Home, RunInfo, Status, Worker};
 
-/// Which runs are stopped, and how. Without RUN the newest that is running.
+/// Which runs are stopped, and how. Without RUN the newest that is running; a trial of a batch is stopped by its id.
 #[derive(Args, Debug)]
 pub(crate) struct StopArgs {
     /// Wait so many seconds for the end of the runs
@@ -43,7 +43,8 @@ pub(crate) fn main(args: &StopArgs, home: &Home) -> Result<i32, Failure> {
     let unnamed = args.chosen.runs.is_empty();
     let mut runs = args.chosen.select(home, Unnamed::All)?;
     if unnamed {
-        runs.retain(|run| run.status == Status::Running);
+        // A trial is not what is meant where its batch is running.
+        runs.retain(|run| run.status == Status::Running && !matches!(store::worker(&run.path), Worker::Trial(_)));
         runs.truncate(1);
     }
     // What has ended is stopped: there is nothing to do and nothing wrong.
@@ -119,6 +120,10 @@ fn stop_each(runs: &[RunInfo], timeout: Duration, force: bool) -> Vec<StopResult
             Err(StopRefused::Elsewhere(place)) => {
                 warn(&format!("run {} runs on {place}, and can be stopped there only", run.id));
                 return result(run, "elsewhere");
+            }
+            Err(StopRefused::NotBegun) => {
+                warn(&format!("trial {} has no process yet: stop it again, or its batch", run.id));
+                return result(run, "refused");
             }
             Err(StopRefused::Failed(error)) => {
                 warn(&format!("cannot stop run {}: {error}", run.id));

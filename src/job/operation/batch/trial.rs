@@ -193,6 +193,8 @@ impl Trials {
         let Some((_, phase)) = self.listed(number) else { return };
         if let Phase::Made(made) = &*phase.lock() {
             made.state.note(EventKind::TaskStarted { task: OWN_NUMBER, attempt: 1, pid });
+            // Without it the trial ends with its batch only.
+            let _ = made.state.with_run(|run| run.name_process(pid.unsigned_abs()));
         }
     }
 
