@@ -15,7 +15,7 @@ fn counting() -> Project {
     let told = project.path("told").display().to_string();
     project.file(
         "guild.yml",
-        &format!("op:\n  exec: sh -c 'echo $RUN_ID >>{told}; exit ${{code}}'\n  flags: {{code: 0, n: 0}}\n"),
+        format!("op:\n  exec: sh -c 'echo $RUN_ID >>{told}; exit ${{code}}'\n  flags: {{code: 0, n: 0}}\n"),
     )
 }
 

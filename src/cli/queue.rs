@@ -258,6 +258,6 @@ fn pass_on(id: &str, stream: Stream, line: &[u8]) {
     }
     let _ = match stream {
         Stream::Stderr => io::stderr().write_all(&text),
-        _ => io::stdout().write_all(&text),
+        Stream::Stdout => io::stdout().write_all(&text),
     };
 }

@@ -152,12 +152,10 @@ impl SideRuns {
         let mut at = 0;
         while at < self.runs.len() {
             let run = &mut self.runs[at];
-            let code = match run.child.try_wait()? {
-                Some(status) => {
-                    Some(status.code().unwrap_or_else(|| exit_code::of_signal(status.signal().unwrap_or(0))))
-                }
-                None => None,
-            };
+            let code = run
+                .child
+                .try_wait()?
+                .map(|status| status.code().unwrap_or_else(|| exit_code::of_signal(status.signal().unwrap_or(0))));
             let number = run.number;
             run.pipes.retain_mut(|pipe| {
                 let stream = pipe.stream;

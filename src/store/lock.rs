@@ -84,7 +84,7 @@ impl Lock {
     /// Names another process in the file: one that works for the holder. Whoever reads it meanwhile finds the one or the other.
     pub(super) fn name(&self, pid: u32) -> Result<()> {
         // As long as the longest number that is read.
-        let text = format!("{pid:<0$}", PID_LENGTH);
+        let text = format!("{pid:<PID_LENGTH$}");
         self.file.write_all_at(text.as_bytes(), 0).map_err(Error::io("write", &self.path))
     }
 

@@ -56,7 +56,7 @@ fn look(text: &mut String, source: &Source, dep: &DependencyRecord, flags: &Flag
             }
         }
         (SourceKind::File(path) | SourceKind::Config(path), None) => {
-            of_file(text, &Path::new(&dep.location).join(path))
+            of_file(text, &Path::new(&dep.location).join(path));
         }
         (_, Some(path)) => {
             of_file(text, &Path::new(&dep.location).join(&path));
@@ -109,9 +109,8 @@ pub(super) fn leave_staged(plan: &Plan, state: &State, error: RunError, seen: St
     let reason = match &error {
         RunError::Unmet(reason, hint) => {
             let hint = hint
-                .iter()
-                .map(|hint| format!(" ({})", hint.lines().collect::<Vec<_>>().join(" ")))
-                .collect::<String>();
+                .as_ref()
+                .map_or_else(String::new, |hint| format!(" ({})", hint.lines().collect::<Vec<_>>().join(" ")));
             Some(plan.masks().mask_text(&format!("{reason}{hint}")).into_owned())
         }
         error if matches!(error, RunError::Interrupted(_)) || error.leaves_no_result() => None,
