@@ -50,7 +50,7 @@ pub(super) fn differences(plan: &Plan, directory: &Path, other: &Path) -> Option
 }
 
 /// Returns the files of the project that define operations. A run that is started again knows only where it is defined.
-fn definitions(plan: &Plan) -> Vec<PathBuf> {
+pub(super) fn definitions(plan: &Plan) -> Vec<PathBuf> {
     let mut files = plan.recipe.definitions.clone();
     if plan.recipe.opref.kind == "guildfile" {
         files.extend(Path::new(&plan.recipe.opref.name).file_name().map(PathBuf::from));

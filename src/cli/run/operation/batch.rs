@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use crate::cli::begin::{Subject, begin, run_settings};
 use crate::cli::config::Loaded;
 use crate::cli::output::write_out;
 use crate::cli::{Failure, FailureKind};
-use crate::job::operation::batch::{Batch, BatchKind, Listed, read_trials, stage, stage_trials};
+use crate::job::operation::batch::{Batch, BatchKind, Listed, find_existing, read_trials, stage, stage_trials};
 use crate::job::operation::{self as job, Recipe, SourceCode};
 use crate::job::{Door, MainEnd, Settings};
 use crate::model::exit_code;
@@ -163,13 +164,24 @@ pub(super) fn run(
     let attributes = attributes(args, &chosen, &wanted);
     let kind = BatchKind::new(&operation, &wanted.optimizer, wanted.optimizer_flags.clone(), attributes);
     let own: Vec<String> = wanted.own.into_iter().collect();
-    let listed = |flags: FlagValues| Listed { id: Uuid::new_v4().simple().to_string(), flags, own: own.clone() };
+    let listed = |flags: FlagValues| Listed {
+        id: Uuid::new_v4().simple().to_string(),
+        flags,
+        own: own.clone(),
+        is_found: false,
+    };
     let trials: Vec<Listed> = wanted.trials.into_iter().map(listed).collect();
     let source = Arc::new(std::mem::replace(&mut chosen.source, SourceCode::Kept));
-    let batch = assemble(args, &mut chosen, &around, wanted.seed, trials, Some(source))?;
+    let mut batch = assemble(args, &mut chosen, &around, wanted.seed, trials, Some(source))?;
     let mut settings = settings(args, around, &batch.recipe, kind);
     settings.label.clone_from(&args.batch.batch_label);
     settings.run_tags.clone_from(&args.batch.batch_tag);
+    if args.needed {
+        batch = find_existing(&settings, batch).map_err(super::failure)?;
+        if !say_existing(&operation, &batch.trials) {
+            return Ok(0);
+        }
+    }
     if args.stage {
         let name = settings.batch.as_ref().map(|kind| kind.name.clone()).unwrap_or_default();
         let id = stage(&settings, batch, &mut audience::Terminal { is_background: false }).map_err(super::failure)?;
@@ -177,7 +189,7 @@ pub(super) fn run(
         return Ok(0);
     }
     if args.batch.stage_trials {
-        for trial in &batch.trials {
+        for trial in batch.trials.iter().filter(|trial| !trial.is_found) {
             let flags = operation::label(None, &trial.flags, &BTreeSet::new()).0;
             write_out(&format!("Staging trial {}: {operation} ({flags})\n", trial.id))?;
         }
@@ -186,6 +198,27 @@ pub(super) fn run(
         return Ok(0);
     }
     carry(settings, batch)
+}
+
+/// Says which trials there are already, and returns whether there are others.
+fn say_existing(operation: &str, trials: &[Listed]) -> bool {
+    let found: Vec<&Listed> = trials.iter().filter(|trial| trial.is_found).collect();
+    if found.is_empty() {
+        return true;
+    }
+    let what = match trials.len() {
+        1 => "the trial".to_owned(),
+        count if count == found.len() => format!("all {count} trials"),
+        count => format!("{} of {count} trials", found.len()),
+    };
+    let mut text = format!("Skipping {what} because the following runs match (--needed specified):\n");
+    for trial in &found {
+        let flags = operation::label(None, &trial.flags, &BTreeSet::new()).0;
+        text.push_str(&format!("  {}  {operation} ({flags})\n", trial.id));
+    }
+    // With a closed terminal there is nobody to tell.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+    found.len() < trials.len()
 }
 
 /// Runs a batch again that was staged, broken off, or has failed trials; what has completed stays.
@@ -247,7 +280,7 @@ fn of_guild(chosen: &Chosen, path: &Path, seed: u32) -> Result<Vec<Listed>, Fail
         let mut flags = resolved.values.clone();
         let names = own.keys().cloned().collect();
         flags.extend(own);
-        Listed { id: Uuid::new_v4().simple().to_string(), flags, own: names }
+        Listed { id: Uuid::new_v4().simple().to_string(), flags, own: names, is_found: false }
     };
     Ok(std::iter::from_fn(|| optimizer.next()).map(trial).collect())
 }

@@ -115,6 +115,9 @@ impl Job {
                 resources: batch.resources.clone(),
                 ..Task::default()
             };
+            if trial.is_found {
+                return self.found(trials, number, trial, task);
+            }
             let again = self.settings.resume.is_some().then(|| completed(number, &trials.path(trial))).flatten();
             let reused = again.map(|mut reused| {
                 reused.events.splice(1..1, trials.measured(number));
@@ -123,6 +126,21 @@ impl Job {
             Submission { number, folder: trial.id.clone(), task: Box::new(task), decided: None, reused }
         };
         (1..).zip(&batch.trials).zip(ids).map(submission).collect()
+    }
+
+    /// Makes a task of a trial whose run was there before: it is skipped, and shows what that run came to.
+    fn found(&self, trials: &Trials, number: TaskNumber, trial: &Listed, task: Task) -> Submission {
+        if let Err(error) = trials.link(trial) {
+            self.run.warn(error.to_string(), None);
+        }
+        let reason = format!("run {} is the same (--needed)", trial.id.get(..8).unwrap_or(&trial.id));
+        let outcome = Outcome::Skipped;
+        let finished = TaskFinished { attempt: 0, reason: Some(reason.clone()), ..ended(number, outcome) };
+        let measured = trials.measured(number).into_iter();
+        let events = measured.chain([EventKind::TaskFinished(Box::new(finished))]).collect();
+        let end = End { outcome, reason: Some(reason), data: None, exit: None, stopped: None };
+        let reused = Some(Box::new(Reused { events, end }));
+        Submission { number, folder: trial.id.clone(), task: Box::new(task), decided: None, reused }
     }
 
     /// Makes the trials that could start, as they come.
@@ -234,23 +252,7 @@ pub(in crate::job::operation) fn completed(number: TaskNumber, path: &Path) -> O
     #[expect(clippy::cast_precision_loss, reason = "seconds")]
     let seconds = started.zip(stopped).map_or(0.0, |(started, stopped)| (stopped - started) as f64 / 1e6);
     let exit = Some(Exit::Code(0));
-    let finished = TaskFinished {
-        task: number,
-        attempt: 1,
-        outcome: Outcome::Passed,
-        status: None,
-        reason: None,
-        data: None,
-        exit,
-        seconds,
-        stdout: crate::model::OutputSize::default(),
-        stderr: crate::model::OutputSize::default(),
-        log: crate::model::OutputSize::default(),
-        killed_leftovers: 0,
-        will_retry: false,
-        dangling: false,
-        time_limit: None,
-    };
+    let finished = TaskFinished { exit, seconds, ..ended(number, Outcome::Passed) };
     let events = vec![
         EventKind::TaskReused { task: number, started: time(started) },
         EventKind::TaskStarted { task: number, attempt: 1, pid: 0 },
@@ -258,4 +260,25 @@ pub(in crate::job::operation) fn completed(number: TaskNumber, path: &Path) -> O
     ];
     let end = End { outcome: Outcome::Passed, reason: None, data: None, exit, stopped: None };
     Some(Box::new(Reused { events, end }))
+}
+
+/// Returns the end of a task that nothing more is known of.
+fn ended(task: TaskNumber, outcome: Outcome) -> TaskFinished {
+    TaskFinished {
+        task,
+        attempt: 1,
+        outcome,
+        status: None,
+        reason: None,
+        data: None,
+        exit: None,
+        seconds: 0.0,
+        stdout: crate::model::OutputSize::default(),
+        stderr: crate::model::OutputSize::default(),
+        log: crate::model::OutputSize::default(),
+        killed_leftovers: 0,
+        will_retry: false,
+        dangling: false,
+        time_limit: None,
+    }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::operation::FlagValues;
-use crate::store::{self, RunDir};
+use crate::store::{self, RunDir, Status};
 
 /// The list, a line of JSON for each trial.
 pub(super) const TRIALS: &str = ".guild/trials";
@@ -21,6 +21,9 @@ pub(crate) struct Listed {
     /// The names of those in which it differs from others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) own: Vec<String>,
+    /// Its run was there before the batch, and is not run again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_found: bool,
 }
 
 /// Writes the list into the run of a batch.
@@ -45,5 +48,18 @@ pub(crate) fn read(batch: &Path) -> store::Result<Option<Vec<Listed>>> {
     };
     let trial = |line: &str| serde_json::from_str(line);
     let trials: Result<Vec<Listed>, _> = text.lines().map(trial).collect();
-    trials.map(Some).map_err(|error| store::Error::corrupt(&path, error.to_string()))
+    let mut trials = trials.map_err(|error| store::Error::corrupt(&path, error.to_string()))?;
+    for trial in trials.iter_mut().filter(|trial| trial.is_found) {
+        let run = batch.parent().map(|runs| runs.join(&trial.id));
+        let is_there = run.is_some_and(|run| {
+            run.join(".guild").is_dir()
+                && matches!(store::summarise(&run).status, Status::Completed | Status::Terminated)
+        });
+        if !is_there {
+            // It is another's run, and gets its own.
+            trial.is_found = false;
+            trial.id = uuid::Uuid::new_v4().simple().to_string();
+        }
+    }
+    Ok(Some(trials))
 }

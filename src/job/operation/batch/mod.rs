@@ -6,6 +6,7 @@
 
 mod carrier;
 mod listed;
+mod needed;
 mod proto;
 mod stage;
 mod trial;
@@ -21,6 +22,7 @@ use crate::store::{Opref, Secrets};
 
 pub(in crate::job::operation) use self::carrier::completed;
 pub(crate) use self::listed::{Listed, read as read_trials};
+pub(crate) use self::needed::find_existing;
 pub(crate) use self::proto::PROTO;
 pub(crate) use self::stage::{stage, stage_trials};
 pub(in crate::job) use self::trial::Trials;

@@ -29,9 +29,10 @@ pub(crate) fn stage_trials(
     run.start(store::now_micros())?;
     let directory = run.path().to_owned();
     let source = proto::source(&directory)?;
-    let count = batch.trials.len();
+    let needed: Vec<_> =
+        (1..).zip(&batch.trials).filter(|(_, trial)| !trial.is_found).map(|(number, _)| number).collect();
     let trials = Arc::new(Trials::new(batch, &directory, run.id(), std::process::id(), source));
-    let staged = (1..).take(count).try_for_each(|number| trials.make(number, notify, &|| None).map(drop));
+    let staged = needed.into_iter().try_for_each(|number| trials.make(number, notify, &|| None).map(drop));
     run.conclude(i32::from(staged.is_err()), store::now_micros())?;
     store::settle(&[&run])?;
     run.release()?;

@@ -70,6 +70,10 @@ impl Trials {
         &self.batch
     }
 
+    pub(super) fn into_batch(self) -> Batch {
+        self.batch
+    }
+
     fn listed(&self, number: TaskNumber) -> Option<(&Listed, &Mutex<Phase>)> {
         let at = usize::try_from(number).ok()?.checked_sub(1)?;
         Some((self.batch.trials.get(at)?, self.phases.get(at)?))
@@ -81,7 +85,7 @@ impl Trials {
     }
 
     /// Makes the plan of a trial.
-    fn plan(&self, trial: &Listed) -> Plan {
+    pub(super) fn plan(&self, trial: &Listed) -> Plan {
         let batch = &self.batch;
         let path = self.path(trial);
         let place = match path.join(".guild").exists() {
@@ -177,7 +181,7 @@ impl Trials {
     }
 
     /// Links a trial in its batch.
-    fn link(&self, trial: &Listed) -> store::Result<()> {
+    pub(super) fn link(&self, trial: &Listed) -> store::Result<()> {
         let link = self.directory.join(&trial.id);
         let target = self.path(trial);
         let beside = self.directory.parent().zip(target.parent()).is_some_and(|(batch, trial)| batch == trial);
