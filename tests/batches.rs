@@ -229,6 +229,8 @@ fn trials_are_staged_each_for_itself() {
     project.run(&["run", "train", "code=[0,1]", "--stage-trials"]).code(0).stdout_has("Staging trial ");
     let (batch, trials) = the_batch(&project);
     assert_eq!(batch.attr("exit_status"), 0);
+    let listed = project.run(&["runs", "info", &batch.id(), "--json"]).code(0).json();
+    assert_eq!((&listed["status"], &listed["damage"]), (&json!("completed"), &Value::Null));
     assert!(trials.iter().all(|trial| trial.has(".guild/STAGED")));
     project.run(&["run", "--start", &trials[1].id()]).code(1);
     assert_eq!(trials[1].attr("exit_status"), 1);
@@ -391,6 +393,85 @@ fn each_trial_has_a_gpu_of_its_own() {
     let (_, trials) = the_batch(&project);
     let gpus: BTreeSet<String> = trials.iter().map(|trial| trial.text(".guild/output")).collect();
     assert_eq!(gpus.into_iter().collect::<Vec<_>>(), ["GPU 4\n", "GPU 7\n"]);
+}
+
+#[test]
+fn trials_that_exist_are_not_needed() {
+    let project = training();
+    project.run(&["run", "train", "lr=1"]).code(0);
+    let first = project.the_run().id();
+    project.run(&["run", "train", "lr=2", "code=3"]).code(3);
+    let ended = project.run(&["run", "train", "lr=[1,2,3]", "code=[0,3]", "--needed", "-j", "2"]);
+    // Whatever failed is run again.
+    ended.code(1).stderr_has("Skipping 1 of 6 trials because the following runs match (--needed specified):\n");
+    ended.stderr_has(&format!("  {first}  train (code=0 lr=1"));
+    let (batch, trials) = the_batch(&project);
+    assert_eq!(trials[0].id(), first);
+    let outcomes = batch.outcomes();
+    assert!(
+        outcomes.starts_with("code=0 lr=1=skipped code=0 lr=2=passed code=0 lr=3=passed code=3 lr=1=errored"),
+        "{outcomes}"
+    );
+    assert_eq!(batch.results()["counts"]["skipped"], 1);
+    ended.stderr_has(&format!("run {} is the same (--needed)", &first[..8]));
+    assert!(batch.path().join(&first).exists(), "it is linked");
+    assert_eq!(trials[0].text("steps"), "x\n", "it was not run again");
+    // It stays skipped when the batch goes on, and what has completed stays.
+    let before = project.runs().len();
+    for trial in &trials {
+        fs::write(trial.path().join("train.sh"), "echo x >>steps; exit 0\n").expect("it can be written");
+    }
+    project.run(&["run", "--restart", &batch.id(), "--needed", "-j", "2"]).code(0);
+    let (_, trials) = the_batch(&project);
+    let steps: Vec<String> = trials.iter().map(|trial| trial.text("steps")).collect();
+    assert_eq!(steps, ["x\n", "x\n", "x\n", "x\nx\n", "x\nx\n", "x\nx\n"]);
+    assert_eq!(project.runs().len(), before);
+    // One that was removed is run.
+    project.run(&["runs", "rm", &first, "-y"]).code(0);
+    project.run(&["run", "--restart", &batch.id()]).code(0);
+    assert_eq!(the_batch(&project).0.outcomes().matches("passed").count(), 6);
+}
+
+#[test]
+fn a_batch_of_which_all_is_there_makes_nothing() {
+    let project = training();
+    project.run(&["run", "train", "lr=[1,2]", "-y"]).code(0);
+    let before: BTreeSet<String> = project.runs().iter().map(Run::id).collect();
+    for words in [&[][..], &["--stage"], &["--stage-trials"]] {
+        let ended = project.run(&[&["run", "train", "lr=[2,1]", "--needed"][..], words].concat());
+        ended
+            .code(0)
+            .stdout("")
+            .stderr_has("Skipping all 2 trials because the following runs match (--needed specified):\n");
+        assert_eq!(project.runs().iter().map(Run::id).collect::<BTreeSet<_>>(), before);
+        let hidden = fs::read_dir(project.home().join("runs/.new")).map_or(0, Iterator::count);
+        assert_eq!(hidden, 0, "nothing is left of what was looked at");
+    }
+    // Other source code is another trial.
+    fs::write(project.path("train.sh"), "exit $2\n").expect("it can be written");
+    let ended = project.run(&["run", "train", "lr=[2,1]", "--needed"]);
+    ended.code(0);
+    assert!(!ended.err().contains("Skipping"), "{}", ended.err());
+    assert_eq!(project.runs().len(), before.len() + 3);
+}
+
+#[test]
+fn trials_are_compared_with_what_their_dependencies_are() {
+    let project = Project::new()
+        .file("guild.yml", "op:\n  exec: cat data.txt\n  flags: {n: 0}\n  requires:\n    - file: data.txt\n")
+        .file("data.txt", "one\n");
+    project.run(&["run", "op", "n=[1,2]"]).code(0);
+    project.run(&["run", "op", "n=[1,2,3]", "--needed"]).code(0).stderr_has("Skipping 2 of 3 trials");
+    project.run(&["run", "op", "n=[1,2,3]", "--needed"]).code(0).stderr_has("Skipping all 3 trials");
+    let count = project.runs().len();
+    fs::write(project.path("data.txt"), "two\n").expect("it can be written");
+    let ended = project.run(&["run", "op", "n=[1,2]", "--needed"]);
+    ended.code(0);
+    assert!(!ended.err().contains("Skipping"), "{}", ended.err());
+    assert_eq!(project.runs().len(), count + 3);
+    // What cannot be prepared is told by the trial itself.
+    fs::remove_file(project.path("data.txt")).expect("it is there");
+    project.run(&["run", "op", "n=[1,2]", "--needed"]).code(1).stderr_has("a dependency was not met");
 }
 
 #[test]

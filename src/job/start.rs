@@ -221,7 +221,7 @@ fn keep_files(run: &mut RunDir, settings: &Settings, masks: &Masks) -> store::Re
     Ok(Some(run.path().join(TESTBED_FILE)))
 }
 
-fn runtime_info(settings: &Settings, run: &RunDir, started: DateTime<Utc>) -> RuntimeInfo {
+pub(super) fn runtime_info(settings: &Settings, run: &RunDir, started: DateTime<Utc>) -> RuntimeInfo {
     let name = match settings.door {
         Door::Batch | Door::Pipeline => settings.batch.as_ref().map(|batch| batch.name.clone()).unwrap_or_default(),
         Door::Job | Door::Walk => settings.jobfile.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
@@ -244,7 +244,7 @@ fn runtime_info(settings: &Settings, run: &RunDir, started: DateTime<Utc>) -> Ru
     }
 }
 
-fn run_started(
+pub(super) fn run_started(
     settings: &Settings,
     runtime: &RuntimeInfo,
     pid: u32,

@@ -506,6 +506,52 @@ mod tests {
     }
 
     #[test]
+    fn a_staged_run_is_claimed_once_and_can_be_left_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("r");
+        begun(&path).stage(5).unwrap();
+        let before = names(&path.join(".guild"));
+        let status = || load(&path).unwrap().info.status;
+        let claimed = RunDir::claim(&path, me()).unwrap().expect("it is staged");
+        assert!(matches!(RunDir::claim(&path, me()), Err(Error::Running { .. })));
+        claimed.leave_staged(None).unwrap();
+        assert_eq!((names(&path.join(".guild")), status(), waited_with(&path)), (before, Status::Staged, None));
+        // It waits for something, and says for what until it is started.
+        let waits = Waits { reason: "no data".to_owned(), seen: "12".to_owned() };
+        RunDir::claim(&path, me()).unwrap().expect("it is staged").leave_staged(Some(&waits)).unwrap();
+        assert_eq!((status(), waited_with(&path).as_deref()), (Status::Staged, Some("12")));
+        assert_eq!(crate::store::attribute(&path, WAITS), Some("no data".into()));
+        // Who dies on the way leaves it staged, too.
+        drop(RunDir::claim(&path, me()).unwrap());
+        fs::write(path.join(".guild/LOCK"), "999999999").unwrap();
+        assert_eq!(status(), Status::Staged);
+        let run = RunDir::claim(&path, me()).unwrap().expect("it is staged");
+        run.start(6).unwrap();
+        assert_eq!((status(), waited_with(&path)), (Status::Running, None));
+        assert!(!path.join(".guild/attrs").join(WAITS).exists());
+        run.conclude(0, 7).unwrap();
+        run.release().unwrap();
+        assert!(RunDir::claim(&path, me()).unwrap().is_none());
+        assert!(!path.join(".guild/LOCK").exists());
+    }
+
+    #[test]
+    fn a_staged_run_is_reserved_by_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("r");
+        assert_eq!(reserve(&path).err(), Some(NotReserved::Gone));
+        begun(&path).stage(5).unwrap();
+        let reserved = reserve(&path).unwrap();
+        assert_eq!(reserve(&path).err(), Some(NotReserved::Gone));
+        // Nobody is kept from starting it by that.
+        assert!(RunDir::claim(&path, me()).unwrap().is_some());
+        drop(reserved);
+        let staging = File::open(path.join(".guild/STAGED")).unwrap();
+        staging.lock_shared().unwrap();
+        assert_eq!(reserve(&path).err(), Some(NotReserved::BeingStaged));
+    }
+
+    #[test]
     fn the_second_host_on_a_directory_fails_at_once_and_names_the_first() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("r");

@@ -104,6 +104,22 @@ mod tests {
     }
 
     #[test]
+    fn a_trial_is_worked_on_by_its_own_process_and_never_by_the_host_of_its_batch() {
+        let dir = tempfile::tempdir().unwrap();
+        let (batch, path) = (dir.path().join("b"), dir.path().join("t"));
+        let (_held, trial) = (new_run(&batch), new_run(&path));
+        let me = std::process::id();
+        assert_eq!(worker(&path), Worker::Process { pid: me, holder: Some(me) });
+        trial.write_attr("batch", &"b").unwrap();
+        // This process is none of an operation.
+        assert_eq!(worker(&path), Worker::Trial(None));
+        trial.name_process(1).unwrap();
+        assert_eq!(fs::read_to_string(path.join(".guild/LOCK")).unwrap(), format!("{:<10}", 1));
+        assert_eq!(worker(&path), Worker::Trial(None));
+        assert_eq!(worker(&batch), Worker::Process { pid: me, holder: Some(me) });
+    }
+
+    #[test]
     fn a_pid_alone_is_not_believed() {
         let dir = tempfile::tempdir().unwrap();
         let guild = dir.path().join(".guild");

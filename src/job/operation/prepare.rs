@@ -72,7 +72,7 @@ pub(super) fn with<T>(state: &State, work: impl FnOnce(&RunDir) -> store::Result
 }
 
 /// The same for what changes where the run is.
-fn with_mut<T>(state: &State, work: impl FnOnce(&mut RunDir) -> store::Result<T>) -> Result<T, RunError> {
+pub(super) fn with_mut<T>(state: &State, work: impl FnOnce(&mut RunDir) -> store::Result<T>) -> Result<T, RunError> {
     match state.with_run_mut(work) {
         Some(result) => Ok(result?),
         None => Err(RunError::Interrupted(libc::SIGINT)),

@@ -285,6 +285,45 @@ mod tests {
     }
 
     #[test]
+    fn who_can_wait_takes_only_what_has_ended_well() {
+        let running = ("LOCK", &*std::process::id().to_string());
+        let made = home(&[
+            ("a1", "up", 1, &[DONE]),
+            ("a2", "up", 2, &[running]),
+            ("a3", "up", 3, &[FAILED]),
+            ("b1", "marked", 1, &[DONE, MARKED]),
+            ("b2", "marked", 2, &[running]),
+            ("c1", "old", 1, &[running]),
+            ("c2", "old", 2, &[DONE]),
+            ("d1", "late", 1, &[DONE]),
+            ("d2", "late", 2, &[STAGED]),
+        ]);
+        let again = |id: &str| format!("start it again with 'rille run --start {id}'");
+        let cases = [
+            ("up", None, "no suitable run for up; run a2 is still running".to_owned()),
+            ("up", Some("a1"), "a1".to_owned()),
+            ("up", Some("a2"), "no suitable run for up; run a2 is still running".to_owned()),
+            ("up", Some("a3"), format!("no suitable run for up; run a3 has ended in error: {}", again("a3"))),
+            ("marked", None, "b1".to_owned()),
+            ("old", None, "c2".to_owned()),
+            (
+                "late",
+                None,
+                "no suitable run for late; run d2 is staged: start it with 'rille run --start d2'".to_owned(),
+            ),
+            ("late", Some("d1"), "d1".to_owned()),
+        ];
+        for (operation, chosen, expected) in cases {
+            let runs = Runs { home: &made.home, own: None, can_wait: true };
+            let found = match runs.find(operation, chosen, Purpose::Files) {
+                Ok(run) => run.id,
+                Err(error) => format!("{error}; {}", error.hint.as_deref().unwrap_or_default()),
+            };
+            assert_eq!(found, expected, "{operation} {chosen:?}");
+        }
+    }
+
+    #[test]
     fn a_home_without_runs_has_none() {
         let made = home(&[]);
         assert_eq!(find(&made, "up", None, Purpose::Files), "no suitable run for up; there is no run of up yet");

@@ -121,3 +121,59 @@ pub(super) fn leave_staged(plan: &Plan, state: &State, error: RunError, seen: St
     run.leave_staged(waits.as_ref())?;
     if waits.is_some() { Ok(Done::Waits) } else { Err(error) }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::store::Status;
+
+    fn run(id: &str, operation: &str, status: Status) -> RunInfo {
+        RunInfo {
+            status,
+            opref: Some(format!("guildfile:/p/guild.yml v '' {operation}")),
+            ..store::summarise(Path::new("/nonexistent").join(id).as_path())
+        }
+    }
+
+    fn dep(source: &serde_json::Value, location: &Path) -> Vec<DependencyRecord> {
+        let record = json!({"name": "res", "location": location, "sources": [source]});
+        vec![serde_json::from_value(record).expect("it is one")]
+    }
+
+    #[test]
+    fn of_an_operation_the_runs_count_that_would_fit() {
+        let by_name = dep(&json!({"operation": "up"}), Path::new("/"));
+        let (none, chosen) = (FlagValues::new(), FlagValues::from([("res".to_owned(), json!("a1"))]));
+        let at = |flags: &FlagValues, runs: &[RunInfo]| seen(&by_name, flags, runs, "own");
+        let runs = [run("a1", "up", Status::Staged), run("b1", "other", Status::Running)];
+        let with = |more: RunInfo| runs.iter().cloned().chain([more]).collect::<Vec<_>>();
+        for flags in [&none, &chosen] {
+            let before = at(flags, &runs);
+            assert_eq!(before, at(flags, &with(run("c1", "other", Status::Completed))), "another operation");
+            assert_eq!(before, at(flags, &with(run("own", "up", Status::Staged))), "itself");
+            assert_ne!(before, at(flags, &[run("a1", "up", Status::Running)]), "it was started");
+            assert_ne!(before, at(flags, &[]), "it was removed");
+        }
+        let another = with(run("a2", "up", Status::Completed));
+        assert_ne!(at(&none, &runs), at(&none, &another));
+        assert_eq!(at(&chosen, &runs), at(&chosen, &another), "another one is not what was chosen");
+    }
+
+    #[test]
+    fn of_a_file_its_size_and_time_count() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("x.txt");
+        let look = || seen(&dep(&json!({"file": "x.txt"}), dir.path()), &FlagValues::new(), &[], "own");
+        let missing = look();
+        assert_eq!(missing, look());
+        fs::write(&file, "1").unwrap();
+        let small = look();
+        assert_eq!(small, look());
+        fs::write(&file, "22").unwrap();
+        let large = look();
+        let times = [&missing, &small, &large].into_iter().collect::<std::collections::BTreeSet<_>>();
+        assert_eq!(times.len(), 3);
+    }
+}

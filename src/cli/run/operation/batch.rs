@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -214,7 +215,8 @@ fn say_existing(operation: &str, trials: &[Listed]) -> bool {
     let mut text = format!("Skipping {what} because the following runs match (--needed specified):\n");
     for trial in &found {
         let flags = operation::label(None, &trial.flags, &BTreeSet::new()).0;
-        text.push_str(&format!("  {}  {operation} ({flags})\n", trial.id));
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  {}  {operation} ({flags})", trial.id);
     }
     // With a closed terminal there is nobody to tell.
     let _ = std::io::stderr().write_all(text.as_bytes());
