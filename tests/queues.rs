@@ -153,6 +153,51 @@ fn a_run_waits_for_one_that_is_still_running() {
 }
 
 #[test]
+fn a_batch_waits_for_a_run_that_its_trials_need() {
+    let project = Project::new().file(
+        "guild.yml",
+        "up:\n  exec: sh -c 'echo U >u; exit ${code}'\n  flags: {code: 0}\n\
+         down:\n  exec: cat u\n  flags: {n: 0}\n  requires:\n    - operation: up\n",
+    );
+    let (up, down) = (stage(&project, &["up", "code=3"]), stage(&project, &["down", "n=[1,2]"]));
+    let ended = project.run(&["queue", "--run-once"]);
+    ended
+        .code(1)
+        .stdout_has(&format!("[{}] down+: stays staged and waits: could not resolve 'operation:up'", &down.id()[..8]));
+    assert!(is_staged(&down) && !down.has(".guild/LOCK") && project.runs().len() == 2, "no trial was made");
+    let ended = project.run(&["queue", "--run-once"]);
+    ended.code(0).stdout_has("down+: passed over: it waits: ");
+    assert_eq!(ended.out().lines().count(), 1, "{}", ended.out());
+    project.run(&["run", "--start", &up.id(), "code=0"]).code(0);
+    project.run(&["queue", "--run-once"]).code(0).stdout_has("down+: completed");
+    assert_eq!((project.runs().len(), down.try_attr("waits")), (4, None));
+    let trials: Vec<Run> = project.runs().into_iter().filter(|run| run.try_attr("batch").is_some()).collect();
+    assert!(trials.iter().all(|trial| trial.text(".guild/output") == "U\n" && trial.try_attr("run_params").is_some()));
+}
+
+#[test]
+fn a_queue_stands_still_with_its_runs() {
+    let project = lasting();
+    let staged = stage(&project, &["op"]);
+    let queue = project.start(&["queue", "--run-once"]);
+    says(&staged, "READY");
+    let state = |pid: i32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        stat.rsplit_once(") ")?.1.chars().next()
+    };
+    let started = staged.events_so_far().into_iter().find(|event| event["event"] == "task-started");
+    let pid = started.and_then(|event| event["pid"].as_i64()).and_then(|pid| i32::try_from(pid).ok());
+    let pids = [queue.pid(), pid.expect("the operation has a number")];
+    queue.signal(Signal::TSTP);
+    until("all to stand still", DEADLINE, || pids.iter().all(|pid| state(*pid) == Some('T')).then_some(()));
+    queue.signal(Signal::CONT);
+    until("all to go on", DEADLINE, || pids.iter().all(|pid| state(*pid) != Some('T')).then_some(()));
+    queue.signal(Signal::INT);
+    queue.wait().code(1);
+    assert_eq!(staged.attr("exit_status"), -2);
+}
+
+#[test]
 fn a_run_waits_for_a_file() {
     let project = Project::new()
         .file("guild.yml", "op:\n  exec: cat data.txt\n  requires:\n    - file: data.txt\n")

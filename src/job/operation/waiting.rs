@@ -4,6 +4,8 @@
 //! Of an operation that is required the runs that would fit are looked at, and what became of each; of a file, when it was
 //! changed and how large it is. What cannot be looked at, such as a download, may have changed after a minute.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -12,22 +14,31 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sha1::{Digest, Sha1};
 
+use super::batch::Batch;
 use super::state::State;
-use super::upstream::Wanted;
-use super::{Done, Plan, RecordedRun, RunError};
-use crate::operation::dependency::chosen_by_flags;
+use super::upstream::{Runs, Wanted};
+use super::{Done, Plan, RecordedRun, RunError, batch};
+use crate::operation::dependency::{self, NoRun, Purpose, Upstream, Upstreams, chosen_by_flags};
 use crate::operation::{DependencyRecord, FlagValues, Source, SourceKind};
-use crate::store::{self, Opref, RunInfo, Waits};
+use crate::store::{self, Opref, RunDir, RunInfo, Waits};
 
 /// For so long it is supposed that what cannot be looked at has not changed.
 const UNSEEN: Duration = Duration::from_mins(1);
 
-/// Returns what the dependencies of a run are now, in a form of which only equality means something.
-pub(super) fn seen(deps: &[DependencyRecord], flags: &FlagValues, runs: &[RunInfo], own: &str) -> String {
+/// Returns what the dependencies of a run are now, or those of all trials of a batch, in a form of which only equality means
+/// something.
+fn seen<'a>(
+    deps: &[DependencyRecord],
+    flags: impl IntoIterator<Item = &'a FlagValues>,
+    runs: &[RunInfo],
+    own: &str,
+) -> String {
     let mut text = String::new();
-    for dep in deps {
-        for source in &dep.sources {
-            look(&mut text, source, dep, flags, runs, own);
+    for flags in flags {
+        for dep in deps {
+            for source in &dep.sources {
+                look(&mut text, source, dep, flags, runs, own);
+            }
         }
     }
     Sha1::digest(text).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
@@ -82,12 +93,28 @@ fn of_file(text: &mut String, path: &Path) {
 /// those of its home now.
 pub(crate) fn waits_still(run: &RunInfo, runs: &[RunInfo]) -> Option<String> {
     let before = store::waited_with(&run.path)?;
-    let recorded = RecordedRun::read(&run.path).ok()?;
-    if seen(&recorded.record.deps, &recorded.values, runs, &run.id) != before {
+    // One that cannot be read any more waits, too: nothing is known of a change.
+    if let Some((deps, flags)) = required(&run.path)
+        && seen(&deps, &flags, runs, &run.id) != before
+    {
         return None;
     }
     let reason = store::attribute(&run.path, store::WAITS)?;
     Some(reason.as_str().unwrap_or_default().to_owned())
+}
+
+/// Returns what a run requires, and its flags; of a batch, those of each trial.
+fn required(run: &Path) -> Option<(Vec<DependencyRecord>, Vec<FlagValues>)> {
+    let Some(proto) = batch::proto_of(run) else {
+        let recorded = RecordedRun::read(run).ok()?;
+        return Some((recorded.record.deps, vec![recorded.values]));
+    };
+    let trials = batch::read_trials(run).ok()??;
+    Some((RecordedRun::read(&proto).ok()?.record.deps, trials.into_iter().map(|trial| trial.flags).collect()))
+}
+
+fn is_of_operations(deps: &[DependencyRecord]) -> bool {
+    deps.iter().flat_map(|dep| &dep.sources).any(|source| matches!(source.kind, SourceKind::Operation(_)))
 }
 
 /// Returns what the dependencies of a plan are now; nothing where it is not asked for.
@@ -96,22 +123,64 @@ pub(super) fn seen_of(plan: &Plan) -> String {
     if !plan.recipe.wants.claim || deps.is_empty() {
         return String::new();
     }
-    let is_operation = |source: &Source| matches!(source.kind, SourceKind::Operation(_));
-    let runs = match deps.iter().flat_map(|dep| &dep.sources).any(is_operation) {
+    let runs = match is_of_operations(deps) {
         true => store::list(&plan.recipe.home).unwrap_or_default(),
         false => Vec::new(),
     };
-    seen(deps, &plan.values, &runs, &plan.place.id())
+    seen(deps, [&plan.values], &runs, &plan.place.id())
+}
+
+/// Leaves the staged batch in the directory `path` staged where a trial needs a run that is not there yet, or not over, and
+/// returns whether it did: its trials would fail one after the other.
+pub(crate) fn wait_for_runs(wanted: &Batch, path: &Path) -> Result<bool, RunError> {
+    let deps = &wanted.record.deps;
+    if wanted.recipe.wants.force_deps || !is_of_operations(deps) {
+        return Ok(false);
+    }
+    let home = &wanted.recipe.home;
+    let runs = store::list(home)?;
+    let seen = seen(deps, wanted.trials.iter().map(|trial| &trial.flags), &runs, &store::run_id(path));
+    let upstreams = Found { runs: Runs { home, own: None, can_wait: true }, known: RefCell::default() };
+    let needed = wanted.trials.iter().filter(|trial| !trial.is_found);
+    let mut missing = needed.filter_map(|trial| dependency::missing_run(deps, &trial.flags, &upstreams));
+    let Some(unmet) = missing.next() else { return Ok(false) };
+    // Where somebody else has it, that is not for this to say.
+    if let Some(run) = RunDir::claim(path, std::process::id())? {
+        let reason = with_hints(&unmet.to_string(), &unmet.hints.join(" "));
+        run.leave_staged(Some(&Waits { reason, seen }))?;
+    }
+    Ok(true)
+}
+
+/// An operation, and which of its runs is chosen.
+type Looked = (String, Option<String>);
+
+/// Runs of other operations, each looked for once: many trials need the same.
+struct Found<'a> {
+    runs: Runs<'a>,
+    known: RefCell<HashMap<Looked, Result<Upstream, NoRun>>>,
+}
+
+impl Upstreams for Found<'_> {
+    fn find(&self, operation: &str, chosen: Option<&str>, purpose: Purpose) -> Result<Upstream, NoRun> {
+        let key = (operation.to_owned(), chosen.map(str::to_owned));
+        self.known.borrow_mut().entry(key).or_insert_with(|| self.runs.find(operation, chosen, purpose)).clone()
+    }
+}
+
+fn with_hints(reason: &str, hints: &str) -> String {
+    match hints.trim() {
+        "" => reason.to_owned(),
+        hints => format!("{reason} ({})", hints.lines().collect::<Vec<_>>().join(" ")),
+    }
 }
 
 /// Leaves a run that was claimed staged, where it cannot be started yet, or could not be by no fault of its own.
 pub(super) fn leave_staged(plan: &Plan, state: &State, error: RunError, seen: String) -> Result<Done, RunError> {
     let reason = match &error {
         RunError::Unmet(reason, hint) => {
-            let hint = hint
-                .as_ref()
-                .map_or_else(String::new, |hint| format!(" ({})", hint.lines().collect::<Vec<_>>().join(" ")));
-            Some(plan.masks().mask_text(&format!("{reason}{hint}")).into_owned())
+            let text = with_hints(reason, hint.as_deref().unwrap_or_default());
+            Some(plan.masks().mask_text(&text).into_owned())
         }
         error if matches!(error, RunError::Interrupted(_)) || error.leaves_no_result() => None,
         _ => return Err(error),
@@ -146,7 +215,7 @@ mod tests {
     fn of_an_operation_the_runs_count_that_would_fit() {
         let by_name = dep(&json!({"operation": "up"}), Path::new("/"));
         let (none, chosen) = (FlagValues::new(), FlagValues::from([("res".to_owned(), json!("a1"))]));
-        let at = |flags: &FlagValues, runs: &[RunInfo]| seen(&by_name, flags, runs, "own");
+        let at = |flags: &FlagValues, runs: &[RunInfo]| seen(&by_name, [flags], runs, "own");
         let runs = [run("a1", "up", Status::Staged), run("b1", "other", Status::Running)];
         let with = |more: RunInfo| runs.iter().cloned().chain([more]).collect::<Vec<_>>();
         for flags in [&none, &chosen] {
@@ -165,7 +234,7 @@ mod tests {
     fn of_a_file_its_size_and_time_count() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("x.txt");
-        let look = || seen(&dep(&json!({"file": "x.txt"}), dir.path()), &FlagValues::new(), &[], "own");
+        let look = || seen(&dep(&json!({"file": "x.txt"}), dir.path()), [&FlagValues::new()], &[], "own");
         let missing = look();
         assert_eq!(missing, look());
         fs::write(&file, "1").unwrap();

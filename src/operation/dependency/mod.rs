@@ -35,7 +35,7 @@ use crate::model::{Manifest, ManifestEntry};
 pub(crate) use self::file::project_local;
 pub(crate) use self::names::chosen_by_flags;
 pub(crate) use self::unpack::Limits;
-pub(crate) use self::upstream::{NoRun, Purpose, Upstream, Upstreams, default_runs};
+pub(crate) use self::upstream::{NoRun, Purpose, Upstream, Upstreams, default_runs, missing_run};
 
 /// What the resolution needs of the world outside.
 pub(crate) struct Surroundings<'a> {

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::names::chosen_by_flags;
+use super::names::{chosen_by_flags, resolving_name, substitute};
 use super::select::{has_select, select, top_level};
-use super::{Origins, Outcome, Problem, Task};
+use super::{Origins, Outcome, Problem, Task, Unmet};
 use crate::model::Manifest;
 use crate::operation::{DependencyRecord, FlagValues, Notice, SourceKind};
 
@@ -85,6 +85,29 @@ pub(crate) fn default_runs(
         }
     }
     defaults
+}
+
+/// Returns for the first operation that the resources require, and that has no run to take files of now, why that is so.
+pub(crate) fn missing_run(deps: &[DependencyRecord], flags: &FlagValues, upstreams: &dyn Upstreams) -> Option<Unmet> {
+    let sources = deps.iter().flat_map(|dep| dep.sources.iter().map(move |source| (dep, source)));
+    sources.filter(|(_, source)| !source.optional).find_map(|(dep, source)| {
+        let SourceKind::Operation(operation) = &source.kind else { return None };
+        // What is wrong with it otherwise is told when it is resolved.
+        let operation = substitute(operation, flags).ok()?;
+        let chosen = chosen_by_flags(source, dep, flags).map(text);
+        let chosen = chosen.map(|chosen| substitute(&chosen, flags)).transpose().ok()?;
+        if chosen.as_deref().is_some_and(|chosen| chosen.contains('/')) {
+            return None;
+        }
+        let missing = upstreams.find(&operation, chosen.as_deref(), Purpose::Files).err()?;
+        Some(Unmet {
+            source: resolving_name(source),
+            resource: dep.name.clone(),
+            reason: missing.to_string(),
+            hints: missing.hint.into_iter().collect(),
+            is_full: false,
+        })
+    })
 }
 
 /// Returns the flag that chooses the run of a source.

@@ -17,7 +17,9 @@ use crate::cli::begin::{Subject, begin, run_settings};
 use crate::cli::config::Loaded;
 use crate::cli::output::write_out;
 use crate::cli::{Failure, FailureKind};
-use crate::job::operation::batch::{Batch, BatchKind, Listed, find_existing, read_trials, stage, stage_trials};
+use crate::job::operation::batch::{
+    Batch, BatchKind, Listed, find_existing, read_trials, stage, stage_trials, wait_for_runs,
+};
 use crate::job::operation::{self as job, Recipe, SourceCode};
 use crate::job::{Door, MainEnd, Settings};
 use crate::model::exit_code;
@@ -248,6 +250,10 @@ pub(super) fn again(args: &OperationArgs, path: &Path, proto: &Path, around: Sur
         return Ok(exit_code::FAILED);
     }
     let batch = assemble(args, &mut chosen, &around, seed, trials, None)?;
+    if args.if_staged && wait_for_runs(&batch, path).map_err(super::failure)? {
+        // It is told by the queue that has started this.
+        return Ok(exit_code::FAILED);
+    }
     let mut settings = settings(args, around, &batch.recipe, kind);
     settings.resume = Some(path.to_owned());
     settings.claim = args.if_staged;
@@ -309,6 +315,8 @@ fn assemble(
         recipe.gpus = None;
     }
     recipe.wants.staging = args.batch.stage_trials;
+    // It is the batch that is claimed.
+    recipe.wants.claim = false;
     Ok(Batch {
         recipe: Arc::new(recipe),
         source,

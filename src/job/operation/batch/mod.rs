@@ -26,6 +26,7 @@ pub(crate) use self::needed::find_existing;
 pub(crate) use self::proto::PROTO;
 pub(crate) use self::stage::{stage, stage_trials};
 pub(in crate::job) use self::trial::Trials;
+pub(crate) use super::waiting::wait_for_runs;
 
 /// A batch that was asked for, checked and complete.
 pub(crate) struct Batch {
