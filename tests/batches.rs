@@ -348,6 +348,21 @@ fn a_trial_is_stopped_for_itself() {
 }
 
 #[test]
+fn guild_stops_a_trial_for_itself() {
+    let Some(guild) = guild_program() else { return };
+    let (project, running, batch, trials) = batch_at_work();
+    let mut command = project.command(&guild);
+    command.env("GUILD_HOME", project.home()).args(["stop", &trials[0].id(), "-y"]);
+    project.start_command(command).wait_only(DEADLINE).code(0);
+    until("the end of the trial", DEADLINE, || trials[0].try_attr("exit_status"));
+    assert!(!running.has_ended() && trials[1].try_attr("exit_status").is_none());
+    fs::write(trials[1].path().join("go"), "").expect("it can be written");
+    running.wait().code(1);
+    let statuses = [&batch, &trials[0], &trials[1]].map(|run| run.attr("exit_status"));
+    assert_eq!(json!(statuses), json!([1, 5, 0]));
+}
+
+#[test]
 fn a_batch_is_stopped_with_its_trials() {
     for words in [&[][..], &["--force", "--timeout", "20"]] {
         let (project, running, batch, trials) = batch_at_work();

@@ -308,3 +308,26 @@ fn what_is_moved_is_on_the_disk_before_it_is_gone_from_where_it_was() {
     assert_eq!(synced, 1, "{:?}", &calls[..gone]);
     assert!(project.home().join("runs/aa11/.guild/attrs/label").exists() && !source.exists());
 }
+
+#[test]
+fn a_full_disk_costs_no_staged_run() {
+    if !may_mount() {
+        return;
+    }
+    let project = Project::new().file("guild.yml", "op:\n  exec: echo done\n  flags: {n: 0}\n");
+    let rille = env!("CARGO_BIN_EXE_rille");
+    let command = format!(
+        "{rille} run op 'n=[1,2,3]' --stage-trials -y >/dev/null\n\
+         head -c 9000000 /dev/zero >$RILLE_HOME/fill\n\
+         {rille} queue --run-once; echo full=$?\n\
+         ls $RILLE_HOME/runs/*/.guild/STAGED | wc -l\n\
+         rm $RILLE_HOME/fill; {rille} queue --run-once >/dev/null; echo free=$?\n\
+         ls $RILLE_HOME/runs/*/.guild/STAGED 2>/dev/null | wc -l\n"
+    );
+    let ended = on_small_disk(&project, "size=4m", &command);
+    ended.stderr_has("No space left on device").stdout_has("op: could not be recorded, and stays staged\n");
+    let said: Vec<String> =
+        ended.out().lines().filter(|line| !line.starts_with('[')).map(|line| line.trim().to_owned()).collect();
+    assert_eq!(said, ["full=7", "3", "free=0", "0"], "{ended}");
+    assert_eq!(ended.out().matches(": started").count(), 1, "the others are not tried: {ended}");
+}
