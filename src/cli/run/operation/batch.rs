@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fmt::Write as _;
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -181,7 +179,7 @@ pub(super) fn run(
     settings.run_tags.clone_from(&args.batch.batch_tag);
     if args.needed {
         batch = find_existing(&settings, batch).map_err(super::failure)?;
-        if !say_existing(&operation, &batch.trials) {
+        if !audience::say_existing(&operation, &batch.trials) {
             return Ok(0);
         }
     }
@@ -201,28 +199,6 @@ pub(super) fn run(
         return Ok(0);
     }
     carry(settings, batch)
-}
-
-/// Says which trials there are already, and returns whether there are others.
-fn say_existing(operation: &str, trials: &[Listed]) -> bool {
-    let found: Vec<&Listed> = trials.iter().filter(|trial| trial.is_found).collect();
-    if found.is_empty() {
-        return true;
-    }
-    let what = match trials.len() {
-        1 => "the trial".to_owned(),
-        count if count == found.len() => format!("all {count} trials"),
-        count => format!("{} of {count} trials", found.len()),
-    };
-    let mut text = format!("Skipping {what} because the following runs match (--needed specified):\n");
-    for trial in &found {
-        let flags = operation::label(None, &trial.flags, &BTreeSet::new()).0;
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "  {}  {operation} ({flags})", trial.id);
-    }
-    // With a closed terminal there is nobody to tell.
-    let _ = std::io::stderr().write_all(text.as_bytes());
-    found.len() < trials.len()
 }
 
 /// Runs a batch again that was staged, broken off, or has failed trials; what has completed stays.
