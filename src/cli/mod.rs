@@ -65,6 +65,11 @@ enum Command {
     /// List runs, and work on them
     Runs(Box<runs::RunsArgs>),
     /// Start staged runs, the oldest first
+    ///
+    /// Runs and batches are staged by 'rille run --stage', trials by --stage-trials. Each is started as by 'rille run --start',
+    /// with the options that it was staged with. Several queues can work on one home: each run is started by one of them, once.
+    /// A run whose dependency is not met stays staged, with the reason as its attribute 'waits', and is tried again when the
+    /// dependency has changed.
     Queue(queue::QueueArgs),
     /// List the operations of the project in this folder
     Ops(ops::OpsArgs),

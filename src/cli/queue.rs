@@ -20,12 +20,7 @@ const GATHER: Duration = Duration::from_millis(250);
 /// After this time what is being staged is there.
 const SOON: Duration = Duration::from_millis(50);
 
-/// Starts staged runs, the oldest first, until it is ended by Ctrl-C or SIGTERM.
-///
-/// Runs and batches are staged by 'rille run --stage', trials by --stage-trials. Each is started as by 'rille run --start', with
-/// the options that it was staged with. Several queues can work on one home: each run is started by one of them, once. A run
-/// whose dependency is not met stays staged, with the reason as its attribute 'waits', and is tried again when the dependency
-/// has changed.
+/// How a queue works; what it does is said where it stands among the commands.
 #[derive(Args, Debug)]
 #[command(
     after_help = "Exit code: 0 if all that it has started has completed, 1 if something has not, 7 if a run could not be \
