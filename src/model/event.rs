@@ -283,6 +283,29 @@ pub(crate) struct TaskFinished {
     pub(crate) time_limit: Option<f64>,
 }
 
+impl TaskFinished {
+    /// Returns the end of an attempt of which nothing more is known.
+    pub(crate) fn new(task: TaskNumber, attempt: u32, outcome: Outcome) -> Self {
+        Self {
+            task,
+            attempt,
+            outcome,
+            status: None,
+            reason: None,
+            data: None,
+            exit: None,
+            seconds: 0.0,
+            stdout: OutputSize::default(),
+            stderr: OutputSize::default(),
+            log: OutputSize::default(),
+            killed_leftovers: 0,
+            will_retry: false,
+            dangling: false,
+            time_limit: None,
+        }
+    }
+}
+
 /// How many messages at the status server counted for nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Dropped {

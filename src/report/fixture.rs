@@ -64,21 +64,10 @@ pub(super) fn started(task: TaskNumber, attempt: u32) -> EventKind {
 /// Returns the end of a first attempt, to be changed as needed.
 pub(super) fn finished(task: TaskNumber, outcome: Outcome, reason: Option<&str>) -> TaskFinished {
     TaskFinished {
-        status: None,
-        task,
-        attempt: 1,
-        outcome,
         reason: reason.map(str::to_owned),
-        data: None,
         exit: Some(Exit::Code(0)),
         seconds: 0.0123,
-        stdout: OutputSize::default(),
-        stderr: OutputSize::default(),
-        log: OutputSize::default(),
-        killed_leftovers: 0,
-        will_retry: false,
-        dangling: false,
-        time_limit: None,
+        ..TaskFinished::new(task, 1, outcome)
     }
 }
 

@@ -454,21 +454,10 @@ impl Scheduler {
             return self.settle_without_retry(*last, outcome, &reason, stopped);
         }
         self.effects.push(Effect::Record(EventKind::TaskFinished(Box::new(TaskFinished {
-            task: number,
-            attempt: 0,
-            outcome,
             status: stopped.and_then(StopReason::status_of_unstarted),
             reason: Some(reason.clone()),
-            data: None,
-            exit: None,
-            seconds: 0.0,
-            stdout: OutputSize::default(),
-            stderr: OutputSize::default(),
-            log: OutputSize::default(),
-            killed_leftovers: 0,
-            will_retry: false,
             dangling: stopped == Some(StopReason::Dangling),
-            time_limit: None,
+            ..TaskFinished::new(number, 0, outcome)
         }))));
         self.settle(number, End { outcome, reason: Some(reason), data: None, exit: None, stopped });
     }

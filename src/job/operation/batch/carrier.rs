@@ -135,7 +135,7 @@ impl Job {
         }
         let reason = format!("run {} is the same (--needed)", trial.id.get(..8).unwrap_or(&trial.id));
         let outcome = Outcome::Skipped;
-        let finished = TaskFinished { attempt: 0, reason: Some(reason.clone()), ..ended(number, outcome) };
+        let finished = TaskFinished { reason: Some(reason.clone()), ..TaskFinished::new(number, 0, outcome) };
         let measured = trials.measured(number).into_iter();
         let events = measured.chain([EventKind::TaskFinished(Box::new(finished))]).collect();
         let end = End { outcome, reason: Some(reason), data: None, exit: None, stopped: None };
@@ -252,7 +252,7 @@ pub(in crate::job::operation) fn completed(number: TaskNumber, path: &Path) -> O
     #[expect(clippy::cast_precision_loss, reason = "seconds")]
     let seconds = started.zip(stopped).map_or(0.0, |(started, stopped)| (stopped - started) as f64 / 1e6);
     let exit = Some(Exit::Code(0));
-    let finished = TaskFinished { exit, seconds, ..ended(number, Outcome::Passed) };
+    let finished = TaskFinished { exit, seconds, ..TaskFinished::new(number, 1, Outcome::Passed) };
     let events = vec![
         EventKind::TaskReused { task: number, started: time(started) },
         EventKind::TaskStarted { task: number, attempt: 1, pid: 0 },
@@ -260,25 +260,4 @@ pub(in crate::job::operation) fn completed(number: TaskNumber, path: &Path) -> O
     ];
     let end = End { outcome: Outcome::Passed, reason: None, data: None, exit, stopped: None };
     Some(Box::new(Reused { events, end }))
-}
-
-/// Returns the end of a task that nothing more is known of.
-fn ended(task: TaskNumber, outcome: Outcome) -> TaskFinished {
-    TaskFinished {
-        task,
-        attempt: 1,
-        outcome,
-        status: None,
-        reason: None,
-        data: None,
-        exit: None,
-        seconds: 0.0,
-        stdout: crate::model::OutputSize::default(),
-        stderr: crate::model::OutputSize::default(),
-        log: crate::model::OutputSize::default(),
-        killed_leftovers: 0,
-        will_retry: false,
-        dangling: false,
-        time_limit: None,
-    }
 }

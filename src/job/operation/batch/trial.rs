@@ -259,23 +259,8 @@ fn queued(plan: &Plan) -> EventKind {
 /// Returns the end of a trial's task in its own log.
 fn finished(end: &End, seconds: f64) -> TaskFinished {
     let outcome = if end.exit == Some(crate::model::Exit::Code(0)) { Outcome::Passed } else { end.outcome };
-    TaskFinished {
-        task: OWN_NUMBER,
-        attempt: 1,
-        outcome,
-        status: None,
-        reason: end.reason.clone(),
-        data: None,
-        exit: end.exit,
-        seconds,
-        stdout: crate::model::OutputSize::default(),
-        stderr: crate::model::OutputSize::default(),
-        log: crate::model::OutputSize::default(),
-        killed_leftovers: 0,
-        will_retry: false,
-        dangling: false,
-        time_limit: None,
-    }
+    let reason = end.reason.clone();
+    TaskFinished { reason, exit: end.exit, seconds, ..TaskFinished::new(OWN_NUMBER, 1, outcome) }
 }
 
 /// Passes on what is told of a trial, with its id.

@@ -197,21 +197,15 @@ pub(super) fn submission(
         .as_ref()
         .map(|traceback| Value::Map([(Key::Text("traceback".to_owned()), Value::from(traceback.as_str()))].into()));
     let finished = TaskFinished {
-        task: number,
-        attempt: 1,
-        outcome,
         status: Some(report.status),
         reason: report.reason.clone(),
         data: data.clone(),
-        exit: None,
         seconds: report.seconds,
         stdout: keep("stdout", report.stdout.as_bytes())?,
         stderr: keep("stderr", report.stderr.as_bytes())?,
         log: keep(store::log_name(&folder), &log)?,
-        killed_leftovers: 0,
-        will_retry: false,
-        dangling: false,
         time_limit: report.is_late.then_some(report.seconds),
+        ..TaskFinished::new(number, 1, outcome)
     };
     let events = vec![
         EventKind::TaskStarted { task: number, attempt: 1, pid: report.pid },
